@@ -1,0 +1,210 @@
+"""One validated configuration for everything the workbench does.
+
+Names are flat, so that papermill and the command line can pass them as they are. Unknown keys, wrong
+types and impossible values are refused with the field, the value given and what would be legal.
+Where the published code differs from its paper, the difference is a field here (``positive_mean``,
+``class_prompt_init``, ``store_dropped_state``, ``cosine_length``), never a habit hidden in code.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from vptsp.errors import ConfigError
+from vptsp.methods import METHODS
+
+BUNDLED_BACKBONE = "vit_bundled_64"  # defined in vptsp.bundled; named here so that configurations load without torch
+
+Positive = Annotated[int, Field(ge=1)]
+OptionalPath = Annotated[Path | None, Field(strict=False)]
+
+
+class Config(BaseModel):
+    """Settings of one run. Build it with :func:`make_config`, which explains what it refuses."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    # --- data ---------------------------------------------------------------------------------
+    dataset: str = Field("blossoms", description="name of a data set: blossoms, digits, omniglot or folder")
+    data_root: OptionalPath = Field(None, description="folder of the data set, for sets that live on disk")
+    image_size: Annotated[int, Field(ge=16)] | None = Field(
+        None, description="input side in pixels; none: the backbone's own"
+    )
+    val_fraction: float = Field(0.2, ge=0, lt=1, description="share of the train classes held out for selection")
+    query_pattern: str | None = Field(None, description="file-name pattern of test queries; the rest is gallery")
+    query_csv: OptionalPath = Field(None, description="CSV with path,is_query,is_gallery for the test images")
+    skip_bad: bool = Field(False, description="leave unreadable images out and list them, instead of stopping")
+    crop_min: float = Field(0.08, gt=0, le=1, description="smallest area share of the random training crop")
+    blossoms_classes: Annotated[int, Field(ge=4)] = Field(200, description="classes of blossoms, train and test")
+    blossoms_images: Positive = Field(20, description="images per class of blossoms")
+    num_workers: Annotated[int, Field(ge=0)] = Field(0, description="processes that load images; 0: none")
+
+    # --- model --------------------------------------------------------------------------------
+    backbone: str = Field(BUNDLED_BACKBONE, description="any timm vision transformer by name, or the bundled one")
+    backbone_weights: str = Field("pretrained", description="pretrained, random, or the path of a weight file")
+    pooling: Literal["auto", "cls", "mean"] = Field("auto", description="feature of an image; auto: the backbone's own")
+    embedding_size: Positive = Field(128, description="E, size of the embedding")
+    method: str = Field("vptsp_g", description="tuning method, one of vptsp.methods.METHODS")
+    bitfit: bool | None = Field(None, description="train the backbone's biases; none: as the method does")
+    num_prompts: Annotated[int, Field(ge=0)] = Field(10, description="N, shared visual prompts in the first block")
+    prompt_depth: Positive | None = Field(None, description="blocks that get shared prompts; none: all")
+    prompt_step: Annotated[int, Field(ge=0)] = Field(0, description="shared prompts fewer with each block")
+    num_class_prompts: Positive = Field(3, description="prompts per class in the first block")
+    class_prompt_depth: Positive | None = Field(None, description="blocks that get class prompts; none: all")
+    class_prompt_step: Annotated[int, Field(ge=0)] = Field(0, description="class prompts fewer with each block")
+    class_prompt_init: Literal["shared", "published"] = Field(
+        "shared", description="spread at start: as the shared prompts, or the published one that shrinks with C"
+    )
+
+    # --- semantic proxies ---------------------------------------------------------------------
+    alpha: float = Field(0.5, ge=0, le=1, description="share of the learned proxy in the fused proxy")
+    ema_keep: float = Field(0.8, ge=0, le=1, description="rho, what the moving average keeps of the container")
+    gru_activation: Literal["relu", "tanh"] = Field("relu", description="candidate activation of the GRU")
+    gru_dropout: float = Field(0.0, ge=0, lt=1, description="dropout on the GRU's output")
+    store_dropped_state: bool = Field(False, description="published: keep the dropped-out GRU state in the container")
+
+    # --- loss ---------------------------------------------------------------------------------
+    loss: Literal["proxy_anchor", "image_anchor", "proxy_nca", "normalized_softmax"] = Field(
+        "proxy_anchor", description="image_anchor is what the published code calls nca"
+    )
+    loss_scale: float = Field(32.0, gt=0, description="scale of the similarities in the loss")
+    loss_margin: float = Field(0.1, ge=0, description="margin of the anchor losses")
+    positive_mean: Literal["present", "all"] = Field(
+        "present", description="proxy anchor's positive term over classes present (paper) or all C (published code)"
+    )
+    loss_proxies: Literal["all", "batch"] = Field("all", description="proxies in the loss: all C or the batch's")
+
+    # --- optimisation -------------------------------------------------------------------------
+    epochs: Annotated[int, Field(ge=0)] = Field(12, description="passes of len(train)//B batches")
+    batch_size: Positive = Field(64, description="B, images per step")
+    images_per_class: Positive = Field(2, description="K, images per class in a batch")
+    optimizer: Literal["sgd", "adam", "adamw"] = Field("adamw", description="type of both optimisers")
+    lr: float = Field(1e-3, gt=0, description="learning rate of everything but the learned proxies")
+    lr_proxy: float = Field(1e-2, gt=0, description="learning rate of the learned proxies")
+    momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd")
+    weight_decay: float = Field(1e-4, ge=0, description="weight decay of both optimisers")
+    cosine_length: Positive | None = Field(None, description="epochs of the cosine; none: all (published: often not)")
+    cosine_min: float = Field(1e-6, ge=0, description="learning rate at the end of the cosine")
+    grad_clip: Annotated[float, Field(gt=0)] | None = Field(None, description="largest gradient norm; none: unlimited")
+
+    # --- evaluation and record ----------------------------------------------------------------
+    recall_ks: Annotated[tuple[Positive, ...], Field(strict=False, min_length=1)] = Field(
+        (1, 2, 4, 8), description="the k of recall at k"
+    )
+    eval_every: Positive = Field(1, description="epochs between validations")
+    track_test: bool = Field(False, description="also score test each epoch, kept only as max_over_test_epochs")
+    probe_images: Annotated[int, Field(ge=0)] = Field(256, description="test images embedded into every snapshot")
+
+    # --- machine ------------------------------------------------------------------------------
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="seed of everything random")
+    device: str = Field("auto", description="auto, cpu, cuda or cuda:1")
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="bf16 where it is fast, else fp32")
+    attention: Literal["auto", "fused", "matmul"] = Field("auto", description="attention kernel")
+
+    @model_validator(mode="after")
+    def _fields_agree(self) -> Self:
+        if self.method not in METHODS:
+            raise ValueError(f"method={self.method!r} is not known; legal: {', '.join(METHODS)}")
+        method = METHODS[self.method]
+        if self.batch_size % self.images_per_class:
+            raise ValueError(
+                f"images_per_class={self.images_per_class} does not divide batch_size={self.batch_size}; "
+                "choose a batch_size that is a multiple of images_per_class"
+            )
+        if self.batch_size == self.images_per_class:
+            raise ValueError(
+                f"batch_size={self.batch_size} with images_per_class={self.images_per_class} puts a single class "
+                "into each batch; a proxy loss needs at least two, so make batch_size larger"
+            )
+        if self.bitfit and not method.trains:
+            raise ValueError(f"bitfit=True contradicts method={self.method!r}, which trains nothing; drop one of them")
+        if method.prompts != "none" and self.num_prompts == 0:
+            raise ValueError(f"method={self.method!r} needs num_prompts >= 1; for no shared prompts use linear or bias")
+        if self.precision == "fp16" and self.device == "cpu":
+            raise ValueError("precision='fp16' needs a GPU; on device='cpu' use bf16 or fp32")
+        return self
+
+    def changed(self, **values: Any) -> Config:
+        """A copy with some fields changed, validated again."""
+        return make_config(values, base=self)
+
+
+def make_config(*layers: Mapping[str, Any], preset: str | None = None, base: Config | None = None) -> Config:
+    """Merge a preset (or another configuration) and dictionaries, later ones winning, into a :class:`Config`.
+
+    Raises :class:`ConfigError` that names each offending field, the value and what would be legal.
+    """
+    values: dict[str, Any] = dict(base.model_dump(exclude_unset=True)) if base else {}
+    if preset is not None:
+        values.update(read_preset(preset))
+    for layer in layers:
+        values.update(layer)
+    try:
+        return Config(**values)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(values, item) for item in error.errors())) from None
+
+
+def parse_assignments(words: Iterable[str]) -> dict[str, Any]:
+    """``["lr=1e-3", "method=linear"]`` -> values as Python literals, anything else as text."""
+    values: dict[str, Any] = {}
+    for word in words:
+        key, sign, text = word.partition("=")
+        if not sign or not key.isidentifier():
+            raise ConfigError(f"{word!r} is not a setting; write key=value, for example lr=0.001")
+        values[key] = _literal(text)
+    return values
+
+
+def read_preset(name: str) -> dict[str, Any]:
+    """Settings of a preset: a name from :func:`preset_names`, or the path of a TOML file."""
+    path = Path(name)
+    if path.suffix == ".toml":
+        if not path.is_file():
+            raise ConfigError(f"preset file {name} does not exist")
+        text = path.read_text(encoding="utf-8")
+    elif name in preset_names():
+        text = (resources.files("vptsp") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
+    else:
+        raise ConfigError(f"preset {name!r} is not known; legal: {', '.join(preset_names())}, or a path to a .toml file")
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"preset {name} is not valid TOML: {error}") from None
+
+
+def preset_names() -> list[str]:
+    """Names of the presets that ship with the package."""
+    folder = resources.files("vptsp") / "presets"
+    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+
+
+def _literal(text: str) -> Any:
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            return parse(text)
+        except (ValueError, SyntaxError):
+            continue
+    return text
+
+
+def _explain(values: Mapping[str, Any], item: Any) -> str:
+    """One pydantic complaint as a sentence a user can act on."""
+    if not item["loc"]:
+        return str(item["msg"]).removeprefix("Value error, ")
+    name = str(item["loc"][0])
+    if item["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, Config.model_fields, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"legal: {', '.join(Config.model_fields)}"
+        return f"{name} is not a setting; {hint}"
+    what = Config.model_fields[name].description
+    return f"{name}={values.get(name)!r}: {item['msg'][0].lower()}{item['msg'][1:]} ({name}: {what})"
