@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -47,6 +48,7 @@ class Backbone:
     def num_prefix(self) -> int:
         return int(self.vit.num_prefix_tokens)
 
+    @cached_property
     def fingerprint(self) -> str:
         """A digest of names, shapes and weights; equal digests mean the same frozen function.
 
@@ -72,12 +74,14 @@ def load_backbone(
     weights: str = "pretrained",
     image_size: int | None = None,
     pooling: str = "auto",
+    seed: int = 0,
 ) -> Backbone:
     """Build a frozen backbone.
 
     ``weights`` is ``pretrained`` (timm's, from the hub or its cache; the bundled model's from the
     package), ``random``, or the path of a weight file in timm's format (``.safetensors``, ``.bin``,
-    ``.pth``, ``.npz``). ``image_size`` resamples the position embedding.
+    ``.pth``, ``.npz``). ``image_size`` resamples the position embedding; ``seed`` fixes random weights, so that
+    a run with them can be resumed and its checkpoints can be loaded.
 
     Raises :class:`BackboneError` for unknown names, models that are not plain ViTs, sizes that the
     patches do not divide, files that are missing or do not fit, and downloads that fail.
@@ -88,7 +92,9 @@ def load_backbone(
             f"backbone {name!r} is not a timm model; "
             + (f"for example: {', '.join(near)}" if near else "timm.list_models('vit*') lists what exists")
         )
-    vit = _create(name, weights, image_size)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        vit = _create(name, weights, image_size)
     _check_plain(name, vit)
     vit.requires_grad_(False).eval()
     statistics = resolve_model_data_config(vit)

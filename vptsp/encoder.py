@@ -48,7 +48,7 @@ def encode(
     backbone: Backbone,
     tokens: Float[Tensor, "B T D"],
     prompts: Sequence[Tensor] = (),
-    groups: Int[Tensor, "B"] | None = None,
+    groups: Int[Tensor, " B"] | None = None,
     *,
     shallow: Sequence[Tensor] = (),
     kernel: Kernel = "auto",
@@ -86,7 +86,7 @@ def _run_block(
     block: Block,
     tokens: Float[Tensor, "B T D"],
     prompt: Tensor | None,
-    groups: Int[Tensor, "B"] | None,
+    groups: Int[Tensor, " B"] | None,
     only_cls: bool,
     kernel: Kernel,
     want_attention: bool,
@@ -122,7 +122,7 @@ def _project(
 
 
 def _project_prompts(
-    attention: torch.nn.Module, normed: Tensor, groups: Int[Tensor, "B"] | None, batch: int
+    attention: torch.nn.Module, normed: Tensor, groups: Int[Tensor, " B"] | None, batch: int
 ) -> tuple[Tensor, Tensor]:
     """Keys and values (B, heads, N, d) of shared (N, D) or grouped (U, N, D) prompts, projected once."""
     heads, inner = attention.num_heads, attention.attn_dim

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vptsp.config import Config
 
-Loss = Callable[[Float[Tensor, "B E"], Int[Tensor, "B"], Float[Tensor, "C E"]], Float[Tensor, ""]]
+Loss = Callable[[Float[Tensor, "B E"], Int[Tensor, " B"], Float[Tensor, "C E"]], Float[Tensor, ""]]
 
 
 def cosine_similarities(embeddings: Float[Tensor, "B E"], proxies: Float[Tensor, "C E"]) -> Float[Tensor, "B C"]:

@@ -88,10 +88,11 @@ class CentredFeature(nn.Module):
 class EmbeddingModel(nn.Module):
     """A backbone adapted by the method of ``config`` for ``num_classes`` training classes.
 
-    Batches may come in any order, with any number of images per class.
+    Batches may come in any order, with any number of images per class. With ``num_classes`` none the
+    model is for inference: it has the sample tower alone, without proxies and class prompts.
     """
 
-    def __init__(self, config: Config, backbone: Backbone, num_classes: int) -> None:
+    def __init__(self, config: Config, backbone: Backbone, num_classes: int | None) -> None:
         super().__init__()
         method = METHODS[config.method]
         self.method, self.backbone, self.num_classes = method, backbone, num_classes
@@ -108,8 +109,8 @@ class EmbeddingModel(nn.Module):
             )
         self.prompts = VisualPrompts(counts if method.prompts != "none" else [], width)
         self.head = Head(width, size) if method.head else CentredFeature(width)
-        self.learned = learned_proxies(num_classes, size) if method.trains else None
-        if method.semantic != "none":
+        self.learned = learned_proxies(num_classes, size) if method.trains and num_classes else None
+        if method.semantic != "none" and num_classes:
             class_counts = prompt_counts(
                 config.num_class_prompts,
                 config.class_prompt_depth,
@@ -129,7 +130,7 @@ class EmbeddingModel(nn.Module):
     def forward(
         self,
         images: Float[Tensor, "B 3 S S"],
-        labels: Int[Tensor, "B"] | None = None,
+        labels: Int[Tensor, " B"] | None = None,
         *,
         want_tokens: bool = False,
         want_attention: bool = False,
@@ -171,7 +172,7 @@ class EmbeddingModel(nn.Module):
             output.batch_semantic = used
             output.semantic = self.container.update(groups.classes, used, stored)
 
-    def loss_proxies(self, output: ModelOutput, labels: Int[Tensor, "B"], which: str) -> tuple[Tensor, Tensor]:
+    def loss_proxies(self, output: ModelOutput, labels: Int[Tensor, " B"], which: str) -> tuple[Tensor, Tensor]:
         """Proxies that enter the loss and, for each image, the row of its own: ``(proxies, targets)``.
 
         ``which`` is ``all`` for all C classes, or ``batch`` for the classes of the batch. The latter fuses the

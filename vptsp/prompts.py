@@ -54,6 +54,6 @@ class ClassPrompts(nn.Module):
             rows = num_classes if init == "published" else 1
             nn.init.normal_(layer, std=(2 / ((count + rows) * width)) ** 0.5)
 
-    def forward(self, classes: Int[Tensor, "U"]) -> list[Float[Tensor, "U N D"]]:
+    def forward(self, classes: Int[Tensor, " U"]) -> list[Float[Tensor, "U N D"]]:
         """The prompts of each block for the given classes. Only these rows get a gradient."""
         return [layer[classes] for layer in self.layers]

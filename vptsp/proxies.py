@@ -23,12 +23,12 @@ class ClassGroups:
     ``rank`` (B,) its place among the images of its class, in batch order.
     """
 
-    classes: Int[Tensor, "U"]
-    index: Int[Tensor, "B"]
-    rank: Int[Tensor, "B"]
+    classes: Int[Tensor, " U"]
+    index: Int[Tensor, " B"]
+    rank: Int[Tensor, " B"]
 
     @classmethod
-    def of(cls, labels: Int[Tensor, "B"]) -> ClassGroups:
+    def of(cls, labels: Int[Tensor, " B"]) -> ClassGroups:
         classes, index, counts = labels.unique(return_inverse=True, return_counts=True)
         order = index.argsort(stable=True)
         starts = counts.cumsum(0) - counts
@@ -114,7 +114,7 @@ class SemanticContainer(nn.Module):
         self.register_buffer("visits", torch.zeros(num_classes, dtype=torch.long))
 
     def update(
-        self, classes: Int[Tensor, "U"], used: Float[Tensor, "U E"], stored: Float[Tensor, "U E"]
+        self, classes: Int[Tensor, " U"], used: Float[Tensor, "U E"], stored: Float[Tensor, "U E"]
     ) -> Float[Tensor, "C E"]:
         """Write this step's rows; return the container for the loss, whose gradient reaches only those rows."""
         current = F.normalize(self.rows.index_copy(0, classes, used), dim=1)

@@ -14,10 +14,11 @@ Dimensions: N images, E embedding size, Q queries, G gallery images, k neighbour
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from typing import Iterator, TypeAlias
+from functools import cached_property
+from typing import TypeAlias
 
 import faiss
 import numpy as np
@@ -69,7 +70,7 @@ class RetrievalResults:
         """Neighbours kept per query."""
         return self.neighbor_positions.shape[1]
 
-    @property
+    @cached_property
     def matches(self) -> Bool[np.ndarray, "Q k"]:
         """Whether each neighbour is of its query's class; False beyond the gallery."""
         return (self.neighbor_labels == self.query_labels[:, None]) & (self.neighbor_positions >= 0)
@@ -82,24 +83,25 @@ def search(
     is_query: Bool[np.ndarray, " N"] | None = None,
     is_gallery: Bool[np.ndarray, " N"] | None = None,
     k: int | None = None,
+    at_least: int = 1,
     block: int | None = None,
     device: torch.device | str | None = None,
 ) -> RetrievalResults:
     """Exact k nearest gallery images of every query by cosine similarity.
 
     ``is_query`` and ``is_gallery`` pick rows; None picks all of them (self-retrieval). ``k`` None is the
-    largest R plus one, enough for every metric that looks at R or R + 1 ranks. ``block`` is the number of
-    queries searched at once. ``device`` None is where the embeddings lie.
+    largest R plus one, enough for every metric over R or R + 1 ranks, or ``at_least`` if that is more.
+    ``block`` is the number of queries searched at once. ``device`` None is where the embeddings lie.
 
     Raises DataError for embeddings that are not finite, lengths that differ, and an empty query or gallery.
     """
-    vectors = _unit_rows(embeddings, device)
+    vectors = unit_rows(embeddings, device)
     row_labels = _checked_labels(labels, len(vectors))
     query_rows = _chosen_rows(is_query, len(vectors), "is_query", "query")
     gallery_rows = _chosen_rows(is_gallery, len(vectors), "is_gallery", "gallery")
     relevant = _count_relevant(row_labels, query_rows, gallery_rows)
     if k is None:
-        k = int(relevant.max()) + 1
+        k = max(int(relevant.max()) + 1, at_least)
     if k < 1:
         raise DataError(f"k is {k}; it must be at least 1")
     if block is None:
@@ -128,10 +130,11 @@ def search(
 # --- input -------------------------------------------------------------------------------------------
 
 
-def _unit_rows(embeddings: Embeddings, device: torch.device | str | None) -> Float32[Tensor, "N E"]:
+def unit_rows(embeddings: Embeddings, device: torch.device | str | None = None) -> Float32[Tensor, "N E"]:
+    """Embeddings scaled to length 1; DataError if any is not finite."""
     vectors = torch.as_tensor(embeddings).detach().to(device=device, dtype=torch.float32)
     if vectors.ndim != 2 or not vectors.shape[1]:
-        raise DataError(f"embeddings have shape {tuple(vectors.shape)}; they must be (images, embedding size)")
+        raise DataError(f"embeddings have shape {tuple(vectors.shape)}; they must be (images, size)")
     bad = int((~vectors.isfinite().all(dim=1)).sum())
     if bad:
         raise DataError(f"{bad} of {len(vectors)} embeddings hold NaN or infinity; leave those images out")
@@ -152,7 +155,7 @@ def _checked_labels(labels: np.ndarray | Tensor, images: int) -> Int64[np.ndarra
 def _chosen_rows(mask: np.ndarray | None, images: int, name: str, role: str) -> Int64[np.ndarray, " n"]:
     chosen = np.ones(images, dtype=bool) if mask is None else np.asarray(mask)
     if chosen.shape != (images,) or chosen.dtype != bool:
-        raise DataError(f"{name} is {chosen.dtype} {chosen.shape}; it must be one boolean per image ({images},)")
+        raise DataError(f"{name} is {chosen.dtype} {chosen.shape}; it must be boolean ({images},)")
     if not chosen.any():
         raise DataError(f"the {role} set is empty: none of {images} images belongs to it")
     return np.flatnonzero(chosen).astype(np.int64)
@@ -166,14 +169,15 @@ def _count_relevant(labels: np.ndarray, query_rows: np.ndarray, gallery_rows: np
 
 @contextmanager
 def _full_precision(device: torch.device) -> Iterator[None]:
-    """No TF32, bf16 or autocast inside, whatever training has set."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
+    """No TF32 and no autocast inside, whatever training has set."""
+    matmul = torch.backends.cuda.matmul
+    before = matmul.fp32_precision
+    matmul.fp32_precision = "ieee"
     try:
         with torch.autocast(device.type, enabled=False):
             yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        matmul.fp32_precision = before
 
 
 # --- search ------------------------------------------------------------------------------------------
@@ -233,7 +237,7 @@ def _without_own(similarities: Tensor, columns: Tensor, own_column: Tensor) -> C
 def _settle_near_ties(
     queries: Tensor, gallery: Tensor, similarities: Tensor, columns: Tensor, close: Tensor
 ) -> Candidates:
-    """Order the first k of k + 1 candidates; ``close`` (B, k) marks ranks that fp32 cannot tell from the next."""
+    """Order the first k of k + 1 candidates; ``close`` (B, k): fp32 cannot tell a rank from the next one."""
     similarities, columns = similarities[:, :-1], columns[:, :-1]
     near = close.clone()
     near[:, 1:] |= close[:, :-1]

@@ -1,0 +1,54 @@
+# Two commands on a fresh machine with Python >= 3.11, git and make:
+#   make demo    trains, evaluates and writes a report on the embedded default
+#   make test    passes the tests
+# Everything they need is installed into .venv by uv, which is fetched from PyPI when missing.
+
+PYTHON ?= python3
+UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
+RUN := $(UV) run --frozen --no-sync
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow lab bench lint format pretrain clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.tools/bin/uv:
+	$(PYTHON) -m venv .tools
+	.tools/bin/pip install --quiet uv
+
+.venv/.synced: $(filter .tools/bin/uv,$(UV)) pyproject.toml uv.lock
+	$(UV) sync --frozen --quiet
+	@touch $@
+
+setup: .venv/.synced  ## install everything into .venv
+
+demo: setup  ## train, evaluate and report on the embedded default (about five minutes)
+	$(RUN) vptsp demo
+
+test: setup  ## run the tests
+	$(RUN) pytest -m "not slow"
+
+test-slow: setup  ## run the tests that take minutes
+	$(RUN) pytest -m slow
+
+lab: setup  ## open JupyterLab ready to use
+	$(RUN) jupyter lab --notebook-dir .
+
+bench: setup  ## measure speed, as ratios within one process
+	$(RUN) python -m benchmarks
+
+lint: setup  ## ruff and mypy
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+
+format: setup  ## rewrite the code in the project's format
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+pretrain: setup  ## train the bundled backbone again, from generated images
+	$(RUN) python -m vptsp.pretraining
+
+clean:  ## remove what the targets made, except runs
+	rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,107 @@
+"""Images, splits and batches: everything between a disk and a training step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from vptsp.data.blossoms import blossoms
+from vptsp.data.digits import digits
+from vptsp.data.folder import finish, require_root, split_folders
+from vptsp.data.images import DataSplits, ImageSet
+from vptsp.data.loaders import TransformedImages, eval_loader, train_loader
+from vptsp.data.omniglot import omniglot
+from vptsp.data.samplers import ClassBatchSampler, Draw
+from vptsp.data.splits import check_splits, hold_out_classes, queries_by_csv, queries_by_pattern
+from vptsp.data.transforms import test_transform, train_transform
+from vptsp.errors import ConfigError
+
+__all__ = [
+    "DATASETS",
+    "ClassBatchSampler",
+    "DataConfig",
+    "DataSplits",
+    "Draw",
+    "ImageSet",
+    "TransformedImages",
+    "eval_loader",
+    "load_data",
+    "test_transform",
+    "train_loader",
+    "train_transform",
+]
+
+
+class DataConfig(Protocol):
+    """The fields of a configuration that concern data."""
+
+    @property
+    def dataset(self) -> str: ...
+    @property
+    def data_root(self) -> Path | None: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def val_fraction(self) -> float: ...
+    @property
+    def query_pattern(self) -> str | None: ...
+    @property
+    def query_csv(self) -> Path | None: ...
+    @property
+    def skip_bad(self) -> bool: ...
+    @property
+    def image_size(self) -> int: ...
+    @property
+    def blossoms_classes(self) -> int: ...
+    @property
+    def blossoms_images(self) -> int: ...
+
+
+DatasetBuilder = Callable[[DataConfig], tuple[ImageSet, ImageSet, list[str]]]
+
+
+def _blossoms(c: DataConfig) -> tuple[ImageSet, ImageSet, list[str]]:
+    return *blossoms(c.blossoms_classes, c.blossoms_images, c.image_size, c.seed), []
+
+
+def _digits(c: DataConfig) -> tuple[ImageSet, ImageSet, list[str]]:
+    return *digits(c.image_size), []
+
+
+def _omniglot(c: DataConfig) -> tuple[ImageSet, ImageSet, list[str]]:
+    return finish(omniglot(c.data_root), c.skip_bad)
+
+
+def _folder(c: DataConfig) -> tuple[ImageSet, ImageSet, list[str]]:
+    root = require_root(c.data_root)
+    return finish(split_folders(root.resolve().name, root), c.skip_bad)
+
+
+DATASETS: dict[str, DatasetBuilder] = {
+    "blossoms": _blossoms,
+    "digits": _digits,
+    "omniglot": _omniglot,
+    "folder": _folder,
+}
+"""Every data set by name: configuration -> (train, test, ids of unreadable images left out)."""
+
+
+def load_data(config: DataConfig) -> DataSplits:
+    """Builds the data set of a configuration, checks it, and holds validation classes out of train.
+
+    Query and gallery apply to the test split; validation is self-retrieval. Raises ConfigError for a
+    setting and DataError for files that cannot be used.
+    """
+    if config.dataset not in DATASETS:
+        raise ConfigError(f"dataset={config.dataset!r} is unknown; choose one of {', '.join(DATASETS)}")
+    if config.query_pattern is not None and config.query_csv is not None:
+        raise ConfigError("query_pattern and query_csv both say which images are queries; give only one")
+    train, test, skipped = DATASETS[config.dataset](config)
+    check_splits(train, test)
+    if config.query_pattern is not None:
+        test = queries_by_pattern(test, config.query_pattern)
+    if config.query_csv is not None:
+        test = queries_by_csv(test, config.query_csv, skipped)
+    train, val = hold_out_classes(train, config.val_fraction, config.seed)
+    return DataSplits(train=train, val=val, test=test, skipped=skipped)

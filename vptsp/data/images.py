@@ -1,0 +1,130 @@
+"""The one shape in which every data set reaches the rest of the package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from vptsp.errors import DataError
+
+LoadImage = Callable[[int], Image.Image]
+
+
+@dataclass(frozen=True)
+class Picked:
+    """Loads image ``positions[p]`` of another loader; a class and not a closure so that workers can
+    receive it by pickle."""
+
+    load: LoadImage
+    positions: np.ndarray
+
+    def __call__(self, position: int) -> Image.Image:
+        return self.load(int(self.positions[position]))
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """N labelled images, loaded one at a time.
+
+    ``ids`` are unique and stay with an image in every subset (``"test/rose/0003.jpg"``); ``labels``
+    is int64 (N,) and indexes ``class_names``. ``is_query`` and ``is_gallery``, bool (N,), are given
+    together or not at all; without them every image is searched among all the others.
+    ``mirror_ok`` says whether a mirrored image still belongs to its class (a glyph's does not).
+    ``attributes`` describes each class of a procedural set, one row per class name.
+
+    Raises DataError when the parts do not fit together; ``load`` raises it, naming the file, for an
+    image that cannot be read.
+    """
+
+    name: str
+    ids: Sequence[str]
+    labels: np.ndarray
+    class_names: Sequence[str]
+    load: LoadImage
+    is_query: np.ndarray | None = None
+    is_gallery: np.ndarray | None = None
+    attributes: pd.DataFrame | None = None
+    mirror_ok: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ids", tuple(self.ids))
+        object.__setattr__(self, "class_names", tuple(self.class_names))
+        object.__setattr__(self, "labels", np.asarray(self.labels, dtype=np.int64))
+        count, classes = len(self.ids), len(self.class_names)
+        if self.labels.shape != (count,):
+            raise DataError(f"{self.name}: {count} images but labels of shape {self.labels.shape}")
+        if count and not (0 <= self.labels.min() and self.labels.max() < classes):
+            raise DataError(f"{self.name}: labels must lie in 0..{classes - 1}, the number of class names")
+        if len(set(self.ids)) != count:
+            raise DataError(f"{self.name}: image ids are not unique")
+        if len(set(self.class_names)) != classes:
+            raise DataError(f"{self.name}: class names are not unique")
+        if (self.is_query is None) != (self.is_gallery is None):
+            raise DataError(f"{self.name}: give both is_query and is_gallery, or neither")
+        for role in ("is_query", "is_gallery"):
+            mask = getattr(self, role)
+            if mask is not None and (mask.shape != (count,) or mask.dtype != np.bool_):
+                raise DataError(f"{self.name}: {role} must be {count} booleans")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def class_counts(self) -> np.ndarray:
+        """Images per class, int64 (C,)."""
+        return np.bincount(self.labels, minlength=len(self.class_names))
+
+    def subset(self, positions: Iterable[int] | np.ndarray, name: str | None = None) -> ImageSet:
+        """The images at these positions (or where this boolean mask is true); labels are kept."""
+        chosen = np.asarray(positions if isinstance(positions, np.ndarray) else list(positions))
+        chosen = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen.astype(np.int64)
+        # A subset of a subset points straight at the original loader.
+        inner = self.load.positions if isinstance(self.load, Picked) else None
+        load = self.load.load if isinstance(self.load, Picked) else self.load
+        return replace(
+            self,
+            name=name or self.name,
+            ids=[self.ids[p] for p in chosen],
+            labels=self.labels[chosen],
+            load=Picked(load, chosen if inner is None else inner[chosen]),
+            is_query=None if self.is_query is None else self.is_query[chosen],
+            is_gallery=None if self.is_gallery is None else self.is_gallery[chosen],
+        )
+
+    def only_classes(self, classes: Iterable[str], name: str | None = None) -> ImageSet:
+        """The images of these classes, labels renumbered 0..C-1 in the order of ``class_names``."""
+        wanted = set(classes)
+        if unknown := wanted - set(self.class_names):
+            raise DataError(f"{self.name} has no class {sorted(unknown)[0]!r}")
+        kept = [label for label, c in enumerate(self.class_names) if c in wanted]
+        renumber = np.full(len(self.class_names), -1)
+        renumber[kept] = np.arange(len(kept))
+        part = self.subset(renumber[self.labels] >= 0, name)
+        names = [self.class_names[label] for label in kept]
+        return replace(
+            part,
+            labels=renumber[part.labels],
+            class_names=names,
+            attributes=None if self.attributes is None else self.attributes.loc[names],
+        )
+
+    def relabelled(self) -> ImageSet:
+        """Without the classes that have no images; labels renumbered 0..C-1."""
+        counts = self.class_counts()
+        return self.only_classes(c for label, c in enumerate(self.class_names) if counts[label])
+
+
+@dataclass(frozen=True)
+class DataSplits:
+    """What a run trains on, selects by and is scored on; class names of the three are disjoint.
+
+    ``skipped`` names the unreadable images that were left out (empty unless ``skip_bad``).
+    """
+
+    train: ImageSet
+    val: ImageSet | None
+    test: ImageSet
+    skipped: list[str]

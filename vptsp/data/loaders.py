@@ -1,0 +1,76 @@
+"""Batches of tensors, the same ones whatever the number of worker processes."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from vptsp.data.images import ImageSet
+from vptsp.data.samplers import ClassBatchSampler, Draw
+from vptsp.data.transforms import ImageTransform
+
+Item = tuple[Tensor, int, int]
+
+
+class TransformedImages(Dataset[Item]):
+    """Items ``(image float32 (3, S, S), label, position)`` of an image set.
+
+    Randomness of an item comes from (seed, epoch, slot, position) of its draw and from nothing else;
+    the process's own random state is left as it was. A plain position is draw 0 of epoch 0.
+    """
+
+    def __init__(self, image_set: ImageSet, transform: ImageTransform, seed: int = 0) -> None:
+        self.image_set, self.transform, self.seed = image_set, transform, seed
+
+    def __len__(self) -> int:
+        return len(self.image_set)
+
+    def __getitem__(self, draw: Draw | int) -> Item:
+        position, epoch, slot = draw if isinstance(draw, tuple) else (int(draw), 0, 0)
+        key = np.random.SeedSequence([self.seed, epoch, slot, position]).generate_state(1, np.uint64)
+        image = self.image_set.load(position)
+        with torch.random.fork_rng(devices=[]):
+            # Not torch.manual_seed: that would reseed the accelerator as well.
+            torch.default_generator.manual_seed(int(key[0]))
+            return self.transform(image), int(self.image_set.labels[position]), position
+
+
+def train_loader(
+    image_set: ImageSet,
+    transform: ImageTransform,
+    *,
+    batch_size: int,
+    images_per_class: int,
+    seed: int,
+    num_workers: int = 0,
+) -> DataLoader[Item]:
+    """Batches ``(images (B, 3, S, S), labels (B,), positions (B,))`` of B/K classes x K images.
+
+    Call ``loader.batch_sampler.set_epoch(epoch, start_batch)`` before each pass.
+    """
+    sampler = ClassBatchSampler(image_set.labels, batch_size, images_per_class, seed)
+    return DataLoader(
+        TransformedImages(image_set, transform, seed),
+        batch_sampler=sampler,
+        num_workers=num_workers,
+        persistent_workers=num_workers > 0,
+        pin_memory=torch.cuda.is_available(),
+        # Its own generator: a loader otherwise draws from the global one each time it is iterated,
+        # and a run resumed inside an epoch would see other random numbers.
+        generator=torch.Generator(),
+    )
+
+
+def eval_loader(
+    image_set: ImageSet, transform: ImageTransform, batch_size: int, num_workers: int = 0
+) -> DataLoader[Item]:
+    """All images once, in order, as ``(images (B, 3, S, S), labels (B,), positions (B,))``."""
+    return DataLoader(
+        TransformedImages(image_set, transform),
+        batch_size=batch_size,
+        num_workers=num_workers,
+        pin_memory=torch.cuda.is_available(),
+        generator=torch.Generator(),
+    )

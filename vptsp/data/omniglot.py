@@ -1,0 +1,50 @@
+"""Omniglot (Lake, Salakhutdinov, Tenenbaum, Science 2015): handwritten characters, 20 writers each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torchvision.datasets import Omniglot
+
+from vptsp.data.folder import class_folders, scan, split_folders
+from vptsp.data.images import ImageSet
+from vptsp.errors import DataError
+
+DEFAULT_ROOT = Path.home() / ".cache" / "vptsp"
+PARTS = {"train": "images_background", "test": "images_evaluation"}
+
+
+def omniglot(root: Path | None) -> tuple[ImageSet, ImageSet]:
+    """Train = the 30 background alphabets, test = the 20 evaluation alphabets, a class per character.
+
+    ``root`` may hold ``train/<class>/`` and ``test/<class>/`` folders, or torchvision's
+    ``omniglot-py`` folder, which is downloaded there when absent. Raises DataError when it can be neither.
+    """
+    if root is not None and (root / "train").is_dir() and (root / "test").is_dir():
+        return split_folders("omniglot", root, mirror_ok=False)
+    place = (root or DEFAULT_ROOT) / Omniglot.folder
+    if not all((place / part).is_dir() for part in PARTS.values()):
+        _download(root or DEFAULT_ROOT)
+    train, test = (
+        scan(f"omniglot/{split}", _characters(place / part), mirror_ok=False) for split, part in PARTS.items()
+    )
+    return train, test
+
+
+def _characters(root: Path) -> dict[str, Path]:
+    return {
+        f"{alphabet}/{character}": folder
+        for alphabet, characters in class_folders(root).items()
+        for character, folder in class_folders(characters).items()
+    }
+
+
+def _download(root: Path) -> None:
+    try:
+        for background in (True, False):
+            Omniglot(str(root), background=background, download=True)
+    except (OSError, RuntimeError) as error:  # no network, a refused connection, a bad checksum, a full disk
+        raise DataError(
+            f"Omniglot is not in {root} and cannot be downloaded there ({error}); pass data_root=FOLDER with "
+            f"torchvision's {Omniglot.folder}/ in it, or with train/<class>/<image> and test/<class>/<image>"
+        ) from error

@@ -1,0 +1,101 @@
+"""Write files so that a reader, a crash or a full disk never meets half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save
+
+from vptsp.errors import RunError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn the system's refusal to write ``path`` into a :class:`RunError` that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise RunError(
+                f"no space left while writing {path}; what was saved before is intact. "
+                "Free some space and resume, or choose a run directory on another disk"
+            ) from error
+        raise RunError(f"cannot write {path}: {error.strerror or error}; choose another run directory") from error
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a whole file or nothing: a temporary file beside it is flushed to disk, then renamed."""
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)  # mkstemp's 0600 would hide a shared run from colleagues
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """:func:`write_bytes` for text, in UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """:func:`write_bytes` for JSON. Not-a-number becomes null, which every reader understands."""
+    write_text(path, json.dumps(to_plain(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def to_plain(value: Any) -> Any:
+    """Numpy scalars, paths, tuples and non-finite numbers as JSON can hold them."""
+    if isinstance(value, dict):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [to_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return to_plain(value.item())
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
+
+
+def read_json(path: Path, remedy: str) -> Any:
+    """Read JSON; a missing or damaged file is a :class:`RunError` that ends in ``remedy``."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{path} does not exist; {remedy}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise RunError(f"{path} is damaged or cut off ({error}); {remedy}") from None
+
+
+def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
+    """Store tensors as safetensors, atomically."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_bytes(path, save(plain, metadata))
+
+
+def read_tensors(path: Path, remedy: str) -> dict[str, torch.Tensor]:
+    """Read safetensors; a missing or damaged file is a :class:`RunError` that ends in ``remedy``."""
+    if not path.is_file():
+        raise RunError(f"{path} does not exist; {remedy}")
+    try:
+        return load_file(path)
+    except Exception as error:  # safetensors raises its own types for a bad header or length
+        raise RunError(f"{path} is damaged or cut off ({error}); {remedy}") from None

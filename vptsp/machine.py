@@ -1,0 +1,52 @@
+"""Device and precision, chosen from what the machine does fast."""
+
+from __future__ import annotations
+
+import lightning_fabric as lightning
+import torch
+
+from vptsp.config import Config
+from vptsp.errors import ConfigError
+
+
+def make_fabric(config: Config) -> lightning.Fabric:
+    """A Fabric for the configured device and precision.
+
+    Raises :class:`ConfigError` for devices and precisions that this machine does not have.
+    """
+    accelerator, devices = _device(config.device)
+    precision = config.precision
+    if precision == "auto":
+        precision = "bf16" if fast_bf16(accelerator) else "fp32"
+    if precision == "fp16" and accelerator == "cpu":
+        raise ConfigError("precision='fp16' needs a GPU, and there is none here; use bf16 or fp32")
+    kind = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}[precision]
+    return lightning.Fabric(accelerator=accelerator, devices=devices, precision=kind)
+
+
+def fast_bf16(accelerator: str) -> bool:
+    """Whether the hardware multiplies bf16 natively: CUDA from Ampere on, CPUs with AVX512-BF16 or AMX."""
+    if accelerator == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if accelerator == "mps":
+        return False
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("amx_tile"))
+
+
+def _device(name: str) -> tuple[str, int | list[int]]:
+    if name == "auto":
+        if torch.cuda.is_available():
+            return "cuda", [torch.cuda.current_device()]
+        return ("mps", 1) if torch.backends.mps.is_available() else ("cpu", 1)
+    kind, _, index = name.partition(":")
+    if kind not in ("cpu", "cuda", "mps") or (index and not index.isdigit()):
+        raise ConfigError(f"device={name!r} is not known; legal: auto, cpu, cuda, cuda:0, cuda:1, ..., mps")
+    if kind == "cuda":
+        count = torch.cuda.device_count()
+        if int(index or 0) >= count:
+            raise ConfigError(f"device={name!r} does not exist: this machine has {count} CUDA device(s); use auto or cpu")
+        return "cuda", [int(index or 0)]
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError("device='mps' is not available on this machine; use auto or cpu")
+    return kind, 1

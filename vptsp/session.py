@@ -1,0 +1,69 @@
+"""Everything a run needs, built and checked before anything is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import lightning_fabric as lightning
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader
+
+from vptsp.backbones import load_backbone
+from vptsp.config import Config
+from vptsp.data import load_data
+from vptsp.data.images import DataSplits
+from vptsp.data.loaders import train_loader
+from vptsp.data.transforms import train_transform
+from vptsp.machine import make_fabric
+from vptsp.model import EmbeddingModel
+from vptsp.optim import make_optimizers
+
+
+@dataclass
+class Session:
+    """Settings completed from the backbone, data, model, optimisers; ``optimizers`` is empty if nothing trains."""
+
+    config: Config
+    splits: DataSplits
+    fabric: lightning.Fabric
+    model: EmbeddingModel
+    forward: Any  # the model as wrapped by Fabric: same call, run under the chosen precision
+    optimizers: tuple[Optimizer, Optimizer] | tuple[()]
+    loader: DataLoader
+
+    @classmethod
+    def prepare(cls, config: Config) -> Session:
+        fabric = make_fabric(config)
+        backbone = load_backbone(config.backbone, config.backbone_weights, config.image_size, config.pooling, config.seed)
+        config = config.changed(image_size=backbone.image_size)
+        splits = load_data(config)
+        torch.manual_seed(config.seed)
+        model = EmbeddingModel(config, backbone, len(splits.train.class_names))
+        transform = train_transform(
+            backbone.image_size,
+            backbone.mean,
+            backbone.std,
+            scale=(config.crop_min, 1.0),
+            flip=splits.train.mirror_ok,
+        )
+        loader = train_loader(
+            splits.train,
+            transform,
+            batch_size=config.batch_size,
+            images_per_class=config.images_per_class,
+            seed=config.seed,
+            num_workers=config.num_workers,
+        )
+        if not model.method.trains:
+            return cls(config, splits, fabric, model.to(fabric.device), None, (), loader)
+        forward, *optimizers = fabric.setup(model, *make_optimizers(model, config))
+        return cls(config, splits, fabric, model, forward, tuple(optimizers), loader)
+
+    def clip_gradients(self) -> Tensor:
+        """Norm of the whole gradient, clipped to the configured size if there is one."""
+        parameters = [p for optimizer in self.optimizers for group in optimizer.param_groups for p in group["params"]]
+        limit = self.config.grad_clip or float("inf")
+        return torch.nn.utils.clip_grad_norm_(parameters, limit, error_if_nonfinite=False)

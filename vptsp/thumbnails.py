@@ -1,0 +1,65 @@
+"""Thumbnails of a set of images as pages of tiles, addressed by stable image id."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from vptsp.data.images import ImageSet
+from vptsp.files import read_json, write_bytes, write_json
+
+TILE = 64
+PER_SIDE = 32  # 32 tiles of 64 px: pages of 2048 px, which every browser can decode and draw
+
+
+def write_thumbnails(folder: Path, images: ImageSet) -> None:
+    """Write ``page_0.jpg, page_1.jpg, ...`` and ``tiles.json`` (tile size, tiles per side, ids in order)."""
+    per_page = PER_SIDE**2
+    for page in range(-(-len(images) // per_page)):
+        first = page * per_page
+        count = min(per_page, len(images) - first)
+        rows = -(-count // PER_SIDE)
+        sheet = Image.new("RGB", (PER_SIDE * TILE, rows * TILE), "white")
+        for place in range(count):
+            tile = images.load(first + place).convert("RGB")
+            tile.thumbnail((TILE, TILE))
+            left, top = (place % PER_SIDE) * TILE, (place // PER_SIDE) * TILE
+            sheet.paste(tile, (left + (TILE - tile.width) // 2, top + (TILE - tile.height) // 2))
+        buffer = io.BytesIO()
+        sheet.save(buffer, "JPEG", quality=80)
+        write_bytes(folder / f"page_{page}.jpg", buffer.getvalue())
+    write_json(folder / "tiles.json", {"tile": TILE, "per_side": PER_SIDE, "ids": list(images.ids)})
+
+
+class Thumbnails:
+    """Reads what :func:`write_thumbnails` wrote; pages are decoded once, when first needed."""
+
+    def __init__(self, folder: Path) -> None:
+        index = read_json(folder / "tiles.json", "vptsp evaluate RUN writes it")
+        self.folder, self.tile, self.per_side = folder, index["tile"], index["per_side"]
+        self.place = {name: place for place, name in enumerate(index["ids"])}
+        self._pages: dict[int, Image.Image] = {}
+
+    def image(self, image_id: str) -> Image.Image:
+        """The thumbnail of an image; a grey tile for an id that has none."""
+        place = self.place.get(image_id)
+        if place is None:
+            return Image.new("RGB", (self.tile, self.tile), "#bbbbbb")
+        page, place = divmod(place, self.per_side**2)
+        if page not in self._pages:
+            self._pages[page] = Image.open(self.folder / f"page_{page}.jpg").convert("RGB")
+        left, top = (place % self.per_side) * self.tile, (place // self.per_side) * self.tile
+        return self._pages[page].crop((left, top, left + self.tile, top + self.tile))
+
+    def data_uris(self, image_ids: Sequence[str]) -> list[str]:
+        """Thumbnails as ``data:`` URIs that need no file and no network."""
+        uris = []
+        for image_id in image_ids:
+            buffer = io.BytesIO()
+            self.image(image_id).save(buffer, "JPEG", quality=80)
+            uris.append("data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode())
+        return uris
