@@ -20,14 +20,15 @@ def oracle(embeddings, labels, is_query, is_gallery, k):
     """Neighbour rows (Q, k) and R (Q,), one query at a time."""
     norms = np.linalg.norm(embeddings.astype(np.float64), axis=1, keepdims=True)
     unit = (embeddings / np.maximum(norms, 1e-300)).astype(np.float32).astype(np.float64)
-    ranked, relevant = [], []
-    for query in np.flatnonzero(is_query):
-        cosine = (unit @ unit[query]).astype(np.float32)
-        others = [row for row in np.flatnonzero(is_gallery) if row != query]
-        order = sorted(others, key=lambda row: (-cosine[row], row))
-        ranked.append((order + [-1] * k)[:k])
-        relevant.append(sum(labels[row] == labels[query] for row in others))
-    return np.array(ranked), np.array(relevant)
+    query_rows, gallery_rows = np.flatnonzero(is_query), np.flatnonzero(is_gallery)
+    cosines = (unit[query_rows] @ unit[gallery_rows].T).astype(np.float32)
+    ranked, relevant = np.full((len(query_rows), k), -1), []
+    for query, row, cosine in zip(range(len(query_rows)), query_rows, cosines, strict=True):
+        order = gallery_rows[np.argsort(-cosine, kind="stable")]
+        others = order[order != row]
+        ranked[query, : len(others)] = others[:k]
+        relevant.append((labels[others] == labels[row]).sum())
+    return ranked, np.array(relevant)
 
 
 @pytest.fixture(params=["faiss", "torch"])

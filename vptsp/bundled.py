@@ -64,7 +64,14 @@ class ResidualStem(nn.Module):
             nn.GELU(),
             nn.Conv2d(128, embed_dim, 1, bias=bias),
         )
-        self.gain = nn.Parameter(1 + 0.5 * torch.randn(1, self.num_patches, embed_dim))
+        self.gain = nn.Parameter(self._waves(embed_dim))
+
+    def _waves(self, channels: int) -> Float[Tensor, "1 T D"]:
+        """A slow random wave over the image for every channel."""
+        rows, columns = (torch.arange(n) / n for n in self.grid_size)
+        frequency, phase = torch.rand(2, channels) * 3 - 1.5, torch.rand(channels)
+        turns = rows.view(-1, 1, 1) * frequency[0] + columns.view(1, -1, 1) * frequency[1] + phase
+        return (turns * 2 * torch.pi).cos().flatten(0, 1).unsqueeze(0) * 2**0.5
 
     def feat_ratio(self) -> int:
         return self.patch_size[0]

@@ -21,7 +21,7 @@ from torch.optim import Optimizer
 
 from vptsp.backbones import load_backbone
 from vptsp.config import Config, make_config
-from vptsp.errors import RunError
+from vptsp.errors import ConfigError, RunError
 from vptsp.files import explained, read_json, read_tensors, write_json, write_tensors
 from vptsp.model import EmbeddingModel
 from vptsp.runs import Run
@@ -55,8 +55,8 @@ def _replace(folder: Path, staging: Path) -> None:
     """Swap directories; between the two renames the old checkpoint waits under ``.old``."""
     old = folder.with_name(".old")
     with explained(folder):
-        shutil.rmtree(old, ignore_errors=True)
-        if folder.exists():
+        if folder.exists():  # otherwise .old is all there is, until the new one has its place
+            shutil.rmtree(old, ignore_errors=True)
             os.rename(folder, old)
         os.rename(staging, folder)
         shutil.rmtree(old, ignore_errors=True)
@@ -84,7 +84,7 @@ def load_training(run: Run, model: EmbeddingModel, optimizers: tuple[Optimizer, 
                 slots.setdefault(int(index), {})[slot] = value
         optimizer.load_state_dict({"state": slots, "param_groups": state["optimizers"][name]})
     torch.set_rng_state(tensors["random.cpu"])
-    cuda = [value for name, value in sorted(tensors.items()) if name.startswith("random.cuda.")]
+    cuda = [tensors[f"random.cuda.{i}"] for i in range(sum(name.startswith("random.cuda.") for name in tensors))]
     if cuda and torch.cuda.device_count() == len(cuda):
         torch.cuda.set_rng_state_all(cuda)
     return state
@@ -112,7 +112,10 @@ def load_inference(source: Run | str | Path, which: str | None = None, device: s
         header = file.metadata() or {}
     if "config" not in header:
         raise RunError(f"{path} is not an inference checkpoint of this workbench (its header holds no settings)")
-    config = make_config(json.loads(header["config"]))
+    try:
+        config = make_config(json.loads(header["config"]))
+    except (ConfigError, json.JSONDecodeError) as error:
+        raise RunError(f"{path} was not written by this version: {error}") from None
     backbone = load_backbone(config.backbone, config.backbone_weights, config.image_size, config.pooling, config.seed)
     model = EmbeddingModel(config, backbone, num_classes=None)
     _check_backbone(header["fingerprint"], model, str(path))

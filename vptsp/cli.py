@@ -36,11 +36,14 @@ def main() -> None:
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a stopped or killed run.")
 def train(settings: tuple[str, ...], preset: str | None, run_dir: Path | None, resume: Path | None) -> None:
     """Train a model and score it, for example: vptsp train method=linear epochs=5"""
+    from vptsp.runs import Run
     from vptsp.training import train as run_training
 
     if resume and (settings or preset or run_dir):
         raise UsageError("--resume goes on with the run's own settings; give no others")
     if resume:
+        if Run.open(resume).is_finished():
+            click.echo(f"{resume} is finished; nothing is left to train")
         run = run_training(run_dir=resume, resume=True)
     else:
         run = run_training(make_config(parse_assignments(settings), preset=preset), run_dir)

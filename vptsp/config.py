@@ -31,7 +31,7 @@ OptionalPath = Annotated[Path | None, Field(strict=False)]
 class Config(BaseModel):
     """Settings of one run. Build it with :func:`make_config`, which explains what it refuses."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     # --- data ---------------------------------------------------------------------------------
     dataset: str = Field("blossoms", description="name of a data set: blossoms, digits, omniglot or folder")
@@ -98,7 +98,7 @@ class Config(BaseModel):
 
     # --- evaluation and record ----------------------------------------------------------------
     recall_ks: Annotated[tuple[Positive, ...], Field(strict=False, min_length=1)] = Field(
-        (1, 2, 4, 8), description="the k of recall at k"
+        (1, 2, 4, 8), description="the k of recall at k, 1 among them: it selects the epoch"
     )
     eval_every: Positive = Field(1, description="epochs between validations")
     track_test: bool = Field(False, description="also score test each epoch, kept only as max_over_test_epochs")
@@ -129,6 +129,8 @@ class Config(BaseModel):
             raise ValueError(f"bitfit=True contradicts method={self.method!r}, which trains nothing; drop one of them")
         if method.prompts != "none" and self.num_prompts == 0:
             raise ValueError(f"method={self.method!r} needs num_prompts >= 1; for no shared prompts use linear or bias")
+        if 1 not in self.recall_ks:
+            raise ValueError(f"recall_ks={self.recall_ks} must hold 1: epochs are selected by recall at 1")
         if self.precision == "fp16" and self.device == "cpu":
             raise ValueError("precision='fp16' needs a GPU; on device='cpu' use bf16 or fp32")
         return self
@@ -171,14 +173,14 @@ def read_preset(name: str) -> dict[str, Any]:
     if path.suffix == ".toml":
         if not path.is_file():
             raise ConfigError(f"preset file {name} does not exist")
-        text = path.read_text(encoding="utf-8")
+        data = path.read_bytes()
     elif name in preset_names():
-        text = (resources.files("vptsp") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
+        data = (resources.files("vptsp") / "presets" / f"{name}.toml").read_bytes()
     else:
         raise ConfigError(f"preset {name!r} is not known; legal: {', '.join(preset_names())}, or a path to a .toml file")
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"preset {name} is not valid TOML: {error}") from None
 
 
@@ -189,6 +191,8 @@ def preset_names() -> list[str]:
 
 
 def _literal(text: str) -> Any:
+    if text == "none":
+        return None
     for parse in (json.loads, ast.literal_eval):
         try:
             return parse(text)

@@ -123,7 +123,8 @@ def evaluate_run(run: Run | str | Path, which: str | None = None) -> RetrievalRe
     config = run.config
     path = inference_path(run, which)
     if not path.exists():
-        raise RunError(f"{run.path} has no {path.name} yet; it appears after the first epoch")
+        when = "a validation, so never with val_fraction=0" if which == "best_val" else "the first epoch"
+        raise RunError(f"{run.path} has no {path.name} yet; it appears after {when}")
     fabric = make_fabric(config)
     name = path.stem.removeprefix("inference_")
     with run.lock():

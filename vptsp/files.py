@@ -83,6 +83,8 @@ def read_json(path: Path, remedy: str) -> Any:
         raise RunError(f"{path} does not exist; {remedy}") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise RunError(f"{path} is damaged or cut off ({error}); {remedy}") from None
+    except OSError as error:
+        raise RunError(f"{path} cannot be read ({error.strerror or error}); {remedy}") from None
 
 
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:

@@ -43,7 +43,7 @@ def stop_requests() -> Iterator[threading.Event]:
 
     def ask(number: int, frame: Any) -> None:
         if requested.is_set():
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt("interrupted at once; vptsp train --resume RUN goes on from the last checkpoint")
         requested.set()
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}

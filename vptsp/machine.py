@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+
 import lightning_fabric as lightning
 import torch
 
 from vptsp.config import Config
 from vptsp.errors import ConfigError
+
+
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces the precision it was told to use
+logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
 
 
 def make_fabric(config: Config) -> lightning.Fabric:

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float64, Int64
 
 from vptsp import clustering as class_clusters
 from vptsp.errors import DataError
-from vptsp.retrieval import Embeddings, RetrievalResults, search, unit_rows
+from vptsp.retrieval import Array, RetrievalResults, search, unit_rows
 
 _CELLS_AT_ONCE = 2**22  # (query, rank) cells in fp64: 32 MiB an array
 
@@ -77,9 +77,7 @@ def _precision(matches: Bool[np.ndarray, "B k"], depth: Int64[np.ndarray, " B"])
     return (matches & _within(matches, depth)).sum(axis=1) / depth
 
 
-def _average_precision(
-    matches: Bool[np.ndarray, "B k"], depth: Int64[np.ndarray, " B"]
-) -> Float64[np.ndarray, " B"]:
+def _average_precision(matches: Bool[np.ndarray, "B k"], depth: Int64[np.ndarray, " B"]) -> Float64[np.ndarray, " B"]:
     precision = np.cumsum(matches, axis=1) / np.arange(1, matches.shape[1] + 1)
     return (precision * (matches & _within(matches, depth))).sum(axis=1) / depth
 
@@ -123,15 +121,15 @@ class RetrievalReport:
 
 
 def evaluate_retrieval(
-    embeddings: Embeddings,
-    labels: Int64[np.ndarray, " N"],
-    is_query: Bool[np.ndarray, " N"] | None = None,
-    is_gallery: Bool[np.ndarray, " N"] | None = None,
+    embeddings: Array,
+    labels: Array,
+    is_query: Array | None = None,
+    is_gallery: Array | None = None,
     recall_ks: Sequence[int] = (1, 2, 4, 8),
     clustering: bool = True,
     seed: int = 0,
 ) -> RetrievalReport:
-    """Score embeddings by exact retrieval and, with ``clustering``, by k-means of the query images.
+    """Score embeddings (N, E) by exact retrieval and, with ``clustering``, by k-means of the query images.
 
     ``metrics`` has recall_at_<k>, map_at_r, map_at_r_published, r_precision, and nmi and pairwise_f1, whose
     k-means takes ``seed``. Raises DataError as :func:`~vptsp.retrieval.search` does, and where every query is
@@ -156,7 +154,7 @@ def evaluate_retrieval(
     return RetrievalReport(
         metrics=metrics,
         num_queries=len(results.query_positions),
-        num_gallery=len(labels) if is_gallery is None else int(np.sum(is_gallery)),
+        num_gallery=len(labels) if is_gallery is None else int(np.asarray(is_gallery).sum()),
         num_lone_queries=len(results.query_positions) - len(scored),
         per_query={
             "recall_at_1": hits,

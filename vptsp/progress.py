@@ -39,7 +39,7 @@ def headless() -> bool:
 def default_observer() -> Observer:
     """A bar where text can be redrawn (terminals, JupyterLab), else a line per epoch."""
     in_notebook = "ipykernel" in sys.modules
-    return ProgressBar() if not headless() and (in_notebook or sys.stderr.isatty()) else print_epochs
+    return ProgressBar() if not headless() and (in_notebook or sys.stdout.isatty()) else print_epochs
 
 
 def print_epochs(event: Event) -> None:
@@ -101,11 +101,9 @@ class Ticker:
         """Leave the truth in ``progress.json`` however the run ends (short of SIGKILL)."""
         try:
             yield
-        except KeyboardInterrupt as error:
-            self.observer(Event("stopped", self.last["epoch"], self.epochs, self.last["step"], self.steps))
-            self._write("stopped", message=str(error))
-            raise
         except BaseException as error:
+            self.observer(Event("stopped", self.last["epoch"], self.epochs, self.last["step"], self.steps))
+            asked = isinstance(error, KeyboardInterrupt)
             with contextlib.suppress(UsageError):  # the disk that failed the run may fail this too
-                self._write("failed", message=f"{type(error).__name__}: {error}")
+                self._write("stopped" if asked else "failed", message=f"{type(error).__name__}: {error}")
             raise

@@ -4,7 +4,7 @@ A similarity is the cosine rounded to fp32, and neighbours are ordered by (simil
 row ascending). Fast matrix products do not give that order: they round differently from one column to the
 next, so that even identical images need not tie. The search therefore takes two steps:
 
-1. k + 2 candidates per query by a plain fp32 product: FAISS ``IndexFlatIP`` on the CPU (measured faster
+1. a few more than k candidates per query by a plain fp32 product: FAISS ``IndexFlatIP`` on the CPU (measured faster
    than ``torch.mm`` + ``topk``, see ``benchmarks/evaluation.py``), torch on a CUDA device;
 2. candidates closer to each other than fp32 can tell apart are scored again in fp64, which holds products
    of fp32 numbers exactly; where the k-th and the next one are so close, the whole row is.
@@ -23,14 +23,16 @@ from typing import TypeAlias
 import faiss
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int64
+from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 
 from vptsp.errors import DataError
 
-Embeddings: TypeAlias = Float[Tensor, "N E"] | Float[np.ndarray, "N E"]
+# What users hand over is checked by `search`, which says what is wrong, and not by jaxtyping.
+Array: TypeAlias = np.ndarray | Tensor
 Candidates: TypeAlias = tuple[Float32[Tensor, "B m"], Int64[Tensor, "B m"]]
 
+_SPARE = 4  # candidates beyond k, among which a gap in similarity decides who is in
 _PAIRS_AT_ONCE = 2**14  # (pair, E) products held in fp64 when single candidates are scored again
 _CELLS_AT_ONCE = 2**25  # (query, gallery) similarities held in fp64 when whole rows are
 
@@ -43,12 +45,12 @@ class RetrievalResults:
     Ranks beyond the gallery hold position -1, label -1 and similarity -inf.
     """
 
-    query_positions: Int64[np.ndarray, " Q"]
-    query_labels: Int64[np.ndarray, " Q"]
-    neighbor_positions: Int64[np.ndarray, "Q k"]  # most similar first
-    neighbor_labels: Int64[np.ndarray, "Q k"]
-    similarities: Float32[np.ndarray, "Q k"]
-    relevant: Int64[np.ndarray, " Q"]  # R: gallery images of the query's class other than itself
+    query_positions: np.ndarray  # int64 (Q,)
+    query_labels: np.ndarray  # int64 (Q,)
+    neighbor_positions: np.ndarray  # int64 (Q, k), most similar first
+    neighbor_labels: np.ndarray  # int64 (Q, k)
+    similarities: np.ndarray  # float32 (Q, k)
+    relevant: np.ndarray  # int64 (Q,): R, gallery images of the query's class other than itself
 
     def __post_init__(self) -> None:
         queries, ranked = (len(self.query_positions),), self.neighbor_positions.shape
@@ -59,9 +61,7 @@ class RetrievalResults:
             expected = queries if field.name in ("query_positions", "query_labels", "relevant") else ranked
             dtype = np.float32 if field.name == "similarities" else np.int64
             if array.shape != expected or array.dtype != dtype:
-                raise ValueError(
-                    f"{field.name} must be {np.dtype(dtype)} {expected}, not {array.dtype} {array.shape}"
-                )
+                raise ValueError(f"{field.name} must be {np.dtype(dtype)} {expected}, not {array.dtype} {array.shape}")
         if (self.neighbor_positions == self.query_positions[:, None]).any():
             raise ValueError("a query is listed among its own neighbours")
 
@@ -78,10 +78,10 @@ class RetrievalResults:
 
 @torch.no_grad()
 def search(
-    embeddings: Embeddings,
-    labels: Int64[np.ndarray, " N"] | Int64[Tensor, " N"],
-    is_query: Bool[np.ndarray, " N"] | None = None,
-    is_gallery: Bool[np.ndarray, " N"] | None = None,
+    embeddings: Array,
+    labels: Array,
+    is_query: Array | None = None,
+    is_gallery: Array | None = None,
     k: int | None = None,
     at_least: int = 1,
     block: int | None = None,
@@ -89,8 +89,9 @@ def search(
 ) -> RetrievalResults:
     """Exact k nearest gallery images of every query by cosine similarity.
 
-    ``is_query`` and ``is_gallery`` pick rows; None picks all of them (self-retrieval). ``k`` None is the
-    largest R plus one, enough for every metric over R or R + 1 ranks, or ``at_least`` if that is more.
+    Takes embeddings (N, E) of any floating type and integer labels (N,); booleans ``is_query`` and
+    ``is_gallery`` (N,) pick rows, None picks all of them (self-retrieval). ``k`` None is the largest R plus
+    one, enough for every metric over R or R + 1 ranks, or ``at_least`` if that is more.
     ``block`` is the number of queries searched at once. ``device`` None is where the embeddings lie.
 
     Raises DataError for embeddings that are not finite, lengths that differ, and an empty query or gallery.
@@ -109,7 +110,7 @@ def search(
 
     queries = vectors[torch.from_numpy(query_rows).to(vectors.device)]
     gallery = vectors[torch.from_numpy(gallery_rows).to(vectors.device)]
-    column_of_row = np.full(len(vectors), -1)
+    column_of_row = np.full(len(vectors), -2)  # -1 stands for ranks beyond the gallery
     column_of_row[gallery_rows] = np.arange(len(gallery_rows))
     own_column = torch.from_numpy(column_of_row[query_rows]).to(vectors.device)
 
@@ -130,7 +131,7 @@ def search(
 # --- input -------------------------------------------------------------------------------------------
 
 
-def unit_rows(embeddings: Embeddings, device: torch.device | str | None = None) -> Float32[Tensor, "N E"]:
+def unit_rows(embeddings: Array, device: torch.device | str | None = None) -> Float32[Tensor, "N E"]:
     """Embeddings scaled to length 1; DataError if any is not finite."""
     vectors = torch.as_tensor(embeddings).detach().to(device=device, dtype=torch.float32)
     if vectors.ndim != 2 or not vectors.shape[1]:
@@ -143,7 +144,7 @@ def unit_rows(embeddings: Embeddings, device: torch.device | str | None = None) 
     return (vectors / norms.clamp_min(torch.finfo(torch.float64).tiny)).float()
 
 
-def _checked_labels(labels: np.ndarray | Tensor, images: int) -> Int64[np.ndarray, " N"]:
+def _checked_labels(labels: Array, images: int) -> Int64[np.ndarray, " N"]:
     array = labels.cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
     if array.shape != (images,):
         raise DataError(f"{images} embeddings but labels of shape {array.shape}; give one label per image")
@@ -152,7 +153,7 @@ def _checked_labels(labels: np.ndarray | Tensor, images: int) -> Int64[np.ndarra
     return array.astype(np.int64)
 
 
-def _chosen_rows(mask: np.ndarray | None, images: int, name: str, role: str) -> Int64[np.ndarray, " n"]:
+def _chosen_rows(mask: Array | None, images: int, name: str, role: str) -> Int64[np.ndarray, " n"]:
     chosen = np.ones(images, dtype=bool) if mask is None else np.asarray(mask)
     if chosen.shape != (images,) or chosen.dtype != bool:
         raise DataError(f"{name} is {chosen.dtype} {chosen.shape}; it must be boolean ({images},)")
@@ -184,21 +185,24 @@ def _full_precision(device: torch.device) -> Iterator[None]:
 
 
 def _exact_neighbors(queries: Tensor, gallery: Tensor, own_column: Tensor, k: int, block: int) -> Candidates:
-    """Similarities and gallery columns (Q, k); ``own_column`` (Q,) is -1 for queries not in the gallery."""
+    """Similarities and gallery columns (Q, k); ``own_column`` (Q,) is -2 for queries not in the gallery."""
     similarities = torch.empty(len(queries), k, device=queries.device)
     columns = torch.empty(len(queries), k, dtype=torch.int64, device=queries.device)
     undecided = torch.empty(len(queries), dtype=torch.bool, device=queries.device)
     nearest = _torch_candidates(gallery) if gallery.is_cuda else _faiss_candidates(gallery)
-    # Twice the rounding error of a product of unit vectors, 2 sqrt(E) u (probabilistic bound of Higham and
+    # Twice the rounding error of a product of unit vectors, sqrt(E) u (probabilistic bound of Higham and
     # Mary, SIAM J. Sci. Comput. 41, 2019): beyond it, fp32 order is the true order.
-    margin = 4 * queries.shape[1] ** 0.5 * 2.0**-24
+    margin = 2 * queries.shape[1] ** 0.5 * 2.0**-24
     for start in range(0, len(queries), block):
-        rows = slice(start, start + block)
-        found = _without_own(*nearest(queries[rows], k + 2), own_column[rows])
+        part = slice(start, start + block)
+        found = _without_own(*nearest(queries[part], k + _SPARE + 1), own_column[part])
         close = found[0][:, :-1] - found[0][:, 1:] <= margin  # rank j against rank j + 1
-        undecided[rows] = close[:, -1]
-        similarities[rows], columns[rows] = _settle_near_ties(queries[rows], gallery, *found, close)
-    for chosen in undecided.nonzero().flatten().split(max(1, _CELLS_AT_ONCE // len(gallery))):
+        undecided[part] = close[:, k - 1 :].all(dim=1)
+        _settle_near_ties(queries[part], gallery, *found, close & ~undecided[part, None])
+        similarities[part], columns[part] = found[0][:, :k], found[1][:, :k]
+    rows, step = undecided.nonzero().flatten(), max(1, _CELLS_AT_ONCE // len(gallery))
+    for start in range(0, len(rows), step):
+        chosen = rows[start : start + step]
         similarities[chosen], columns[chosen] = _score_rows(queries[chosen], gallery, own_column[chosen], k)
     return similarities, columns
 
@@ -227,45 +231,43 @@ def _torch_candidates(gallery: Tensor) -> Callable[[Tensor, int], Candidates]:
 def _without_own(similarities: Tensor, columns: Tensor, own_column: Tensor) -> Candidates:
     """Candidates (B, m) to (B, m - 1): the query itself is dropped, or the last one where it is absent."""
     last = columns.shape[1] - 1
-    own = (columns == own_column[:, None]) & (columns >= 0)
-    dropped = torch.where(own.any(dim=1), own.int().argmax(dim=1), last)
-    kept = torch.arange(last, device=columns.device).expand(len(columns), last)
-    kept = kept + (kept >= dropped[:, None])
-    return similarities.gather(1, kept), columns.gather(1, kept)
+    dropped = torch.full_like(own_column, last)
+    row, rank = (columns == own_column[:, None]).nonzero(as_tuple=True)
+    dropped[row] = rank
+    before = torch.arange(last, device=columns.device) < dropped[:, None]
+    return (
+        torch.where(before, similarities[:, :-1], similarities[:, 1:]),
+        torch.where(before, columns[:, :-1], columns[:, 1:]),
+    )
 
 
-def _settle_near_ties(
-    queries: Tensor, gallery: Tensor, similarities: Tensor, columns: Tensor, close: Tensor
-) -> Candidates:
-    """Order the first k of k + 1 candidates; ``close`` (B, k): fp32 cannot tell a rank from the next one."""
-    similarities, columns = similarities[:, :-1], columns[:, :-1]
-    near = close.clone()
-    near[:, 1:] |= close[:, :-1]
-    near &= ~close[:, -1:]  # those rows are scored as a whole
-    for pairs in near.nonzero().split(_PAIRS_AT_ONCE):
-        row, rank = pairs.unbind(dim=1)
-        products = queries[row].double() * gallery[columns[row, rank]].double()
-        similarities[row, rank] = products.sum(dim=1).float()
-    rows = near.any(dim=1).nonzero().flatten()
-    similarities[rows], columns[rows] = _top(similarities[rows], columns[rows], columns.shape[1])
-    return similarities, columns
+def _settle_near_ties(queries: Tensor, gallery: Tensor, similarities: Tensor, columns: Tensor, close: Tensor) -> None:
+    """Score and order in place the candidates (B, m) that ``close`` (B, m - 1) ties to the next rank."""
+    near = torch.zeros_like(columns, dtype=torch.bool)
+    near[:, :-1] = close
+    near[:, 1:] |= close
+    row, rank = near.nonzero(as_tuple=True)
+    column, exact = columns[row, rank], similarities[row, rank]
+    for start in range(0, len(row), _PAIRS_AT_ONCE):
+        part = slice(start, start + _PAIRS_AT_ONCE)
+        exact[part] = (queries[row[part]].double() * gallery[column[part]].double()).sum(dim=1).float()
+    # By row, then similarity, then column; each group of near ties of a row stays in its own ranks, since
+    # groups are further apart than any correction.
+    order = column.argsort()
+    order = order[exact[order].argsort(descending=True, stable=True)]
+    order = order[row[order].argsort(stable=True)]
+    similarities[row, rank], columns[row, rank] = exact[order], column[order]
 
 
 def _score_rows(queries: Tensor, gallery: Tensor, own_column: Tensor, k: int) -> Candidates:
     """The k nearest by fp64 products with the whole gallery."""
-    similarities = (queries.double() @ gallery.double().T).float()
+    similarities = (queries.double() @ gallery.double().T).float() + 0.0  # no negative zero
     member = (own_column >= 0).nonzero().flatten()
     similarities[member, own_column[member]] = -torch.inf
-    columns = torch.arange(len(gallery), device=gallery.device).expand_as(similarities)
-    return _top(similarities, columns, k)
-
-
-def _top(similarities: Tensor, columns: Tensor, k: int) -> Candidates:
-    """The k first in the order (similarity descending, column ascending), by one unique integer key each."""
-    flip, low = 0x7FFFFFFF, 0xFFFFFFFF
-    bits = (similarities + 0.0).view(torch.int32).long()  # + 0.0: no negative zero
-    ordered = torch.where(bits < 0, bits ^ flip, bits)  # integers in the order of the floats
-    keys = ((ordered << 32) + (low - 1 - columns)).topk(k).values
-    ordered = keys >> 32
-    bits = torch.where(ordered < 0, ordered ^ flip, ordered)
-    return bits.int().view(torch.float32), low - 1 - (keys & low)
+    # One integer key per cell, in the order (similarity descending, column ascending), makes topk exact.
+    bits = similarities.view(torch.int32).long()
+    ordered = torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits)  # integers in the order of the floats
+    last = len(gallery) - 1
+    keys = ordered * 2**32 + (last - torch.arange(len(gallery), device=gallery.device))
+    columns = last - (keys.topk(k).values & 0xFFFFFFFF)
+    return similarities.gather(1, columns), columns

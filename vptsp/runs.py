@@ -19,6 +19,7 @@ Whatever shows a run reads this directory and nothing else.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import platform
@@ -56,21 +57,22 @@ class Run:
 
         ``path`` none: a free name under ``runs/``. Refuses a directory that already holds something.
         """
-        folder = Path(path) if path else _free_name(RUNS / f"{config.dataset}-{config.method}")
-        if (folder / "config.json").exists():
-            raise RunError(
-                f"{folder} already holds a run; resume it (vptsp train --resume {folder}), "
-                "choose another run directory, or delete it"
-            )
+        folder = Path(path) if path else _make_free(RUNS / f"{config.dataset}-{config.method}")
         if folder.exists() and not folder.is_dir():
             raise RunError(f"{folder} is a file; choose a directory for the run")
-        if folder.is_dir() and any(item.name not in _BESIDE_A_RUN for item in folder.iterdir()):
-            raise RunError(f"{folder} is not empty and not a run; choose a new directory for the run")
         with explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
         run = cls(folder)
-        write_json(folder / "config.json", config.model_dump(mode="json"))
-        write_json(folder / "environment.json", environment())
+        with run.lock():
+            if (folder / "config.json").exists():
+                raise RunError(
+                    f"{folder} already holds a run; resume it (vptsp train --resume {folder}), "
+                    "choose another run directory, or delete it"
+                )
+            if any(item.name not in _BESIDE_A_RUN for item in folder.iterdir()):
+                raise RunError(f"{folder} is not empty and not a run; choose a new directory for the run")
+            write_json(folder / "environment.json", environment())
+            write_json(folder / "config.json", config.model_dump(mode="json"))  # last: it makes the directory a run
         return run
 
     @classmethod
@@ -90,11 +92,13 @@ class Run:
         """Hold the directory against other processes that would write it."""
         lock = filelock.FileLock(self.path / ".lock")
         try:
-            lock.acquire(timeout=0)
+            with explained(self.path):
+                lock.acquire(timeout=0)
         except filelock.Timeout:
-            owner = self.progress().get("pid", "unknown")
+            owner = self.progress().get("pid")
             raise RunError(
-                f"{self.path} is in use by another process (pid {owner}); wait for it, or choose another run directory"
+                f"{self.path} is in use by another process{f' (pid {owner})' if owner else ''}; "
+                "wait for it, or choose another run directory"
             ) from None
         try:
             yield
@@ -127,11 +131,18 @@ class Run:
             f"or score what it has with vptsp evaluate {self.path}",
         )
 
+    def is_finished(self) -> bool:
+        """Whether the run is scored, so that there is nothing left to resume."""
+        try:
+            return "test" in self.summary()
+        except RunError:
+            return False
+
     def progress(self) -> dict[str, Any]:
         """State, process and step, as last written; empty before the first step."""
         try:
-            return json.loads((self.path / "progress.json").read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
+            return read_json(self.path / "progress.json", "")
+        except RunError:
             return {}
 
     def write_progress(self, **values: Any) -> None:
@@ -166,7 +177,8 @@ class Run:
         return self.path / "snapshots" / f"epoch_{epoch:04d}.safetensors"
 
 
-_BESIDE_A_RUN = {"01_train.ipynb", ".ipynb_checkpoints", ".lock", "log.txt"}  # may exist before the run does
+# may exist before the run does; environment.json alone is left by a disk that filled up in between
+_BESIDE_A_RUN = {"01_train.ipynb", ".ipynb_checkpoints", ".lock", "log.txt", "environment.json"}
 
 
 def list_runs(folder: str | Path = RUNS) -> list[Run]:
@@ -177,17 +189,21 @@ def list_runs(folder: str | Path = RUNS) -> list[Run]:
 
 def compare(runs: list[Run]) -> pd.DataFrame:
     """One row per run, also for unfinished ones: state, final metrics, counts, then every differing setting."""
-    rows = []
+    results, settings = [], []
     for run in runs:
         row: dict[str, Any] = {"run": run.name, "state": run.progress().get("state", "unknown")}
         with contextlib.suppress(RunError):
             summary = run.summary()
             row |= summary["test"][summary["selected"]] | {"trained": summary["counts"]["trained"]}
-        rows.append(row | run.config.model_dump(mode="json"))
-    table = pd.DataFrame(rows)
-    settings = [name for name in Config.model_fields if name in table]
-    same = [name for name in settings if table[name].map(str).nunique() <= 1]
-    return table.drop(columns=same)
+        try:
+            settings.append(run.config.model_dump(mode="json"))
+        except RunError:
+            row["state"] = "unreadable"
+            settings.append({})
+        results.append(row)
+    given = pd.DataFrame(settings, index=range(len(runs)))
+    differing = [name for name in given if given[name].map(str).nunique() > 1]
+    return pd.DataFrame(results).join(given[differing])
 
 
 def environment() -> dict[str, Any]:
@@ -221,8 +237,11 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-def _free_name(base: Path) -> Path:
-    number = 1
-    while (folder := base.with_name(f"{base.name}-{number}")).exists():
-        number += 1
-    return folder
+def _make_free(base: Path) -> Path:
+    """Make ``<base>-1``, or the first that is free; two processes at once get two directories."""
+    for number in itertools.count(1):
+        folder = base.with_name(f"{base.name}-{number}")
+        with explained(folder), contextlib.suppress(FileExistsError):
+            folder.mkdir(parents=True)
+            return folder
+    raise AssertionError

@@ -64,6 +64,23 @@ class Session:
 
     def clip_gradients(self) -> Tensor:
         """Norm of the whole gradient, clipped to the configured size if there is one."""
+        if self._scaler:
+            for optimizer in self.optimizers:
+                self._scaler.unscale_(optimizer.optimizer)
         parameters = [p for optimizer in self.optimizers for group in optimizer.param_groups for p in group["params"]]
         limit = self.config.grad_clip or float("inf")
         return torch.nn.utils.clip_grad_norm_(parameters, limit, error_if_nonfinite=False)
+
+    def step(self) -> None:
+        """One step of both optimisers, after :meth:`clip_gradients`."""
+        for optimizer in self.optimizers:
+            # Fabric's own step would change the scale between the two optimisers
+            self._scaler.step(optimizer.optimizer) if self._scaler else optimizer.step()
+            optimizer.zero_grad()
+        if self._scaler:
+            self._scaler.update()
+
+    @property
+    def _scaler(self) -> torch.amp.GradScaler | None:
+        """The loss scale of fp16; none in other precisions."""
+        return getattr(self.fabric._precision, "scaler", None)

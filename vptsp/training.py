@@ -34,7 +34,8 @@ def train(
     """Train, select on held-out classes, score the test images once, and return the run.
 
     ``run_dir`` none: a new one under ``runs/``. With ``resume`` the run in ``run_dir`` goes on from its last
-    checkpoint with its own settings, to the same numbers as if it had never stopped (bit-identical on a CPU).
+    checkpoint with its own settings, to the same numbers as if it had never stopped (bit-identical on a CPU);
+    a finished run is returned as it is.
 
     Raises :class:`~vptsp.errors.UsageError` for input that cannot be used, before anything is written, and
     :class:`TrainingStopped` after a stop request.
@@ -42,6 +43,8 @@ def train(
     if resume:
         run = Run.open(run_dir or "")
         with run.lock():
+            if run.is_finished():
+                return run
             return _train(run, Session.prepare(run.config), observer or default_observer())
     session = Session.prepare(config or Config())  # everything that can be refused is refused here
     run = Run.create(run_dir, session.config)
@@ -54,7 +57,8 @@ def _train(run: Run, session: Session, observer: Observer) -> Run:
     loader, loss_function, optimizers = session.loader, make_loss(config), session.optimizers
     probes = Probes.choose(splits, config)
     state = load_training(run, model, optimizers) if optimizers else None
-    state = state or {"epoch": 0, "batch": 0, "loss_sum": 0.0, "best": None, "lines": []}
+    state = state or {"epoch": 0, "batch": 0, "loss_sum": 0.0, "gradient_norm": 0.0, "best": None, "lines": []}
+    fabric._precision.load_state_dict(state.get("scaler", {}))
     if optimizers and not state["lines"] and state["batch"] == 0:
         write_snapshot(run, session, probes, epoch=0)
     lines: list[dict[str, Any]] = state["lines"]
@@ -71,7 +75,7 @@ def _train(run: Run, session: Session, observer: Observer) -> Run:
             start = state["batch"]
             loader.batch_sampler.set_epoch(epoch, start)
             model.train()
-            clock, seen = time.perf_counter(), 0
+            clock, seen, speed = time.perf_counter(), 0, None
 
             for batch, (images, labels, _) in enumerate(loader, start):
                 images, labels = images.to(fabric.device), labels.to(fabric.device)
@@ -86,17 +90,15 @@ def _train(run: Run, session: Session, observer: Observer) -> Run:
                 norm = session.clip_gradients()
                 if config.precision != "fp16":  # there the scaler skips steps whose gradients overflow
                     require_finite("gradient norm", norm, config, place, names)
-                for optimizer in optimizers:
-                    optimizer.step()
-                    optimizer.zero_grad()
+                session.step()
 
-                state["batch"] = batch + 1
+                state |= {"batch": batch + 1, "gradient_norm": norm.item()}
                 state["loss_sum"] += loss.item()
                 seen += len(labels)
                 speed = seen / (time.perf_counter() - clock)
                 ticker.step(epoch, epoch * per_epoch + batch + 1, loss=loss.item(), images_per_second=speed)
                 if stop.is_set() or run.stop_requested():
-                    save_training(run, model, optimizers, state)
+                    save_training(run, model, optimizers, state | {"scaler": fabric._precision.state_dict()})
                     raise TrainingStopped(
                         f"stopped in epoch {epoch + 1} of {epochs} after batch {batch + 1} of {per_epoch}; "
                         f"go on with: vptsp train --resume {run.path}"
@@ -107,7 +109,7 @@ def _train(run: Run, session: Session, observer: Observer) -> Run:
                 "loss": state["loss_sum"] / per_epoch,
                 "lr": lr,
                 "lr_proxy": lr_proxy,
-                "gradient_norm": float(norm),
+                "gradient_norm": state["gradient_norm"],
                 "images_per_second": speed,
             }
             if splits.val is not None and (epoch + 1) % config.eval_every == 0 or epoch + 1 == epochs:
@@ -125,11 +127,12 @@ def _train(run: Run, session: Session, observer: Observer) -> Run:
             lines.append(line)
             run.write_metrics(lines)
             state |= {"epoch": epoch + 1, "batch": 0, "loss_sum": 0.0}
-            save_training(run, model, optimizers, state)
+            save_training(run, model, optimizers, state | {"scaler": fabric._precision.state_dict()})
             ticker.tell("epoch", epoch + 1, (epoch + 1) * per_epoch, line)
 
         if not optimizers:
             _centre(session)
+        if not epochs:
             save_inference(inference_path(run, "last"), model, config, epoch=0)
         _summarise(run, session, state, lines)
         ticker.tell("done", epochs, epochs * per_epoch)

@@ -51,22 +51,23 @@ class DataConfig(Protocol):
     @property
     def skip_bad(self) -> bool: ...
     @property
-    def image_size(self) -> int: ...
+    def image_size(self) -> int | None: ...
     @property
     def blossoms_classes(self) -> int: ...
     @property
     def blossoms_images(self) -> int: ...
 
 
+DRAWN_SIZE = 64  # pixels of drawn images when a configuration leaves the size to the backbone
 DatasetBuilder = Callable[[DataConfig], tuple[ImageSet, ImageSet, list[str]]]
 
 
 def _blossoms(c: DataConfig) -> tuple[ImageSet, ImageSet, list[str]]:
-    return *blossoms(c.blossoms_classes, c.blossoms_images, c.image_size, c.seed), []
+    return *blossoms(c.blossoms_classes, c.blossoms_images, c.image_size or DRAWN_SIZE), []
 
 
 def _digits(c: DataConfig) -> tuple[ImageSet, ImageSet, list[str]]:
-    return *digits(c.image_size), []
+    return *digits(c.image_size or DRAWN_SIZE), []
 
 
 def _omniglot(c: DataConfig) -> tuple[ImageSet, ImageSet, list[str]]:

@@ -18,9 +18,14 @@ Array = np.ndarray
 LUT = 512
 
 
+def clamp(x: Array) -> Array:
+    """``x`` cut to 0..1; on small arrays several times faster than np.clip."""
+    return np.minimum(np.maximum(x, 0), 1)
+
+
 def smooth(x: Array, low: float, high: float) -> Array:
     """0 below ``low``, 1 above ``high``, smooth between (``low`` > ``high`` falls instead)."""
-    t = np.clip((x - low) * (1 / (high - low)), 0, 1)
+    t = clamp((x - low) * (1 / (high - low)))
     return t * t * (3 - 2 * t)
 
 
@@ -91,17 +96,17 @@ def _petal(
     elif species.petal_shape == "fringed":
         end = along * (1 + 0.05 * np.abs(np.sin(t * 6.5 + index)))
     half, normal = petal_profile(species.petal_shape, half_width)
-    place = np.clip(end * (LUT - 1), 0, LUT - 1).astype(np.int32)
+    place = (clamp(end) * (LUT - 1)).astype(np.int32)
     w = half[place]
     gap = w - np.abs(across)
     # Past the outline the slope of a blunt tip says nothing about distance.
     d = np.minimum(gap * np.where(gap > 0, normal[place], 0.7), 1 - end) * whorl.length
-    t = np.clip(across / (w + 0.02), -1, 1)
+    t = np.minimum(np.maximum(across / (w + 0.02), -1), 1)
     # A petal is a shallow trough that rises outwards: one side and one end face the light.
     axis = (np.arange(species.petals) + 0.5) * (2 * math.pi / species.petals) + whorl.turn
     facing = (np.cos(axis) * pose.light[0] + np.sin(axis) * pose.light[1]).astype(np.float32)[index]
     aside = (np.cos(axis) * pose.light[1] - np.sin(axis) * pose.light[0]).astype(np.float32)[index]
-    light = whorl.brightness[index] * (0.76 + 0.34 * np.sqrt(np.clip(along, 0, 1)))
+    light = whorl.brightness[index] * (0.76 + 0.34 * np.sqrt(clamp(along)))
     light *= 1 + 0.20 * t * aside - 0.22 * facing * (along - 0.3)
     light *= 1 - 0.14 * np.maximum(1 - 5 * np.abs(t), 0) * (1 - along)
     return d, np.minimum(along, 1), t, light
@@ -150,7 +155,7 @@ def paint_whorl(canvas: Array, species: Species, pose: Pose, whorl: Whorl) -> No
             canvas *= 1 - 0.36 * smooth(d, -0.09, 0.0)
         number = index if nth else (index + 1) % species.petals
         colour = _petal_colour(species, along, t, number) * light
-        blend(canvas, colour, np.clip(d * edge + 0.5, 0, 1))
+        blend(canvas, colour, clamp(d * edge + 0.5))
 
 
 def paint_centre(canvas: Array, species: Species, pose: Pose, turn: float) -> None:
@@ -164,26 +169,26 @@ def paint_centre(canvas: Array, species: Species, pose: Pose, turn: float) -> No
     canvas *= 1 - 0.35 * shade
     if species.centre == "stamens":
         small = 0.45 * size
-        blend(canvas, as_colour((0.62, 0.70, 0.24)) * dome, np.clip((small - r) * edge + 0.5, 0, 1))
+        blend(canvas, as_colour((0.62, 0.70, 0.24)) * dome, clamp((small - r) * edge + 0.5))
         number = 9
         step = 2 * np.pi / number
         f = ((pose.angle + turn) * (1 / step)) % 1.0 - 0.5
         across = np.abs(f) * step * r
         stalk = np.minimum(0.018 - across, 1.5 * size - r)
-        blend(canvas, as_colour((0.93, 0.92, 0.74)), np.clip(stalk * edge + 0.5, 0, 1) * 0.8)
+        blend(canvas, as_colour((0.93, 0.92, 0.74)), clamp(stalk * edge + 0.5) * 0.8)
         anther = 0.30 * size - np.sqrt((r - 1.5 * size) ** 2 + (across * 0.8) ** 2)
-        blend(canvas, colour, np.clip(anther * edge + 0.5, 0, 1))
+        blend(canvas, colour, clamp(anther * edge + 0.5))
         return
     seeds = np.sin(8 * (pose.angle + turn) + 26 * inner) * np.sin(5 * (pose.angle + turn) - 22 * inner)
     if species.centre == "eye":
-        blend(canvas, as_colour((0.16, 0.07, 0.12)), np.clip((1.35 * size - r) * edge + 0.5, 0, 1) * 0.85)
-        blend(canvas, colour * dome, np.clip((0.80 * size - r) * edge + 0.5, 0, 1))
+        blend(canvas, as_colour((0.16, 0.07, 0.12)), clamp((1.35 * size - r) * edge + 0.5) * 0.85)
+        blend(canvas, colour * dome, clamp((0.80 * size - r) * edge + 0.5))
     elif species.centre == "cone":
         grain = 1 + 0.45 * seeds
-        blend(canvas, colour * (dome * grain), np.clip((1.2 * size - r) * edge + 0.5, 0, 1))
+        blend(canvas, colour * (dome * grain), clamp((1.2 * size - r) * edge + 0.5))
         blend(canvas, colour * 0.45, smooth(r, 0.62 * size, 0.38 * size) * 0.8)
     else:
-        blend(canvas, colour * (dome * (1 + 0.12 * seeds)), np.clip((size - r) * edge + 0.5, 0, 1))
+        blend(canvas, colour * (dome * (1 + 0.12 * seeds)), clamp((size - r) * edge + 0.5))
 
 
 def paint_leaf(
@@ -214,8 +219,9 @@ def paint_leaf(
     across = dy * c - dx * s - bend * length * along * (1 - along) * 2
     hump = along * (1 - along) * 4
     side = across * (1 / width)
-    d = (hump * (1.15 - 0.3 * along) - np.abs(side)) * width
-    opacity = np.minimum(np.clip(d * (1 / softness) + 0.5, 0, 1), np.clip(hump * 12, 0, 1))
-    light = 1 + 0.16 * np.tanh(side * 6) - 0.10 * side * side + 0.18 * np.maximum(1 - 9 * np.abs(side), 0)
-    light *= 1 + 0.05 * np.sin(along * 40 - np.abs(side) * 6)
+    away = np.abs(side)
+    d = (hump * (1.15 - 0.3 * along) - away) * width
+    opacity = np.minimum(clamp(d * (1 / softness) + 0.5), np.maximum(hump * 12, 0))
+    light = 0.84 + 0.32 * clamp(side * 4 + 0.5) + 0.18 * np.maximum(1 - 9 * away, 0)
+    light += 0.05 * np.sin(along * 40 - away * 6)
     blend(canvas[:, y0:y1, x0:x1], as_colour(colour) * light, opacity)

@@ -20,6 +20,7 @@ from vptsp.data.blossom_paint import (
     Whorl,
     as_colour,
     blend,
+    clamp,
     paint_centre,
     paint_leaf,
     paint_whorl,
@@ -31,6 +32,7 @@ from vptsp.errors import ConfigError
 
 CACHE_BYTES = 1 << 29
 TURN = 2 * math.pi
+PALETTE = np.array(list(COLOURS.values()), np.float32)
 GREEN, DRY = np.array([[0.30, 0.52, 0.14], [0.55, 0.36, 0.12]], np.float32)
 # Two colours that a background wanders between: meadow, shade, dusk, soil, sky, stone, straw, snow.
 SCENES = np.array(
@@ -55,19 +57,20 @@ def _axis(size: int) -> Array:
 
 def _between(rng: np.random.Generator, *ranges: tuple[float, float]) -> list[float]:
     """One number from each range; plain floats, which leave float32 arrays as they are."""
-    low, high = zip(*ranges, strict=True)
-    return rng.uniform(low, high).tolist()
+    shares = rng.random(len(ranges)).tolist()
+    return [low + (high - low) * share for (low, high), share in zip(ranges, shares, strict=True)]
 
 
 def _cloud(rng: np.random.Generator, cells: int, size: int) -> Array:
     """Smooth noise in 0..1, float32 (size, size)."""
     grid = Image.fromarray(rng.random((cells, cells), dtype=np.float32))
-    return np.clip(np.asarray(grid.resize((size, size), Image.Resampling.BICUBIC)), 0, 1)
+    return clamp(np.asarray(grid.resize((size, size), Image.Resampling.BICUBIC)))
 
 
 def _leaf_colour(rng: np.random.Generator) -> Array:
-    tint = GREEN + rng.uniform(-0.08, 0.10, 3).astype(np.float32) if rng.random() < 0.85 else DRY
-    return tint * rng.uniform(0.55, 1.3)
+    dry, strength = _between(rng, (0, 1), (0.55, 1.3))
+    shift = rng.random(3, dtype=np.float32) * 0.18 - 0.08
+    return (DRY if dry < 0.15 else GREEN + shift) * strength
 
 
 def _background(rng: np.random.Generator, size: int, at: tuple[float, float]) -> Array:
@@ -76,11 +79,10 @@ def _background(rng: np.random.Generator, size: int, at: tuple[float, float]) ->
     across, upward = _between(rng, (-0.35, 0.35), (-0.35, 0.35))
     mix = 0.75 * _cloud(rng, 4, size) + 0.4 * _cloud(rng, 13, size) - 0.1
     mix += across * axis + (upward * axis)[:, None]
-    canvas = as_colour(dark) + np.clip(mix, 0, 1) * as_colour(light - dark)
-    names = list(COLOURS)
+    canvas = as_colour(dark) + clamp(mix) * as_colour(light - dark)
     for _ in range(rng.integers(0, 5)):  # other flowers and glints, out of focus
         x, y, r, opacity = _between(rng, (-1, 1), (-1, 1), (0.07, 0.30), (0.3, 0.9))
-        colour = as_colour(COLOURS[names[rng.integers(len(names))]]) * rng.uniform(0.5, 1.0)
+        colour = as_colour(PALETTE[rng.integers(len(PALETTE))]) * _between(rng, (0.5, 1.0))[0]
         distance = np.sqrt((axis - x) ** 2 + ((axis - y) ** 2)[:, None])
         blend(canvas, colour, smooth(distance, r * 1.25, r * 0.75) * opacity)
     for _ in range(rng.integers(2, 8)):
@@ -134,7 +136,7 @@ def _flower(canvas: Array, rng: np.random.Generator, species: Species, at: tuple
 def _occlusion(canvas: Array, rng: np.random.Generator) -> None:
     size = canvas.shape[-1]
     axis = _axis(size)
-    for _ in range(rng.choice((0, 1, 2), p=(0.40, 0.40, 0.20))):
+    for _ in range((0, 0, 1, 1, 2)[rng.integers(5)]):
         around, angle, length = _between(rng, (0, TURN), (-0.7, 0.7), (0.8, 1.5))
         slim, bend, soft = _between(rng, (0.05, 0.20), (-0.3, 0.3), (1, 4))
         base, angle = (1.35 * math.cos(around), 1.35 * math.sin(around)), around + TURN / 2 + angle
@@ -148,7 +150,7 @@ def _photograph(canvas: Array, rng: np.random.Generator) -> Array:
     """Light, exposure, focus and sensor; uint8 (size, size, 3)."""
     size = canvas.shape[-1]
     axis = _axis(size)
-    warmth, tint, exposure = _between(rng, (-0.16, 0.16), (-0.05, 0.05), (-0.35, 0.28))
+    warmth, tint, exposure = _between(rng, (-0.20, 0.20), (-0.07, 0.07), (-0.40, 0.28))
     slope, direction = _between(rng, (0, 0.35), (0, TURN))
     gain = np.exp(np.array([exposure + warmth, exposure + tint, exposure - warmth], np.float32))
     light = 1 + slope * (axis * math.cos(direction) + (axis * math.sin(direction))[:, None])
@@ -157,10 +159,10 @@ def _photograph(canvas: Array, rng: np.random.Generator) -> Array:
     canvas = canvas * (as_colour(gain) * light)
     blur, grain = _between(rng, (0, 0.9), (1, 6))
     noise = rng.standard_normal((size, size), dtype=np.float32) * grain
-    pixels = (np.clip(canvas, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)
+    pixels = np.ascontiguousarray((clamp(canvas) * 255).astype(np.uint8).transpose(1, 2, 0))
     if blur > 0.35:
         radius = blur * size / 96
-        pixels = np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).filter(ImageFilter.GaussianBlur(radius)))
+        pixels = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(radius)))
     return np.clip(pixels + noise[..., None], 0, 255).astype(np.uint8)
 
 
@@ -195,9 +197,10 @@ class BlossomLoader:
         return Image.fromarray(pixels)
 
 
-def blossoms(classes: int, images: int, image_size: int, seed: int) -> tuple[ImageSet, ImageSet]:
+def blossoms(classes: int, images: int, image_size: int, seed: int = 0) -> tuple[ImageSet, ImageSet]:
     """Train (the first half of ``classes`` species) and test (the others), ``images`` of each.
 
+    ``seed`` chooses the flora; it is apart from a run's own seed, so that repeated runs see the same data.
     Raises ConfigError for fewer than 4 classes, 1 image, or images too small to show a flower.
     """
     if classes < 4 or images < 1 or image_size < 16:

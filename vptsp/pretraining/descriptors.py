@@ -115,3 +115,20 @@ def frequency_energy(x: Images) -> Features:
     sector = ((torch.atan2(fy, fx) / math.pi + 0.5) * 6).long() % 6
     bank = F.one_hot((ring * 6 + sector).flatten(), 30).to(x.dtype)
     return _unit(((power.flatten(2) @ bank) / size**4 + 1e-8).sqrt().sqrt())
+
+
+def describe(x: Images) -> Features:
+    """All descriptors side by side, each weighed by how much its likeness should count."""
+    return torch.cat(
+        [
+            hog(x, 8, 2),
+            0.7 * hog(x, 8),
+            0.5 * hog(x, 4, 2),
+            1.2 * colour_histogram(x, 6),
+            0.3 * colour_histogram(x, 4, 2),
+            0.1 * colour_layout(x, 4),
+            0.4 * binary_patterns(x, 2),
+            0.5 * frequency_energy(x),
+        ],
+        1,
+    )

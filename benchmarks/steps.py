@@ -1,0 +1,143 @@
+"""Training and inference speed of the key/value path, as ratios measured in turn within one process."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from unittest import mock
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+import vptsp.model
+from benchmarks.token_path import encode_with_prompt_tokens
+from vptsp.backbones import Backbone, load_backbone
+from vptsp.config import make_config
+from vptsp.losses import make_loss
+from vptsp.machine import fast_bf16
+from vptsp.model import EmbeddingModel
+
+BACKBONE = "vit_small_patch16_224"
+CLASSES = 100
+
+
+def make_step(shared: int, per_class: int, batch: int, precision: str, token_path: bool) -> Callable[[], None]:
+    """One training step of VPTSP-G with BitFit: forward of both towers, loss, backward."""
+    backbone = load_backbone(BACKBONE, "random")
+    settings = {"num_prompts": shared, "num_class_prompts": per_class, "embedding_size": 384, "batch_size": batch}
+    config = make_config(settings)
+    model = EmbeddingModel(config, backbone, CLASSES).train()
+    loss_function = make_loss(config)
+    images = torch.randn(batch, 3, backbone.image_size, backbone.image_size)
+    labels = torch.arange(batch) // 2
+
+    def step() -> None:
+        encode = encode_with_prompt_tokens if token_path else vptsp.model.encode
+        with (
+            mock.patch.object(vptsp.model, "encode", encode),
+            torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"),
+        ):
+            output = model(images, labels)
+            loss = loss_function(output.embeddings, labels, output.proxies)
+        loss.backward()
+        model.zero_grad(set_to_none=True)
+
+    return step
+
+
+def seconds(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Median time of each, measured in turn (A B A B ...), after one round that is not counted."""
+    times: dict[str, list[float]] = {name: [] for name in functions}
+    for turn in range(rounds + 1):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            function()
+            if turn:
+                times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def peak_activation_bytes(step: Callable[[], None]) -> int:
+    """Largest memory that tensors of one step hold at a time, from the CPU allocator's own record."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+        step()
+    held = peak = 0
+    for event in profile.profiler.kineto_results.events():
+        if event.name() == "[memory]":
+            held += event.nbytes()
+            peak = max(peak, held)
+    return peak
+
+
+def inference(shared: int, batch: int) -> dict[str, Callable[[], object]]:
+    backbone: Backbone = load_backbone(BACKBONE, "random")
+    config = make_config({"method": "vpt_deep", "num_prompts": shared, "embedding_size": 384})
+    model = EmbeddingModel(config, backbone, num_classes=None).eval()
+    images = torch.randn(batch, 3, backbone.image_size, backbone.image_size)
+
+    def prompted() -> object:
+        with torch.inference_mode():
+            return model(images)
+
+    def plain() -> object:
+        with torch.inference_mode():
+            return backbone.vit(images)
+
+    return {"prompted": prompted, "plain": plain}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    batch, rounds = options.batch, options.rounds
+    print(f"{BACKBONE}, B={batch}, {torch.get_num_threads()} threads; medians of {rounds}")
+
+    for shared, per_class, target in ((10, 3, 1.08), (90, 80, 1.45)):
+        steps = {
+            "tokens": make_step(shared, per_class, batch, "fp32", token_path=True),
+            "keys and values": make_step(shared, per_class, batch, "fp32", token_path=False),
+        }
+        if (shared, per_class) == (10, 3):
+            if fast_bf16("cpu"):
+                steps["bf16"] = make_step(shared, per_class, batch, "bf16", token_path=False)
+            steps["products"] = _products_alone(steps["keys and values"], batch)
+        taken = seconds(steps, rounds)
+        ratio = taken["tokens"] / taken["keys and values"]
+        print(f"\ntraining step, {shared} shared + {per_class} class prompts")
+        print(f"  prompts as tokens   {taken['tokens']:.3f} s")
+        print(f"  keys and values     {taken['keys and values']:.3f} s   {ratio:.2f}x faster (target {target}x)")
+        if "bf16" in taken:
+            print(f"  the same in bf16    {taken['bf16']:.3f} s   {taken['tokens'] / taken['bf16']:.2f}x faster (target 3x)")
+        if "products" in taken:
+            share = taken["keys and values"] / taken["products"]
+            print(f"  products alone      {taken['products']:.3f} s   the step takes {share:.2f}x that (target 1.2x)")
+        for name in ("tokens", "keys and values"):
+            print(f"  peak memory of a step, {name}: {peak_activation_bytes(steps[name]) / 2**20:.0f} MiB")
+
+    for shared, limit in ((10, 1.03), (90, 1.12)):
+        taken = seconds(inference(shared, batch), 2 * rounds)
+        ratio = taken["prompted"] / taken["plain"]
+        print(f"\ninference with {shared} prompts takes {ratio:.2f}x plain timm (target at most {limit}x)")
+
+
+def _products_alone(step: Callable[[], None], batch: int) -> Callable[[], None]:
+    """A function that computes as many matrix-product FLOPs as the step does, as large plain products."""
+    with FlopCounterMode(display=False) as counter:
+        step()
+    left, right = torch.randn(batch * 197, 384), torch.randn(384, 1536)
+    out = torch.empty(batch * 197, 1536)
+    repeats = round(counter.get_total_flops() / (2 * batch * 197 * 384 * 1536))
+
+    def run() -> None:
+        for _ in range(repeats):
+            torch.mm(left, right, out=out)
+
+    return run
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""Names that come from outside (classes, files) as text that no page, figure or legend takes for markup."""
+
+from __future__ import annotations
+
+import html
+import unicodedata
+
+_ISOLATE, _END = "\u2068", "\u2069"  # first-strong isolate: right-to-left names cannot turn what stands beside them
+
+
+def plain(name: object, longest: int = 80) -> str:
+    """One line of text: control characters and line breaks as spaces, too long names cut with an ellipsis."""
+    text = "".join(" " if unicodedata.category(sign) in ("Cc", "Cf", "Zl", "Zp") else sign for sign in str(name))
+    text = " ".join(text.split()) or "(no name)"
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def safe(name: object, longest: int = 80) -> str:
+    """:func:`plain` for HTML and for plotly, which reads a few tags of it: escaped, and isolated if needed."""
+    text = plain(name, longest)
+    turned = any(unicodedata.bidirectional(sign) in ("R", "AL", "AN") for sign in text)
+    escaped = html.escape(text)
+    return f"{_ISOLATE}{escaped}{_END}" if turned else escaped

@@ -1,0 +1,189 @@
+"""The still form of a plotly figure: a PNG drawn by matplotlib, for pages without JavaScript.
+
+Covers what :mod:`vptsp.figures` uses: scatter (lines, markers), bars, heat maps, subplots, annotations.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import re
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg  # never pyplot: its state is global and not thread-safe
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+
+_DPI = 144
+_INK = "#3f4348"
+_SYMBOLS = {"circle": "o", "diamond": "D", "star": "*", "square": "s", "cross": "P", "x": "X", "triangle-up": "^"}
+_DASHES = {"dot": ":", "dash": "--", "dashdot": "-."}
+
+
+def show(figure: go.Figure, alt: str) -> None:
+    """Display a figure as one bundle: interactive in JupyterLab, a picture with ``alt`` everywhere else."""
+    from IPython.display import display  # only notebooks show
+
+    display(bundle(figure, alt), raw=True)
+
+
+def bundle(figure: go.Figure, alt: str) -> dict[str, Any]:
+    """The plotly MIME type for viewers that have it, HTML for nbconvert and untrusted notebooks, and text."""
+    return {
+        "application/vnd.plotly.v1+json": figure.to_plotly_json(),
+        "text/html": image_html(figure, alt),
+        "text/plain": alt,
+    }
+
+
+def image_html(figure: go.Figure, alt: str, width: int = 860) -> str:
+    """The still as an ``<img>`` that holds its own data."""
+    data = base64.b64encode(png(figure, width)).decode()
+    return f'<img src="data:image/png;base64,{data}" alt="{html.escape(alt)}" style="max-width:100%;width:{width}px">'
+
+
+def png(figure: go.Figure, width: int = 860) -> bytes:
+    """A PNG of ``width`` CSS pixels at 1.5 times their density, dark on white.
+
+    Raises ValueError for trace types that have no still form.
+    """
+    layout = figure.to_dict()["layout"]
+    canvas = Figure(figsize=(width / 96, (layout.get("height") or 450) / 96), dpi=_DPI, facecolor="white")
+    FigureCanvasAgg(canvas)
+    panels = {name[1:]: None for name in ("xaxis", "x")}  # ordered set of plotly's axis suffixes: "", "2", ...
+    panels = dict.fromkeys((trace.xaxis or "x")[1:] for trace in figure.data) or panels
+    grid = canvas.subplots(1, len(panels), squeeze=False)[0]
+    axes = dict(zip(panels, grid, strict=True))
+    for trace in figure.data:
+        if trace.type not in _DRAW:
+            raise ValueError(f"a {trace.type} trace has no still form; stills know {', '.join(_DRAW)}")
+        if trace.visible in (None, True):
+            _DRAW[trace.type](axes[(trace.xaxis or "x")[1:]], trace, figure)
+    for suffix, axis in axes.items():
+        _dress(axis, layout.get(f"xaxis{suffix}", {}), layout.get(f"yaxis{suffix}", {}))
+    titles = [note for note in layout.get("annotations", []) if note.get("yanchor") == "bottom" and note.get("y") == 1.0]
+    for axis, title in zip(axes.values(), titles, strict=False):
+        axis.set_title(_text(title["text"]), fontsize=10, color=_INK, parse_math=False)
+    for note in layout.get("annotations", []):
+        if note not in titles:
+            canvas.text(0.985, 0.015, _text(note["text"]), ha="right", fontsize=8, color=_INK, parse_math=False)
+    legends = [_legend(axis, low=len(axes) > 1) for axis in axes.values()] if len(figure.data) > 1 else []
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in a script without a font shows boxes
+        canvas.tight_layout()
+        canvas.savefig(buffer, format="png", bbox_extra_artists=[item for item in legends if item], bbox_inches="tight")
+    return buffer.getvalue()
+
+
+# --- traces -----------------------------------------------------------------------------------------
+def _scatter(axis: Axes, trace: go.Scatter, figure: go.Figure) -> None:
+    x, y = _numbers(trace.x), _numbers(trace.y)
+    mode, marker, line = trace.mode or "lines", trace.marker, trace.line
+    name = _text(trace.name or "")
+    kept = np.isfinite(y) if trace.connectgaps else np.full(len(y), True)
+    if "lines" in mode:
+        colour = _colour(line.color)
+        style, width = _DASHES.get(line.dash or "", "-"), (line.width or 2) * 0.75
+        axis.plot(x[kept], y[kept], style, color=colour, lw=width, label=name, zorder=1)
+    if "markers" in mode:
+        symbol = str(marker.symbol or "circle")
+        listed = isinstance(marker.color, (list, tuple, np.ndarray))
+        colours = [_colour(colour) for colour in marker.color] if listed else _colour(marker.color or line.color)
+        bare = symbol.endswith("-open")
+        axis.scatter(
+            x[kept],
+            y[kept],
+            s=((marker.size or 6) * 0.8) ** 2,
+            marker=_SYMBOLS.get(symbol.removesuffix("-open"), "o"),
+            c=None if bare else (colours if listed else [colours]),
+            facecolors="none" if bare else None,
+            edgecolors=colours if bare else _colour(marker.line.color or "rgba(0,0,0,0)"),
+            linewidths=(marker.line.width or 0) * 0.75,
+            alpha=marker.opacity,
+            label=None if "lines" in mode else name,
+            zorder=2,
+        )
+
+
+def _bar(axis: Axes, trace: go.Bar, figure: go.Figure) -> None:
+    bars = [other for other in figure.data if other.type == "bar" and other.xaxis == trace.xaxis]
+    place, width = next(i for i, other in enumerate(bars) if other is trace), 0.7 / len(bars)
+    ticks = [_text(str(value)) for value in trace.x]
+    left = np.arange(len(ticks)) - 0.35 + (place + 0.5) * width
+    drawn = axis.bar(left, _numbers(trace.y), width, color=_colour(trace.marker.color), label=_text(trace.name or ""))
+    axis.set_xticks(np.arange(len(ticks)), ticks, parse_math=False)
+    if trace.text is not None:
+        axis.bar_label(drawn, [_text(str(text)) for text in trace.text], fontsize=8, padding=2, color=_INK)
+
+
+def _heatmap(axis: Axes, trace: go.Heatmap, figure: go.Figure) -> None:
+    image = axis.imshow(np.asarray(trace.z, dtype=float), aspect="auto", origin="lower", cmap="viridis")
+    for set_ticks, names in ((axis.set_xticks, trace.x), (axis.set_yticks, trace.y)):
+        if names is not None and len(names) <= 40:
+            set_ticks(np.arange(len(names)), [_text(str(name)) for name in names], parse_math=False)
+    axis.tick_params("x", rotation=90 if trace.x is not None and len(trace.x) > 8 else 0)
+    title = trace.colorbar.title.text
+    axis.figure.colorbar(image, ax=axis, label=_text(title) if title else None)
+
+
+_DRAW: dict[str, Callable[[Axes, Any, go.Figure], None]] = {
+    "scatter": _scatter,
+    "scattergl": _scatter,
+    "bar": _bar,
+    "heatmap": _heatmap,
+}
+
+
+# --- axes, legends, values --------------------------------------------------------------------------
+def _dress(axis: Axes, x: dict[str, Any], y: dict[str, Any]) -> None:
+    for side, settings, set_label in (("x", x, axis.set_xlabel), ("y", y, axis.set_ylabel)):
+        set_label(_text(settings.get("title", {}).get("text") or ""), fontsize=9, color=_INK, parse_math=False)
+        if settings.get("type") == "log":
+            axis.set(**{f"{side}scale": "log"})
+        if settings.get("range"):
+            axis.set(**{f"{side}lim": settings["range"]})
+        if settings.get("showticklabels") is False:
+            axis.tick_params(side, labelbottom=False, labelleft=side == "x" and axis.yaxis.get_tick_params().get("labelleft", True))
+    axis.grid(color="#000000", alpha=0.09, lw=0.8)
+    axis.set_axisbelow(True)
+    axis.tick_params(labelsize=8, colors=_INK, length=0)
+    for spine in axis.spines.values():
+        spine.set_visible(False)
+
+
+def _legend(axis: Axes, low: bool) -> Any:
+    handles, names = axis.get_legend_handles_labels()
+    if not handles:
+        return None
+    place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14)} if low else {
+        "loc": "lower left", "bbox_to_anchor": (0, 1.01)
+    }
+    columns = 2 if low else min(len(handles), 4)
+    legend = axis.legend(handles, names, ncols=columns, fontsize=8, frameon=False, labelcolor=_INK, **place)
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # a class may be called $x$
+    return legend
+
+
+def _numbers(values: Any) -> np.ndarray:
+    return np.array([np.nan if value is None else value for value in values], dtype=float)
+
+
+def _text(text: str) -> str:
+    """Plotly's text without its few tags."""
+    return html.unescape(re.sub(r"</?(b|i|br|sup|sub|span)\b[^>]*>", "", text))
+
+
+def _colour(text: str | None) -> tuple[float, float, float, float]:
+    """A CSS colour, ``rgb()`` and ``rgba()`` too, as matplotlib wants it."""
+    if text and text.startswith("rgb"):
+        red, green, blue, *alpha = (float(part) for part in re.findall(r"[\d.]+", text))
+        return red / 255, green / 255, blue / 255, alpha[0] if alpha else 1.0
+    return to_rgba(text or "#3b82f6")
