@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import timm
 import torch
+from huggingface_hub import constants as hub
 from timm.data import resolve_model_data_config
 from timm.layers import Attention
-from timm.models.vision_transformer import Block, VisionTransformer
+from timm.models import load_state_dict
+from timm.models.vision_transformer import Block, VisionTransformer, checkpoint_filter_fn
 from torch import nn
 
 # BUNDLED
@@ -95,7 +101,6 @@ def load_backbone(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         vit = _create(name, weights, image_size)
-    _check_plain(name, vit)
     vit.requires_grad_(False).eval()
     statistics = resolve_model_data_config(vit)
     return Backbone(
@@ -109,47 +114,89 @@ def load_backbone(
     )
 
 
-def _create(name: str, weights: str, image_size: int | None) -> nn.Module:
-    overlay = None
-    if weights not in ("pretrained", "random"):
-        path = Path(weights).expanduser()
-        if not path.is_file():
+def _create(name: str, weights: str, image_size: int | None) -> VisionTransformer:
+    _check_architecture(name, image_size)
+    keywords: dict[str, Any] = {"num_classes": 0} | ({} if image_size is None else {"img_size": image_size})
+    if weights == "random":
+        return timm.create_model(name, **keywords)
+    if weights == "pretrained":
+        try:
+            with _hub_if_reachable():
+                return timm.create_model(name, pretrained=True, **keywords)
+        except Exception as error:  # timm, the hub and torch raise anything here
             raise BackboneError(
-                f"backbone_weights={weights!r} is neither pretrained nor random nor an existing file; "
-                "pass the path of a weight file in timm's format"
-            )
-        overlay = {"file": str(path), "custom_load": path.suffix == ".npz"}
-    size = {} if image_size is None else {"img_size": image_size}
-    try:
-        return timm.create_model(
-            name,
-            pretrained=weights != "random",
-            pretrained_cfg_overlay=overlay,
-            num_classes=0,
-            **size,
-        )
-    except BackboneError:
-        raise
-    except Exception as error:  # timm, the hub and torch raise anything here; each case needs one sentence
-        reason = _first_line(error)
-        if overlay is not None:
-            raise BackboneError(
-                f"{weights} does not hold weights of {name}: {reason}. Pass a file saved from timm's {name}"
+                f"the pretrained weights of {name} could not be loaded ({_first_line(error)}). Pass "
+                "backbone_weights=PATH of a weight file in timm's format, backbone_weights=random, or "
+                f"backbone={BUNDLED_BACKBONE}, which needs no download"
             ) from error
-        if isinstance(error, (TypeError, AssertionError)) or (image_size is not None and weights == "random"):
-            raise BackboneError(
-                f"backbone {name!r} cannot be built at image_size={image_size}: {reason}. "
-                "Choose an image_size that its patch size divides, or another backbone"
-            ) from error
+    path = Path(weights).expanduser()
+    if not path.is_file():
         raise BackboneError(
-            f"The pretrained weights of {name} could not be downloaded ({reason}). Pass backbone_weights=PATH of a "
-            f"weight file in timm's format, backbone_weights=random, or backbone={BUNDLED_BACKBONE}, which needs none"
+            f"backbone_weights={weights!r} is neither pretrained nor random nor an existing file; "
+            "pass the path of a weight file in timm's format"
+        )
+    vit = timm.create_model(name, **keywords)
+    try:
+        _load_file(vit, path)
+    except Exception as error:
+        raise BackboneError(
+            f"{path} does not hold weights of {name}: {_first_line(error)}. Pass a file saved from timm's {name}"
         ) from error
+    return vit
+
+
+def _check_architecture(name: str, image_size: int | None) -> None:
+    """Refuse models and sizes that cannot work, without memory and before any download."""
+    try:
+        with torch.device("meta"):
+            vit = timm.create_model(name, num_classes=0)
+    except RuntimeError as error:
+        raise BackboneError(f"backbone {name!r} cannot be built: {_first_line(error)}") from error
+    _check_plain(name, vit)
+    patch = vit.patch_embed.patch_size[0]
+    if image_size is not None and image_size % patch:
+        below = max(image_size // patch, 1) * patch
+        raise BackboneError(
+            f"image_size={image_size} is not a multiple of the {patch} pixel patches of {name}; "
+            f"legal near it: {below}, {below + patch}"
+        )
+
+
+def _load_file(vit: VisionTransformer, path: Path) -> None:
+    """Fill ``vit`` from a weight file, without unpickling objects; position embeddings are resampled."""
+    if path.suffix == ".npz":
+        vit.load_pretrained(str(path))
+        return
+    state = checkpoint_filter_fn(load_state_dict(str(path), weights_only=True), vit)
+    # timm would pass over what is missing, and leave it random
+    found = vit.load_state_dict({n: v for n, v in state.items() if not n.startswith(_CLASSIFIER)}, strict=False)
+    odd = [f"no {n}" for n in found.missing_keys] + [f"{n} too many" for n in found.unexpected_keys]
+    if odd:
+        raise ValueError(", ".join(odd[:3]) + (f" and {len(odd) - 3} more" if len(odd) > 3 else ""))
+
+
+_CLASSIFIER = ("head", "fc.", "pre_logits")
+
+
+@contextlib.contextmanager
+def _hub_if_reachable() -> Iterator[None]:
+    """Where the hub does not answer within seconds, use cached weights only; its own retries take a minute."""
+    before = hub.HF_HUB_OFFLINE
+    try:
+        urllib.request.urlopen(urllib.request.Request(hub.ENDPOINT, method="HEAD"), timeout=5)
+    except urllib.error.HTTPError:
+        pass  # an answer all the same
+    except OSError:
+        hub.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        hub.HF_HUB_OFFLINE = before
 
 
 def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0].rstrip(".")[:200] if text else type(error).__name__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return " ".join(lines[: 2 if lines[0].endswith(":") else 1]).rstrip(".")[:200]
 
 
 def _check_plain(name: str, vit: nn.Module) -> None:

@@ -103,7 +103,7 @@ class Ticker:
             yield
         except BaseException as error:
             self.observer(Event("stopped", self.last["epoch"], self.epochs, self.last["step"], self.steps))
-            asked = isinstance(error, KeyboardInterrupt)
+            state = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
             with contextlib.suppress(UsageError):  # the disk that failed the run may fail this too
-                self._write("stopped" if asked else "failed", message=f"{type(error).__name__}: {error}")
+                self._write(state, message=str(error) or type(error).__name__)
             raise

@@ -92,14 +92,15 @@ class Run:
         """Hold the directory against other processes that would write it."""
         lock = filelock.FileLock(self.path / ".lock")
         try:
-            with explained(self.path):
-                lock.acquire(timeout=0)
+            lock.acquire(timeout=0)
         except filelock.Timeout:
             owner = self.progress().get("pid")
             raise RunError(
                 f"{self.path} is in use by another process{f' (pid {owner})' if owner else ''}; "
                 "wait for it, or choose another run directory"
             ) from None
+        except OSError as error:
+            raise RunError(f"{self.path} cannot be written ({error.strerror or error})") from None
         try:
             yield
         finally:

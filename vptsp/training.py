@@ -58,7 +58,8 @@ def _train(run: Run, session: Session, observer: Observer) -> Run:
     probes = Probes.choose(splits, config)
     state = load_training(run, model, optimizers) if optimizers else None
     state = state or {"epoch": 0, "batch": 0, "loss_sum": 0.0, "gradient_norm": 0.0, "best": None, "lines": []}
-    fabric._precision.load_state_dict(state.get("scaler", {}))
+    if state.get("scaler"):
+        fabric._precision.load_state_dict(state["scaler"])
     if optimizers and not state["lines"] and state["batch"] == 0:
         write_snapshot(run, session, probes, epoch=0)
     lines: list[dict[str, Any]] = state["lines"]

@@ -1,0 +1,11 @@
+"""``make bench``: every benchmark, one after the other. They print ratios; nothing here can fail a test."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+
+for name in ("steps", "evaluation"):
+    print(f"\n=== {name} " + "=" * 60, flush=True)
+    sys.argv = [name]
+    runpy.run_module(f"benchmarks.{name}", run_name="__main__")
