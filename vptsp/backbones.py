@@ -21,7 +21,7 @@ from timm.models import load_state_dict
 from timm.models.vision_transformer import Block, VisionTransformer, checkpoint_filter_fn
 from torch import nn
 
-# BUNDLED
+import vptsp.bundled  # registers the bundled model with timm
 from vptsp.config import BUNDLED_BACKBONE
 from vptsp.errors import BackboneError
 
@@ -195,8 +195,9 @@ def _hub_if_reachable() -> Iterator[None]:
 
 
 def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    return " ".join(lines[: 2 if lines[0].endswith(":") else 1]).rstrip(".")[:200]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["unknown"]
+    text = " ".join(lines[: 2 if lines[0].endswith(":") else 1]).rstrip(".")[:200]
+    return text if " " in text else f"{type(error).__name__}: {text}"
 
 
 def _check_plain(name: str, vit: nn.Module) -> None:
@@ -224,8 +225,9 @@ def _pooling(name: str, vit: VisionTransformer, wanted: str) -> Literal["cls", "
 
 
 def parameter_names(vit: nn.Module, bitfit: bool) -> list[str]:
-    """Names of the backbone's parameters that train: every bias under BitFit, else none."""
-    return [name for name, _ in vit.named_parameters() if bitfit and is_bias(name)]
+    """Names of the backbone's parameters that train: every bias in use under BitFit, else none."""
+    unused = "attn_pool."  # the encoder pools by CLS or mean, never by the attention pooling of some models
+    return [name for name, _ in vit.named_parameters() if bitfit and is_bias(name) and not name.startswith(unused)]
 
 
 @torch.no_grad()

@@ -61,7 +61,9 @@ def curves(run: Run, lr: bool = False) -> go.Figure:
     """Training loss and validation recall over epochs, the selected epoch starred; learning rates on demand."""
     lines = run.metrics()
     epochs = [line["epoch"] for line in lines]
-    titles = ["Training loss", "Recall on held-out classes", *(["Learning rates"] if lr else [])]
+    scored = [line for line in lines if line.get("val_recall_at_1") is not None]
+    retrieval = bool(scored) or any("test_recall_at_1" in line for line in lines)
+    titles = ["Training loss", *["Retrieval on held-out classes"] * retrieval, *["Learning rates"] * lr]
     figure = make_subplots(rows=1, cols=len(titles), subplot_titles=titles, horizontal_spacing=0.12)
 
     def draw(column: int, key: str, name: str, colour: str, scale: float = 1, **line: Any) -> None:
@@ -77,7 +79,6 @@ def curves(run: Run, lr: bool = False) -> go.Figure:
     draw(2, "val_recall_at_1", "validation R@1", BLUE, 100)
     draw(2, "val_map_at_r", "validation MAP@R", GREEN, 100)
     draw(2, "test_recall_at_1", "test R@1 (tracked, not used)", PURPLE, 100, dash="dot")
-    scored = [line for line in lines if line.get("val_recall_at_1") is not None]
     if scored:
         best = max(scored, key=lambda line: line["val_recall_at_1"])  # the first of equals, as training selects
         mark = {"symbol": "star", "size": 14, "color": BLUE, "line": {"width": 1, "color": "white"}}
@@ -89,13 +90,13 @@ def curves(run: Run, lr: bool = False) -> go.Figure:
             col=2,
         )
     if lr:
-        draw(3, "lr", "learning rate", ORANGE)
-        draw(3, "lr_proxy", "learning rate of proxies", PURPLE)
+        draw(len(titles), "lr", "learning rate", ORANGE)
+        draw(len(titles), "lr_proxy", "learning rate of proxies", PURPLE)
+        figure.update_yaxes(title_text="learning rate", type="log", col=len(titles), row=1)
     figure.update_xaxes(title_text="epoch", dtick=max(1, len(lines) // 8))
     figure.update_yaxes(title_text="loss", col=1, row=1)
-    figure.update_yaxes(title_text="percent", col=2, row=1)
-    if lr:
-        figure.update_yaxes(title_text="learning rate", type="log", col=3, row=1)
+    if retrieval:
+        figure.update_yaxes(title_text="percent", col=2, row=1)
     legend = {"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0}
     return figure.update_layout(template=template(), height=380, legend=legend)
 
@@ -132,7 +133,7 @@ def embedding_map(
                 name="test image, coloured by class" if single else names[labels[rows[0]]],
                 text=[names[label] for label in labels[rows]],
                 customdata=None if ids is None else [ids[row] for row in rows],
-                hovertemplate="%{text}<extra>test image</extra>",
+                hovertemplate="%{text}<extra></extra>",
                 marker={
                     "size": 7 if len(points) <= 2000 else 4,
                     "opacity": 0.85,
@@ -147,9 +148,10 @@ def embedding_map(
             text=f"{len(points):,} of {total:,} test images shown", xref="paper", yref="paper", x=1, y=0,
             xanchor="right", yanchor="bottom", showarrow=False, font={"size": 12},
         )  # fmt: skip
-    figure.update_xaxes(title_text=axes[0], showticklabels=False, zeroline=False)
-    figure.update_yaxes(title_text=axes[1], showticklabels=False, zeroline=False)
-    return figure.update_layout(template=template(), height=620, hovermode="closest")
+    figure.update_xaxes(title_text=axes[0], showticklabels=False, showgrid=False, zeroline=False)
+    figure.update_yaxes(title_text=axes[1], showticklabels=False, showgrid=False, zeroline=False)
+    margin = {"l": 30, "r": 20, "t": 60, "b": 40}
+    return figure.update_layout(template=template(), height=620, hovermode="closest", margin=margin)
 
 
 def _add_proxies(figure: go.Figure, proxies: Mapping[str, np.ndarray], names: Sequence[str]) -> None:
@@ -164,12 +166,12 @@ def _add_proxies(figure: go.Figure, proxies: Mapping[str, np.ndarray], names: Se
         )
     for kind, (symbol, colour, size, title) in PROXIES.items():
         if kind in proxies:
-            marker = {"symbol": symbol, "color": colour, "size": size}
-            marker["line"] = {"width": 2 if symbol.endswith("open") else 0.8, "color": colour if symbol.endswith("open") else "white"}
+            rim = {"width": 2, "color": colour} if symbol.endswith("open") else {"width": 0.8, "color": "white"}
+            marker = {"symbol": symbol, "color": colour, "size": size, "line": rim}
             figure.add_trace(
                 go.Scatter(
                     x=proxies[kind][:, 0], y=proxies[kind][:, 1], mode="markers", marker=marker, name=title,
-                    text=list(names), hovertemplate=f"%{{text}}<extra>{title}, training class</extra>",
+                    text=list(names), hovertemplate=f"%{{text}}<br>{title}, training class<extra></extra>",
                 )  # fmt: skip
             )
 
@@ -181,21 +183,6 @@ def _class_colours(classes: int) -> list[str]:
         red, green, blue = colorsys.hls_to_rgb((0.58 + label * 0.61803) % 1, (0.52, 0.62, 0.44)[label % 3], 0.62)
         tones.append(f"#{round(255 * red):02x}{round(255 * green):02x}{round(255 * blue):02x}")
     return tones
-
-
-# --- bars -------------------------------------------------------------------------------------------
-def result_bars(results: Sequence[Result]) -> go.Figure:
-    """Recall@1 and MAP@R of a run beside its baselines."""
-    titles = [result.title for result in results]
-    figure = go.Figure()
-    for key, name, colour in (("recall_at_1", "R@1", BLUE), ("map_at_r", "MAP@R", GREEN)):
-        values = [100 * result.test[key] for result in results]
-        figure.add_trace(
-            go.Bar(x=titles, y=values, name=name, marker={"color": colour}, text=[f"{value:.1f}" for value in values])
-        )
-    figure.update_xaxes(title_text="method")
-    figure.update_yaxes(title_text="percent, test classes", range=[0, 100])
-    return figure.update_layout(template=template(), height=340, bargap=0.35)
 
 
 # --- tables -----------------------------------------------------------------------------------------
@@ -215,13 +202,13 @@ def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], caption: st
     head = "".join(cell(text, column, "th", "font-weight:600;opacity:.75;") for column, text in enumerate(header))
     body = ""
     for number, row in enumerate(rows):
-        bold = "font-weight:700;" if number == strong else ""
+        bold = "white-space:nowrap;" + "font-weight:700;" * (number == strong)
         body += f"<tr>{''.join(cell(text, column, 'td', bold) for column, text in enumerate(row))}</tr>"
     return (
-        '<div style="overflow-x:auto"><table style="border-collapse:collapse;font-size:14px;'
-        'font-variant-numeric:tabular-nums;margin:.4em 0">'
-        f'<caption style="caption-side:bottom;text-align:left;padding:.6em .9em;opacity:.75">{html.escape(caption)}</caption>'
+        '<figure style="margin:0"><div style="overflow-x:auto"><table style="border-collapse:collapse;'
+        'font-size:14px;font-variant-numeric:tabular-nums;margin:.4em 0">'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<figcaption style="font-size:13px;opacity:.75;max-width:46em">{html.escape(caption)}</figcaption></figure>'
     )
 
 

@@ -22,7 +22,7 @@ from vptsp.thumbnails import Thumbnails
 
 RIGHT, WRONG = ("#15803d", "✓", "right"), ("#c2261f", "✗", "wrong")  # white text on either has 5:1 contrast
 _QUERIES_SEARCHED = 2000  # enough to choose from, cheap for sets of 60,000
-_NAME = "overflow:hidden;text-overflow:ellipsis;white-space:nowrap;font-size:12px;line-height:1.35"
+_NAME = "overflow:hidden;overflow-wrap:anywhere;max-height:2.7em;font-size:12px;line-height:1.35"
 
 
 def retrieval_gallery(run: Run, queries: int = 8, k: int = 8, seed: int = 0) -> str:
@@ -74,11 +74,12 @@ def retrieval_strips(results: RetrievalResults, rows: list[int], saved: SavedEmb
         body += f"<tr>{cells}</tr>"
     ranks = "".join(f'<th style="{_HEAD}">{rank}</th>' for rank in range(1, results.k + 1))
     return (
-        '<div style="overflow-x:auto"><table style="border-collapse:separate;border-spacing:6px 10px">'
-        '<caption style="caption-side:bottom;text-align:left;padding:.4em;opacity:.75;font-size:13px">'
-        "Each row: a query and its nearest test images by cosine similarity. ✓ in green: the query's class; "
-        "✗ in red: another class, which is named.</caption>"
+        '<figure style="margin:0"><div style="overflow-x:auto">'
+        '<table style="border-collapse:separate;border-spacing:6px 10px">'
         f'<thead><tr><th style="{_HEAD}">query</th>{ranks}</tr></thead><tbody>{body}</tbody></table></div>'
+        '<figcaption style="font-size:13px;opacity:.75;max-width:46em">Each row: a query and its nearest test images '
+        "by cosine similarity. ✓ in green: the query's class; ✗ in red: another class, which is named."
+        "</figcaption></figure>"
     )
 
 
@@ -97,11 +98,11 @@ def _neighbour_cell(
 ) -> str:
     name = saved.class_names[saved.labels[position]]
     colour, mark, word = RIGHT if right else WRONG
-    alt = f"neighbour {rank}: class {plain(name)}, {word}, similarity {similarity:.2f}"
+    alt = f"neighbour {rank}: class {plain(name)}, {word}, similarity {similarity:.3f}"
     image = _image(thumbnails, saved.ids[position], alt, f"3px solid {colour}")
     badge = (
         f'<span style="background:{colour};color:#fff;border-radius:3px;padding:0 4px;font-size:11px">{mark}</span>'
-        f'<span style="font-size:12px;opacity:.8;padding-left:5px">{similarity:.2f}</span>'
+        f'<span style="font-size:12px;opacity:.8;padding-left:5px">{similarity:.3f}</span>'
     )
     label = "" if right else f'<div style="{_NAME};opacity:.8">{safe(name)}</div>'
     return f'<td style="{_CELL}">{image}<div style="line-height:1.5">{badge}</div>{label}</td>'

@@ -190,21 +190,26 @@ def list_runs(folder: str | Path = RUNS) -> list[Run]:
 
 def compare(runs: list[Run]) -> pd.DataFrame:
     """One row per run, also for unfinished ones: state, final metrics, counts, then every differing setting."""
-    results, settings = [], []
-    for run in runs:
+    results: list[dict[str, Any]] = []
+    settings: dict[int, dict[str, Any]] = {}
+    for index, run in enumerate(runs):
         row: dict[str, Any] = {"run": run.name, "state": run.progress().get("state", "unknown")}
         with contextlib.suppress(RunError):
             summary = run.summary()
-            row |= summary["test"][summary["selected"]] | {"trained": summary["counts"]["trained"]}
+            metrics = summary["test"][summary["selected"]]
+            row |= {name: value for name, value in metrics.items() if not name.startswith("num_")}
+            row["trained"] = summary["counts"]["trained"]
         try:
-            settings.append(run.config.model_dump(mode="json"))
+            settings[index] = run.config.model_dump(mode="json")
         except RunError:
             row["state"] = "unreadable"
-            settings.append({})
         results.append(row)
-    given = pd.DataFrame(settings, index=range(len(runs)))
+    given = pd.DataFrame.from_dict(settings, orient="index")
     differing = [name for name in given if given[name].map(str).nunique() > 1]
-    return pd.DataFrame(results).join(given[differing])
+    table = pd.DataFrame(results)
+    if "trained" in table:
+        table["trained"] = table["trained"].astype("Int64")  # a count stays a count beside runs without one
+    return table.join(given[differing])
 
 
 def environment() -> dict[str, Any]:

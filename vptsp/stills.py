@@ -11,7 +11,7 @@ import io
 import re
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg  # never pyplot: its state is global and not thread-safe
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
 
 _DPI = 144
 _INK = "#3f4348"
@@ -56,8 +57,7 @@ def png(figure: go.Figure, width: int = 860) -> bytes:
     layout = figure.to_dict()["layout"]
     canvas = Figure(figsize=(width / 96, (layout.get("height") or 450) / 96), dpi=_DPI, facecolor="white")
     FigureCanvasAgg(canvas)
-    panels = {name[1:]: None for name in ("xaxis", "x")}  # ordered set of plotly's axis suffixes: "", "2", ...
-    panels = dict.fromkeys((trace.xaxis or "x")[1:] for trace in figure.data) or panels
+    panels = dict.fromkeys((trace.xaxis or "x")[1:] for trace in figure.data) or {"": None}  # "", "2", "3" as in xaxis2
     grid = canvas.subplots(1, len(panels), squeeze=False)[0]
     axes = dict(zip(panels, grid, strict=True))
     for trace in figure.data:
@@ -143,17 +143,22 @@ _DRAW: dict[str, Callable[[Axes, Any, go.Figure], None]] = {
 
 # --- axes, legends, values --------------------------------------------------------------------------
 def _dress(axis: Axes, x: dict[str, Any], y: dict[str, Any]) -> None:
-    for side, settings, set_label in (("x", x, axis.set_xlabel), ("y", y, axis.set_ylabel)):
+    sides: list[tuple[Literal["x", "y"], dict[str, Any]]] = [("x", x), ("y", y)]
+    for side, settings in sides:
+        set_label = axis.set_xlabel if side == "x" else axis.set_ylabel
         set_label(_text(settings.get("title", {}).get("text") or ""), fontsize=9, color=_INK, parse_math=False)
         if settings.get("type") == "log":
             axis.set(**{f"{side}scale": "log"})
+        if settings.get("dtick"):
+            (axis.xaxis if side == "x" else axis.yaxis).set_major_locator(MultipleLocator(settings["dtick"]))
         if settings.get("range"):
             axis.set(**{f"{side}lim": settings["range"]})
         if settings.get("showticklabels") is False:
-            axis.tick_params(side, labelbottom=False, labelleft=side == "x" and axis.yaxis.get_tick_params().get("labelleft", True))
-    axis.grid(color="#000000", alpha=0.09, lw=0.8)
+            axis.tick_params(side, **{"labelbottom" if side == "x" else "labelleft": False})
+        if settings.get("showgrid") is not False:
+            axis.grid(axis=side, color="#000000", alpha=0.09, lw=0.8)
     axis.set_axisbelow(True)
-    axis.tick_params(labelsize=8, colors=_INK, length=0)
+    axis.tick_params(which="both", labelsize=8, colors=_INK, length=0)
     for spine in axis.spines.values():
         spine.set_visible(False)
 

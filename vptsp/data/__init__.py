@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from vptsp.data.blossoms import blossoms
-from vptsp.data.digits import digits
+from vptsp.data.blossoms import blossom_sets
+from vptsp.data.digits import digit_sets
 from vptsp.data.folder import finish, require_root, split_folders
 from vptsp.data.images import DataSplits, ImageSet
 from vptsp.data.loaders import TransformedImages, eval_loader, train_loader
-from vptsp.data.omniglot import omniglot
+from vptsp.data.omniglot import omniglot_sets
 from vptsp.data.samplers import ClassBatchSampler, Draw
 from vptsp.data.splits import check_splits, hold_out_classes, queries_by_csv, queries_by_pattern
 from vptsp.data.transforms import test_transform, train_transform
@@ -63,15 +63,15 @@ DatasetBuilder = Callable[[DataConfig], tuple[ImageSet, ImageSet, list[str]]]
 
 
 def _blossoms(c: DataConfig) -> tuple[ImageSet, ImageSet, list[str]]:
-    return *blossoms(c.blossoms_classes, c.blossoms_images, c.image_size or DRAWN_SIZE), []
+    return *blossom_sets(c.blossoms_classes, c.blossoms_images, c.image_size or DRAWN_SIZE), []
 
 
 def _digits(c: DataConfig) -> tuple[ImageSet, ImageSet, list[str]]:
-    return *digits(c.image_size or DRAWN_SIZE), []
+    return *digit_sets(c.image_size or DRAWN_SIZE), []
 
 
 def _omniglot(c: DataConfig) -> tuple[ImageSet, ImageSet, list[str]]:
-    return finish(omniglot(c.data_root), c.skip_bad)
+    return finish(omniglot_sets(c.data_root), c.skip_bad)
 
 
 def _folder(c: DataConfig) -> tuple[ImageSet, ImageSet, list[str]]:

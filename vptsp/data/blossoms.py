@@ -197,7 +197,7 @@ class BlossomLoader:
         return Image.fromarray(pixels)
 
 
-def blossoms(classes: int, images: int, image_size: int, seed: int = 0) -> tuple[ImageSet, ImageSet]:
+def blossom_sets(classes: int, images: int, image_size: int, seed: int = 0) -> tuple[ImageSet, ImageSet]:
     """Train (the first half of ``classes`` species) and test (the others), ``images`` of each.
 
     ``seed`` chooses the flora; it is apart from a run's own seed, so that repeated runs see the same data.

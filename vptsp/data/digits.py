@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
-from sklearn.datasets import load_digits
 
 from vptsp.data.images import ImageSet
 
@@ -23,20 +22,22 @@ class DigitLoader:
         return digit.resize((self.size, self.size), Image.Resampling.BICUBIC).convert("RGB")
 
 
-def digits(image_size: int) -> tuple[ImageSet, ImageSet]:
+def digit_sets(image_size: int) -> tuple[ImageSet, ImageSet]:
     """Train (digits 0-4) and test (5-9), 1,797 images together."""
+    return _split("train", range(5), image_size), _split("test", range(5, 10), image_size)
+
+
+def _split(split: str, wanted: range, size: int) -> ImageSet:
+    from sklearn.datasets import load_digits  # here, as it takes seconds that only this set should cost
+
     data = load_digits()
-    pixels = (data.images * (255 / 16)).round().astype(np.uint8)
-    return tuple(  # type: ignore[return-value]
-        _one(f"digits/{split}", pixels, data.target, first, image_size)
-        for split, first in (("train", 0), ("test", 5))
-    )
-
-
-def _one(name: str, pixels: np.ndarray, target: np.ndarray, first: int, size: int) -> ImageSet:
-    chosen = np.flatnonzero((target >= first) & (target < first + 5))
-    ids = [f"{name.rsplit('/')[-1]}/{target[i]}/{i:04d}" for i in chosen]
-    names = [str(first + d) for d in range(5)]
+    chosen = np.flatnonzero(np.isin(data.target, wanted))
+    pixels = (data.images[chosen] * (255 / 16)).round().astype(np.uint8)
     return ImageSet(
-        name, ids, target[chosen] - first, names, DigitLoader(pixels[chosen], size), mirror_ok=False
+        name=f"digits/{split}",
+        ids=[f"{split}/{data.target[i]}/{i:04d}" for i in chosen],
+        labels=data.target[chosen] - wanted.start,
+        class_names=[str(digit) for digit in wanted],
+        load=DigitLoader(pixels, size),
+        mirror_ok=False,
     )

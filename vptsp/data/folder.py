@@ -118,12 +118,9 @@ def split_folders(name: str, root: Path, mirror_ok: bool = True) -> tuple[ImageS
     """``root/train`` and ``root/test`` as image sets. Raises DataError when one is missing."""
     if missing := [s for s in ("train", "test") if not (root / s).is_dir()]:
         raise DataError(
-            f"data_root={root} has no folder {some(missing)}; expected train/<class>/<image> and "
-            "test/<class>/<image>"
+            f"data_root={root} has no folder {some(missing)}; expected train/<class>/<image> and test/<class>/<image>"
         )
-    train, test = (
-        scan(f"{name}/{split}", class_folders(root / split), mirror_ok) for split in ("train", "test")
-    )
+    train, test = (scan(f"{name}/{split}", class_folders(root / split), mirror_ok) for split in ("train", "test"))
     return train, test
 
 

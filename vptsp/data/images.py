@@ -57,7 +57,7 @@ class ImageSet:
         count, classes = len(self.ids), len(self.class_names)
         if self.labels.shape != (count,):
             raise DataError(f"{self.name}: {count} images but labels of shape {self.labels.shape}")
-        if count and not (0 <= self.labels.min() and self.labels.max() < classes):
+        if count and (self.labels.min() < 0 or self.labels.max() >= classes):
             raise DataError(f"{self.name}: labels must lie in 0..{classes - 1}, the number of class names")
         if len(set(self.ids)) != count:
             raise DataError(f"{self.name}: image ids are not unique")
@@ -87,7 +87,7 @@ class ImageSet:
         return replace(
             self,
             name=name or self.name,
-            ids=[self.ids[p] for p in chosen],
+            ids=[self.ids[p] for p in chosen.tolist()],
             labels=self.labels[chosen],
             load=Picked(load, chosen if inner is None else inner[chosen]),
             is_query=None if self.is_query is None else self.is_query[chosen],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from vptsp.data.images import ImageSet
 from vptsp.data.samplers import ClassBatchSampler, Draw
 from vptsp.data.transforms import ImageTransform
+from vptsp.errors import DataError
 
 Item = tuple[Tensor, int, int]
 
@@ -37,6 +41,17 @@ class TransformedImages(Dataset[Item]):
             return self.transform(image), int(self.image_set.labels[position]), position
 
 
+class Loader(DataLoader[Item]):
+    """A DataLoader whose workers' DataErrors arrive as the one sentence they were raised with."""
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        try:
+            yield from super().__iter__()
+        except DataError as error:
+            # torch puts the worker's traceback, which ends in the sentence, in place of the message.
+            raise DataError(str(error).rsplit(f"{DataError.__name__}: ", 1)[-1].strip()) from error
+
+
 def train_loader(
     image_set: ImageSet,
     transform: ImageTransform,
@@ -45,13 +60,13 @@ def train_loader(
     images_per_class: int,
     seed: int,
     num_workers: int = 0,
-) -> DataLoader[Item]:
+) -> Loader:
     """Batches ``(images (B, 3, S, S), labels (B,), positions (B,))`` of B/K classes x K images.
 
     Call ``loader.batch_sampler.set_epoch(epoch, start_batch)`` before each pass.
     """
     sampler = ClassBatchSampler(image_set.labels, batch_size, images_per_class, seed)
-    return DataLoader(
+    return Loader(
         TransformedImages(image_set, transform, seed),
         batch_sampler=sampler,
         num_workers=num_workers,
@@ -63,11 +78,9 @@ def train_loader(
     )
 
 
-def eval_loader(
-    image_set: ImageSet, transform: ImageTransform, batch_size: int, num_workers: int = 0
-) -> DataLoader[Item]:
+def eval_loader(image_set: ImageSet, transform: ImageTransform, batch_size: int, num_workers: int = 0) -> Loader:
     """All images once, in order, as ``(images (B, 3, S, S), labels (B,), positions (B,))``."""
-    return DataLoader(
+    return Loader(
         TransformedImages(image_set, transform),
         batch_size=batch_size,
         num_workers=num_workers,

@@ -14,7 +14,7 @@ DEFAULT_ROOT = Path.home() / ".cache" / "vptsp"
 PARTS = {"train": "images_background", "test": "images_evaluation"}
 
 
-def omniglot(root: Path | None) -> tuple[ImageSet, ImageSet]:
+def omniglot_sets(root: Path | None) -> tuple[ImageSet, ImageSet]:
     """Train = the 30 background alphabets, test = the 20 evaluation alphabets, a class per character.
 
     ``root`` may hold ``train/<class>/`` and ``test/<class>/`` folders, or torchvision's

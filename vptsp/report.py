@@ -1,0 +1,156 @@
+"""A run as one page: ``report.html`` holds its pictures, figures and scripts, and asks no network for anything.
+
+It is written from the run directory alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import plotly
+import plotly.graph_objects as go
+
+from vptsp.baselines import Result, compared, method_title
+from vptsp.config import Config
+from vptsp.evaluation import SavedEmbeddings
+from vptsp.figures import curves, html_table, parameter_table, result_table
+from vptsp.files import write_text
+from vptsp.gallery import retrieval_gallery
+from vptsp.labels import plain
+from vptsp.maps import run_map
+from vptsp.projection import Method
+from vptsp.runs import Run
+from vptsp.stills import image_html
+from vptsp.thumbnails import Thumbnails
+
+SETTINGS = (  # those that a reader of the numbers asks for first
+    "dataset", "method", "backbone", "backbone_weights", "image_size", "embedding_size", "num_prompts",
+    "num_class_prompts", "alpha", "loss", "epochs", "batch_size", "images_per_class", "optimizer", "lr",
+    "lr_proxy", "val_fraction", "precision", "seed",
+)  # fmt: skip
+_METRICS = {
+    "map_at_r": "MAP@R",
+    "map_at_r_published": "MAP@R (published variant)",
+    "r_precision": "R-precision",
+    "nmi": "NMI",
+    "pairwise_f1": "pairwise F1",
+}
+_HOVER_BYTES = 5_000_000  # thumbnails for hovering over the map, at most
+
+
+def write_report(run: Run, projection: Method = "umap") -> Path:
+    """Write ``<run>/report.html`` (self-contained, some 6 to 12 MB, most of it plotly) and return its path.
+
+    Raises :class:`~vptsp.errors.RunError` for a run that is not finished or not readable.
+    """
+    results = compared(run)
+    summary, config = results[0].summary, run.config
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("vptsp"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
+    page = environment.get_template("report.html").render(
+        title=f"{results[0].title} on {plain(config.dataset)}",
+        run=run.name,
+        results=results,
+        summary=summary,
+        settings=_settings(config),
+        tables={
+            "results": result_table(results),
+            "metrics": _metrics_table(summary),
+            "parameters": parameter_table({result.title: result.summary["counts"] for result in results}),
+        },
+        figures=_figures(run, projection),
+        gallery=retrieval_gallery(run),
+        environment=json.loads((run.path / "environment.json").read_text()),
+        plotly_js=plotly.offline.get_plotlyjs(),
+        hover=_hover(run),
+        lead=_lead(results),
+    )
+    path = run.path / "report.html"
+    write_text(path, page)
+    return path
+
+
+def _settings(config: Config) -> list[tuple[str, str, bool]]:
+    """Name, value, and whether it differs from the default."""
+    rows = []
+    for name in SETTINGS:
+        value = getattr(config, name)
+        rows.append((name, plain("none" if value is None else value), value != Config.model_fields[name].default))
+    return rows
+
+
+def _lead(results: list[Result]) -> str:
+    """One sentence that a reader can take away."""
+    first, *others = results
+    summary = first.summary
+    recall = 100 * first.test["recall_at_1"]
+    text = (
+        f"Of {first.test['num_queries']:,} test images from {summary['classes']['test']:,} classes never seen in "
+        f"training, {recall:.1f} % have an image of their own class as the nearest neighbour"
+    )
+    names = {"linear": "a linear probe", "frozen": "the frozen backbone"}
+    gains = [
+        f"{recall - 100 * other.test['recall_at_1']:+.1f} points against {names[other.summary['method']]}"
+        for other in others
+    ]
+    return text + (f": {', '.join(gains)}." if gains else ".")
+
+
+def _metrics_table(summary: dict[str, Any]) -> str:
+    test, best = summary["test"], summary["best_val"]
+    columns = {f"last epoch ({summary['epochs']})": test["last"]} if summary["epochs"] else {"frozen": test["last"]}
+    if best:
+        columns[f"selected epoch ({best['epoch']}, by validation R@1)"] = test["best_val"]
+    if "max_over_test_epochs" in summary:
+        columns["best over test epochs (not a fair result)"] = summary["max_over_test_epochs"]
+    recalls = [name for name in test["last"] if name.startswith("recall_at_")]
+    titles = {name: f"R@{name.removeprefix('recall_at_')}" for name in recalls} | _METRICS
+    rows = [
+        [title, *(f"{100 * values[name]:.2f} %" if values.get(name) is not None else "–" for values in columns.values())]
+        for name, title in titles.items()
+    ]
+    caption = "Metrics on the test classes. "
+    if lone := test["last"]["num_lone_queries"]:
+        caption += f"{lone:,} queries without another image of their class are left out. "
+    return html_table(["metric", *columns], rows, caption)
+
+
+def _figures(run: Run, projection: Method) -> dict[str, dict[str, str]]:
+    """For each figure its JSON, a still for readers without scripts, and what a screen reader says."""
+    made: dict[str, tuple[go.Figure, str]] = {}
+    if run.metrics():
+        made["curves"] = curves(run), "Training loss and validation recall over epochs."
+    title = method_title(run.config.method)
+    made["map"] = (
+        run_map(run, projection),
+        f"Map of the test embeddings of {title}, coloured by class, with the proxies of the training classes.",
+    )
+    return {
+        name: {"json": _script_json(figure.to_json()), "still": image_html(figure, alt), "alt": alt}
+        for name, (figure, alt) in made.items()
+    }
+
+
+def _hover(run: Run) -> dict[str, Any]:
+    """Thumbnail pages and the place of every image in them, as far as they fit into the page."""
+    folder = SavedEmbeddings(run, "test").folder
+    thumbnails = Thumbnails(folder)
+    pages: list[str] = []
+    size = 0
+    while (path := folder / f"page_{len(pages)}.jpg").is_file() and size + path.stat().st_size <= _HOVER_BYTES:
+        size += path.stat().st_size
+        pages.append("data:image/jpeg;base64," + base64.b64encode(path.read_bytes()).decode())
+    reach = len(pages) * thumbnails.per_side**2
+    places = {image_id: place for image_id, place in thumbnails.place.items() if place < reach}
+    atlas = {"pages": pages, "places": places, "tile": thumbnails.tile, "side": thumbnails.per_side}
+    return {"json": _script_json(json.dumps(atlas))}
+
+
+def _script_json(text: str) -> str:
+    """JSON that cannot close the script element it stands in."""
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
