@@ -1,32 +1,66 @@
-"""Shared by the tests: one tiny finished run with its baselines, trained once per session."""
+"""What several test files share: a folder of small images and settings that train in about a second."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pytest
+from PIL import Image
 
 from vptsp.baselines import train_baselines
-from vptsp.config import make_config
+from vptsp.config import Config, make_config
 from vptsp.progress import Event
 from vptsp.runs import Run
 from vptsp.training import train
 
-TINY = {  # seconds to train: an untrained backbone, small pictures, few of them
-    "dataset": "blossoms",
-    "blossoms_classes": 12,
-    "blossoms_images": 6,
-    "backbone": "vit_tiny_patch16_224",
-    "backbone_weights": "random",
-    "image_size": 32,
-    "embedding_size": 16,
-    "num_prompts": 2,
-    "num_class_prompts": 2,
-    "epochs": 2,
-    "batch_size": 8,
-    "val_fraction": 0.34,
-    "probe_images": 8,
-    "device": "cpu",
-    "precision": "fp32",
-}
+
+def write_images(root: Path, split: str, classes: int, images: int, first: int = 0, size: int = 32) -> None:
+    """``root/split/class_<n>/<i>.png``: noise around a colour of the class."""
+    for number in range(first, first + classes):
+        folder = root / split / f"class_{number:02d}"
+        folder.mkdir(parents=True)
+        rng = np.random.default_rng(number)
+        colour = rng.uniform(40, 215, 3)
+        for image in range(images):
+            pixels = (colour + rng.normal(0, 20, (size, size, 3))).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / f"{image}.png")
+
+
+@pytest.fixture(scope="session")
+def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """10 training and 4 test classes of 5 images."""
+    root = tmp_path_factory.mktemp("images") / "colours"
+    write_images(root, "train", 10, 5)
+    write_images(root, "test", 4, 5, first=10)
+    return root
+
+
+@pytest.fixture(scope="session")
+def tiny(image_folder: Path) -> Callable[..., Config]:
+    """``tiny(**changes)``: a configuration that trains 2 epochs of 4 batches in about a second."""
+
+    def make(**changes: Any) -> Config:
+        settings = {
+            "dataset": "folder",
+            "data_root": image_folder,
+            "backbone": "test_vit",
+            "backbone_weights": "random",
+            "image_size": 32,
+            "embedding_size": 16,
+            "batch_size": 8,
+            "num_prompts": 3,
+            "num_class_prompts": 2,
+            "epochs": 2,
+            "precision": "fp32",
+            "device": "cpu",
+            "probe_images": 8,
+        }
+        return make_config(settings | changes)
+
+    return make
 
 
 def silent(event: Event) -> None:
@@ -34,8 +68,8 @@ def silent(event: Event) -> None:
 
 
 @pytest.fixture(scope="session")
-def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def tiny_run(tiny: Callable[..., Config], tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished VPTSP-G run with both baselines. Read it; copy its directory before changing anything in it."""
-    run = train(make_config(TINY), tmp_path_factory.mktemp("runs") / "tiny", observer=silent)
+    run = train(tiny(method="vptsp_g"), tmp_path_factory.mktemp("runs") / "tiny", observer=silent)
     train_baselines(run, observer=lambda method: silent)
     return run

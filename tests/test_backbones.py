@@ -130,7 +130,9 @@ def test_a_file_of_another_model_is_refused(tmp_path: Path, published: dict[str,
         {"x": torch.ones(1)},
     ):
         save_file(content, path)
-        with pytest.raises(BackboneError, match=r"weights\.safetensors does not hold weights of test_vit: .*\. Pass a file"):
+        with pytest.raises(
+            BackboneError, match=r"weights\.safetensors does not hold weights of test_vit: .*\. Pass a file"
+        ):
             load_backbone("test_vit", str(path))
 
 

@@ -131,7 +131,9 @@ def test_a_damaged_training_checkpoint_is_one_clear_error(tiny: Tiny, tmp_path: 
         train(run_dir=run.path, resume=True, observer=lambda event: None)
 
 
-def test_the_only_checkpoint_is_kept_until_the_next_has_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_only_checkpoint_is_kept_until_the_next_has_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A run killed between two renames has only ``.old``; being killed there again must not lose it."""
     old, staging = tmp_path / ".old", tmp_path / ".next"
     old.mkdir()

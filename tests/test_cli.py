@@ -116,7 +116,9 @@ def test_errors_are_one_message_without_a_traceback(run: Run, arguments: list[st
     assert len(result.output.splitlines()) == 1
 
 
-@pytest.mark.parametrize("arguments", [["bogus"], ["evaluate"], ["evaluate", "x", "--checkpoint", "first"], ["--bogus"]])
+@pytest.mark.parametrize(
+    "arguments", [["bogus"], ["evaluate"], ["evaluate", "x", "--checkpoint", "first"], ["--bogus"]]
+)
 def test_misuse_shows_how_to_use_it(arguments: list[str]) -> None:
     result = vptsp(*arguments)
     assert result.exit_code == 2

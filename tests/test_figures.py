@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+from markup import Markup, refused_by_sanitiser
 from PIL import Image
 
-from tests.markup import Markup, refused_by_sanitiser
 from vptsp.baselines import compared, result_line
 from vptsp.data import load_data
 from vptsp.evaluation import SavedEmbeddings

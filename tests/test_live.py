@@ -3,10 +3,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from markup import Markup, refused_by_sanitiser
 from vptsp_widgets import live
 from vptsp_widgets.live import BARS, LiveTraining
 
-from tests.markup import Markup, refused_by_sanitiser
 from vptsp.progress import Event
 
 

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from markup import Markup, outside_references
 
-from tests.markup import Markup, outside_references
 from vptsp.baselines import compared
 from vptsp.errors import RunError
 from vptsp.report import write_report

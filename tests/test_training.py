@@ -102,10 +102,14 @@ def test_resume_after_sigkill_in_the_middle_of_an_epoch(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_the_run_cleanly(settings: Config, uninterrupted: Run, tmp_path: Path, number: signal.Signals) -> None:
+def test_a_signal_stops_the_run_cleanly(
+    settings: Config, uninterrupted: Run, tmp_path: Path, number: signal.Signals
+) -> None:
     folder = tmp_path / "run"
     step = PER_EPOCH + 2
-    ended = processes.vptsp(["train", *words(settings), "--run-dir", str(folder)], tmp_path / "log", SignalAfter(step, number))
+    ended = processes.vptsp(
+        ["train", *words(settings), "--run-dir", str(folder)], tmp_path / "log", SignalAfter(step, number)
+    )
     assert ended.code == 130
     assert f"vptsp train --resume {folder}" in ended.output
     assert "Traceback" not in ended.output
@@ -153,7 +157,9 @@ def test_resume_after_death_between_the_renames_of_a_checkpoint(
     assert_identical(train(run_dir=folder, resume=True, observer=silent), uninterrupted)
 
 
-@pytest.mark.parametrize("changes", [{"method": "vptsp_m", "optimizer": "sgd"}, {"method": "bias", "optimizer": "adam"}])
+@pytest.mark.parametrize(
+    "changes", [{"method": "vptsp_m", "optimizer": "sgd"}, {"method": "bias", "optimizer": "adam"}]
+)
 def test_resume_with_other_optimisers(tiny: Tiny, tmp_path: Path, changes: dict[str, str]) -> None:
     whole = train(tiny(**changes), tmp_path / "whole", observer=silent)
     run = Run(tmp_path / "run")
@@ -189,7 +195,9 @@ def test_a_loss_that_is_not_finite_stops_with_place_classes_and_advice(tiny: Tin
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vptsp.training, "make_loss", poisoned)
-        with pytest.raises(TrainingError, match=r"loss is nan at batch 2 of epoch 2, with classes class_\d\d, .*lr.*grad_clip"):
+        with pytest.raises(
+            TrainingError, match=r"loss is nan at batch 2 of epoch 2, with classes class_\d\d, .*lr.*grad_clip"
+        ):
             train(tiny(), run.path, observer=observe)
     assert {p.name: p.read_bytes() for p in (run.path / "checkpoint/last").iterdir()} == kept
     assert run.progress()["state"] == "failed"
@@ -222,7 +230,9 @@ def test_a_full_disk_leaves_the_last_checkpoint_usable(
 
 # --- what is trained ------------------------------------------------------------------------------
 @pytest.mark.parametrize("method", METHODS)
-def test_only_the_methods_parameters_move_and_all_of_them_get_gradients(tiny: Tiny, tmp_path: Path, method: str) -> None:
+def test_only_the_methods_parameters_move_and_all_of_them_get_gradients(
+    tiny: Tiny, tmp_path: Path, method: str
+) -> None:
     session = Session.prepare(tiny(method=method, epochs=1, batch_size=16, weight_decay=0.0))
     model = session.model
     before = {name: value.clone() for name, value in model.state_dict().items()}

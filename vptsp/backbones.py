@@ -21,7 +21,6 @@ from timm.models import load_state_dict
 from timm.models.vision_transformer import Block, VisionTransformer, checkpoint_filter_fn
 from torch import nn
 
-import vptsp.bundled  # registers the bundled model with timm
 from vptsp.config import BUNDLED_BACKBONE
 from vptsp.errors import BackboneError
 

@@ -47,8 +47,13 @@ class ResidualStem(nn.Module):
     """
 
     def __init__(
-        self, img_size: int = SIZE, patch_size: int = PATCH, in_chans: int = 3, embed_dim: int = WIDTH,
-        bias: bool = True, **_: Any,
+        self,
+        img_size: int = SIZE,
+        patch_size: int = PATCH,
+        in_chans: int = 3,
+        embed_dim: int = WIDTH,
+        bias: bool = True,
+        **_: Any,
     ) -> None:
         super().__init__()
         self.img_size = (img_size, img_size)
@@ -104,7 +109,12 @@ default_cfgs = generate_default_cfgs(
 def vit_bundled_64(pretrained: bool = False, **kwargs: Any) -> VisionTransformer:
     """ViT of 4 blocks, 192 wide, on 64 px images (65 tokens); the CLS token is the feature."""
     args = dict(
-        img_size=SIZE, patch_size=PATCH, embed_dim=WIDTH, depth=DEPTH, num_heads=HEADS, mlp_ratio=4,
+        img_size=SIZE,
+        patch_size=PATCH,
+        embed_dim=WIDTH,
+        depth=DEPTH,
+        num_heads=HEADS,
+        mlp_ratio=4,
         embed_layer=ResidualStem,
     )
     model: VisionTransformer = build_model_with_cfg(

@@ -40,14 +40,14 @@ def save_training(run: Run, model: EmbeddingModel, optimizers: tuple[Optimizer, 
         packed = optimizer.state_dict()
         groups[name] = packed["param_groups"]
         for index, slots in packed["state"].items():
-            tensors |= {f"optimizer.{name}.{index}.{slot}": torch.as_tensor(v) for slot, v in slots.items() if v is not None}
+            tensors |= {
+                f"optimizer.{name}.{index}.{slot}": torch.as_tensor(v) for slot, v in slots.items() if v is not None
+            }
     tensors["random.cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors |= {f"random.cuda.{i}": value for i, value in enumerate(torch.cuda.get_rng_state_all())}
     write_tensors(staging / "tensors.safetensors", tensors)
-    write_json(
-        staging / "state.json", {**state, "optimizers": groups, "fingerprint": model.backbone.fingerprint}
-    )
+    write_json(staging / "state.json", {**state, "optimizers": groups, "fingerprint": model.backbone.fingerprint})
     _replace(folder, staging)
 
 

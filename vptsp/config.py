@@ -43,7 +43,9 @@ class Config(BaseModel):
     query_pattern: str | None = Field(None, description="file-name pattern of test queries; the rest is gallery")
     query_csv: OptionalPath = Field(None, description="CSV with path,is_query,is_gallery for the test images")
     skip_bad: bool = Field(False, description="leave unreadable images out and list them, instead of stopping")
-    crop_min: float = Field(0.08, gt=0, le=1, description="smallest area share of the random training crop")
+    crop_min: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="smallest area share of the random training crop; none: 0.08, or 0.5 for glyphs"
+    )
     blossoms_classes: Annotated[int, Field(ge=4)] = Field(200, description="classes of blossoms, train and test")
     blossoms_images: Positive = Field(20, description="images per class of blossoms")
     num_workers: Annotated[int, Field(ge=0)] = Field(0, description="processes that load images; 0: none")

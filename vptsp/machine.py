@@ -10,7 +10,6 @@ import torch
 from vptsp.config import Config
 from vptsp.errors import ConfigError
 
-
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces the precision it was told to use
 logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
 
@@ -51,7 +50,9 @@ def _device(name: str) -> tuple[str, int | list[int]]:
     if kind == "cuda":
         count = torch.cuda.device_count()
         if int(index or 0) >= count:
-            raise ConfigError(f"device={name!r} does not exist: this machine has {count} CUDA device(s); use auto or cpu")
+            raise ConfigError(
+                f"device={name!r} does not exist: this machine has {count} CUDA device(s); use auto or cpu"
+            )
         return "cuda", [int(index or 0)]
     if kind == "mps" and not torch.backends.mps.is_available():
         raise ConfigError("device='mps' is not available on this machine; use auto or cpu")

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from vptsp.backbones import load_backbone
 from vptsp.config import Config
 from vptsp.data import load_data
-from vptsp.data.images import DataSplits
+from vptsp.data.images import DataSplits, ImageSet
 from vptsp.data.loaders import train_loader
 from vptsp.data.transforms import train_transform
 from vptsp.machine import make_fabric
@@ -46,7 +46,7 @@ class Session:
             backbone.image_size,
             backbone.mean,
             backbone.std,
-            scale=(config.crop_min, 1.0),
+            scale=(config.crop_min or _crop_min(splits.train), 1.0),
             flip=splits.train.mirror_ok,
         )
         loader = train_loader(
@@ -84,3 +84,8 @@ class Session:
     def _scaler(self) -> torch.amp.GradScaler | None:
         """The loss scale of fp16; none in other precisions."""
         return getattr(self.fabric._precision, "scaler", None)
+
+
+def _crop_min(images: ImageSet) -> float:
+    """The usual 0.08, except where a small part of an image is not its class any more, as with glyphs."""
+    return 0.08 if images.mirror_ok else 0.5

@@ -57,12 +57,13 @@ def png(figure: go.Figure, width: int = 860) -> bytes:
     layout = figure.to_dict()["layout"]
     canvas = Figure(figsize=(width / 96, (layout.get("height") or 450) / 96), dpi=_DPI, facecolor="white")
     FigureCanvasAgg(canvas)
-    panels = dict.fromkeys((trace.xaxis or "x")[1:] for trace in figure.data) or {"": None}  # "", "2", "3" as in xaxis2
-    grid = canvas.subplots(1, len(panels), squeeze=False)[0]
-    axes = dict(zip(panels, grid, strict=True))
     for trace in figure.data:
         if trace.type not in _DRAW:
             raise ValueError(f"a {trace.type} trace has no still form; stills know {', '.join(_DRAW)}")
+    panels = dict.fromkeys((trace.xaxis or "x")[1:] for trace in figure.data) or {"": None}  # "", "2", as in xaxis2
+    grid = canvas.subplots(1, len(panels), squeeze=False)[0]
+    axes = dict(zip(panels, grid, strict=True))
+    for trace in figure.data:
         if trace.visible in (None, True):
             _DRAW[trace.type](axes[(trace.xaxis or "x")[1:]], trace, figure)
     for suffix, axis in axes.items():

@@ -113,7 +113,7 @@ def _train(run: Run, session: Session, observer: Observer) -> Run:
                 "gradient_norm": state["gradient_norm"],
                 "images_per_second": speed,
             }
-            if splits.val is not None and (epoch + 1) % config.eval_every == 0 or epoch + 1 == epochs:
+            if (splits.val is not None and (epoch + 1) % config.eval_every == 0) or epoch + 1 == epochs:
                 line |= _validate(session)
             if config.track_test:
                 line |= _score_split(session, splits.test, "test")
@@ -197,6 +197,8 @@ def _summarise(run: Run, session: Session, state: dict[str, Any], lines: list[di
     }
     if config.track_test and lines:
         summary["max_over_test_epochs"] = {
-            name.removeprefix("test_"): max(line[name] for line in lines) for name in lines[0] if name.startswith("test_")
+            name.removeprefix("test_"): max(line[name] for line in lines)
+            for name in lines[0]
+            if name.startswith("test_")
         }
     write_json(run.path / "summary.json", summary)

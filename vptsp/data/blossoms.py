@@ -197,6 +197,7 @@ class BlossomLoader:
         return Image.fromarray(pixels)
 
 
+@lru_cache(maxsize=2)  # one flora serves a run and its baselines without being drawn again
 def blossom_sets(classes: int, images: int, image_size: int, seed: int = 0) -> tuple[ImageSet, ImageSet]:
     """Train (the first half of ``classes`` species) and test (the others), ``images`` of each.
 

@@ -7,6 +7,7 @@ of unit length, so that the descriptors can be weighed against each other before
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,7 @@ from torch import Tensor
 
 Images = Float[Tensor, "B 3 H W"]
 Features = Float[Tensor, "B F"]
+Descriptor = Callable[[Images], Features]
 
 
 def _unit(x: Tensor) -> Features:

@@ -21,7 +21,7 @@ def pick(shape: tuple[int, ...], chance: float, g: torch.Generator) -> Tensor:
     return (torch.rand(shape, generator=g, device=g.device) < chance).float()
 
 
-def coordinates(size: int, device: torch.device) -> Float[Tensor, "size"]:
+def coordinates(size: int, device: torch.device) -> Float[Tensor, " size"]:
     """Pixel centres of one axis in [-1, 1]."""
     return (torch.arange(size, device=device) + 0.5) * (2 / size) - 1
 

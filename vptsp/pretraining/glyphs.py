@@ -52,7 +52,7 @@ class Glyphs:
             parent=torch.where(attached > 0, uniform(shape, 0, 1, g), -torch.ones(shape, device=g.device)),
         )
 
-    def paths(self, copies: int, spread: Float[Tensor, "B"], g: torch.Generator) -> Tensor:
+    def paths(self, copies: int, spread: Float[Tensor, " B"], g: torch.Generator) -> Tensor:
         """Pen positions ``B S P 2`` of ``copies`` writers per character (B = C * copies)."""
         again = {k: v.repeat_interleave(copies, 0) for k, v in vars(self).items()}
         shape = again["used"].shape
@@ -85,9 +85,7 @@ class Glyphs:
         xy = place(xy, used, nuisance, g)
         thick = uniform((count, 1, 1), 0.018, 0.034, g) * 64 / min(size, 64)
         grid = coordinates(size, g.device)
-        across, down = (
-            torch.exp(-(((xy[..., i].flatten(1).unsqueeze(-1) - grid) / thick) ** 2) / 2) for i in (0, 1)
-        )
+        across, down = (torch.exp(-(((xy[..., i].flatten(1).unsqueeze(-1) - grid) / thick) ** 2) / 2) for i in (0, 1))
         gap = (xy[:, :, 1:] - xy[:, :, :-1]).norm(dim=-1)
         weight = (torch.cat([gap, gap[:, :, -1:]], 2) * used.unsqueeze(-1)).flatten(1) / thick[:, 0]
         density = torch.bmm((down * weight.unsqueeze(-1)).transpose(1, 2), across)  # B y x

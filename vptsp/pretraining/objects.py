@@ -109,9 +109,7 @@ class Things:
         moved = self.centre[:, i] + jitter * normal((count, 2), g)
         x, y = u - moved[:, 0].view(column), v - moved[:, 1].view(column)
         angle = self.angle[:, i].view(column) + 2 * jitter * normal(column, g)
-        across, down = (
-            (self.radius[:, i, k] * (2 * jitter * normal((count,), g)).exp()).view(column) for k in (0, 1)
-        )
+        across, down = ((self.radius[:, i, k] * (2 * jitter * normal((count,), g)).exp()).view(column) for k in (0, 1))
         cos, sin = angle.cos(), angle.sin()
         a, b = (cos * x + sin * y) / across, (cos * y - sin * x) / down
         power = self.power[:, i].view(column)
