@@ -177,3 +177,10 @@ def test_weights_that_cannot_be_downloaded_fail_within_seconds(tmp_path: Path, m
         load_backbone("test_vit")
     assert time.monotonic() - start < 20, "the hub's own retries take half a minute and more"
     assert backbones.hub.HF_HUB_OFFLINE in (False, None)
+
+
+def test_the_default_backbone_is_the_bundled_one() -> None:
+    """The configuration names it without importing torch, so the two names must be held together."""
+    from vptsp import bundled, config
+
+    assert config.Config().backbone == bundled.NAME

@@ -22,7 +22,7 @@ from vptsp.runs import Run
 from vptsp.stills import bundle, image_html, png
 from vptsp.thumbnails import Thumbnails
 
-HOSTILE = ['<script>alert("x")</script>', "a & b's \"rose\"", "🌸 bloom", "line\nbreak\tand\x00control", "ورد", "$x_1$"]
+HOSTILE = ['<script>alert("x")</script>', 'a & b\'s "rose"', "🌸 bloom", "line\nbreak\tand\x00control", "ورد", "$x_1$"]
 
 
 # --- names ------------------------------------------------------------------------------------------
@@ -133,7 +133,7 @@ def test_still_of_hostile_names_is_text() -> None:
 
 
 def test_unknown_traces_have_no_still() -> None:
-    with pytest.raises(ValueError, match="pie.*scatter"):
+    with pytest.raises(ValueError, match=r"pie.*scatter"):
         png(go.Figure([go.Pie(values=[1])]))
 
 
@@ -196,7 +196,9 @@ def ranked(first_right: list[bool], relevant: list[int] | None = None) -> Retrie
     )
 
 
-@pytest.mark.parametrize(("right", "wrong", "expected"), [(20, 20, (4, 4)), (20, 1, (7, 1)), (2, 20, (2, 6)), (3, 0, (3, 0))])
+@pytest.mark.parametrize(
+    ("right", "wrong", "expected"), [(20, 20, (4, 4)), (20, 1, (7, 1)), (2, 20, (2, 6)), (3, 0, (3, 0))]
+)
 def test_queries_are_half_mistakes_as_far_as_there_are(right: int, wrong: int, expected: tuple[int, int]) -> None:
     first_right = [True] * right + [False] * wrong
     chosen = choose_queries(ranked(first_right), 8, seed=3)

@@ -52,7 +52,8 @@ def run(observer: LiveTraining, clock: Clock, steps: int = 100, seconds: float =
     observer(Event("start", 0, 2, 0, steps))
     for step in range(1, steps + 1):
         clock.now += seconds
-        observer(Event("step", 2 * (step - 1) // steps, 2, step, steps, {"loss": 10 / step, "images_per_second": 320.0}))
+        values = {"loss": 10 / step, "images_per_second": 320.0}
+        observer(Event("step", 2 * (step - 1) // steps, 2, step, steps, values))
         if step in (steps // 2, steps):
             epoch = 2 * step // steps
             observer(Event("epoch", epoch, 2, step, steps, {"loss": 1.0, "val_recall_at_1": 0.4 * epoch}))

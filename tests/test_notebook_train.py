@@ -104,7 +104,7 @@ def test_the_notebook_itself_refuses_a_wrong_type(tmp_path: Path) -> None:
 
 
 def test_an_error_in_a_cell_reaches_the_user_as_one_sentence(small: Settings, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="data_root=.*is not a folder") as caught:
+    with pytest.raises(UsageError, match=r"data_root=.*is not a folder") as caught:
         run_demo(tmp_path / "run", small | {"dataset": "folder", "data_root": str(tmp_path / "nowhere")})
     assert "Traceback" not in str(caught.value)
     assert not (tmp_path / "run" / "config.json").exists()

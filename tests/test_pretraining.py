@@ -42,7 +42,7 @@ def test_copies_look_alike_to_the_descriptors(images: Tensor) -> None:
     """Among 16 classes of either kind, chance is 3 neighbours in 63."""
     rows, labels = descriptors.describe(images), torch.arange(128).numpy() // 4
     for half in (slice(0, 64), slice(64, 128)):
-        assert recall_at_1(rows[half], labels[half]) > 0.3
+        assert recall_at_1(rows[half], labels[half]) > 3 * 3 / 63
 
 
 @pytest.mark.parametrize(
@@ -96,11 +96,11 @@ def test_short_cut_computes_the_same_cls_token() -> None:
 
 
 def test_a_few_steps_learn_and_repeat() -> None:
-    recipe = Recipe(steps=10, images=32, reuse=1, shallow=0.5)
+    recipe = Recipe(steps=6, images=16, reuse=1, shallow=0.5)
 
     def run() -> tuple[list[dict[str, float]], Tensor]:
         rows: list[dict[str, float]] = []
-        vit = pretrain(recipe, stream(32, bundled.SIZE, 5), COPIES, report=lambda row, _: rows.append(row), every=1)
+        vit = pretrain(recipe, stream(16, bundled.SIZE, 5), COPIES, report=lambda row, _: rows.append(row), every=1)
         return rows, features(cls_extractor(vit), batch(2, 2, bundled.SIZE, generator(1)))
 
     (rows, first), (again, second) = run(), run()

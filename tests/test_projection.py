@@ -62,7 +62,7 @@ def test_cache_is_by_content_and_settings(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_projected_is_refused() -> None:
-    with pytest.raises(ConfigError, match="tsne.*legal: umap, pca"):
+    with pytest.raises(ConfigError, match=r"tsne.*legal: umap, pca"):
         project(np.eye(3), "tsne")  # type: ignore[arg-type]
     with pytest.raises(DataError, match="1 of 3"):
         project(np.array([[1.0, 0], [0, 1], [np.nan, 0]]), "pca")

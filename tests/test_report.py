@@ -51,7 +51,8 @@ def test_plotly_is_inlined_once_and_every_figure_has_its_data(page: str) -> None
     assert page.count("plotly.js v") == 1
     for name in plots:
         text = re.search(f'id="{name}-data">(.*?)</script>', page, re.S)
-        assert text and json.loads(text[1])["data"]
+        assert text is not None
+        assert json.loads(text[1])["data"]
 
 
 def test_numbers_are_those_of_the_summaries(page: str, tiny_run: Run) -> None:
@@ -105,6 +106,6 @@ def test_hostile_class_names_stay_text(run: Run) -> None:
 
 def test_unfinished_run_has_no_report(run: Run) -> None:
     (run.path / "summary.json").unlink()
-    with pytest.raises(RunError, match="summary.json does not exist; the run's state is 'done'"):
+    with pytest.raises(RunError, match=r"summary\.json does not exist; the run's state is 'done'"):
         write_report(run)
     assert not (run.path / "report.html").exists()

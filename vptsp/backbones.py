@@ -21,7 +21,7 @@ from timm.models import load_state_dict
 from timm.models.vision_transformer import Block, VisionTransformer, checkpoint_filter_fn
 from torch import nn
 
-from vptsp.config import BUNDLED_BACKBONE
+from vptsp.bundled import NAME as BUNDLED_BACKBONE  # importing it registers the model with timm
 from vptsp.errors import BackboneError
 
 

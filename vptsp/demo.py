@@ -50,8 +50,8 @@ def _execute(output: Path, parameters: Mapping[str, Any]) -> None:
     try:
         run_notebook(_NOTEBOOK, output, parameters)
     except PapermillExecutionError as error:
-        ours = "vptsp.errors" in "".join(error.traceback) or error.ename.endswith(("ConfigError", "DataError", "RunError"))
-        what = error.evalue if ours else f"{error.ename}: {error.evalue}"
+        ours = {"UsageError", *(kind.__name__ for kind in UsageError.__subclasses__())}
+        what = error.evalue if error.ename in ours else f"{error.ename}: {error.evalue}"
         raise UsageError(f"{what}\n(cell {error.exec_count} of {output}, which holds the whole traceback)") from None
 
 
@@ -108,4 +108,5 @@ def _bar(state: Mapping[str, Any], width: int = 24) -> str:
         return _epochs(state)
     filled = width * state["step"] // state["steps"]
     loss = f"  loss {state['loss']:.3f}" if "loss" in state else ""
-    return f"[{'#' * filled:.<{width}}] step {state['step']}/{state['steps']}  epoch {state['epoch']}/{state['epochs']}{loss}"
+    place = f"step {state['step']}/{state['steps']}  epoch {state['epoch']}/{state['epochs']}"
+    return f"[{'#' * filled:.<{width}}] {place}{loss}"

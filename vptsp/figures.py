@@ -121,23 +121,23 @@ def embedding_map(
     colours = _class_colours(len(class_names))
     names = [safe(name) for name in class_names]
     kind = go.Scattergl if len(points) > _POINTS_AS_SVG else go.Scatter
-    shown = np.unique(labels)
-    single = len(shown) > _CLASSES_IN_LEGEND
-    groups = [np.arange(len(labels))] if single else [np.flatnonzero(labels == label) for label in shown]
-    for rows in groups:
+    present = [int(label) for label in np.unique(labels)]
+    single = len(present) > _CLASSES_IN_LEGEND  # then all points are one trace
+    for first in present[:1] if single else present:
+        rows = np.arange(len(labels)) if single else np.flatnonzero(labels == first)
         figure.add_trace(
             kind(
                 x=points[rows, 0],
                 y=points[rows, 1],
                 mode="markers",
-                name="test image, coloured by class" if single else names[labels[rows[0]]],
-                text=[names[label] for label in labels[rows]],
-                customdata=None if ids is None else [ids[row] for row in rows],
+                name="test image, coloured by class" if single else names[first],
+                text=[names[label] for label in labels[rows].tolist()],
+                customdata=None if ids is None else [ids[row] for row in rows.tolist()],
                 hovertemplate="%{text}<extra></extra>",
                 marker={
                     "size": 7 if len(points) <= 2000 else 4,
                     "opacity": 0.85,
-                    "color": [colours[label] for label in labels[rows]] if single else colours[labels[rows[0]]],
+                    "color": [colours[label] for label in labels[rows].tolist()] if single else colours[first],
                 },
             )
         )
@@ -156,14 +156,15 @@ def embedding_map(
 
 def _add_proxies(figure: go.Figure, proxies: Mapping[str, np.ndarray], names: Sequence[str]) -> None:
     if {"learned", "fused", "semantic"} <= proxies.keys():
+        density = 0.55 if len(names) <= 30 else 0.25
         gap = np.full_like(proxies["fused"], np.nan)
         paths = np.stack([proxies["learned"], proxies["fused"], proxies["semantic"], gap], axis=1).reshape(-1, 2)
         figure.add_trace(
             go.Scatter(
                 x=paths[:, 0], y=paths[:, 1], mode="lines", name="learned – fused – semantic, same class",
-                line={"width": 0.8, "color": "rgba(128,128,128,0.55)"}, hoverinfo="skip", connectgaps=False,
-            )  # fmt: skip
-        )
+                line={"width": 0.8, "color": f"rgba(128,128,128,{density})"}, hoverinfo="skip", connectgaps=False,
+            )
+        )  # fmt: skip
     for kind, (symbol, colour, size, title) in PROXIES.items():
         if kind in proxies:
             rim = {"width": 2, "color": colour} if symbol.endswith("open") else {"width": 0.8, "color": "white"}
@@ -172,8 +173,8 @@ def _add_proxies(figure: go.Figure, proxies: Mapping[str, np.ndarray], names: Se
                 go.Scatter(
                     x=proxies[kind][:, 0], y=proxies[kind][:, 1], mode="markers", marker=marker, name=title,
                     text=list(names), hovertemplate=f"%{{text}}<br>{title}, training class<extra></extra>",
-                )  # fmt: skip
-            )
+                )
+            )  # fmt: skip
 
 
 def _class_colours(classes: int) -> list[str]:
@@ -216,7 +217,7 @@ def parameter_table(counts: Mapping[str, Mapping[str, Any]]) -> str:
     """Parameter counts by title, in four columns that are never added up: ``counts`` is a summary's ``counts``."""
     header = ["", "trained", "kept at inference", "class-prompt bank", "total", "trained / total"]
     rows = [
-        [title, *(f"{row[key]:,}" for key in ("trained", "kept", "bank", "total")), _share(row["trained"], row["total"])]
+        [title, *(f"{row[name]:,}" for name in ("trained", "kept", "bank", "total")), _share(row)]
         for title, row in counts.items()
     ]
     parts = next(iter(counts.values()))["parts"]
@@ -251,5 +252,5 @@ def result_table(results: Sequence[Result]) -> str:
     return html_table(header, rows, caption, strong=0)
 
 
-def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.2f} %" if whole else "–"
+def _share(counts: Mapping[str, Any]) -> str:
+    return f"{100 * counts['trained'] / counts['total']:.2f} %"

@@ -138,6 +138,6 @@ def contact_sheet(images: ImageSet, classes: int = 5, per_class: int = 8, tile: 
     return (
         '<figure style="margin:0 0 1em"><img '
         f'src="data:image/jpeg;base64,{data}" alt="rows of sample images, one class a row. {caption}" '
-        f'style="max-width:100%;border-radius:6px"><figcaption style="font-size:13px;opacity:.75;max-width:{sheet.width}px">'
-        f"{caption}</figcaption></figure>"
+        'style="max-width:100%;border-radius:6px">'
+        f'<figcaption style="font-size:13px;opacity:.75;max-width:{sheet.width}px">{caption}</figcaption></figure>'
     )

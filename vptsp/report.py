@@ -18,7 +18,7 @@ from vptsp.baselines import Result, compared, method_title
 from vptsp.config import Config
 from vptsp.evaluation import SavedEmbeddings
 from vptsp.figures import curves, html_table, parameter_table, result_table
-from vptsp.files import write_text
+from vptsp.files import read_json, write_text
 from vptsp.gallery import retrieval_gallery
 from vptsp.labels import plain
 from vptsp.maps import run_map
@@ -53,6 +53,7 @@ def write_report(run: Run, projection: Method = "umap") -> Path:
         loader=jinja2.PackageLoader("vptsp"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
     page = environment.get_template("report.html").render(
+        projection=projection,
         title=f"{results[0].title} on {plain(config.dataset)}",
         run=run.name,
         results=results,
@@ -65,7 +66,7 @@ def write_report(run: Run, projection: Method = "umap") -> Path:
         },
         figures=_figures(run, projection),
         gallery=retrieval_gallery(run),
-        environment=json.loads((run.path / "environment.json").read_text()),
+        environment=read_json(run.path / "environment.json", "train the run again"),
         plotly_js=plotly.offline.get_plotlyjs(),
         hover=_hover(run),
         lead=_lead(results),
@@ -110,14 +111,15 @@ def _metrics_table(summary: dict[str, Any]) -> str:
         columns["best over test epochs (not a fair result)"] = summary["max_over_test_epochs"]
     recalls = [name for name in test["last"] if name.startswith("recall_at_")]
     titles = {name: f"R@{name.removeprefix('recall_at_')}" for name in recalls} | _METRICS
-    rows = [
-        [title, *(f"{100 * values[name]:.2f} %" if values.get(name) is not None else "–" for values in columns.values())]
-        for name, title in titles.items()
-    ]
+    rows = [[title, *(_percent(values.get(name)) for values in columns.values())] for name, title in titles.items()]
     caption = "Metrics on the test classes. "
     if lone := test["last"]["num_lone_queries"]:
         caption += f"{lone:,} queries without another image of their class are left out. "
     return html_table(["metric", *columns], rows, caption)
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.2f} %"
 
 
 def _figures(run: Run, projection: Method) -> dict[str, dict[str, str]]:

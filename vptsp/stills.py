@@ -68,10 +68,11 @@ def png(figure: go.Figure, width: int = 860) -> bytes:
             _DRAW[trace.type](axes[(trace.xaxis or "x")[1:]], trace, figure)
     for suffix, axis in axes.items():
         _dress(axis, layout.get(f"xaxis{suffix}", {}), layout.get(f"yaxis{suffix}", {}))
-    titles = [note for note in layout.get("annotations", []) if note.get("yanchor") == "bottom" and note.get("y") == 1.0]
+    notes = layout.get("annotations", [])
+    titles = [note for note in notes if note.get("y") == 1.0 and note.get("yanchor") == "bottom"]  # of the subplots
     for axis, title in zip(axes.values(), titles, strict=False):
         axis.set_title(_text(title["text"]), fontsize=10, color=_INK, parse_math=False)
-    for note in layout.get("annotations", []):
+    for note in notes:
         if note not in titles:
             canvas.text(0.985, 0.015, _text(note["text"]), ha="right", fontsize=8, color=_INK, parse_math=False)
     legends = [_legend(axis, low=len(axes) > 1) for axis in axes.values()] if len(figure.data) > 1 else []
@@ -168,9 +169,11 @@ def _legend(axis: Axes, low: bool) -> Any:
     handles, names = axis.get_legend_handles_labels()
     if not handles:
         return None
-    place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14)} if low else {
-        "loc": "lower left", "bbox_to_anchor": (0, 1.01)
-    }
+    place: dict[str, Any] = (
+        {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14)}
+        if low
+        else {"loc": "lower left", "bbox_to_anchor": (0, 1.01)}
+    )
     columns = 2 if low else min(len(handles), 4)
     legend = axis.legend(handles, names, ncols=columns, fontsize=8, frameon=False, labelcolor=_INK, **place)
     for text in legend.get_texts():

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -45,9 +46,8 @@ class Recipe:
 def cls_features(vit: VisionTransformer, x: Tensor, first_block: int = 0) -> Float[Tensor, "B D"]:
     """Normed CLS token. The last block computes its CLS row only: the other rows would not be read."""
     tokens = vit._pos_embed(vit.patch_embed(x))
-    for block in list(vit.blocks)[first_block:-1]:
-        tokens = block(tokens)
-    block = vit.blocks[-1]
+    tokens = vit.blocks[first_block:-1](tokens)
+    block: Any = vit.blocks[-1]
     heads, width = block.attn.num_heads, tokens.shape[-1]
     inner = block.norm1(tokens)
     weight, bias = block.attn.qkv.weight, block.attn.qkv.bias
@@ -63,7 +63,8 @@ def cls_features(vit: VisionTransformer, x: Tensor, first_block: int = 0) -> Flo
 
 def identity_blocks(vit: VisionTransformer) -> None:
     """Make every block but the last start as the identity."""
-    for block in list(vit.blocks)[:-1]:
+    block: Any
+    for block in vit.blocks[:-1]:
         for layer in (block.attn.proj, block.mlp.fc2):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
@@ -113,6 +114,7 @@ def pretrain(
     """Train from scratch and return the averaged model; ``report`` gets a row of numbers now and then."""
     torch.manual_seed(recipe.seed)
     vit = bundled.vit_bundled_64().to(device, memory_format=torch.channels_last)
+    block: Any
     for block in vit.blocks:  # the fused kernel is slow in bf16 on a CPU
         block.attn.fused_attn = torch.device(device).type != "cpu"
     identity_blocks(vit)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import html
 import time
+from itertools import pairwise
 
 from IPython.display import HTML, DisplayHandle, display
 
@@ -76,7 +77,7 @@ class LiveTraining:
             '<div style="font-family:system-ui,sans-serif;font-size:13px;max-width:640px;padding:12px 14px;'
             'border:1px solid rgba(128,128,128,.35);border-radius:10px">'
             f'<div><span style="font-weight:600;font-size:14px">{html.escape(self.title)}</span> '
-            f'<span style="background:{colour};color:#fff;border-radius:4px;padding:1px 7px;margin-left:6px">{word}</span>'
+            f'<span style="background:{colour};color:#fff;border-radius:4px;padding:1px 7px">{word}</span>'
             f'<span style="float:right;font-variant-numeric:tabular-nums">{100 * share:.0f} %</span></div>'
             '<div style="background:rgba(128,128,128,.25);border-radius:4px;height:8px;margin:9px 0;overflow:hidden">'
             f'<div style="background:{colour};width:{100 * share:.1f}%;height:8px"></div></div>'
@@ -115,7 +116,7 @@ def _thinned(values: list[float]) -> list[float]:
     """At most ``BARS`` means of equally long pieces."""
     pieces = min(BARS, len(values))
     edges = [round(i * len(values) / pieces) for i in range(pieces + 1)]
-    return [sum(values[a:b]) / (b - a) for a, b in zip(edges, edges[1:], strict=False)]
+    return [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
 
 
 def _duration(seconds: float) -> str:
