@@ -78,14 +78,14 @@ def test_evaluating_before_there_is_anything_says_when_there_will_be(tiny: Tiny,
         evaluate_run(new)
     with pytest.raises(RunError, match="appears after a validation, so never with val_fraction=0"):
         evaluate_run(new, "best_val")
-    with pytest.raises(RunError, match="vptsp evaluate .* makes it"):
+    with pytest.raises(RunError, match=r"vptsp evaluate .* makes it"):
         SavedEmbeddings(new)
 
 
 def test_other_weights_and_other_backbones_are_refused(run: Run, tmp_path: Path) -> None:
     for changes in ({"seed": 5}, {"backbone": "test_vit2"}):
         session = Session.prepare(run.config.changed(**changes))
-        with pytest.raises(RunError, match="was made with another backbone: the weights of test_vit.* differ"):
+        with pytest.raises(RunError, match=r"was made with another backbone: the weights of test_vit.* differ"):
             load_training(run, session.model, session.optimizers)  # type: ignore[arg-type]
 
 

@@ -96,7 +96,9 @@ def test_image_anchor_formula() -> None:
     assert image_anchor(embeddings, labels, proxies).item() == pytest.approx(total / B, rel=1e-5)
 
 
-@given(seed=st.integers(0, 1000), name=st.sampled_from(["proxy_anchor", "image_anchor", "proxy_nca", "normalized_softmax"]))
+@given(
+    seed=st.integers(0, 1000), name=st.sampled_from(["proxy_anchor", "image_anchor", "proxy_nca", "normalized_softmax"])
+)
 @settings(max_examples=40, deadline=None)
 def test_order_and_length_of_vectors_do_not_matter(seed: int, name: str) -> None:
     loss = make_loss(make_config({"loss": name}))

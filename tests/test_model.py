@@ -73,7 +73,9 @@ def test_step_takes_prompts_away_from_block_to_block() -> None:
 
 @pytest.mark.parametrize("field", ["prompt_depth", "class_prompt_depth"])
 def test_prompts_deeper_than_the_backbone(field: str) -> None:
-    with pytest.raises(ConfigError, match=f"{field}=13 is deeper than the backbone, which has 12 blocks; legal: 1 to 12"):
+    with pytest.raises(
+        ConfigError, match=f"{field}=13 is deeper than the backbone, which has 12 blocks; legal: 1 to 12"
+    ):
         make_model(**{field: 13})
 
 

@@ -66,3 +66,15 @@ def test_what_cannot_be_projected_is_refused() -> None:
         project(np.eye(3), "tsne")  # type: ignore[arg-type]
     with pytest.raises(DataError, match="1 of 3"):
         project(np.array([[1.0, 0], [0, 1], [np.nan, 0]]), "pca")
+
+
+@pytest.mark.parametrize("method", ["umap", "pca"])
+def test_guests_are_placed_among_their_like_and_move_nothing(method: str) -> None:
+    vectors, labels = clusters()
+    guests = np.eye(3, 8)[[2, 0]]
+    alone = project(vectors, method)  # type: ignore[arg-type]
+    points = project(vectors, method, guests=guests)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(points[: len(vectors)], alone)
+    centres = np.stack([alone[labels == label].mean(axis=0) for label in range(3)])
+    nearest = np.linalg.norm(points[len(vectors) :, None] - centres[None], axis=2).argmin(axis=1)
+    assert nearest.tolist() == [2, 0]

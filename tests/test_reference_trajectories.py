@@ -136,8 +136,13 @@ def build(settings: dict, arrays: Arrays) -> tuple[Config, EmbeddingModel]:
     model = EmbeddingModel(config, backbone, settings["n_classes"])
     for key, value in published_names(model, lambda p: p.data, trained_only=False).items():
         source = torch.from_numpy(arrays[f"init/{key}"])
-        value.copy_(source[0, : len(value)] if key.startswith("prompts") else source[:, : value.shape[1]]
-                    if key.startswith("p_prompts") else source)
+        value.copy_(
+            source[0, : len(value)]
+            if key.startswith("prompts")
+            else source[:, : value.shape[1]]
+            if key.startswith("p_prompts")
+            else source
+        )
     model.container.rows = torch.from_numpy(arrays["init/proxies_container"]).clone()
     return config, model
 
@@ -156,8 +161,14 @@ def published_names(model, read, trained_only: bool = True) -> dict[str, torch.T
             for gate, part in zip(GATES.values(), parts, strict=True):
                 named[f"rnn_update.{gate[kind]}"] = part
             continue
-        new_top = {"vit": "model", "head": "", "semantic_head": "p_", "learned": "proxies_bias",
-                   "prompts": "prompts", "class_prompts": "p_prompts"}[top]
+        new_top = {
+            "vit": "model",
+            "head": "",
+            "semantic_head": "p_",
+            "learned": "proxies_bias",
+            "prompts": "prompts",
+            "class_prompts": "p_prompts",
+        }[top]
         if top in ("head", "semantic_head"):
             module, leaf = rest.split(".")
             rest, joint = {"linear": "head", "norm": "fc_norm"}[module] + "." + leaf, ""
@@ -204,9 +215,10 @@ def assert_dead(key: str, settings: dict, arrays: Arrays) -> None:
     stage, _, name = key.partition("/")
     assert stage == "final", f"{key} was recorded but not checked"
     kind, _, block = name.partition(".")
-    count, step = {"prompts": ("num_prompt", "prompt_block_step"), "p_prompts": ("num_p_prompt", "prompt_p_block_step")}.get(
-        kind, (None, None)
-    )
+    count, step = {
+        "prompts": ("num_prompt", "prompt_block_step"),
+        "p_prompts": ("num_p_prompt", "prompt_p_block_step"),
+    }.get(kind, (None, None))
     unused = name == "rnn_update.W_ia" or (count and settings[count] - int(block) * settings[step] <= 0)
     assert unused, f"{key} was recorded but not checked"
     assert f"grad0/{name}" not in arrays, f"{key} has a gradient, so it is in use"

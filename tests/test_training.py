@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ import vptsp.training
 from vptsp import files
 from vptsp.backbones import parameter_names
 from vptsp.config import Config
-from vptsp.errors import ConfigError, RunError, TrainingError
+from vptsp.errors import ConfigError, DataError, RunError, TrainingError
 from vptsp.guards import TrainingStopped
 from vptsp.losses import make_loss
 from vptsp.methods import METHODS
@@ -223,9 +224,23 @@ def test_a_full_disk_leaves_the_last_checkpoint_usable(
 
     with monkeypatch.context() as patch:
         patch.setattr(files.os, "fsync", full)
-        with pytest.raises(RunError, match="no space left while writing .* Free some space and resume"):
+        with pytest.raises(RunError, match=r"no space left while writing .* Free some space and resume"):
             train(settings, run.path, observer=silent)
     assert_identical(train(run_dir=run.path, resume=True, observer=silent), uninterrupted)
+
+
+def test_a_bad_image_is_named_and_the_run_can_be_made_again(tiny: Tiny, image_folder: Path, tmp_path: Path) -> None:
+    root = tmp_path / "images"
+    shutil.copytree(image_folder, root)
+    bad = root / "train/class_03/1.png"
+    bad.write_bytes(bad.read_bytes()[:100])
+    run = Run(tmp_path / "run")
+    with pytest.raises(DataError, match=rf"cannot read the image {bad} .*skip_bad=true"):
+        train(tiny(data_root=root, method="linear"), run.path, observer=silent)
+    assert run.progress()["state"] == "failed"
+    assert str(bad) in run.progress()["message"]
+    train(tiny(data_root=root, method="linear", skip_bad=True), run.path, observer=silent)
+    assert run.summary()["skipped"] == ["train/class_03/1.png"]
 
 
 # --- what is trained ------------------------------------------------------------------------------

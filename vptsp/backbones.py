@@ -113,7 +113,7 @@ def load_backbone(
     )
 
 
-def _create(name: str, weights: str, image_size: int | None) -> VisionTransformer:
+def _create(name: str, weights: str, image_size: int | None) -> Any:
     _check_architecture(name, image_size)
     keywords: dict[str, Any] = {"num_classes": 0} | ({} if image_size is None else {"img_size": image_size})
     if weights == "random":
@@ -134,7 +134,7 @@ def _create(name: str, weights: str, image_size: int | None) -> VisionTransforme
             f"backbone_weights={weights!r} is neither pretrained nor random nor an existing file; "
             "pass the path of a weight file in timm's format"
         )
-    vit = timm.create_model(name, **keywords)
+    vit: Any = timm.create_model(name, **keywords)
     try:
         _load_file(vit, path)
     except Exception as error:
@@ -148,7 +148,7 @@ def _check_architecture(name: str, image_size: int | None) -> None:
     """Refuse models and sizes that cannot work, without memory and before any download."""
     try:
         with torch.device("meta"):
-            vit = timm.create_model(name, num_classes=0)
+            vit: Any = timm.create_model(name, num_classes=0)
     except RuntimeError as error:
         raise BackboneError(f"backbone {name!r} cannot be built: {_first_line(error)}") from error
     _check_plain(name, vit)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ State = dict[str, Any]
 _NAMES = ("others", "proxies")  # the two optimisers
 
 
-def save_training(run: Run, model: EmbeddingModel, optimizers: tuple[Optimizer, Optimizer], state: State) -> None:
+def save_training(run: Run, model: EmbeddingModel, optimizers: Sequence[Optimizer], state: State) -> None:
     """Replace the training checkpoint. A crash leaves the old one or the new one, whole."""
     folder, staging = run.path / "checkpoint" / "last", run.path / "checkpoint" / ".next"
     shutil.rmtree(staging, ignore_errors=True)
@@ -62,15 +63,16 @@ def _replace(folder: Path, staging: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def load_training(run: Run, model: EmbeddingModel, optimizers: tuple[Optimizer, Optimizer]) -> State | None:
+def load_training(run: Run, model: EmbeddingModel, optimizers: Sequence[Optimizer]) -> State | None:
     """Put the training checkpoint into ``model`` and ``optimizers``; its state, or none if there is no checkpoint.
 
     Raises :class:`RunError` for a damaged checkpoint and for one made with another backbone.
     """
     folder = run.path / "checkpoint" / "last"
     if not folder.exists():
-        if not (folder := folder.with_name(".old")).exists():  # killed between the two renames
-            return None
+        folder = folder.with_name(".old")  # there if the process was killed between the two renames
+    if not folder.exists():
+        return None
     remedy = f"start again in another run directory with the settings of {run.path / 'config.json'}"
     state = read_json(folder / "state.json", remedy)
     tensors = read_tensors(folder / "tensors.safetensors", remedy)

@@ -179,7 +179,9 @@ def read_preset(name: str) -> dict[str, Any]:
     elif name in preset_names():
         data = (resources.files("vptsp") / "presets" / f"{name}.toml").read_bytes()
     else:
-        raise ConfigError(f"preset {name!r} is not known; legal: {', '.join(preset_names())}, or a path to a .toml file")
+        raise ConfigError(
+            f"preset {name!r} is not known; legal: {', '.join(preset_names())}, or a path to a .toml file"
+        )
     try:
         return tomllib.loads(data.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

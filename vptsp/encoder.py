@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from timm.models.vision_transformer import Block, VisionTransformer
+from timm.layers import Attention
+from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
 from vptsp.backbones import Backbone
@@ -83,7 +84,7 @@ def encode(
 
 
 def _run_block(
-    block: Block,
+    block: Any,  # timm Block
     tokens: Float[Tensor, "B T D"],
     prompt: Tensor | None,
     groups: Int[Tensor, " B"] | None,
@@ -91,7 +92,7 @@ def _run_block(
     kernel: Kernel,
     want_attention: bool,
 ) -> tuple[Float[Tensor, "B Q D"], Tensor | None]:
-    attention = block.attn
+    attention: Any = block.attn
     normed = block.norm1(tokens)
     query, key, value = _project(attention, normed, only_cls)
     if prompt is not None and prompt.shape[-2] > 0:
@@ -106,9 +107,7 @@ def _run_block(
     return tokens + block.ls2(block.mlp(block.norm2(tokens))), weights
 
 
-def _project(
-    attention: torch.nn.Module, normed: Float[Tensor, "B T D"], only_cls: bool
-) -> tuple[Tensor, Tensor, Tensor]:
+def _project(attention: Attention, normed: Float[Tensor, "B T D"], only_cls: bool) -> tuple[Tensor, Tensor, Tensor]:
     """Queries, keys and values (B, heads, T, d); with ``only_cls`` the query of token 0 alone."""
     heads, inner = attention.num_heads, attention.attn_dim
     if only_cls:
@@ -122,7 +121,7 @@ def _project(
 
 
 def _project_prompts(
-    attention: torch.nn.Module, normed: Tensor, groups: Int[Tensor, " B"] | None, batch: int
+    attention: Attention, normed: Tensor, groups: Int[Tensor, " B"] | None, batch: int
 ) -> tuple[Tensor, Tensor]:
     """Keys and values (B, heads, N, d) of shared (N, D) or grouped (U, N, D) prompts, projected once."""
     heads, inner = attention.num_heads, attention.attn_dim

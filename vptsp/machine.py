@@ -26,7 +26,7 @@ def make_fabric(config: Config) -> lightning.Fabric:
     if precision == "fp16" and accelerator == "cpu":
         raise ConfigError("precision='fp16' needs a GPU, and there is none here; use bf16 or fp32")
     kind = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}[precision]
-    return lightning.Fabric(accelerator=accelerator, devices=devices, precision=kind)
+    return lightning.Fabric(accelerator=accelerator, devices=devices, precision=kind)  # type: ignore[arg-type]
 
 
 def fast_bf16(accelerator: str) -> bool:

@@ -1,4 +1,4 @@
-"""The map of a finished run: its test embeddings and its proxies, projected together."""
+"""The map of a finished run: its test embeddings, and its proxies among them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vptsp.runs import Run
 
 
 def run_map(run: Run, method: Method = "umap", most: int = 4000, seed: int = 0) -> go.Figure:
-    """Test embeddings of the selected epoch and the proxies of that epoch in one projection.
+    """Test embeddings of the selected epoch, with the proxies of that epoch placed among them.
 
     More than ``most`` images are sampled, and the figure says so. Each point's customdata is its image id.
     Raises :class:`~vptsp.errors.RunError` for a run without embeddings.
@@ -25,13 +25,14 @@ def run_map(run: Run, method: Method = "umap", most: int = 4000, seed: int = 0) 
         kept = np.sort(np.random.default_rng(seed).choice(total, most, replace=False))
     proxies, names = proxies_of(run)
     points = project(
-        np.concatenate([saved.embeddings[kept], *proxies.values()]),
+        saved.embeddings[kept],
         method,
         seed=seed,
         cache=run.path / "embeddings" / "projections",
+        guests=np.concatenate(list(proxies.values())) if proxies else None,
     )
     images, *placed = np.split(points, np.cumsum([len(kept), *(len(rows) for rows in proxies.values())])[:-1])
-    axis = "UMAP" if method == "umap" and len(points) >= FEWEST_FOR_UMAP else "principal component"
+    axis = "UMAP" if method == "umap" and len(kept) >= FEWEST_FOR_UMAP else "principal component"
     return embedding_map(
         images,
         saved.labels[kept],

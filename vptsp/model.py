@@ -104,9 +104,7 @@ class EmbeddingModel(nn.Module):
         blocks, width, size = backbone.depth, backbone.width, config.embedding_size
         counts = [config.num_prompts]
         if method.prompts == "deep":
-            counts = prompt_counts(
-                config.num_prompts, config.prompt_depth, config.prompt_step, blocks, "prompt_depth"
-            )
+            counts = prompt_counts(config.num_prompts, config.prompt_depth, config.prompt_step, blocks, "prompt_depth")
         self.prompts = VisualPrompts(counts if method.prompts != "none" else [], width)
         self.head = Head(width, size) if method.head else CentredFeature(width)
         self.learned = learned_proxies(num_classes, size) if method.trains and num_classes else None
@@ -163,9 +161,7 @@ class EmbeddingModel(nn.Module):
     def _semantic_tower(self, tokens: Tensor, labels: Tensor, output: ModelOutput) -> None:
         """VPTSP section 4: class prompts only, no shared ones; own head; gradient through this step's rows."""
         groups = ClassGroups.of(labels)
-        encoded = encode(
-            self.backbone, tokens, self.class_prompts(groups.classes), groups.index, kernel=self.kernel
-        )
+        encoded = encode(self.backbone, tokens, self.class_prompts(groups.classes), groups.index, kernel=self.kernel)
         output.semantic_features = features = self.semantic_head(encoded.features)
         with torch.autocast(features.device.type, enabled=False):  # a few small products, kept exact
             used, stored = self.accumulate(self.container.rows[groups.classes], features, groups)
@@ -178,7 +174,8 @@ class EmbeddingModel(nn.Module):
         ``which`` is ``all`` for all C classes, or ``batch`` for the classes of the batch. The latter fuses the
         accumulated states before they are normalised, as the published code does in that mode.
         """
-        assert output.learned is not None and output.proxies is not None, f"{self.method.name} has no proxies"
+        assert output.learned is not None, f"{self.method.name} has no proxies"
+        assert output.proxies is not None
         if which == "all":
             return output.proxies, labels
         classes, targets = labels.unique(return_inverse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch.optim import Optimizer
@@ -35,7 +36,7 @@ def cosine(start: float, end: float, epoch: int, length: int) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * epoch / length)) / 2
 
 
-def set_epoch(optimizers: tuple[Optimizer, Optimizer], config: Config, epoch: int) -> tuple[float, float]:
+def set_epoch(optimizers: Sequence[Optimizer], config: Config, epoch: int) -> tuple[float, float]:
     """Set both learning rates for ``epoch`` (from 0) and return them."""
     length = config.cosine_length or max(config.epochs, 1)
     rates = tuple(cosine(start, config.cosine_min, epoch, length) for start in (config.lr, config.lr_proxy))

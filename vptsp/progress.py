@@ -79,7 +79,8 @@ class Ticker:
 
     def __init__(self, run: Run, observer: Observer, epochs: int, per_epoch: int) -> None:
         self.run, self.observer, self.epochs, self.steps = run, observer, epochs, epochs * per_epoch
-        self.written, self.last = 0.0, {"epoch": 0, "step": 0}
+        self.written = 0.0
+        self.last: dict[str, Any] = {"epoch": 0, "step": 0}
 
     def step(self, epoch: int, step: int, **values: float) -> None:
         self.observer(Event("step", epoch, self.epochs, step, self.steps, values))

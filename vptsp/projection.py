@@ -30,25 +30,30 @@ def project(
     n_neighbors: int = 15,
     min_dist: float = 0.15,
     cache: Path | None = None,
-) -> Float32[np.ndarray, "N 2"]:
-    """Coordinates (N, 2) of vectors (N, E).
+    guests: Float[np.ndarray, "G E"] | None = None,
+) -> Float32[np.ndarray, "N+G 2"]:
+    """Coordinates (N, 2) of vectors (N, E), followed by those of ``guests`` (G, E).
 
-    Give proxies and embeddings in one call, or they lie in different maps. Fewer than ten vectors are
-    always projected by PCA. With ``cache`` (a folder, such as a run's ``embeddings/projections``) the
-    result is kept there by the content of the vectors and the settings.
+    Guests are placed into the map of the vectors without shaping it: by UMAP where their nearest
+    vectors are, by PCA on the vectors' axes. Proxies are guests: they lie apart from every image, and a
+    map that must show that distance shows little else. Fewer than ten vectors are always projected by PCA.
+    With ``cache`` (a folder, such as a run's ``embeddings/projections``) the result is kept there by the
+    content of the vectors and the settings.
 
     Raises ConfigError for an unknown method and DataError for vectors that are not finite.
     """
     if method not in get_args(Method):
         raise ConfigError(f"projection method={method!r} is unknown; legal: {', '.join(get_args(Method))}")
     rows = unit_rows(vectors).cpu().numpy()
+    others = rows[:0] if guests is None or not len(guests) else unit_rows(guests).cpu().numpy()
     if len(rows) < FEWEST_FOR_UMAP:
         method = "pca"
     settings = (method, seed, n_neighbors, min_dist) if method == "umap" else (method,)
-    path = cache and cache / f"{_content_key(rows, settings)}.safetensors"
+    key = _content_key(np.concatenate([rows, others]), (*settings, len(rows)))
+    path = cache and cache / f"{key}.safetensors"
     if path and path.is_file():
         return read_tensors(path, "delete it")["coordinates"].numpy()
-    points = _pca(rows) if method == "pca" else _umap(rows, seed, n_neighbors, min_dist)
+    points = _pca(rows, others) if method == "pca" else _umap(rows, others, seed, n_neighbors, min_dist)
     if path:
         write_tensors(path, {"coordinates": torch.from_numpy(points)}, {"settings": repr(settings)})
     return points
@@ -60,16 +65,19 @@ def _content_key(rows: Float[np.ndarray, "N E"], settings: tuple[object, ...]) -
     return f"{settings[0]}_{content.hexdigest()[:16]}"
 
 
-def _pca(rows: Float[np.ndarray, "N E"]) -> Float32[np.ndarray, "N 2"]:
+def _pca(rows: Float[np.ndarray, "N E"], others: Float[np.ndarray, "G E"]) -> Float32[np.ndarray, "N+G 2"]:
     """The two directions of largest variance; signs such that the largest loading is positive."""
-    centred = rows.astype(np.float64) - rows.mean(axis=0, dtype=np.float64) if len(rows) else rows
+    mean = rows.mean(axis=0, dtype=np.float64) if len(rows) else 0.0
+    centred = rows - mean
     _, _, axes = np.linalg.svd(centred.T @ centred)
     axes = axes[:2] * np.sign(axes[:2, np.abs(axes[:2]).argmax(axis=1)].diagonal())[:, None]
-    points = centred @ axes.T
+    points = np.concatenate([centred, others - mean]) @ axes.T
     return np.pad(points, ((0, 0), (0, 2 - points.shape[1]))).astype(np.float32)
 
 
-def _umap(rows: Float[np.ndarray, "N E"], seed: int, n_neighbors: int, min_dist: float) -> Float32[np.ndarray, "N 2"]:
+def _umap(
+    rows: Float[np.ndarray, "N E"], others: Float[np.ndarray, "G E"], seed: int, n_neighbors: int, min_dist: float
+) -> Float32[np.ndarray, "N+G 2"]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns that a seed makes it single-threaded, which is the point of one
         import umap  # seconds of compilation: only who maps pays
@@ -80,6 +88,10 @@ def _umap(rows: Float[np.ndarray, "N E"], seed: int, n_neighbors: int, min_dist:
             n_neighbors=min(n_neighbors, len(rows) - 1),
             min_dist=min_dist,
             random_state=seed,
+            transform_seed=seed,
             n_jobs=1,
         )
-        return np.asarray(mapper.fit_transform(rows), dtype=np.float32)
+        points = mapper.fit_transform(rows)
+        if len(others):
+            points = np.concatenate([points, mapper.transform(others)])
+        return np.asarray(points, dtype=np.float32)

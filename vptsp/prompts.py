@@ -16,7 +16,9 @@ def prompt_counts(first: int, depth: int | None, step: int, blocks: int, field: 
     Raises :class:`ConfigError` if ``depth`` exceeds the backbone's ``blocks``.
     """
     if depth is not None and depth > blocks:
-        raise ConfigError(f"{field}={depth} is deeper than the backbone, which has {blocks} blocks; legal: 1 to {blocks}")
+        raise ConfigError(
+            f"{field}={depth} is deeper than the backbone, which has {blocks} blocks; legal: 1 to {blocks}"
+        )
     counts = [max(first - i * step, 0) for i in range(blocks if depth is None else depth)]
     while counts and counts[-1] == 0:
         counts.pop()

@@ -7,6 +7,7 @@ eq. 3) or a GRU (VPTSP-G, eqs 4-7); the result is fused with an ordinary learned
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -76,7 +77,7 @@ class GatedUnit(nn.Module):
         for weight in (self.weight_input, self.weight_state):
             for gate in weight.data.chunk(3, dim=1):
                 nn.init.xavier_uniform_(gate)
-        self.activation = {"relu": F.relu, "tanh": torch.tanh}[activation]
+        self.activation: Callable[[Tensor], Tensor] = F.relu if activation == "relu" else torch.tanh
         self.dropout = dropout
         self.store_dropped = store_dropped
 

@@ -55,7 +55,8 @@ class Run:
     def create(cls, path: str | Path | None, config: Config) -> Run:
         """A new run directory holding ``config.json`` and ``environment.json``.
 
-        ``path`` none: a free name under ``runs/``. Refuses a directory that already holds something.
+        ``path`` none: a free name under ``runs/``. Refuses a directory that already holds something, except
+        a run that failed before its first checkpoint.
         """
         folder = Path(path) if path else _make_free(RUNS / f"{config.dataset}-{config.method}")
         if folder.exists() and not folder.is_dir():
@@ -64,12 +65,13 @@ class Run:
             folder.mkdir(parents=True, exist_ok=True)
         run = cls(folder)
         with run.lock():
-            if (folder / "config.json").exists():
+            again = run.came_to_nothing()
+            if (folder / "config.json").exists() and not again:
                 raise RunError(
                     f"{folder} already holds a run; resume it (vptsp train --resume {folder}), "
                     "choose another run directory, or delete it"
                 )
-            if any(item.name not in _BESIDE_A_RUN for item in folder.iterdir()):
+            if not again and any(item.name not in _BESIDE_A_RUN for item in folder.iterdir()):
                 raise RunError(f"{folder} is not empty and not a run; choose a new directory for the run")
             write_json(folder / "environment.json", environment())
             write_json(folder / "config.json", config.model_dump(mode="json"))  # last: it makes the directory a run
@@ -138,6 +140,10 @@ class Run:
             return "test" in self.summary()
         except RunError:
             return False
+
+    def came_to_nothing(self) -> bool:
+        """Whether the run failed before its first checkpoint, on a bad image for example."""
+        return self.progress().get("state") == "failed" and not (self.path / "checkpoint").exists()
 
     def progress(self) -> dict[str, Any]:
         """State, process and step, as last written; empty before the first step."""

@@ -16,6 +16,7 @@ from vptsp.config import Config
 from vptsp.data import load_data
 from vptsp.data.images import DataSplits, ImageSet
 from vptsp.data.loaders import train_loader
+from vptsp.data.samplers import ClassBatchSampler
 from vptsp.data.transforms import train_transform
 from vptsp.machine import make_fabric
 from vptsp.model import EmbeddingModel
@@ -31,13 +32,16 @@ class Session:
     fabric: lightning.Fabric
     model: EmbeddingModel
     forward: Any  # the model as wrapped by Fabric: same call, run under the chosen precision
-    optimizers: tuple[Optimizer, Optimizer] | tuple[()]
+    optimizers: tuple[Optimizer, ...]  # of everything else, then of the learned proxies
     loader: DataLoader
+    sampler: ClassBatchSampler
 
     @classmethod
     def prepare(cls, config: Config) -> Session:
         fabric = make_fabric(config)
-        backbone = load_backbone(config.backbone, config.backbone_weights, config.image_size, config.pooling, config.seed)
+        backbone = load_backbone(
+            config.backbone, config.backbone_weights, config.image_size, config.pooling, config.seed
+        )
         config = config.changed(image_size=backbone.image_size)
         splits = load_data(config)
         torch.manual_seed(config.seed)
@@ -57,16 +61,18 @@ class Session:
             seed=config.seed,
             num_workers=config.num_workers,
         )
+        sampler = loader.batch_sampler
+        assert isinstance(sampler, ClassBatchSampler)
         if not model.method.trains:
-            return cls(config, splits, fabric, model.to(fabric.device), None, (), loader)
+            return cls(config, splits, fabric, model.to(fabric.device), None, (), loader, sampler)
         forward, *optimizers = fabric.setup(model, *make_optimizers(model, config))
-        return cls(config, splits, fabric, model, forward, tuple(optimizers), loader)
+        return cls(config, splits, fabric, model, forward, tuple(optimizers), loader, sampler)
 
     def clip_gradients(self) -> Tensor:
         """Norm of the whole gradient, clipped to the configured size if there is one."""
         if self._scaler:
             for optimizer in self.optimizers:
-                self._scaler.unscale_(optimizer.optimizer)
+                self._scaler.unscale_(_unwrapped(optimizer))
         parameters = [p for optimizer in self.optimizers for group in optimizer.param_groups for p in group["params"]]
         limit = self.config.grad_clip or float("inf")
         return torch.nn.utils.clip_grad_norm_(parameters, limit, error_if_nonfinite=False)
@@ -75,7 +81,7 @@ class Session:
         """One step of both optimisers, after :meth:`clip_gradients`."""
         for optimizer in self.optimizers:
             # Fabric's own step would change the scale between the two optimisers
-            self._scaler.step(optimizer.optimizer) if self._scaler else optimizer.step()
+            self._scaler.step(_unwrapped(optimizer)) if self._scaler else optimizer.step()
             optimizer.zero_grad()
         if self._scaler:
             self._scaler.update()
@@ -84,6 +90,11 @@ class Session:
     def _scaler(self) -> torch.amp.GradScaler | None:
         """The loss scale of fp16; none in other precisions."""
         return getattr(self.fabric._precision, "scaler", None)
+
+
+def _unwrapped(optimizer: Any) -> Optimizer:
+    """The torch optimiser inside Fabric's, which is what a gradient scaler knows."""
+    return optimizer.optimizer
 
 
 def _crop_min(images: ImageSet) -> float:

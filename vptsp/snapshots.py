@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,7 +55,7 @@ def write_snapshot(run: Run, session: Session, probes: Probes, epoch: int) -> No
         tensors["fused"] = tensors["learned"]
         if semantic is not None:
             tensors |= {"semantic": semantic, "fused": fuse(tensors["learned"], semantic, model.alpha)}
-    index = {"proxy_class_names": list(session.splits.train.class_names)}
+    index: dict[str, Any] = {"proxy_class_names": list(session.splits.train.class_names)}
     for name, images in (("train", probes.train), ("test", probes.test)):
         if len(images):
             tensors[f"probe_{name}"] = embed(model, images, session.config, session.fabric)

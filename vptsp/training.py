@@ -17,6 +17,7 @@ from vptsp.evaluation import counts_of, embed, report_values, score, score_check
 from vptsp.files import write_json
 from vptsp.guards import TrainingStopped, require_finite, stop_requests
 from vptsp.losses import make_loss
+from vptsp.model import CentredFeature
 from vptsp.optim import set_epoch
 from vptsp.progress import Observer, Ticker, default_observer
 from vptsp.runs import Run
@@ -60,8 +61,6 @@ def _train(run: Run, session: Session, observer: Observer) -> Run:
     state = state or {"epoch": 0, "batch": 0, "loss_sum": 0.0, "gradient_norm": 0.0, "best": None, "lines": []}
     if state.get("scaler"):
         fabric._precision.load_state_dict(state["scaler"])
-    if optimizers and not state["lines"] and state["batch"] == 0:
-        write_snapshot(run, session, probes, epoch=0)
     lines: list[dict[str, Any]] = state["lines"]
     run.write_metrics(lines)  # epochs that a killed process finished after its last checkpoint come again
     (run.path / "STOP").unlink(missing_ok=True)
@@ -69,12 +68,14 @@ def _train(run: Run, session: Session, observer: Observer) -> Run:
     per_epoch = len(loader) if optimizers else 0
     epochs = config.epochs if optimizers else 0
     ticker = Ticker(run, observer, epochs, per_epoch)
-    ticker.tell("start", state["epoch"], state["epoch"] * per_epoch + state["batch"])
     with ticker.closing_with_state(), stop_requests() as stop:
+        if optimizers and not state["lines"] and state["batch"] == 0:
+            write_snapshot(run, session, probes, epoch=0)
+        ticker.tell("start", state["epoch"], state["epoch"] * per_epoch + state["batch"])
         for epoch in range(state["epoch"], epochs):
             lr, lr_proxy = set_epoch(optimizers, config, epoch)
             start = state["batch"]
-            loader.batch_sampler.set_epoch(epoch, start)
+            session.sampler.set_epoch(epoch, start)
             model.train()
             clock, seen, speed = time.perf_counter(), 0, None
 
@@ -113,7 +114,7 @@ def _train(run: Run, session: Session, observer: Observer) -> Run:
                 "gradient_norm": state["gradient_norm"],
                 "images_per_second": speed,
             }
-            if (splits.val is not None and (epoch + 1) % config.eval_every == 0) or epoch + 1 == epochs:
+            if (epoch + 1) % config.eval_every == 0 or epoch + 1 == epochs:
                 line |= _validate(session)
             if config.track_test:
                 line |= _score_split(session, splits.test, "test")
@@ -153,6 +154,7 @@ def _centre(session: Session) -> None:
             features = model(images.to(session.fabric.device)).encoded.features
             total += features.float().sum(0).cpu()
             count += len(images)
+    assert isinstance(model.head, CentredFeature)
     model.head.mean.copy_(total / count)
 
 
