@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
+from safetensors.torch import load_file
 from torch import Tensor
 
 from vptsp import bundled
 from vptsp.pretraining import descriptors
 from vptsp.pretraining.__main__ import main
 from vptsp.pretraining.generator import COPIES, batch, stream
-from vptsp.pretraining.measure import cls_extractor, features, recall_at_1
+from vptsp.pretraining.measure import cls_extractor, features, measure_folder, recall_at_1
 from vptsp.pretraining.recipe import Recipe, cls_features, identity_blocks, losses, pretrain
 
 
@@ -109,14 +112,20 @@ def test_a_few_steps_learn_and_repeat() -> None:
     assert rows[-1]["predict"] < rows[0]["predict"]
 
 
-def test_command_writes_weights_that_timm_loads(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_writes_weights_that_timm_loads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "weights.safetensors"
     main(["--out", str(out), "--steps", "2", "--images", "16", "--threads", "1"])
-    from safetensors.torch import load_file
-
     state = load_file(out)
     assert all(value.dtype == torch.float16 for value in state.values())
     bundled.vit_bundled_64().load_state_dict(state)
     assert '"step": 2' in capsys.readouterr().out
     assert out.with_suffix(".jsonl").read_text().count("\n") == 1
-    assert not out.with_suffix(".partial").exists()
+
+
+def test_measuring_a_folder_reads_classes_and_queries(tmp_path: Path) -> None:
+    """Two colours, two classes; the query of the second class has the first one's colour."""
+    for name, colour in {"red/a": "red", "red/test_b": "red", "blue/a": "blue", "blue/test_b": "red"}.items():
+        path = tmp_path / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (80, 70), colour).save(path)
+    assert measure_folder(lambda x: x.flatten(1), tmp_path, "test_") == 0.5

@@ -9,20 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from vptsp.methods import METHODS
 from vptsp.progress import Observer
 from vptsp.runs import Run
 from vptsp.training import train
 
 BASELINES = ("linear", "frozen")
-_TITLES = {
-    "frozen": "frozen",
-    "linear": "linear probe",
-    "bias": "BitFit",
-    "vpt_shallow": "VPT-shallow",
-    "vpt_deep": "VPT-deep",
-    "vptsp_m": "VPTSP-M",
-    "vptsp_g": "VPTSP-G",
-}
 
 
 @dataclass(frozen=True)
@@ -36,11 +28,6 @@ class Result:
     def test(self) -> dict[str, Any]:
         """Test metrics of the selected epoch."""
         return self.summary["test"][self.summary["selected"]]
-
-
-def method_title(method: str) -> str:
-    """A method's name as the literature writes it."""
-    return _TITLES.get(method, method)
 
 
 def train_baselines(run: Run, observer: Callable[[str], Observer | None] = lambda method: None) -> list[Run]:
@@ -62,11 +49,11 @@ def compared(run: Run) -> list[Result]:
     Raises :class:`~vptsp.errors.RunError` if the run itself is not.
     """
     summary = run.summary()
-    results = [Result(method_title(summary["method"]), summary)]
+    results = [Result(METHODS[summary["method"]].title, summary)]
     for method in BASELINES:
         baseline = Run(run.path / "baselines" / method)
         if (baseline.path / "summary.json").exists() and summary["method"] != method:
-            results.append(Result(method_title(method), baseline.summary()))
+            results.append(Result(METHODS[method].title, baseline.summary()))
     return results
 
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import click
 
-from vptsp.baselines import BASELINES, method_title, result_line
+from vptsp.baselines import BASELINES, result_line
 from vptsp.config import make_config
 from vptsp.errors import UsageError
+from vptsp.methods import METHODS
 from vptsp.notebooks import run_notebook
 from vptsp.runs import RUNS, Run
 
@@ -66,8 +67,8 @@ def _free_directory() -> Path:
 @contextlib.contextmanager
 def _progress(run: Run, method: str) -> Iterator[None]:
     """Tell the terminal where the notebook is, from what the runs write about themselves."""
-    stages = [(method_title(method), run)]
-    stages += [(method_title(name), Run(run.path / "baselines" / name)) for name in BASELINES]
+    stages = [(METHODS[method].title, run)]
+    stages += [(METHODS[name].title, Run(run.path / "baselines" / name)) for name in BASELINES]
     finished = threading.Event()
     watcher = threading.Thread(target=_watch, args=(stages, finished), daemon=True)
     watcher.start()

@@ -24,6 +24,7 @@ class Method:
     """
 
     name: str
+    title: str  # as the literature writes it
     summary: str
     prompts: Literal["none", "shallow", "deep"] = "none"
     semantic: Literal["none", "ema", "gru"] = "none"
@@ -39,12 +40,12 @@ class Method:
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
-        Method("frozen", "the backbone's own feature, centred; nothing is trained", head=False),
-        Method("linear", "a trained LayerNorm and linear layer on the frozen feature"),
-        Method("bias", "linear, and every bias of the backbone (BitFit)", bitfit=True),
-        Method("vpt_shallow", "linear, and prompts before the first block", prompts="shallow"),
-        Method("vpt_deep", "linear, and prompts in every block", prompts="deep"),
-        Method("vptsp_m", "vpt_deep and semantic proxies by moving average", "deep", "ema", bitfit=True),
-        Method("vptsp_g", "vpt_deep and semantic proxies by GRU", "deep", "gru", bitfit=True),
+        Method("frozen", "frozen", "the backbone's own feature, centred; nothing is trained", head=False),
+        Method("linear", "linear probe", "a trained LayerNorm and linear layer on the frozen feature"),
+        Method("bias", "BitFit", "linear, and every bias of the backbone (BitFit)", bitfit=True),
+        Method("vpt_shallow", "VPT-shallow", "linear, and prompts before the first block", prompts="shallow"),
+        Method("vpt_deep", "VPT-deep", "linear, and prompts in every block", prompts="deep"),
+        Method("vptsp_m", "VPTSP-M", "vpt_deep and semantic proxies by moving average", "deep", "ema", bitfit=True),
+        Method("vptsp_g", "VPTSP-G", "vpt_deep and semantic proxies by GRU", "deep", "gru", bitfit=True),
     )
 }

@@ -6,6 +6,7 @@ the default. Here names are checked twice: before a notebook starts, and by its 
 
 from __future__ import annotations
 
+import logging
 import os
 import types
 from collections.abc import Mapping
@@ -72,6 +73,8 @@ def run_notebook(name: str, output: str | Path, parameters: Mapping[str, Any]) -
     """
     import papermill  # pulls in Jupyter, which `import vptsp` must not
 
+    logging.getLogger("papermill").setLevel(logging.ERROR)  # names were checked above, by more than it knows
+
     source = find_notebook(name)
     declared = papermill.inspect_notebook(str(source))
     if not declared and parameters:
@@ -94,6 +97,7 @@ def run_notebook(name: str, output: str | Path, parameters: Mapping[str, Any]) -
             # widget state of live views would add megabytes to every executed notebook
             store_widget_state=False,
             coalesce_streams=True,
+            extra_arguments=["--log-level=CRITICAL"],  # the kernel's chatter about its own sockets
         )
     finally:
         if before is None:

@@ -14,7 +14,7 @@ import jinja2
 import plotly
 import plotly.graph_objects as go
 
-from vptsp.baselines import Result, compared, method_title
+from vptsp.baselines import Result, compared
 from vptsp.config import Config
 from vptsp.evaluation import SavedEmbeddings
 from vptsp.figures import curves, html_table, parameter_table, result_table
@@ -22,6 +22,7 @@ from vptsp.files import read_json, write_text
 from vptsp.gallery import retrieval_gallery
 from vptsp.labels import plain
 from vptsp.maps import run_map
+from vptsp.methods import METHODS
 from vptsp.projection import Method
 from vptsp.runs import Run
 from vptsp.stills import image_html
@@ -127,7 +128,7 @@ def _figures(run: Run, projection: Method) -> dict[str, dict[str, str]]:
     made: dict[str, tuple[go.Figure, str]] = {}
     if run.metrics():
         made["curves"] = curves(run), "Training loss and validation recall over epochs."
-    title = method_title(run.config.method)
+    title = METHODS[run.config.method].title
     made["map"] = (
         run_map(run, projection),
         f"Map of the test embeddings of {title}, coloured by class, with the proxies of the training classes.",

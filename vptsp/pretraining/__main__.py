@@ -11,9 +11,9 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 
 from vptsp import bundled
+from vptsp.files import write_tensors
 from vptsp.pretraining.generator import COPIES, background_stream, keep_memory, stream
 from vptsp.pretraining.recipe import Recipe, pretrain
-from vptsp.pretraining.weights import save_weights
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
             line = json.dumps({k: round(v, 4) for k, v in row.items()})
             print(line, flush=True)
             print(line, file=lines, flush=True)
-            save_weights(model, out)
+            write_tensors(out, {name: value.half().cpu().contiguous() for name, value in model.state_dict().items()})
 
         pretrain(recipe, batches, COPIES, device, report)
 

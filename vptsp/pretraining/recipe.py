@@ -30,7 +30,7 @@ from vptsp import bundled
 class Recipe:
     """Everything that shapes a run. A run ends after ``steps``, or after ``minutes`` if that is set."""
 
-    steps: int = 3000
+    steps: int = 2269
     minutes: float | None = None
     images: int = 192  # per step
     reuse: int = 2  # steps per rendered batch
