@@ -102,6 +102,17 @@ def test_an_image_size_that_patches_do_not_divide_is_refused(size: int) -> None:
         load_backbone("test_vit", "random", size)
 
 
+def test_the_bundled_backbone_needs_no_hub_and_has_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_network(*given: object, **more: object) -> None:
+        raise AssertionError("asked the hub")
+
+    monkeypatch.setattr(backbones.urllib.request, "urlopen", no_network)
+    assert load_backbone().image_size == 64
+    assert load_backbone(image_size=64).fingerprint == load_backbone().fingerprint
+    with pytest.raises(BackboneError, match=r"image_size=128: vit_bundled_64 sees 64 pixels and no other size"):
+        load_backbone(image_size=128)
+
+
 # --- weight files ---------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def published() -> dict[str, torch.Tensor]:

@@ -22,6 +22,7 @@ from timm.models.vision_transformer import Block, VisionTransformer, checkpoint_
 from torch import nn
 
 from vptsp.bundled import NAME as BUNDLED_BACKBONE  # importing it registers the model with timm
+from vptsp.bundled import SIZE as BUNDLED_SIZE
 from vptsp.errors import BackboneError
 
 
@@ -120,7 +121,7 @@ def _create(name: str, weights: str, image_size: int | None) -> Any:
         return timm.create_model(name, **keywords)
     if weights == "pretrained":
         try:
-            with _hub_if_reachable():
+            with contextlib.nullcontext() if name.startswith(BUNDLED_BACKBONE) else _hub_if_reachable():
                 return timm.create_model(name, pretrained=True, **keywords)
         except Exception as error:  # timm, the hub and torch raise anything here
             raise BackboneError(
@@ -152,6 +153,11 @@ def _check_architecture(name: str, image_size: int | None) -> None:
     except RuntimeError as error:
         raise BackboneError(f"backbone {name!r} cannot be built: {_first_line(error)}") from error
     _check_plain(name, vit)
+    if name.startswith(BUNDLED_BACKBONE) and image_size not in (None, BUNDLED_SIZE):
+        raise BackboneError(
+            f"image_size={image_size}: {BUNDLED_BACKBONE} sees {BUNDLED_SIZE} pixels and no other size; drop "
+            "image_size, or choose another backbone"
+        )
     patch = vit.patch_embed.patch_size[0]
     if image_size is not None and image_size % patch:
         below = max(image_size // patch, 1) * patch

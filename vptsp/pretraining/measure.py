@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import timm
 import torch
 from jaxtyping import Float
 from PIL import Image
@@ -81,7 +80,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="one folder of images per class")
     parser.add_argument("--queries", default="", help="prefix of the query files' names; none: leave one out")
     given = parser.parse_args()
-    vit = timm.create_model(bundled.NAME, pretrained=True)
+    vit = bundled.vit_bundled_64(pretrained=True)
     print(f"recall@1 {measure_folder(cls_extractor(vit), given.folder, given.queries):.1%}")
 
 
