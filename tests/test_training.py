@@ -98,6 +98,7 @@ def test_resume_after_sigkill_in_the_middle_of_an_epoch(
     command = ["train", *words(settings), "--run-dir", str(tmp_path / "run")]
     ended = processes.vptsp(command, tmp_path / "log", SignalAfter(step, signal.SIGKILL))
     assert ended.code == -signal.SIGKILL
+    assert Run.open(tmp_path / "run").state() == "killed"
     run = train(run_dir=tmp_path / "run", resume=True, observer=silent)
     assert_identical(run, uninterrupted)
 
@@ -383,3 +384,11 @@ def test_impossible_settings_leave_nothing_behind(
     with pytest.raises(ConfigError, match=message):
         train(tiny(**changes), tmp_path / "run", observer=silent)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_is_resumed_from_any_working_directory(
+    tiny: Tiny, image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(image_folder.parent)
+    config = Session.prepare(tiny(dataset="folder", data_root=Path(image_folder.name))).config
+    assert config.data_root == image_folder.resolve()

@@ -127,10 +127,9 @@ class Run:
 
         Raises :class:`RunError` for a run that is not finished or whose file is cut off.
         """
-        state = self.progress().get("state", "unknown")
         return read_json(
             self.path / "summary.json",
-            f"the run's state is {state!r}. Finish it with vptsp train --resume {self.path}, "
+            f"the run's state is {self.state()!r}. Finish it with vptsp train --resume {self.path}, "
             f"or score what it has with vptsp evaluate {self.path}",
         )
 
@@ -140,6 +139,21 @@ class Run:
             return "test" in self.summary()
         except RunError:
             return False
+
+    def state(self) -> str:
+        """training, done, stopped, failed, killed (it says training, but no process holds it) or unknown."""
+        state = str(self.progress().get("state", "unknown"))
+        return "killed" if state == "training" and not self.is_in_use() else state
+
+    def is_in_use(self) -> bool:
+        """Whether a process holds the directory; its lock ends with it, whatever ended the process."""
+        if not (self.path / ".lock").exists():
+            return False
+        try:
+            with self.lock():
+                return False
+        except RunError:
+            return True
 
     def came_to_nothing(self) -> bool:
         """Whether the run failed before its first checkpoint, on a bad image for example."""
@@ -199,7 +213,7 @@ def compare(runs: list[Run]) -> pd.DataFrame:
     results: list[dict[str, Any]] = []
     settings: dict[int, dict[str, Any]] = {}
     for index, run in enumerate(runs):
-        row: dict[str, Any] = {"run": run.name, "state": run.progress().get("state", "unknown")}
+        row: dict[str, Any] = {"run": run.name, "state": run.state()}
         with contextlib.suppress(RunError):
             summary = run.summary()
             metrics = summary["test"][summary["selected"]]

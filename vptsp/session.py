@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import lightning_fabric as lightning
@@ -42,7 +43,7 @@ class Session:
         backbone = load_backbone(
             config.backbone, config.backbone_weights, config.image_size, config.pooling, config.seed
         )
-        config = config.changed(image_size=backbone.image_size)
+        config = config.changed(image_size=backbone.image_size, **_absolute_paths(config))
         splits = load_data(config)
         torch.manual_seed(config.seed)
         model = EmbeddingModel(config, backbone, len(splits.train.class_names))
@@ -90,6 +91,15 @@ class Session:
     def _scaler(self) -> torch.amp.GradScaler | None:
         """The loss scale of fp16; none in other precisions."""
         return getattr(self.fabric._precision, "scaler", None)
+
+
+def _absolute_paths(config: Config) -> dict[str, Any]:
+    """Paths as any working directory understands them, so that a run can be resumed from another one."""
+    paths = {name: getattr(config, name) for name in ("data_root", "query_csv")}
+    absolute: dict[str, Any] = {name: path.resolve() for name, path in paths.items() if path is not None}
+    if config.backbone_weights not in ("pretrained", "random"):
+        absolute["backbone_weights"] = str(Path(config.backbone_weights).expanduser().resolve())
+    return absolute
 
 
 def _unwrapped(optimizer: Any) -> Optimizer:

@@ -1,0 +1,1 @@
+"""How the bundled backbone was made: generated images, their descriptors, and the recipe that learns them."""

@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m vptsp.pretraining", description=__doc__)
     parser.add_argument("--out", type=Path, default=bundled.WEIGHTS, help="safetensors file to write")
     parser.add_argument("--device", default="cpu", help="cpu, or a GPU's torch name")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads of the training process")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads; another process renders")
     for field in fields(Recipe):
         kind = float if field.name == "minutes" else type(field.default)
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, default=field.default)
