@@ -82,10 +82,21 @@ def test_a_directory_is_held_by_one_process(tiny: Tiny, tmp_path: Path) -> None:
     assert run.is_finished()
 
 
+def test_a_run_that_says_training_is_believed_only_while_a_process_holds_it(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", Config())
+    assert run.state() == "unknown"
+    run.write_progress(state="training")
+    with run.lock():
+        assert run.state() == "training"
+    assert run.state() == "killed"
+    run.write_progress(state="stopped")
+    assert run.state() == "stopped"
+
+
 def test_a_missing_or_damaged_summary_is_a_sentence(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "run", Config())
     run.write_progress(state="training")
-    with pytest.raises(RunError, match=r"summary\.json does not exist; the run's state is 'training'. Finish it with"):
+    with pytest.raises(RunError, match=r"summary\.json does not exist; the run's state is 'killed'. Finish it with"):
         run.summary()
     (run.path / "summary.json").write_text('{"test": {"la')
     with pytest.raises(RunError, match=r"summary\.json is damaged or cut off .*vptsp train --resume"):
