@@ -33,7 +33,7 @@ test-slow: setup  ## run the tests that take minutes
 	$(RUN) pytest -m slow
 
 lab: setup  ## open JupyterLab ready to use
-	$(RUN) jupyter lab --notebook-dir .
+	$(RUN) jupyter lab --notebook-dir . $(if $(filter 0,$(shell id -u)),--allow-root)
 
 bench: setup  ## measure speed, as ratios within one process
 	$(RUN) python -m benchmarks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from torchvision.datasets import Omniglot
@@ -40,10 +41,14 @@ def _characters(root: Path) -> dict[str, Path]:
 
 
 def _download(root: Path) -> None:
+    made = [folder for folder in (root / Omniglot.folder, root) if not folder.exists()]
     try:
         for background in (True, False):
             Omniglot(str(root), background=background, download=True)
     except (OSError, RuntimeError) as error:  # no network, a refused connection, a bad checksum, a full disk
+        with suppress(OSError):  # leave nothing behind, unless part of it came
+            for folder in made:
+                folder.rmdir()
         raise DataError(
             f"Omniglot is not in {root} and cannot be downloaded there ({error}); pass data_root=FOLDER with "
             f"torchvision's {Omniglot.folder}/ in it, or with train/<class>/<image> and test/<class>/<image>"
