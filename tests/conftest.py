@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,6 +17,16 @@ from vptsp.config import Config, make_config
 from vptsp.progress import Event
 from vptsp.runs import Run
 from vptsp.training import train
+
+
+# A busy machine must not fail a test, and continuous integration must see the same examples every time.
+hypothesis.settings.register_profile(
+    "here",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("here")
 
 
 def write_images(root: Path, split: str, classes: int, images: int, first: int = 0, size: int = 32) -> None:
