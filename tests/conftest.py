@@ -18,7 +18,6 @@ from vptsp.progress import Event
 from vptsp.runs import Run
 from vptsp.training import train
 
-
 # A busy machine must not fail a test, and continuous integration must see the same examples every time.
 hypothesis.settings.register_profile(
     "here",
