@@ -140,7 +140,9 @@ class _Products(TorchDispatchMode):
     def __torch_dispatch__(self, function, types, arguments=(), keywords=None):  # type: ignore[no-untyped-def]
         if function in self.KINDS:
             left, right = arguments[-2:]
-            self.operands.append(tuple(torch.empty_strided(t.shape, t.stride()).normal_() for t in (left, right)))
+            self.operands.append(
+                tuple(torch.empty_strided(t.shape, t.stride(), dtype=t.dtype).normal_() for t in (left, right))
+            )
         return function(*arguments, **(keywords or {}))
 
 
