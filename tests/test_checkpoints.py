@@ -16,8 +16,9 @@ from vptsp import checkpoints
 from vptsp.backbones import load_backbone
 from vptsp.checkpoints import inference_path, load_inference, load_training, save_inference, save_training
 from vptsp.config import Config
+from vptsp.embeddings import SavedEmbeddings
 from vptsp.errors import RunError
-from vptsp.evaluation import SavedEmbeddings, embed, evaluate_run
+from vptsp.evaluation import embed, evaluate_run
 from vptsp.files import read_tensors, write_tensors
 from vptsp.methods import METHODS
 from vptsp.model import EmbeddingModel
@@ -65,10 +66,10 @@ def run(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_the_selected_checkpoint_is_the_one_loaded_and_evaluated(run: Run) -> None:
     assert inference_path(run).name == "inference_best_val.safetensors"
-    saved = SavedEmbeddings(run)
+    saved = SavedEmbeddings.of_run(run)
     report = evaluate_run(run)
     assert report.metrics == {k: v for k, v in run.summary()["test"]["best_val"].items() if not k.startswith("num_")}
-    assert (SavedEmbeddings(run).embeddings == saved.embeddings).all()
+    assert (SavedEmbeddings.of_run(run).embeddings == saved.embeddings).all()
     assert (run.path / "evaluation.json").is_file()
 
 
@@ -79,7 +80,7 @@ def test_evaluating_before_there_is_anything_says_when_there_will_be(tiny: Tiny,
     with pytest.raises(RunError, match="appears after a validation, so never with val_fraction=0"):
         evaluate_run(new, "best_val")
     with pytest.raises(RunError, match=r"vptsp evaluate .* makes it"):
-        SavedEmbeddings(new)
+        SavedEmbeddings.of_run(new)
 
 
 def test_other_weights_and_other_backbones_are_refused(run: Run, tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ optim
 data
 runs
 checkpoints progress
+thumbnails
+embeddings
 clustering retrieval
 metrics
 evaluation guards session

@@ -12,7 +12,7 @@ from PIL import Image
 
 from vptsp.baselines import compared, result_line
 from vptsp.data import load_data
-from vptsp.evaluation import SavedEmbeddings
+from vptsp.embeddings import SavedEmbeddings
 from vptsp.figures import curves, embedding_map, html_table, parameter_table, result_table
 from vptsp.gallery import choose_queries, contact_sheet, retrieval_gallery, retrieval_strips
 from vptsp.labels import plain, safe
@@ -68,7 +68,7 @@ def test_curves_without_validation_have_no_empty_panel(tiny_run: Run, tmp_path: 
 
 def test_map_shows_images_and_the_three_proxies_of_each_training_class(tiny_run: Run) -> None:
     figure = run_map(tiny_run, "pca")
-    saved = SavedEmbeddings(tiny_run)
+    saved = SavedEmbeddings.of_run(tiny_run)
     traces = {trace.name: trace for trace in figure.data}
     classes = len(proxies_of(tiny_run)[1])
     assert tiny_run.summary()["classes"]["train"] == classes
@@ -81,7 +81,7 @@ def test_map_shows_images_and_the_three_proxies_of_each_training_class(tiny_run:
 
 
 def test_map_says_when_it_samples(tiny_run: Run) -> None:
-    total = len(SavedEmbeddings(tiny_run).labels)
+    total = len(SavedEmbeddings.of_run(tiny_run).labels)
     figure = run_map(tiny_run, "pca", most=10)
     assert figure.layout.annotations[0].text == f"10 of {total} test images shown"
     assert not run_map(tiny_run, "pca").layout.annotations
@@ -212,7 +212,7 @@ def test_lone_queries_are_not_shown() -> None:
 
 
 def test_hostile_class_names_stay_text_in_the_gallery(tiny_run: Run) -> None:
-    saved = SavedEmbeddings(tiny_run)
+    saved = SavedEmbeddings.of_run(tiny_run)
     saved.class_names = [HOSTILE[label % len(HOSTILE)] for label in range(len(saved.class_names))]
     results = search(saved.embeddings, saved.labels, k=4)
     page = retrieval_strips(results, list(range(len(saved.labels))), saved, Thumbnails(saved.folder))

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import lightning_fabric as lightning
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -14,16 +13,17 @@ from torch import Tensor
 from vptsp.checkpoints import inference_path, load_inference
 from vptsp.config import Config
 from vptsp.data import load_data
+from vptsp.data.folder import any_folder
 from vptsp.data.images import DataSplits, ImageSet
 from vptsp.data.loaders import eval_loader
 from vptsp.data.transforms import test_transform
+from vptsp.embeddings import SavedEmbeddings, save_embeddings
 from vptsp.errors import RunError
-from vptsp.files import read_json, read_tensors, write_json, write_tensors
+from vptsp.files import write_json
 from vptsp.machine import make_fabric
 from vptsp.metrics import RetrievalReport, evaluate_retrieval
 from vptsp.model import EmbeddingModel
 from vptsp.runs import Run
-from vptsp.thumbnails import write_thumbnails
 
 
 @torch.no_grad()
@@ -65,39 +65,17 @@ def report_values(report: RetrievalReport) -> dict[str, float | int]:
     }
 
 
-# --- the run's embeddings folder ------------------------------------------------------------------
-def save_embeddings(run: Run, split: str, embeddings: Tensor, images: ImageSet) -> None:
-    """Write ``embeddings/<split>/``: vectors and labels, ids and class names, thumbnails."""
-    folder = run.path / "embeddings" / split
-    tensors = {"embeddings": embeddings, "labels": torch.from_numpy(np.array(images.labels))}
-    if images.is_query is not None and images.is_gallery is not None:
-        tensors |= {"is_query": torch.from_numpy(images.is_query), "is_gallery": torch.from_numpy(images.is_gallery)}
-    write_tensors(folder / "embeddings.safetensors", tensors)
-    index = {"name": images.name, "ids": list(images.ids), "class_names": list(images.class_names)}
-    write_json(folder / "index.json", index)
-    if images.attributes is not None:
-        write_json(folder / "attributes.json", images.attributes.to_dict(orient="split"))
-    write_thumbnails(folder, images)
+def embed_folder(source: Run | str | Path, images: str | Path, keep: str | Path) -> SavedEmbeddings:
+    """Embed a folder of images with a saved model, into the folder ``keep``, and open it.
 
-
-class SavedEmbeddings:
-    """Embeddings that a run keeps of a split (``train`` or ``test``).
-
-    ``embeddings`` (N, E) and ``labels`` (N,) as numpy, ``ids``, ``class_names``; ``is_query`` and
-    ``is_gallery`` (N,) or none; ``folder`` also holds the thumbnails.
+    ``source`` is a run or an inference checkpoint; ``images`` holds ``<class>/<image>``, or images alone, which then
+    count as one class named after the folder. Raises DataError for a folder without readable images.
     """
-
-    def __init__(self, run: Run, split: str = "test") -> None:
-        self.folder = run.path / "embeddings" / split
-        remedy = f"vptsp evaluate {run.path} makes it"
-        tensors = read_tensors(self.folder / "embeddings.safetensors", remedy)
-        index = read_json(self.folder / "index.json", remedy)
-        self.embeddings = tensors["embeddings"].numpy()
-        self.labels = tensors["labels"].numpy()
-        self.is_query = tensors["is_query"].numpy() if "is_query" in tensors else None
-        self.is_gallery = tensors["is_gallery"].numpy() if "is_gallery" in tensors else None
-        self.ids: list[str] = index["ids"]
-        self.class_names: list[str] = index["class_names"]
+    model = load_inference(source if isinstance(source, Run) or Path(source).is_file() else Run.open(source))
+    image_set = any_folder(Path(images))
+    fabric = make_fabric(model.config)
+    save_embeddings(Path(keep), embed(model.to(fabric.device), image_set, model.config, fabric), image_set)
+    return SavedEmbeddings(keep)
 
 
 # --- whole runs -----------------------------------------------------------------------------------
@@ -108,8 +86,9 @@ def score_checkpoint(
     model = load_inference(run, which, device=str(fabric.device))
     embeddings = embed(model, splits.test, config, fabric)
     if keep:
-        save_embeddings(run, "test", embeddings, splits.test)
-        save_embeddings(run, "train", embed(model, splits.train, config, fabric), splits.train)
+        save_embeddings(run.path / "embeddings" / "test", embeddings, splits.test)
+        train = embed(model, splits.train, config, fabric)
+        save_embeddings(run.path / "embeddings" / "train", train, splits.train)
     return score(embeddings, splits.test, config)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from vptsp.data.images import ImageSet
-from vptsp.evaluation import SavedEmbeddings
+from vptsp.embeddings import SavedEmbeddings
 from vptsp.labels import plain, safe
 from vptsp.retrieval import RetrievalResults, search
 from vptsp.runs import Run
@@ -27,14 +27,14 @@ _NAME = "overflow:hidden;overflow-wrap:anywhere;max-height:2.7em;font-size:12px;
 
 def retrieval_gallery(run: Run, queries: int = 8, k: int = 8, seed: int = 0) -> str:
     """Strips of a run's test images: each query and its ``k`` nearest images, half of them with a wrong first one."""
-    saved = SavedEmbeddings(run, "test")
+    saved = SavedEmbeddings.of_run(run, "test")
     searched = np.ones(len(saved.labels), dtype=bool) if saved.is_query is None else saved.is_query.copy()
     positions = np.flatnonzero(searched)
     if len(positions) > _QUERIES_SEARCHED:
         searched[:] = False
         searched[np.random.default_rng(seed).choice(positions, _QUERIES_SEARCHED, replace=False)] = True
     results = search(saved.embeddings, saved.labels, searched, saved.is_gallery, k=k)
-    return retrieval_strips(results, choose_queries(results, queries, seed), saved, Thumbnails(saved.folder))
+    return retrieval_strips(results, choose_queries(results, queries, seed), saved, saved.thumbnails)
 
 
 def choose_queries(results: RetrievalResults, number: int, seed: int = 0) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from vptsp.evaluation import SavedEmbeddings
+from vptsp.embeddings import SavedEmbeddings
 from vptsp.figures import embedding_map
 from vptsp.files import read_json
 from vptsp.projection import FEWEST_FOR_UMAP, Method, project
@@ -18,7 +18,7 @@ def run_map(run: Run, method: Method = "umap", most: int = 4000, seed: int = 0) 
     More than ``most`` images are sampled, and the figure says so. Each point's customdata is its image id.
     Raises :class:`~vptsp.errors.RunError` for a run without embeddings.
     """
-    saved = SavedEmbeddings(run, "test")
+    saved = SavedEmbeddings.of_run(run, "test")
     total = len(saved.labels)
     kept = np.arange(total)
     if total > most:

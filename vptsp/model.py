@@ -95,7 +95,7 @@ class EmbeddingModel(nn.Module):
     def __init__(self, config: Config, backbone: Backbone, num_classes: int | None) -> None:
         super().__init__()
         method = METHODS[config.method]
-        self.method, self.backbone, self.num_classes = method, backbone, num_classes
+        self.config, self.method, self.backbone, self.num_classes = config, method, backbone, num_classes
         self.alpha, self.kernel = config.alpha, config.attention
         self.vit = backbone.vit
         self.bitfit = method.bitfit if config.bitfit is None else config.bitfit

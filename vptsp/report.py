@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 
 from vptsp.baselines import Result, compared
 from vptsp.config import Config
-from vptsp.evaluation import SavedEmbeddings
+from vptsp.embeddings import SavedEmbeddings
 from vptsp.figures import curves, html_table, parameter_table, result_table
 from vptsp.files import read_json, write_text
 from vptsp.gallery import retrieval_gallery
@@ -141,7 +141,7 @@ def _figures(run: Run, projection: Method) -> dict[str, dict[str, str]]:
 
 def _hover(run: Run) -> dict[str, Any]:
     """Thumbnail pages and the place of every image in them, as far as they fit into the page."""
-    folder = SavedEmbeddings(run, "test").folder
+    folder = SavedEmbeddings.of_run(run, "test").folder
     thumbnails = Thumbnails(folder)
     pages: list[str] = []
     size = 0

@@ -6,10 +6,12 @@ import base64
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
 from vptsp.data.images import ImageSet
+from vptsp.errors import RunError
 from vptsp.files import read_json, write_bytes, write_json
 
 TILE = 64
@@ -44,6 +46,26 @@ class Thumbnails:
         self.place = {name: place for place, name in enumerate(index["ids"])}
         self._pages: dict[int, Image.Image] = {}
 
+    def layout(self, ids: Sequence[str]) -> dict[str, Any]:
+        """Where the tiles of these images are, for a front end: tile size, tiles per side, place of each row.
+
+        ``places`` is none where the rows are the tiles in order; a place is -1 for an image without a tile.
+        """
+        places = [self.place.get(name, -1) for name in ids]
+        plain = places == list(range(len(places)))
+        return {"tile": self.tile, "side": self.per_side, "places": None if plain else places}
+
+    def page_path(self, page: int) -> Path:
+        """The file of a page."""
+        return self.folder / f"page_{page}.jpg"
+
+    def page_bytes(self, page: int) -> bytes:
+        """A page as JPEG. Raises RunError, naming the file, when it is missing."""
+        try:
+            return self.page_path(page).read_bytes()
+        except OSError as error:
+            raise RunError(f"the thumbnails {self.page_path(page)} cannot be read ({error.strerror})") from None
+
     def image(self, image_id: str) -> Image.Image:
         """The thumbnail of an image; a grey tile for an id that has none."""
         place = self.place.get(image_id)
@@ -51,7 +73,7 @@ class Thumbnails:
             return Image.new("RGB", (self.tile, self.tile), "#bbbbbb")
         page, place = divmod(place, self.per_side**2)
         if page not in self._pages:
-            self._pages[page] = Image.open(self.folder / f"page_{page}.jpg").convert("RGB")
+            self._pages[page] = Image.open(io.BytesIO(self.page_bytes(page))).convert("RGB")
         left, top = (place % self.per_side) * self.tile, (place // self.per_side) * self.tile
         return self._pages[page].crop((left, top, left + self.tile, top + self.tile))
 

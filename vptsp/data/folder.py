@@ -124,6 +124,18 @@ def split_folders(name: str, root: Path, mirror_ok: bool = True) -> tuple[ImageS
     return train, test
 
 
+def any_folder(root: Path) -> ImageSet:
+    """All images of a folder: ``<class>/<image>``, or images alone, which form one class named after the folder.
+
+    Raises DataError when there are none.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root} is not a folder of images")
+    flat = any(p.suffix.lower() in EXTENSIONS and p.is_file() and p.name[0] != "." for p in root.iterdir())
+    name = printable(root.resolve().name)
+    return scan(name, {name: root} if flat else class_folders(root))
+
+
 def require_root(root: Path | None) -> Path:
     """``root`` if it is a folder. Raises ConfigError or DataError saying what to pass."""
     if root is None:

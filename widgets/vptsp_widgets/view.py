@@ -1,0 +1,148 @@
+"""What every view shares: rows known by stable ids, a selection, a focus, thumbnails, a still form, errors shown.
+
+A view is a façade: it owns data and state in Python, and its front end (:mod:`vptsp.front`) only draws. The front
+end knows images as rows; Python knows them by id, so that a selection means the same in every view.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, TypeVar
+
+import anywidget
+import numpy as np
+import traitlets
+
+from vptsp import front
+from vptsp.errors import DataError
+from vptsp.labels import plain
+from vptsp.progress import headless
+from vptsp.thumbnails import Thumbnails
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+def shown(act: Handler) -> Handler:
+    """A callback whose error appears in the view's status line: JupyterLab shows those of callbacks nowhere."""
+
+    @functools.wraps(act)
+    def guarded(view: View, *values: Any) -> Any:
+        try:
+            with view.lock:
+                return act(view, *values)
+        except Exception as error:
+            view.status = f"{type(error).__name__}: {error}"
+
+    return guarded  # type: ignore[return-value]
+
+
+class View(anywidget.AnyWidget):
+    """Base of the views. ``selection`` (ids) and ``focus`` (one id, or "") can be read, set, observed and linked.
+
+    Subclasses name their front end in ``_front``, give ``still()`` and handle messages of kind ``x`` in ``_on_x``.
+    """
+
+    _front: ClassVar[str] = ""
+
+    selection = traitlets.List(traitlets.Unicode(), help="ids of the selected images, in the order of the rows")
+    focus = traitlets.Unicode("", help="id of the image looked at; empty: none")
+    status = traitlets.Unicode("").tag(sync=True)
+    _selected = traitlets.Bytes(b"").tag(sync=True)  # int32 rows
+    _focused = traitlets.Int(-1).tag(sync=True)
+    _atlas = traitlets.Dict(allow_none=True).tag(sync=True)
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        if cls._front:
+            # text, not a path: anywidget watches paths, and the watch keeps closed widgets alive
+            cls._esm, cls._css = front.module(cls._front), front.style(cls._front)
+        super().__init_subclass__(**keywords)
+
+    def __init__(self, ids: Sequence[str] = (), thumbnails: Thumbnails | None = None, **traits: Any) -> None:
+        self.ids = tuple(ids)
+        self.lock = threading.RLock()  # callbacks may run in another thread than the cell
+        self._row = {name: row for row, name in enumerate(self.ids)}
+        if len(self._row) != len(self.ids):
+            raise DataError(f"{len(self.ids) - len(self._row)} of {len(self.ids)} image ids are not unique")
+        self._thumbnails = thumbnails
+        super().__init__(**traits)
+        if thumbnails is not None:
+            self._atlas = thumbnails.layout(self.ids)
+        self.on_msg(self._receive)
+
+    # --- selection and focus -------------------------------------------------------------------
+    def known(self, ids: Iterable[str]) -> list[str]:
+        """Those of the ids that this view has, in the order of its rows."""
+        return [self.ids[row] for row in sorted({self._row[name] for name in ids if name in self._row})]
+
+    @traitlets.validate("selection")
+    def _check_selection(self, proposal: Any) -> list[str]:
+        unknown = [name for name in proposal["value"] if name not in self._row]
+        if unknown:
+            raise DataError(
+                f"{len(unknown)} of the ids to select are not in this view, the first is {plain(unknown[0])!r}; "
+                "known(ids) gives those that are"
+            )
+        return self.known(proposal["value"])
+
+    @traitlets.validate("focus")
+    def _check_focus(self, proposal: Any) -> str:
+        if proposal["value"] and proposal["value"] not in self._row:
+            raise DataError(f"{plain(proposal['value'])!r} is not an image of this view")
+        return str(proposal["value"])
+
+    @traitlets.observe("selection")
+    def _send_selection(self, change: Any) -> None:
+        self._selected = np.array([self._row[name] for name in change["new"]], dtype="<i4").tobytes()
+
+    @traitlets.observe("_selected")
+    @shown
+    def _take_selection(self, change: Any) -> None:
+        self.selection = [self.ids[row] for row in np.frombuffer(change["new"], dtype="<i4")]
+
+    @traitlets.observe("focus")
+    def _send_focus(self, change: Any) -> None:
+        self._focused = self._row.get(change["new"], -1)
+
+    @traitlets.observe("_focused")
+    @shown
+    def _take_focus(self, change: Any) -> None:
+        self.focus = self.ids[change["new"]] if change["new"] >= 0 else ""
+
+    # --- messages ------------------------------------------------------------------------------
+    def _receive(self, _: Any, content: Any, buffers: Any) -> None:
+        self._handle(content, buffers)
+
+    @shown
+    def _handle(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        getattr(self, f"_on_{content['kind']}")(content, buffers)
+
+    def _on_page(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        assert self._thumbnails is not None
+        page = int(content["page"])
+        self.send({"kind": "page", "page": page}, [self._thumbnails.page_bytes(page)])
+
+    # --- display -------------------------------------------------------------------------------
+    def state_for_page(self) -> dict[str, Any]:
+        """What the front end sees, for :func:`vptsp.front.page_block`: bytes and JSON values by name."""
+        own = {name for name in self.trait_names(sync=True) if not name.startswith(("_model", "_view", "_esm", "_css"))}
+        skipped = {"layout", "tabbable", "tooltip", "comm", "_dom_classes", "_anywidget_id"}
+        return {name: getattr(self, name) for name in sorted(own - skipped)}
+
+    def still(self) -> str:
+        """The view as HTML without scripts, as JupyterLab keeps it in notebooks that it does not trust."""
+        raise NotImplementedError
+
+    def summary(self) -> str:
+        """One line of text: what this view shows."""
+        return f"{type(self).__name__} of {len(self.ids):,} images"
+
+    def _repr_mimebundle_(self, **keywords: Any) -> Any:
+        """Widget, still and text in one bundle: an untrusted notebook shows the still; headless, there is no widget."""
+        bundle = {"text/html": self.still(), "text/plain": self.summary()}
+        if headless():
+            return bundle
+        live = super()._repr_mimebundle_(**keywords)
+        data, metadata = live if isinstance(live, tuple) else (live, {})
+        return {**(data or {}), **bundle}, metadata
