@@ -10,6 +10,7 @@ from typing import Any
 import hypothesis
 import numpy as np
 import pytest
+from chromium import browser, playwright_driver  # noqa: F401 - fixtures of the browser tests
 from PIL import Image
 
 from vptsp.baselines import train_baselines
@@ -68,6 +69,7 @@ def tiny(image_folder: Path) -> Callable[..., Config]:
             "precision": "fp32",
             "device": "cpu",
             "probe_images": 8,
+            "side_weights": "random",
         }
         return make_config(settings | changes)
 

@@ -76,7 +76,7 @@ def test_pooling_that_a_backbone_cannot_do_is_refused() -> None:
 def test_bitfit_leaves_biases_alone_that_are_not_in_use() -> None:
     backbone = load_backbone("test_vit3", "random", 32, pooling="mean")
     assert any(name.startswith("attn_pool.") for name, _ in backbone.vit.named_parameters())
-    names = parameter_names(backbone.vit, bitfit=True)
+    names = parameter_names(backbone, bitfit=True)
     assert {name.split(".")[0] for name in names} == {"patch_embed", "blocks", "norm"}
 
 
@@ -86,9 +86,12 @@ def test_bitfit_leaves_biases_alone_that_are_not_in_use() -> None:
         ("vit_tyni_patch16_224", "'vit_tyni_patch16_224' is not a timm model; for example: .*vit"),
         ("nonsense", "'nonsense' is not a timm model"),
         ("test_vit.no_such_tag", r"cannot be built: Invalid pretrained tag \(no_such_tag\)"),
-        ("resnet18", r"'resnet18' \(ResNet\) is not a plain vision transformer.*models that can: vit_\*"),
-        ("swin_tiny_patch4_window7_224", r"\(SwinTransformer\) is not a plain vision transformer"),
-        ("eva02_tiny_patch14_224", r"\(Eva\) is not a plain vision transformer"),
+        (
+            "resnet18",
+            r"'resnet18' \(ResNet\) is neither a plain vision transformer nor a Swin.*models that can: vit_\*",
+        ),
+        ("swinv2_tiny_window8_256", r"\(SwinTransformerV2\) is neither"),
+        ("eva02_tiny_patch14_224", r"\(Eva\) is neither a plain vision transformer"),
     ],
 )
 def test_models_that_cannot_be_prompted_are_refused_before_any_download(name: str, message: str) -> None:

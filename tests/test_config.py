@@ -28,7 +28,7 @@ def test_every_field_has_a_description_and_a_valid_default() -> None:
     [
         ({"lrr": 1e-3}, "lrr is not a setting; did you mean lr?"),
         ({"num_promts": 3}, "num_promts is not a setting; did you mean num_prompts"),
-        ({"zzzzzz": 3}, "zzzzzz is not a setting; legal: dataset, data_root"),
+        ({"zzzzzz": 3}, "zzzzzz is not a setting; legal: task, dataset, data_root"),
         ({"epochs": True}, "epochs=True: input should be a valid integer"),
         ({"epochs": "12"}, "epochs='12': input should be a valid integer"),
         ({"epochs": 1.5}, "epochs=1.5: input should be a valid integer"),

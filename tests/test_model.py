@@ -55,13 +55,18 @@ def test_counts_of_the_published_cub_configuration() -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_only_what_the_method_names_is_trained(name: str) -> None:
-    _, model = make_model(method=name)
+    _, model = make_model(method=name, side_weights="random", image_size=64)
     parts = set(model.counts().parts)
     method = METHODS[name]
     assert ("visual prompts" in parts) == (method.prompts != "none")
     assert ("class prompts" in parts) == ("semantic head" in parts) == (method.semantic != "none")
     assert ("accumulation unit" in parts) == (method.semantic == "gru")
-    assert ("backbone biases" in parts) == method.bitfit
+    assert ("backbone biases" in parts) == (method.bitfit or method.tunes != "none")
+    assert ("backbone weights" in parts) == (method.tunes != "none")
+    assert ("adapters" in parts) == (method.adapter != "none")
+    assert ("low-rank updates" in parts) == method.lora
+    assert ("hidden layers" in parts) == method.mlp
+    assert ("side network" in parts) == method.side
     assert ("sample head" in parts) == ("learned proxies" in parts) == method.trains
 
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from vptsp.proxies import ClassGroups, GatedUnit, MovingAverage, SemanticContainer, fuse
+from vptsp.proxies import ClassGroups, SemanticContainer, fuse
+from vptsp.units import GatedUnit, MovingAverage
 
 E, C = 6, 9
 batches = st.lists(st.integers(0, C - 1), min_size=1, max_size=12)

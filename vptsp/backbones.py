@@ -18,23 +18,25 @@ from huggingface_hub import constants as hub
 from timm.data import resolve_model_data_config
 from timm.layers import Attention
 from timm.models import load_state_dict
+from timm.models.swin_transformer import SwinTransformer
+from timm.models.swin_transformer import checkpoint_filter_fn as swin_filter_fn
 from timm.models.vision_transformer import Block, VisionTransformer, checkpoint_filter_fn
 from torch import nn
 
 from vptsp.bundled import NAME as BUNDLED_BACKBONE  # importing it registers the model with timm
 from vptsp.bundled import SIZE as BUNDLED_SIZE
-from vptsp.errors import BackboneError
+from vptsp.errors import BackboneError, ConfigError
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """A timm vision transformer without its classifier, all parameters frozen.
+    """A timm vision transformer or Swin without its classifier, all parameters frozen.
 
-    ``depth`` is L, ``width`` is D, ``num_prefix`` counts CLS and register tokens; ``mean`` and ``std``
-    are the input statistics of its pretraining.
+    ``depth`` is L, ``width`` is D of the feature, ``widths`` the width of each block (they differ in a Swin),
+    ``num_prefix`` counts CLS and register tokens; ``mean`` and ``std`` are the input statistics of its pretraining.
     """
 
-    vit: VisionTransformer
+    vit: Any  # VisionTransformer or SwinTransformer
     name: str
     weights: str
     image_size: int
@@ -43,16 +45,29 @@ class Backbone:
     pooling: Literal["cls", "mean"]
 
     @property
+    def is_swin(self) -> bool:
+        return isinstance(self.vit, SwinTransformer)
+
+    @property
+    def blocks(self) -> list[Any]:
+        """The transformer blocks, first to last."""
+        return [block for stage in self.vit.layers for block in stage.blocks] if self.is_swin else list(self.vit.blocks)
+
+    @property
     def depth(self) -> int:
-        return len(self.vit.blocks)
+        return len(self.blocks)
 
     @property
     def width(self) -> int:
-        return int(self.vit.embed_dim)
+        return int(self.vit.num_features)
+
+    @property
+    def widths(self) -> list[int]:
+        return [int(block.norm1.normalized_shape[0]) for block in self.blocks]
 
     @property
     def num_prefix(self) -> int:
-        return int(self.vit.num_prefix_tokens)
+        return 0 if self.is_swin else int(self.vit.num_prefix_tokens)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -167,12 +182,13 @@ def _check_architecture(name: str, image_size: int | None) -> None:
         )
 
 
-def _load_file(vit: VisionTransformer, path: Path) -> None:
+def _load_file(vit: Any, path: Path) -> None:
     """Fill ``vit`` from a weight file, without unpickling objects; position embeddings are resampled."""
     if path.suffix == ".npz":
         vit.load_pretrained(str(path))
         return
-    state = checkpoint_filter_fn(load_state_dict(str(path), weights_only=True), vit)
+    matching = swin_filter_fn if isinstance(vit, SwinTransformer) else checkpoint_filter_fn
+    state = matching(load_state_dict(str(path), weights_only=True), vit)
     # timm would pass over what is missing, and leave it random
     found = vit.load_state_dict({n: v for n, v in state.items() if not n.startswith(_CLASSIFIER)}, strict=False)
     odd = [f"no {n}" for n in found.missing_keys] + [f"{n} too many" for n in found.unexpected_keys]
@@ -206,20 +222,25 @@ def _first_line(error: BaseException) -> str:
 
 
 def _check_plain(name: str, vit: nn.Module) -> None:
-    """Refuse models whose blocks the key/value path of :mod:`vptsp.encoder` does not compute exactly."""
+    """Refuse models whose blocks :mod:`vptsp.encoder` and :mod:`vptsp.swin` do not compute exactly."""
+    if type(vit) is SwinTransformer:
+        return
     plain = isinstance(vit, VisionTransformer) and all(
         type(block) is Block and type(block.attn) is Attention and block.attn.gate is None for block in vit.blocks
     )
     if not plain:
         raise BackboneError(
-            f"backbone {name!r} ({type(vit).__name__}) is not a plain vision transformer, so prompts cannot enter its "
-            "blocks as keys and values; models that can: vit_*, deit_*, deit3_*, vit_*_dinov2, vit_*_clip_* of timm"
+            f"backbone {name!r} ({type(vit).__name__}) is neither a plain vision transformer nor a Swin, so prompts "
+            "cannot enter its blocks as keys and values; models that can: vit_*, deit_*, deit3_*, vit_*_dinov2, "
+            "vit_*_clip_*, swin_* of timm"
         )
 
 
-def _pooling(name: str, vit: VisionTransformer, wanted: str) -> Literal["cls", "mean"]:
-    if wanted == "mean":
+def _pooling(name: str, vit: Any, wanted: str) -> Literal["cls", "mean"]:
+    if wanted == "mean" or (wanted == "auto" and isinstance(vit, SwinTransformer)):
         return "mean"
+    if isinstance(vit, SwinTransformer):
+        raise BackboneError(f"backbone {name!r} is a Swin and has no CLS token; use pooling=mean")
     if wanted == "cls" or vit.global_pool == "token":
         if not vit.has_class_token:
             raise BackboneError(f"backbone {name!r} has no CLS token; use pooling=mean")
@@ -229,10 +250,33 @@ def _pooling(name: str, vit: VisionTransformer, wanted: str) -> Literal["cls", "
     raise BackboneError(f"backbone {name!r} pools by {vit.global_pool!r}, which is not supported; use pooling=mean")
 
 
-def parameter_names(vit: nn.Module, bitfit: bool) -> list[str]:
-    """Names of the backbone's parameters that train: every bias in use under BitFit, else none."""
+def parameter_names(
+    backbone: Backbone, tunes: str = "none", bitfit: bool = False, partial_blocks: int = 1
+) -> list[str]:
+    """Names of the backbone's parameters that train.
+
+    ``tunes``: ``none``, ``last`` (the last ``partial_blocks`` blocks and the final norm) or ``all``; with ``bitfit``
+    every bias too. Parameters that the forward pass does not use are never among them.
+    """
+    vit = backbone.vit
+    if tunes == "last" and partial_blocks > backbone.depth:
+        raise ConfigError(
+            f"partial_blocks={partial_blocks} is more than the {backbone.depth} blocks of {backbone.name}; "
+            f"legal: 1 to {backbone.depth}"
+        )
+    tuned: list[nn.Module] = []
+    if tunes == "all":
+        tuned = [vit]
+    elif tunes == "last":
+        norms = [vit.norm] if backbone.is_swin else [vit.norm, vit.fc_norm]
+        tuned = [*backbone.blocks[-partial_blocks:], *norms]
+    chosen = {id(parameter) for module in tuned for parameter in module.parameters()}
     unused = "attn_pool."  # the encoder pools by CLS or mean, never by the attention pooling of some models
-    return [name for name, _ in vit.named_parameters() if bitfit and is_bias(name) and not name.startswith(unused)]
+    return [
+        name
+        for name, parameter in vit.named_parameters()
+        if (id(parameter) in chosen or (bitfit and is_bias(name))) and not name.startswith(unused)
+    ]
 
 
 @torch.no_grad()

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
+from timm.layers import resample_abs_pos_embed
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
@@ -77,6 +78,14 @@ class ResidualStem(nn.Module):
         frequency, phase = torch.rand(2, channels) * 3 - 1.5, torch.rand(channels)
         turns = rows.view(-1, 1, 1) * frequency[0] + columns.view(1, -1, 1) * frequency[1] + phase
         return (turns * 2 * torch.pi).cos().flatten(0, 1).unsqueeze(0) * 2**0.5
+
+    def set_input_size(self, img_size: int | tuple[int, int] | None = None, patch_size: object = None) -> None:
+        """Take images of another size: the gains are resampled as position embeddings are."""
+        side = img_size if isinstance(img_size, int) else (img_size or self.img_size)[0]
+        self.img_size, self.grid_size = (side, side), (side // self.patch_size[0],) * 2
+        self.num_patches = self.grid_size[0] * self.grid_size[1]
+        gain = resample_abs_pos_embed(self.gain, list(self.grid_size), num_prefix_tokens=0)
+        self.gain = nn.Parameter(gain, requires_grad=self.gain.requires_grad)
 
     def feat_ratio(self) -> int:
         return self.patch_size[0]

@@ -28,7 +28,7 @@ from vptsp.model import EmbeddingModel
 from vptsp.runs import Run
 
 State = dict[str, Any]
-_NAMES = ("others", "proxies")  # the two optimisers
+_NAMES = ("others", "proxies")  # the optimisers; the second only where there are proxies
 
 
 def save_training(run: Run, model: EmbeddingModel, optimizers: Sequence[Optimizer], state: State) -> None:
@@ -37,7 +37,7 @@ def save_training(run: Run, model: EmbeddingModel, optimizers: Sequence[Optimize
     shutil.rmtree(staging, ignore_errors=True)
     tensors = {f"model.{name}": value for name, value in _own_state(model).items()}
     groups: State = {}
-    for name, optimizer in zip(_NAMES, optimizers, strict=True):
+    for name, optimizer in zip(_NAMES, optimizers, strict=False):
         packed = optimizer.state_dict()
         groups[name] = packed["param_groups"]
         for index, slots in packed["state"].items():
@@ -78,7 +78,7 @@ def load_training(run: Run, model: EmbeddingModel, optimizers: Sequence[Optimize
     tensors = read_tensors(folder / "tensors.safetensors", remedy)
     _check_backbone(state["fingerprint"], model, str(folder))
     _load_own_state(model, {n.removeprefix("model."): v for n, v in tensors.items() if n.startswith("model.")}, folder)
-    for name, optimizer in zip(_NAMES, optimizers, strict=True):
+    for name, optimizer in zip(_NAMES, optimizers, strict=False):
         slots: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors.items():
             if key.startswith(f"optimizer.{name}."):
@@ -98,7 +98,7 @@ def save_inference(path: Path, model: EmbeddingModel, config: Config, **facts: A
     header = {
         "config": config.model_dump_json(),
         "fingerprint": model.backbone.fingerprint,
-        "facts": json.dumps(facts),
+        "facts": json.dumps({**facts, "num_classes": model.num_classes}),
     }
     write_tensors(path, {name: value for name, value in model.state_dict().items() if name in kept}, header)
 
@@ -119,7 +119,9 @@ def load_inference(source: Run | str | Path, which: str | None = None, device: s
     except (ConfigError, json.JSONDecodeError) as error:
         raise RunError(f"{path} was not written by this version: {error}") from None
     backbone = load_backbone(config.backbone, config.backbone_weights, config.image_size, config.pooling, config.seed)
-    model = EmbeddingModel(config, backbone, num_classes=None)
+    # a classifier is as wide as its training set; embedding takes no classes
+    classes = json.loads(header["facts"])["num_classes"] if config.task == "recognition" else None
+    model = EmbeddingModel(config, backbone, classes, inference=True)
     _check_backbone(header["fingerprint"], model, str(path))
     _load_own_state(model, tensors, path)
     return model.to(device).eval()

@@ -59,8 +59,9 @@ def evaluate(run: Path, checkpoint: str | None) -> None:
     """Score a run's checkpoint on its test images and refresh its stored embeddings."""
     from vptsp.evaluation import evaluate_run
 
-    report = evaluate_run(run, checkpoint)
-    _print_metrics(report.metrics, f"{report.num_queries} queries, {report.num_gallery} gallery images")
+    score = evaluate_run(run, checkpoint)
+    sizes = ", ".join(f"{size} {name.removeprefix('num_').replace('_', ' ')}" for name, size in score.sizes.items())
+    _print_metrics(score.metrics, sizes)
 
 
 @main.command()

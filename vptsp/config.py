@@ -25,6 +25,7 @@ from vptsp.methods import METHODS
 BUNDLED_BACKBONE = "vit_bundled_64"  # defined in vptsp.bundled; named here so that configurations load without torch
 
 Positive = Annotated[int, Field(ge=1)]
+LoraTargets = tuple[Literal["qkv", "proj", "fc1", "fc2"], ...]
 OptionalPath = Annotated[Path | None, Field(strict=False)]
 
 
@@ -32,6 +33,10 @@ class Config(BaseModel):
     """Settings of one run. Build it with :func:`make_config`, which explains what it refuses."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    task: Literal["retrieval", "recognition"] = Field(
+        "retrieval", description="retrieval: unseen classes, nearest neighbours; recognition: closed set, a classifier"
+    )
 
     # --- data ---------------------------------------------------------------------------------
     dataset: str = Field("blossoms", description="name of a data set: blossoms, digits, omniglot or folder")
@@ -57,8 +62,19 @@ class Config(BaseModel):
     embedding_size: Positive = Field(384, description="E, size of the embedding")
     method: str = Field("vptsp_g", description="tuning method, one of vptsp.methods.METHODS")
     bitfit: bool | None = Field(None, description="train the backbone's biases; none: as the method does")
-    num_prompts: Annotated[int, Field(ge=0)] = Field(10, description="N, shared visual prompts in the first block")
+    num_prompts: Annotated[int, Field(ge=0)] = Field(
+        10, description="N, shared visual prompts in the first block; channels or pixels in the locations that use them"
+    )
+    prompt_location: Literal["prepend", "add", "prepend_pixel", "concat_channel", "pad"] = Field(
+        "prepend", description="where shared prompts enter: tokens, sums, a strip of pixels, channels, or a frame"
+    )
     prompt_depth: Positive | None = Field(None, description="blocks that get shared prompts; none: all")
+    prompt_from: Literal["bottom", "top"] = Field("bottom", description="which end prompt_depth counts from")
+    prompt_shared: bool = Field(False, description="one set of prompts for all blocks that get prompts")
+    prompt_projection: Positive | None = Field(
+        None, description="width of prompts before a learned projection to D; none: prompts of width D"
+    )
+    prompt_dropout: float = Field(0.0, ge=0, lt=1, description="dropout on shared prompts")
     prompt_step: Annotated[int, Field(ge=0)] = Field(0, description="shared prompts fewer with each block")
     num_class_prompts: Positive = Field(3, description="prompts per class in the first block")
     class_prompt_depth: Positive | None = Field(None, description="blocks that get class prompts; none: all")
@@ -67,16 +83,41 @@ class Config(BaseModel):
         "shared", description="spread at start: as the shared prompts, or the published one that shrinks with C"
     )
 
+    # --- tuning without prompts ---------------------------------------------------------------
+    partial_blocks: Positive = Field(1, description="k of partial: last blocks that train")
+    mlp_layers: Positive = Field(3, description="k of mlp: hidden layers before the head")
+    side_weights: str = Field("pretrained", description="side's AlexNet: pretrained, random, or a weight file's path")
+    adapter_size: Positive | None = Field(None, description="bottleneck of adapters; none: D // 8")
+    adapter_depth: Positive | None = Field(None, description="blocks that get adapters, from the first; none: all")
+    adapter_place: Literal["sequential", "parallel"] = Field(
+        "sequential", description="adapters see the MLP's output (VPT, Houlsby) or its input (AdaptFormer)"
+    )
+    adapter_norm: Literal["none", "pre", "post"] = Field("none", description="LayerNorm before or after adapters")
+    lora_rank: Positive = Field(8, description="rank of LoRA's updates")
+    lora_alpha: Positive = Field(16, description="LoRA's scale is lora_alpha / lora_rank")
+    lora_targets: Annotated[tuple[Literal["qkv", "proj", "fc1", "fc2"], ...], Field(strict=False, min_length=1)] = (
+        Field(("qkv",), description="linear layers of every block that LoRA updates")
+    )
+
     # --- semantic proxies ---------------------------------------------------------------------
     alpha: float = Field(0.5, ge=0, le=1, description="share of the learned proxy in the fused proxy")
     ema_keep: float = Field(0.8, ge=0, le=1, description="rho, what the moving average keeps of the container")
+    semantic_source: Literal["class_prompts", "encoder", "encoder_no_grad", "samples"] = Field(
+        "class_prompts",
+        description="what is accumulated: features by class prompts, of the sample tower's encoder "
+        "with or without gradient, or the sample embeddings (VPTSP Table 5)",
+    )
+    semantic_unit: Literal["method", "rnn", "lstm", "attention"] = Field(
+        "method", description="what accumulates: the method's own unit, or another one (VPTSP Table 7)"
+    )
     gru_activation: Literal["relu", "tanh"] = Field("relu", description="candidate activation of the GRU")
     gru_dropout: float = Field(0.0, ge=0, lt=1, description="dropout on the GRU's output")
     store_dropped_state: bool = Field(False, description="published: keep the dropped-out GRU state in the container")
 
     # --- loss ---------------------------------------------------------------------------------
     loss: Literal["proxy_anchor", "image_anchor", "proxy_nca", "normalized_softmax"] = Field(
-        "proxy_anchor", description="image_anchor is what the published code calls nca"
+        "proxy_anchor",
+        description="loss of retrieval; image_anchor is what the published code calls nca. Recognition: cross-entropy",
     )
     loss_scale: float = Field(32.0, gt=0, description="scale of the similarities in the loss")
     loss_margin: float = Field(0.1, ge=0, description="margin of the anchor losses")
@@ -91,6 +132,7 @@ class Config(BaseModel):
     images_per_class: Positive = Field(2, description="K, images per class in a batch")
     optimizer: Literal["sgd", "adam", "adamw"] = Field("adamw", description="type of both optimisers")
     lr: float = Field(5e-3, gt=0, description="learning rate of everything but the learned proxies")
+    lr_backbone: float = Field(1e-4, gt=0, description="learning rate of the backbone's own weights, where they train")
     lr_proxy: float = Field(5e-2, gt=0, description="learning rate of the learned proxies")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd")
     weight_decay: float = Field(1e-4, ge=0, description="weight decay of both optimisers")
@@ -117,25 +159,56 @@ class Config(BaseModel):
         if self.method not in METHODS:
             raise ValueError(f"method={self.method!r} is not known; legal: {', '.join(METHODS)}")
         method = METHODS[self.method]
-        if self.batch_size % self.images_per_class:
+        if self.task == "recognition":
+            self._recognition_agrees()
+        elif self.batch_size % self.images_per_class:
             raise ValueError(
                 f"images_per_class={self.images_per_class} does not divide batch_size={self.batch_size}; "
                 "choose a batch_size that is a multiple of images_per_class"
             )
-        if self.batch_size == self.images_per_class:
+        elif self.batch_size == self.images_per_class:
             raise ValueError(
                 f"batch_size={self.batch_size} with images_per_class={self.images_per_class} puts a single class "
                 "into each batch; a proxy loss needs at least two, so make batch_size larger"
             )
         if self.bitfit and not method.trains:
             raise ValueError(f"bitfit=True contradicts method={self.method!r}, which trains nothing; drop one of them")
-        if method.prompts != "none" and self.num_prompts == 0:
+        self._prompts_agree()
+        if method.prompts != "none" and self.num_prompts == 0 and self.prompt_location != "add":
             raise ValueError(f"method={self.method!r} needs num_prompts >= 1; for no shared prompts use linear or bias")
         if 1 not in self.recall_ks:
             raise ValueError(f"recall_ks={self.recall_ks} must hold 1: epochs are selected by recall at 1")
         if self.precision == "fp16" and self.device == "cpu":
             raise ValueError("precision='fp16' needs a GPU; on device='cpu' use bf16 or fp32")
         return self
+
+    def _recognition_agrees(self) -> None:
+        if not METHODS[self.method].trains:
+            raise ValueError(f"method={self.method!r} trains nothing, so it learns no classifier; use method=linear")
+        if "loss" in self.model_fields_set and self.loss != "proxy_anchor":
+            raise ValueError(f"loss={self.loss!r} is for task=retrieval; recognition trains by cross-entropy")
+        if self.query_pattern is not None or self.query_csv is not None:
+            raise ValueError("query_pattern and query_csv are for task=retrieval; recognition has no queries")
+
+    def _prompts_agree(self) -> None:
+        method, where = METHODS[self.method], self.prompt_location
+        if method.prompts == "none":
+            return
+        if where in ("prepend_pixel", "concat_channel", "pad") and method.prompts == "deep":
+            raise ValueError(
+                f"prompt_location={where!r} changes the image, so it has no deep form; use method=vpt_shallow, or "
+                f"prompt_location=prepend or add with method={self.method!r}"
+            )
+        changed = [n for n in ("prompt_shared", "prompt_projection", "prompt_dropout") if getattr(self, n)]
+        if where != "prepend" and changed:
+            raise ValueError(f"{changed[0]} is for prompt_location=prepend, not {where!r}")
+        if self.prompt_shared and self.prompt_step:
+            raise ValueError(f"prompt_shared=True needs prompt_step=0, not {self.prompt_step}: one set has one size")
+
+    @property
+    def selection_metric(self) -> str:
+        """The validation metric that selects the epoch."""
+        return "recall_at_1" if self.task == "retrieval" else "top1"
 
     def changed(self, **values: Any) -> Config:
         """A copy with some fields changed, validated again."""

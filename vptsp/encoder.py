@@ -18,10 +18,11 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from timm.layers import Attention
-from timm.models.vision_transformer import VisionTransformer
+from timm.models.swin_transformer import SwinTransformer
 from torch import Tensor
 
 from vptsp.backbones import Backbone
+from vptsp.swin import embed_swin, encode_swin
 
 Kernel = Literal["auto", "fused", "matmul"]
 
@@ -40,18 +41,21 @@ class Encoded:
     attention: list[Float[Tensor, "B H Q K"]] = field(default_factory=list)
 
 
-def embed_patches(vit: VisionTransformer, images: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B T D"]:
-    """Patches, CLS and positions: the tokens that enter the first block."""
+def embed_patches(vit: Any, images: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B *T D"]:
+    """Patches, CLS and positions: the tokens that enter the first block; (B, H, W, D) for a Swin."""
+    if isinstance(vit, SwinTransformer):
+        return embed_swin(vit, images)
     return vit.norm_pre(vit.patch_drop(vit._pos_embed(vit.patch_embed(images))))
 
 
 def encode(
     backbone: Backbone,
-    tokens: Float[Tensor, "B T D"],
+    tokens: Float[Tensor, "B *T D"],
     prompts: Sequence[Tensor] = (),
     groups: Int[Tensor, " B"] | None = None,
     *,
     shallow: Sequence[Tensor] = (),
+    added: Sequence[Tensor] = (),
     kernel: Kernel = "auto",
     want_tokens: bool = False,
     want_attention: bool = False,
@@ -60,8 +64,17 @@ def encode(
 
     ``prompts`` holds one tensor per block, for as many blocks as have prompts: (N, D) shared by all
     images, or (U, N, D) of U groups with ``groups`` (B,) giving the row of each image. ``shallow`` (VPT-shallow)
-    holds at most one (N, D) tensor whose prompts enter at block 0 and travel on as tokens.
+    holds at most one (N, D) tensor whose prompts enter at block 0 and travel on as tokens. ``added`` holds a (T, D)
+    tensor per block, for as many blocks as have one, which is added to that block's input.
     """
+    if backbone.is_swin:
+        assert not added, "a Swin takes no added prompts"
+        return Encoded(
+            *encode_swin(
+                backbone.vit, tokens, prompts, groups, shallow=shallow, kernel=kernel, want_tokens=want_tokens,
+                want_attention=want_attention,
+            )
+        )  # fmt: skip
     vit, num_prefix = backbone.vit, backbone.num_prefix
     result = Encoded(features=tokens[:, 0])
     if shallow:
@@ -72,6 +85,8 @@ def encode(
     for index, block in enumerate(vit.blocks):
         prompt = prompts[index] if index < len(prompts) else None
         only_cls = index == last and backbone.pooling == "cls"
+        if index < len(added):
+            tokens = tokens + added[index].to(tokens.dtype)
         tokens, weights = _run_block(block, tokens, prompt, groups, only_cls, kernel, want_attention)
         if want_tokens:
             result.tokens.append(tokens)
@@ -111,7 +126,7 @@ def _project(attention: Attention, normed: Float[Tensor, "B T D"], only_cls: boo
     """Queries, keys and values (B, heads, T, d); with ``only_cls`` the query of token 0 alone."""
     heads, inner = attention.num_heads, attention.attn_dim
     if only_cls:
-        weight, bias = attention.qkv.weight, attention.qkv.bias
+        weight, bias = effective_weight(attention.qkv)
         query = F.linear(normed[:, :1], weight[:inner], None if bias is None else bias[:inner])
         key, value = F.linear(normed, weight[inner:], None if bias is None else bias[inner:]).chunk(2, dim=-1)
     else:
@@ -120,13 +135,21 @@ def _project(attention: Attention, normed: Float[Tensor, "B T D"], only_cls: boo
     return attention.q_norm(query), attention.k_norm(key), value
 
 
+def effective_weight(linear: Any) -> tuple[Tensor, Tensor | None]:
+    """Weight and bias of a linear layer, with peft's low-rank updates where it has some."""
+    weight = linear.weight
+    for name in getattr(linear, "active_adapters", ()):
+        weight = weight + linear.get_delta_weight(name)
+    return weight, linear.bias
+
+
 def _project_prompts(
     attention: Attention, normed: Tensor, groups: Int[Tensor, " B"] | None, batch: int
 ) -> tuple[Tensor, Tensor]:
     """Keys and values (B, heads, N, d) of shared (N, D) or grouped (U, N, D) prompts, projected once."""
     heads, inner = attention.num_heads, attention.attn_dim
-    bias = attention.qkv.bias
-    both = F.linear(normed, attention.qkv.weight[inner:], None if bias is None else bias[inner:])
+    weight, bias = effective_weight(attention.qkv)
+    both = F.linear(normed, weight[inner:], None if bias is None else bias[inner:])
     key, value = both.unflatten(-1, (2, heads, -1)).unbind(dim=-3)  # (..., N, heads, d) each
     key, value = attention.k_norm(key.transpose(-2, -3)), value.transpose(-2, -3)
     if normed.dim() == 2:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import lightning_fabric as lightning
@@ -21,31 +21,62 @@ from vptsp.embeddings import SavedEmbeddings, save_embeddings
 from vptsp.errors import RunError
 from vptsp.files import write_json
 from vptsp.machine import make_fabric
-from vptsp.metrics import RetrievalReport, evaluate_retrieval
+from vptsp.metrics import evaluate_retrieval
 from vptsp.model import EmbeddingModel
+from vptsp.recognition import recognition_metrics
 from vptsp.runs import Run
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of N images, in order, fp32, on the CPU: unit embeddings, and class scores in recognition."""
+
+    embeddings: Float[Tensor, "N E"]
+    logits: Float[Tensor, "N C"] | None
+
+
 @torch.no_grad()
-def embed(model: EmbeddingModel, images: ImageSet, config: Config, fabric: lightning.Fabric) -> Float[Tensor, "N E"]:
-    """Embeddings of all images, in order, unit length, fp32, on the CPU. Leaves the model's mode as it was."""
+def predict(model: EmbeddingModel, images: ImageSet, config: Config, fabric: lightning.Fabric) -> Prediction:
+    """Embed (and classify) all images, as for a test. Leaves the model's mode as it was."""
     backbone = model.backbone
     transform = test_transform(backbone.image_size, backbone.mean, backbone.std)
     loader = eval_loader(images, transform, batch_size=max(config.batch_size, 64), num_workers=config.num_workers)
     training = model.training
     model.eval()
-    parts = []
+    embeddings, logits = [], []
     with fabric.autocast():
         for batch, _, _ in loader:
-            parts.append(model(batch.to(fabric.device)).embeddings.float().cpu())
+            output = model(batch.to(fabric.device))
+            embeddings.append(output.embeddings.float().cpu())
+            if output.logits is not None:
+                logits.append(output.logits.float().cpu())
     model.train(training)
-    return torch.cat(parts)
+    return Prediction(torch.cat(embeddings), torch.cat(logits) if logits else None)
 
 
-def score(embeddings: Tensor, images: ImageSet, config: Config, clustering: bool = True) -> RetrievalReport:
-    """Retrieval metrics of embedded images under the set's own protocol (self-retrieval or query/gallery)."""
-    return evaluate_retrieval(
-        embeddings,
+def embed(model: EmbeddingModel, images: ImageSet, config: Config, fabric: lightning.Fabric) -> Float[Tensor, "N E"]:
+    """Embeddings of all images, in order, unit length, fp32, on the CPU. Leaves the model's mode as it was."""
+    return predict(model, images, config, fabric).embeddings
+
+
+@dataclass(frozen=True)
+class Score:
+    """Metrics by name, and the numbers of images they rest on."""
+
+    metrics: dict[str, float]
+    sizes: dict[str, int]
+
+    def values(self) -> dict[str, float | int]:
+        """All of it, for a summary."""
+        return {**self.metrics, **self.sizes}
+
+
+def score(outcome: Prediction, images: ImageSet, config: Config, clustering: bool = True) -> Score:
+    """Metrics of the task: of retrieval by the set's own protocol (self-retrieval or query/gallery), or of classes."""
+    if outcome.logits is not None:
+        return Score(recognition_metrics(outcome.logits, images.labels), {"num_images": len(images)})
+    report = evaluate_retrieval(
+        outcome.embeddings,
         images.labels,
         images.is_query,
         images.is_gallery,
@@ -53,16 +84,12 @@ def score(embeddings: Tensor, images: ImageSet, config: Config, clustering: bool
         clustering=clustering,
         seed=config.seed,
     )
-
-
-def report_values(report: RetrievalReport) -> dict[str, float | int]:
-    """Metrics and the sizes they rest on, for a summary."""
-    return {
-        **report.metrics,
+    sizes = {
         "num_queries": report.num_queries,
         "num_gallery": report.num_gallery,
         "num_lone_queries": report.num_lone_queries,
     }
+    return Score(report.metrics, sizes)
 
 
 def embed_folder(source: Run | str | Path, images: str | Path, keep: str | Path) -> SavedEmbeddings:
@@ -81,18 +108,18 @@ def embed_folder(source: Run | str | Path, images: str | Path, keep: str | Path)
 # --- whole runs -----------------------------------------------------------------------------------
 def score_checkpoint(
     run: Run, which: str, splits: DataSplits, config: Config, fabric: lightning.Fabric, keep: bool
-) -> RetrievalReport:
+) -> Score:
     """Test metrics of one inference checkpoint; with ``keep`` its train and test embeddings are stored."""
     model = load_inference(run, which, device=str(fabric.device))
-    embeddings = embed(model, splits.test, config, fabric)
+    outcome = predict(model, splits.test, config, fabric)
     if keep:
-        save_embeddings(run.path / "embeddings" / "test", embeddings, splits.test)
+        save_embeddings(run.path / "embeddings" / "test", outcome.embeddings, splits.test)
         train = embed(model, splits.train, config, fabric)
         save_embeddings(run.path / "embeddings" / "train", train, splits.train)
-    return score(embeddings, splits.test, config)
+    return score(outcome, splits.test, config)
 
 
-def evaluate_run(run: Run | str | Path, which: str | None = None) -> RetrievalReport:
+def evaluate_run(run: Run | str | Path, which: str | None = None) -> Score:
     """Score a run's checkpoint on its test images and refresh the run's stored embeddings.
 
     ``which`` is ``last`` or ``best_val``; none: the selected one. Works on unfinished runs, as soon as they
@@ -108,7 +135,7 @@ def evaluate_run(run: Run | str | Path, which: str | None = None) -> RetrievalRe
     name = path.stem.removeprefix("inference_")
     with run.lock():
         report = score_checkpoint(run, name, load_data(config), config, fabric, keep=True)
-        write_json(run.path / "evaluation.json", {"checkpoint": name, **report_values(report)})
+        write_json(run.path / "evaluation.json", {"checkpoint": name, **report.values()})
     return report
 
 

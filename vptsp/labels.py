@@ -19,5 +19,5 @@ def safe(name: object, longest: int = 80) -> str:
     """:func:`plain` for HTML and for plotly, which reads a few tags of it: escaped, and isolated if needed."""
     text = plain(name, longest)
     turned = any(unicodedata.bidirectional(sign) in ("R", "AL", "AN") for sign in text)
-    escaped = html.escape(text)
+    escaped = html.escape(text).replace("&quot;", "&#34;")  # plotly knows the number, not the name
     return f"{_ISOLATE}{escaped}{_END}" if turned else escaped

@@ -14,12 +14,18 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from vptsp.backbones import Backbone, parameter_names, set_trainable
+from vptsp.adapters import add_adapters, add_lora
+from vptsp.backbones import Backbone, is_bias, parameter_names, set_trainable
 from vptsp.config import Config
 from vptsp.encoder import Encoded, embed_patches, encode
+from vptsp.fitting import require_fitting
+from vptsp.heads import CentredFeature, Classifier, Head, HiddenLayers, SideNetwork
+from vptsp.locations import AddedPrompts, ChannelPrompts, FramePrompts, PixelPrompts, make_location
+from vptsp.losses import cosine_similarities
 from vptsp.methods import METHODS
 from vptsp.prompts import ClassPrompts, VisualPrompts, prompt_counts
-from vptsp.proxies import ClassGroups, GatedUnit, MovingAverage, SemanticContainer, fuse, learned_proxies
+from vptsp.proxies import ClassGroups, SemanticContainer, fuse, learned_proxies
+from vptsp.units import UNITS, GatedUnit, MovingAverage
 
 
 @dataclass
@@ -32,6 +38,7 @@ class ModelOutput:
     - ``semantic_features`` (B, E): unit features of the semantic tower, in training with labels only.
     - ``batch_semantic`` (U, E): this step's states of the batch's classes, in order of label, before
       they are normalised into the container; in training with labels only.
+    - ``logits`` (B, C): class scores, in closed-set recognition only.
     - ``encoded``: the sample tower's transformer, with tokens and attention if they were asked for.
     """
 
@@ -42,6 +49,7 @@ class ModelOutput:
     semantic: Float[Tensor, "C E"] | None = None
     semantic_features: Float[Tensor, "B E"] | None = None
     batch_semantic: Float[Tensor, "U E"] | None = None
+    logits: Float[Tensor, "B C"] | None = None
 
 
 @dataclass(frozen=True)
@@ -59,71 +67,95 @@ class ParameterCounts:
     parts: dict[str, int] = field(default_factory=dict)
 
 
-class Head(nn.Module):
-    """``LayerNorm -> Linear(D, E) -> L2 normalise`` on the backbone's feature."""
-
-    def __init__(self, width: int, size: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.linear = nn.Linear(width, size)
-
-    def forward(self, features: Float[Tensor, "B D"]) -> Float[Tensor, "B E"]:
-        # Unit vectors in fp32: under autocast the linear layer returns half precision.
-        return F.normalize(self.linear(self.norm(features)).float(), dim=1)
-
-
-class CentredFeature(nn.Module):
-    """No training: the backbone's feature minus its mean over the training images, L2-normalised."""
-
-    mean: Tensor
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(width))
-
-    def forward(self, features: Float[Tensor, "B D"]) -> Float[Tensor, "B D"]:
-        return F.normalize(features.float() - self.mean, dim=1)
-
-
 class EmbeddingModel(nn.Module):
     """A backbone adapted by the method of ``config`` for ``num_classes`` training classes.
 
-    Batches may come in any order, with any number of images per class. With ``num_classes`` none the
-    model is for inference: it has the sample tower alone, without proxies and class prompts.
+    Batches may come in any order, with any number of images per class. With ``inference``, or ``num_classes`` none,
+    the model has only what embeds (and, in recognition, classifies) images.
     """
 
-    def __init__(self, config: Config, backbone: Backbone, num_classes: int | None) -> None:
+    def __init__(self, config: Config, backbone: Backbone, num_classes: int | None, inference: bool = False) -> None:
         super().__init__()
         method = METHODS[config.method]
         self.config, self.method, self.backbone, self.num_classes = config, method, backbone, num_classes
         self.alpha, self.kernel = config.alpha, config.attention
         self.vit = backbone.vit
         self.bitfit = method.bitfit if config.bitfit is None else config.bitfit
-        set_trainable(self.vit, parameter_names(self.vit, self.bitfit))
+        require_fitting(config, backbone)
+        _ = backbone.fingerprint  # of the weights as they come, before anything is put in or trained
+        self._tune_backbone(config)
+        self._add_prompts(config)
 
-        blocks, width, size = backbone.depth, backbone.width, config.embedding_size
-        counts = [config.num_prompts]
-        if method.prompts == "deep":
-            counts = prompt_counts(config.num_prompts, config.prompt_depth, config.prompt_step, blocks, "prompt_depth")
-        self.prompts = VisualPrompts(counts if method.prompts != "none" else [], width)
-        self.head = Head(width, size) if method.head else CentredFeature(width)
-        self.learned = learned_proxies(num_classes, size) if method.trains and num_classes else None
-        if method.semantic != "none" and num_classes:
-            class_counts = prompt_counts(
-                config.num_class_prompts,
-                config.class_prompt_depth,
-                config.class_prompt_step,
-                blocks,
+        width, size = backbone.width, config.embedding_size
+        if method.side:
+            self.side = SideNetwork(width, config.side_weights)
+        if method.mlp:
+            self.hidden = HiddenLayers(width, config.mlp_layers)
+        closed = config.task == "recognition"
+        # Recognition: a linear classifier, except where proxies are what the method is about.
+        plain_classifier = closed and method.semantic == "none"
+        self.head: Head | CentredFeature | Classifier = CentredFeature(width)
+        if plain_classifier:
+            assert num_classes is not None, "a classifier needs the number of classes"
+            self.head = Classifier(width, num_classes)
+        elif method.head:
+            self.head = Head(width, size)
+        has_proxies = method.trains and num_classes and not plain_classifier and (closed or not inference)
+        self.learned = learned_proxies(num_classes, size) if has_proxies and num_classes else None
+        if method.semantic != "none" and self.learned is not None:
+            self.container = SemanticContainer(len(self.learned), size)
+            if not inference:
+                self._add_semantic_tower(config, len(self.learned))
+
+    def _tune_backbone(self, config: Config) -> None:
+        backbone, method = self.backbone, self.method
+        names = parameter_names(backbone, method.tunes, self.bitfit, config.partial_blocks)
+        set_trainable(self.vit, names)
+        tuned = [parameter for parameter in self.vit.parameters() if parameter.requires_grad]
+        if method.adapter != "none":
+            place, norm = config.adapter_place, config.adapter_norm
+            add_adapters(backbone, config.adapter_size, config.adapter_depth, place, norm, method.adapter)
+        if method.lora:
+            add_lora(backbone, config.lora_rank, config.lora_alpha, config.lora_targets)
+        for parameter in tuned:
+            parameter.requires_grad_(True)  # peft has frozen everything but its own
+
+    def _add_prompts(self, config: Config) -> None:
+        backbone, method, where = self.backbone, self.method, config.prompt_location
+        self.location: nn.Module | None = None
+        counts: list[int] = []
+        if method.prompts != "none" and where != "prepend":
+            depth = 1 if method.prompts == "shallow" else config.prompt_depth or backbone.depth
+            self.location = make_location(where, backbone, config.num_prompts, depth)
+        elif method.prompts == "shallow":
+            counts = [config.num_prompts]
+        elif method.prompts == "deep":
+            counts = prompt_counts(
+                config.num_prompts, config.prompt_depth, config.prompt_step, backbone.depth, "prompt_depth",
+                config.prompt_from,
+            )  # fmt: skip
+        self.prompts = VisualPrompts(
+            counts, backbone.widths, config.prompt_shared, config.prompt_projection, config.prompt_dropout
+        )
+
+    def _add_semantic_tower(self, config: Config, num_classes: int) -> None:
+        backbone, size = self.backbone, config.embedding_size
+        self.source = config.semantic_source
+        if self.source == "class_prompts":
+            counts = prompt_counts(
+                config.num_class_prompts, config.class_prompt_depth, config.class_prompt_step, backbone.depth,
                 "class_prompt_depth",
-            )
-            self.class_prompts = ClassPrompts(class_counts, width, num_classes, config.class_prompt_init)
-            self.semantic_head = Head(width, size)
-            self.container = SemanticContainer(num_classes, size)
-            self.accumulate: MovingAverage | GatedUnit = (
-                MovingAverage(config.ema_keep)
-                if method.semantic == "ema"
-                else GatedUnit(size, config.gru_activation, config.gru_dropout, config.store_dropped_state)
-            )
+            )  # fmt: skip
+            self.class_prompts = ClassPrompts(counts, backbone.widths, num_classes, config.class_prompt_init)
+        if self.source != "samples":
+            self.semantic_head = Head(backbone.width, size)
+        self.accumulate: nn.Module
+        if config.semantic_unit != "method":
+            self.accumulate = UNITS[config.semantic_unit](size)
+        elif self.method.semantic == "ema":
+            self.accumulate = MovingAverage(config.ema_keep)
+        else:
+            self.accumulate = GatedUnit(size, config.gru_activation, config.gru_dropout, config.store_dropped_state)
 
     def forward(
         self,
@@ -134,39 +166,73 @@ class EmbeddingModel(nn.Module):
         want_attention: bool = False,
     ) -> ModelOutput:
         """Embed images; in training mode with ``labels`` also update the semantic proxies from them."""
+        given = images
+        deep, shallow, added = self.prompts(), [], []
+        if self.method.prompts == "shallow":
+            deep, shallow = [], deep
+        if isinstance(self.location, (ChannelPrompts, FramePrompts)):
+            images = self.location(images)
+        elif isinstance(self.location, PixelPrompts):
+            shallow = [self.location(self.vit)]
+        elif isinstance(self.location, AddedPrompts):
+            added = self.location()
         tokens = embed_patches(self.vit, images)
-        prompts = self.prompts()
-        shallow = self.method.prompts == "shallow"
         encoded = encode(
             self.backbone,
             tokens,
-            () if shallow else prompts,
-            shallow=prompts if shallow else (),
+            deep,
+            shallow=shallow,
+            added=added,
             kernel=self.kernel,
             want_tokens=want_tokens,
             want_attention=want_attention,
         )
-        output = ModelOutput(embeddings=self.head(encoded.features), encoded=encoded)
+        output = self._head_output(encoded, given)
         if self.learned is None:
             return output
         output.proxies = output.learned = self.learned
-        if self.method.semantic == "none":
-            return output
-        output.semantic = self.container.rows
-        if self.training and labels is not None:
-            self._semantic_tower(tokens, labels, output)
-        output.proxies = fuse(self.learned, output.semantic, self.alpha)
+        if self.method.semantic != "none":
+            output.semantic = self.container.rows
+            if self.training and labels is not None:
+                self._semantic_tower(tokens, labels, output)
+            output.proxies = fuse(self.learned, output.semantic, self.alpha)
+        if self.config.task == "recognition":
+            with torch.autocast(output.embeddings.device.type, enabled=False):
+                output.logits = self.config.loss_scale * cosine_similarities(output.embeddings, output.proxies)
         return output
+
+    def _head_output(self, encoded: Encoded, images: Tensor) -> ModelOutput:
+        features = encoded.features
+        if self.method.side:
+            features = self.side(images, features)
+        if self.method.mlp:
+            features = self.hidden(features)
+        if isinstance(self.head, Classifier):
+            embeddings = F.normalize(features.float(), dim=1)
+            return ModelOutput(embeddings=embeddings, encoded=encoded, logits=self.head(features))
+        return ModelOutput(embeddings=self.head(features), encoded=encoded)
 
     def _semantic_tower(self, tokens: Tensor, labels: Tensor, output: ModelOutput) -> None:
         """VPTSP section 4: class prompts only, no shared ones; own head; gradient through this step's rows."""
         groups = ClassGroups.of(labels)
-        encoded = encode(self.backbone, tokens, self.class_prompts(groups.classes), groups.index, kernel=self.kernel)
-        output.semantic_features = features = self.semantic_head(encoded.features)
+        output.semantic_features = features = self._semantic_features(tokens, groups, output)
         with torch.autocast(features.device.type, enabled=False):  # a few small products, kept exact
             used, stored = self.accumulate(self.container.rows[groups.classes], features, groups)
             output.batch_semantic = used
             output.semantic = self.container.update(groups.classes, used, stored)
+
+    def _semantic_features(self, tokens: Tensor, groups: ClassGroups, output: ModelOutput) -> Tensor:
+        if self.source == "samples":
+            return output.embeddings
+        if self.source == "class_prompts":
+            encoded = encode(
+                self.backbone, tokens, self.class_prompts(groups.classes), groups.index, kernel=self.kernel
+            )
+            features: Tensor = self.semantic_head(encoded.features)
+            return features
+        shared = output.encoded.features
+        features = self.semantic_head(shared if self.source == "encoder" else shared.detach())
+        return features
 
     def loss_proxies(self, output: ModelOutput, labels: Int[Tensor, " B"], which: str) -> tuple[Tensor, Tensor]:
         """Proxies that enter the loss and, for each image, the row of its own: ``(proxies, targets)``.
@@ -189,18 +255,36 @@ class EmbeddingModel(nn.Module):
         self.vit.eval()
         return self
 
-    def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """Trainable parameters: the learned proxies, which have their own learning rate, and all others."""
-        others = [p for name, p in self.named_parameters() if p.requires_grad and name != "learned"]
-        return [] if self.learned is None else [self.learned], others
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Trainable parameters by learning rate: ``proxies`` (learned ones), ``backbone`` (its weights), ``others``.
+
+        Biases tuned alone (BitFit), adapters and low-rank updates count as ``others``, as published.
+        """
+        groups: dict[str, list[nn.Parameter]] = {"others": [], "backbone": [], "proxies": []}
+        whole = self.method.tunes != "none"
+        for name, parameter in self.named_parameters():
+            if parameter.requires_grad:
+                own = name.startswith("vit.") and (whole or self._is_widened(name))
+                groups["proxies" if name == "learned" else "backbone" if own else "others"].append(parameter)
+        return groups
+
+    def _is_widened(self, name: str) -> bool:
+        """Whether a parameter belongs to the patch embedding that trains because channels were added."""
+        return isinstance(self.location, ChannelPrompts) and name.startswith("vit.patch_embed.")
 
     def kept_names(self) -> list[str]:
-        """Names of what retrieval needs beside the frozen backbone: prompts, tuned biases, head."""
+        """Names of what inference needs beside the frozen backbone: prompts, what is tuned in the backbone, heads.
+
+        In recognition by proxies also the proxies, learned and semantic.
+        """
         trained = {name for name, p in self.named_parameters() if p.requires_grad}
+        kept = ["prompts.", "location.", "head.", "hidden.", "side."]
+        if self.config.task == "recognition":
+            kept += ["learned", "container."]
         return [
             name
             for name in self.state_dict()
-            if name.startswith(("prompts.", "head.")) or (name.startswith("vit.") and name in trained)
+            if name.startswith(tuple(kept)) or (name.startswith("vit.") and name in trained)
         ]
 
     def counts(self) -> ParameterCounts:
@@ -210,8 +294,7 @@ class EmbeddingModel(nn.Module):
         kept = set(self.kept_names())
         parts: dict[str, int] = {}
         for name, size in trained.items():
-            part = "backbone biases" if name.startswith("vit.") else _PART_NAMES[name.split(".")[0]]
-            parts[part] = parts.get(part, 0) + size
+            parts[_part(name)] = parts.get(_part(name), 0) + size
         return ParameterCounts(
             trained=sum(trained.values()),
             kept=sum(size for name, size in trained.items() if name in kept),
@@ -221,8 +304,22 @@ class EmbeddingModel(nn.Module):
         )
 
 
+def _part(name: str) -> str:
+    """What a report calls the part that a trained parameter belongs to."""
+    if not name.startswith("vit."):
+        return _PART_NAMES[name.split(".")[0]]
+    if ".adapter." in name:
+        return "adapters"
+    if ".lora_" in name:
+        return "low-rank updates"
+    return "backbone biases" if is_bias(name) else "backbone weights"
+
+
 _PART_NAMES = {
     "prompts": "visual prompts",
+    "location": "visual prompts",
+    "hidden": "hidden layers",
+    "side": "side network",
     "head": "sample head",
     "learned": "learned proxies",
     "class_prompts": "class prompts",

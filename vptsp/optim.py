@@ -12,17 +12,23 @@ from vptsp.config import Config
 from vptsp.model import EmbeddingModel
 
 
-def make_optimizers(model: EmbeddingModel, config: Config) -> tuple[Optimizer, Optimizer]:
-    """``(optimizer of everything else, optimizer of the learned proxies)``, of one type, as published."""
-    proxies, others = model.parameter_groups()
+def make_optimizers(model: EmbeddingModel, config: Config) -> tuple[Optimizer, ...]:
+    """``(optimizer of everything else, optimizer of the learned proxies)``, of one type, as published.
 
-    def build(parameters: list[torch.nn.Parameter], lr: float) -> Optimizer:
+    The first has a second group for the backbone's own weights, where they train. Without proxies (closed-set
+    recognition by a linear classifier) there is only the first.
+    """
+    groups = model.parameter_groups()
+
+    def build(named: dict[str, float]) -> Optimizer:
+        rows = [{"params": groups[name], "lr": lr, "start": lr} for name, lr in named.items() if groups[name]]
         if config.optimizer == "sgd":
-            return torch.optim.SGD(parameters, lr, momentum=config.momentum, weight_decay=config.weight_decay)
+            return torch.optim.SGD(rows, momentum=config.momentum, weight_decay=config.weight_decay)
         kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
-        return kind(parameters, lr, weight_decay=config.weight_decay)
+        return kind(rows, weight_decay=config.weight_decay)
 
-    return build(others, config.lr), build(proxies, config.lr_proxy)
+    others = build({"others": config.lr, "backbone": config.lr_backbone})
+    return (others, build({"proxies": config.lr_proxy})) if groups["proxies"] else (others,)
 
 
 def cosine(start: float, end: float, epoch: int, length: int) -> float:
@@ -36,11 +42,11 @@ def cosine(start: float, end: float, epoch: int, length: int) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * epoch / length)) / 2
 
 
-def set_epoch(optimizers: Sequence[Optimizer], config: Config, epoch: int) -> tuple[float, float]:
-    """Set both learning rates for ``epoch`` (from 0) and return them."""
+def set_epoch(optimizers: Sequence[Optimizer], config: Config, epoch: int) -> dict[str, float]:
+    """Set every learning rate for ``epoch`` (from 0); returns those of the record: ``lr`` and ``lr_proxy``."""
     length = config.cosine_length or max(config.epochs, 1)
-    rates = tuple(cosine(start, config.cosine_min, epoch, length) for start in (config.lr, config.lr_proxy))
-    for optimizer, rate in zip(optimizers, rates, strict=True):
+    for optimizer in optimizers:
         for group in optimizer.param_groups:
-            group["lr"] = rate
-    return rates[0], rates[1]
+            group["lr"] = cosine(group["start"], config.cosine_min, epoch, length)
+    names = ("lr", "lr_proxy")
+    return {name: optimizer.param_groups[0]["lr"] for name, optimizer in zip(names, optimizers, strict=False)}

@@ -7,7 +7,6 @@ eq. 3) or a GRU (VPTSP-G, eqs 4-7); the result is fused with an ordinary learned
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -41,62 +40,6 @@ class ClassGroups:
         """The mean of each class."""
         sums = values.new_zeros(len(self.classes), values.shape[1]).index_add(0, self.index, values)
         return sums / torch.bincount(self.index, minlength=len(self.classes)).unsqueeze(1)
-
-
-class MovingAverage(nn.Module):
-    """VPTSP-M, eq. 3: ``g = rho * G_c + (1 - rho) * mean_k(s)``."""
-
-    def __init__(self, keep: float) -> None:
-        super().__init__()
-        self.keep = keep
-
-    def forward(
-        self, state: Float[Tensor, "U E"], features: Float[Tensor, "B E"], groups: ClassGroups
-    ) -> tuple[Float[Tensor, "U E"], Float[Tensor, "U E"]]:
-        new = self.keep * state + (1 - self.keep) * groups.mean(features)
-        return new, new
-
-
-class GatedUnit(nn.Module):
-    """VPTSP-G, eqs 4-7: a GRU cell applied to the images of a class one after another.
-
-    ``z = sig(s W_iz + h W_hz + b_z)``, ``r = sig(s W_ir + h W_hr + b_r)``,
-    ``n = act(s W_in + r * (h W_hn) + b_n)``, ``h <- (1 - z) * n + z * h``, from ``h = G_c``.
-    The published configurations use ``act = relu``, which keeps states in the non-negative orthant.
-
-    Returns the state for this step's loss and the one to store, both not yet normalised. They differ only
-    under dropout, which by default does not reach the container; ``store_dropped`` is the published way.
-    """
-
-    def __init__(self, size: int, activation: str = "relu", dropout: float = 0.0, store_dropped: bool = False) -> None:
-        super().__init__()
-        # Columns are the r, z and n gates, in this order; x @ W as in the equations.
-        self.weight_input = nn.Parameter(torch.empty(size, 3 * size))
-        self.weight_state = nn.Parameter(torch.empty(size, 3 * size))
-        self.bias = nn.Parameter(torch.zeros(3 * size))
-        for weight in (self.weight_input, self.weight_state):
-            for gate in weight.data.chunk(3, dim=1):
-                nn.init.xavier_uniform_(gate)
-        self.activation: Callable[[Tensor], Tensor] = F.relu if activation == "relu" else torch.tanh
-        self.dropout = dropout
-        self.store_dropped = store_dropped
-
-    def cell(self, inputs: Float[Tensor, "U E"], state: Float[Tensor, "U E"]) -> Float[Tensor, "U E"]:
-        """One step of the GRU."""
-        reset_in, update_in, new_in = (inputs @ self.weight_input + self.bias).chunk(3, dim=1)
-        reset_state, update_state, new_state = (state @ self.weight_state).chunk(3, dim=1)
-        reset, update = torch.sigmoid(reset_in + reset_state), torch.sigmoid(update_in + update_state)
-        return (1 - update) * self.activation(new_in + reset * new_state) + update * state
-
-    def forward(
-        self, state: Float[Tensor, "U E"], features: Float[Tensor, "B E"], groups: ClassGroups
-    ) -> tuple[Float[Tensor, "U E"], Float[Tensor, "U E"]]:
-        for turn in range(int(groups.rank.max()) + 1):
-            chosen = (groups.rank == turn).nonzero().squeeze(1)  # at most one image of each class
-            rows = groups.index[chosen]
-            state = state.index_copy(0, rows, self.cell(features[chosen], state[rows]))
-        dropped = F.dropout(state, self.dropout, self.training)
-        return dropped, dropped if self.store_dropped else state
 
 
 class SemanticContainer(nn.Module):

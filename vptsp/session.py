@@ -16,8 +16,7 @@ from vptsp.backbones import load_backbone
 from vptsp.config import Config
 from vptsp.data import load_data
 from vptsp.data.images import DataSplits, ImageSet
-from vptsp.data.loaders import train_loader
-from vptsp.data.samplers import ClassBatchSampler
+from vptsp.data.loaders import TrainSampler, train_loader
 from vptsp.data.transforms import train_transform
 from vptsp.machine import make_fabric
 from vptsp.model import EmbeddingModel
@@ -35,7 +34,7 @@ class Session:
     forward: Any  # the model as wrapped by Fabric: same call, run under the chosen precision
     optimizers: tuple[Optimizer, ...]  # of everything else, then of the learned proxies
     loader: DataLoader
-    sampler: ClassBatchSampler
+    sampler: TrainSampler
 
     @classmethod
     def prepare(cls, config: Config) -> Session:
@@ -58,12 +57,12 @@ class Session:
             splits.train,
             transform,
             batch_size=config.batch_size,
-            images_per_class=config.images_per_class,
+            images_per_class=None if config.task == "recognition" else config.images_per_class,
             seed=config.seed,
             num_workers=config.num_workers,
         )
         sampler = loader.batch_sampler
-        assert isinstance(sampler, ClassBatchSampler)
+        assert isinstance(sampler, TrainSampler)
         if not model.method.trains:
             return cls(config, splits, fabric, model.to(fabric.device), None, (), loader, sampler)
         forward, *optimizers = fabric.setup(model, *make_optimizers(model, config))
@@ -99,6 +98,8 @@ def _absolute_paths(config: Config) -> dict[str, Any]:
     absolute: dict[str, Any] = {name: path.resolve() for name, path in paths.items() if path is not None}
     if config.backbone_weights not in ("pretrained", "random"):
         absolute["backbone_weights"] = str(Path(config.backbone_weights).expanduser().resolve())
+    if config.side_weights not in ("pretrained", "random"):
+        absolute["side_weights"] = str(Path(config.side_weights).expanduser().resolve())
     return absolute
 
 

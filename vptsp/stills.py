@@ -119,8 +119,10 @@ def _bar(axis: Axes, trace: go.Bar, figure: go.Figure) -> None:
     place, width = next(i for i, other in enumerate(bars) if other is trace), 0.7 / len(bars)
     ticks = [_text(str(value)) for value in trace.x]
     left = np.arange(len(ticks)) - 0.35 + (place + 0.5) * width
-    drawn = axis.bar(left, _numbers(trace.y), width, color=_colour(trace.marker.color), label=_text(trace.name or ""))
-    axis.set_xticks(np.arange(len(ticks)), ticks, parse_math=False)
+    listed = isinstance(trace.marker.color, (list, tuple, np.ndarray))
+    colour = [_colour(each) for each in trace.marker.color] if listed else _colour(trace.marker.color)
+    drawn = axis.bar(left, _numbers(trace.y), width, color=colour, label=_text(trace.name or ""))
+    axis.set_xticks(np.arange(len(ticks)), ticks, parse_math=False, rotation=90 if len(ticks) > 8 else 0)
     if trace.text is not None:
         axis.bar_label(drawn, [_text(str(text)) for text in trace.text], fontsize=8, padding=2, color=_INK)
 
@@ -128,7 +130,7 @@ def _bar(axis: Axes, trace: go.Bar, figure: go.Figure) -> None:
 def _heatmap(axis: Axes, trace: go.Heatmap, figure: go.Figure) -> None:
     image = axis.imshow(np.asarray(trace.z, dtype=float), aspect="auto", origin="lower", cmap="viridis")
     for set_ticks, names in ((axis.set_xticks, trace.x), (axis.set_yticks, trace.y)):
-        if names is not None and len(names) <= 40:
+        if names is not None and len(names) <= 80:
             set_ticks(np.arange(len(names)), [_text(str(name)) for name in names], parse_math=False)
     axis.tick_params("x", rotation=90 if trace.x is not None and len(trace.x) > 8 else 0)
     title = trace.colorbar.title.text

@@ -13,11 +13,11 @@ from vptsp.config import Config
 from vptsp.data.images import ImageSet
 from vptsp.data.loaders import eval_loader
 from vptsp.data.transforms import test_transform
-from vptsp.evaluation import counts_of, embed, report_values, score, score_checkpoint
+from vptsp.evaluation import counts_of, predict, score, score_checkpoint
 from vptsp.files import write_json
 from vptsp.guards import TrainingStopped, require_finite, stop_requests
-from vptsp.losses import make_loss
-from vptsp.model import CentredFeature
+from vptsp.heads import CentredFeature
+from vptsp.objective import make_objective
 from vptsp.optim import set_epoch
 from vptsp.progress import Observer, Ticker, default_observer
 from vptsp.runs import Run
@@ -55,8 +55,9 @@ def train(
 
 def _train(run: Run, session: Session, observer: Observer) -> Run:
     config, splits, fabric, model = session.config, session.splits, session.fabric, session.model
-    loader, loss_function, optimizers = session.loader, make_loss(config), session.optimizers
+    loader, loss_function, optimizers = session.loader, make_objective(config), session.optimizers
     probes = Probes.choose(splits, config)
+    judged = f"val_{config.selection_metric}"
     state = load_training(run, model, optimizers) if optimizers else None
     state = state or {"epoch": 0, "batch": 0, "loss_sum": 0.0, "gradient_norm": 0.0, "best": None, "lines": []}
     if state.get("scaler"):
@@ -73,7 +74,7 @@ def _train(run: Run, session: Session, observer: Observer) -> Run:
             write_snapshot(run, session, probes, epoch=0)
         ticker.tell("start", state["epoch"], state["epoch"] * per_epoch + state["batch"])
         for epoch in range(state["epoch"], epochs):
-            lr, lr_proxy = set_epoch(optimizers, config, epoch)
+            rates = set_epoch(optimizers, config, epoch)
             start = state["batch"]
             session.sampler.set_epoch(epoch, start)
             model.train()
@@ -81,9 +82,7 @@ def _train(run: Run, session: Session, observer: Observer) -> Run:
 
             for batch, (images, labels, _) in enumerate(loader, start):
                 images, labels = images.to(fabric.device), labels.to(fabric.device)
-                output = session.forward(images, labels)
-                proxies, targets = model.loss_proxies(output, labels, config.loss_proxies)
-                loss = loss_function(output.embeddings, targets, proxies)
+                loss = loss_function(model, session.forward(images, labels), labels)
                 place = f"batch {batch + 1} of epoch {epoch + 1}"
                 names = [splits.train.class_names[label] for label in labels.unique().tolist()]
                 require_finite("loss", loss, config, place, names)
@@ -109,8 +108,7 @@ def _train(run: Run, session: Session, observer: Observer) -> Run:
             line = {
                 "epoch": epoch + 1,
                 "loss": state["loss_sum"] / per_epoch,
-                "lr": lr,
-                "lr_proxy": lr_proxy,
+                **rates,
                 "gradient_norm": state["gradient_norm"],
                 "images_per_second": speed,
             }
@@ -118,11 +116,9 @@ def _train(run: Run, session: Session, observer: Observer) -> Run:
                 line |= _validate(session)
             if config.track_test:
                 line |= _score_split(session, splits.test, "test")
-            improved = "val_recall_at_1" in line and (
-                state["best"] is None or line["val_recall_at_1"] > state["best"]["val_recall_at_1"]
-            )
+            improved = judged in line and (state["best"] is None or line[judged] > state["best"][judged])
             if improved:
-                state["best"] = {"epoch": epoch + 1, "val_recall_at_1": line["val_recall_at_1"]}
+                state["best"] = {"epoch": epoch + 1, judged: line[judged]}
                 save_inference(inference_path(run, "best_val"), model, config, epoch=epoch + 1)
             save_inference(inference_path(run, "last"), model, config, epoch=epoch + 1)
             write_snapshot(run, session, probes, epoch + 1)
@@ -164,10 +160,9 @@ def _validate(session: Session) -> dict[str, float]:
 
 
 def _score_split(session: Session, images: ImageSet, prefix: str) -> dict[str, float]:
-    report = score(
-        embed(session.model, images, session.config, session.fabric), images, session.config, clustering=False
-    )
-    return {f"{prefix}_{name}": value for name, value in report.metrics.items()}
+    outcome = predict(session.model, images, session.config, session.fabric)
+    metrics = score(outcome, images, session.config, clustering=False).metrics
+    return {f"{prefix}_{name}": value for name, value in metrics.items()}
 
 
 def _summarise(run: Run, session: Session, state: dict[str, Any], lines: list[dict[str, Any]]) -> None:
@@ -178,9 +173,11 @@ def _summarise(run: Run, session: Session, state: dict[str, Any], lines: list[di
     test = {}
     for which in dict.fromkeys(("last", selected)):
         report = score_checkpoint(run, which, splits, config, session.fabric, keep=which == selected)
-        test[which] = report_values(report)
+        test[which] = report.values()
     summary = {
+        "task": config.task,
         "method": config.method,
+        "bitfit": session.model.bitfit,
         "dataset": config.dataset,
         "selected": selected,
         "best_val": best,

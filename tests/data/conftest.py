@@ -18,7 +18,7 @@ def settings() -> Callable[..., SimpleNamespace]:
     def make(**changed: object) -> SimpleNamespace:
         fields: dict[str, object] = {
             **{"dataset": "digits", "data_root": None, "seed": 0, "val_fraction": 0.0, "skip_bad": False},
-            **{"query_pattern": None, "query_csv": None, "image_size": 16},
+            **{"task": "retrieval", "query_pattern": None, "query_csv": None, "image_size": 16},
             **{"blossoms_classes": 8, "blossoms_images": 3},
         }
         return SimpleNamespace(**(fields | changed))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from vptsp.data.blossoms import blossom_sets
+from vptsp.data.closed_set import closed_splits
 from vptsp.data.digits import digit_sets
 from vptsp.data.folder import finish, require_root, split_folders
 from vptsp.data.images import DataSplits, ImageSet
@@ -36,6 +37,8 @@ __all__ = [
 class DataConfig(Protocol):
     """The fields of a configuration that concern data."""
 
+    @property
+    def task(self) -> str: ...
     @property
     def dataset(self) -> str: ...
     @property
@@ -91,7 +94,8 @@ DATASETS: dict[str, DatasetBuilder] = {
 def load_data(config: DataConfig) -> DataSplits:
     """Builds the data set of a configuration, checks it, and holds validation classes out of train.
 
-    Query and gallery apply to the test split; validation is self-retrieval. Raises ConfigError for a
+    Query and gallery apply to the test split; validation is self-retrieval. For ``task="recognition"`` all splits
+    hold the same classes (see :func:`vptsp.data.closed_set.closed_splits`). Raises ConfigError for a
     setting and DataError for files that cannot be used.
     """
     if config.dataset not in DATASETS:
@@ -99,6 +103,8 @@ def load_data(config: DataConfig) -> DataSplits:
     if config.query_pattern is not None and config.query_csv is not None:
         raise ConfigError("query_pattern and query_csv both say which images are queries; give only one")
     train, test, skipped = DATASETS[config.dataset](config)
+    if config.task == "recognition":
+        return closed_splits(train, test, config.val_fraction, config.seed, skipped)
     check_splits(train, test)
     if config.query_pattern is not None:
         test = queries_by_pattern(test, config.query_pattern)

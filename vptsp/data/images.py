@@ -119,7 +119,8 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class DataSplits:
-    """What a run trains on, selects by and is scored on; class names of the three are disjoint.
+    """What a run trains on, selects by and is scored on; class names of the three are disjoint
+    (retrieval) or equal (recognition).
 
     ``skipped`` names the unreadable images that were left out (empty unless ``skip_bad``).
     """

@@ -11,11 +11,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from vptsp.data.images import ImageSet
-from vptsp.data.samplers import ClassBatchSampler, Draw
+from vptsp.data.samplers import ClassBatchSampler, Draw, ShuffledSampler
 from vptsp.data.transforms import ImageTransform
 from vptsp.errors import DataError
 
 Item = tuple[Tensor, int, int]
+TrainSampler = ClassBatchSampler | ShuffledSampler
 
 
 class TransformedImages(Dataset[Item]):
@@ -57,15 +58,21 @@ def train_loader(
     transform: ImageTransform,
     *,
     batch_size: int,
-    images_per_class: int,
+    images_per_class: int | None,
     seed: int,
     num_workers: int = 0,
 ) -> Loader:
     """Batches ``(images (B, 3, S, S), labels (B,), positions (B,))`` of B/K classes x K images.
 
+    With ``images_per_class`` none, batches of shuffled images whatever their class.
+
     Call ``loader.batch_sampler.set_epoch(epoch, start_batch)`` before each pass.
     """
-    sampler = ClassBatchSampler(image_set.labels, batch_size, images_per_class, seed)
+    sampler: TrainSampler
+    if images_per_class is None:
+        sampler = ShuffledSampler(len(image_set), batch_size, seed)
+    else:
+        sampler = ClassBatchSampler(image_set.labels, batch_size, images_per_class, seed)
     return Loader(
         TransformedImages(image_set, transform, seed),
         batch_sampler=sampler,

@@ -40,6 +40,32 @@ class EvenDraw:
         return taken
 
 
+class ShuffledSampler(Sampler[list[Draw]]):
+    """Batches of B images, each image once an epoch in random order; the last, smaller batch is dropped.
+
+    An epoch is a function of (seed, epoch) alone. With fewer than B images there is one batch of all of them.
+    """
+
+    def __init__(self, images: int, batch_size: int, seed: int) -> None:
+        self.images, self.batch_size, self.seed = images, min(batch_size, images), seed
+        self.epoch, self.start_batch = 0, 0
+
+    def set_epoch(self, epoch: int, start_batch: int = 0) -> None:
+        """Iterate over this epoch next, from ``start_batch`` on (to resume inside an epoch)."""
+        self.epoch, self.start_batch = epoch, start_batch
+
+    def __len__(self) -> int:
+        """Batches in a whole epoch."""
+        return self.images // self.batch_size
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        epoch = self.epoch
+        order = np.random.default_rng([self.seed, epoch]).permutation(self.images)
+        for batch in range(self.start_batch, len(self)):
+            slots = range(batch * self.batch_size, (batch + 1) * self.batch_size)
+            yield [Draw(int(order[slot]), epoch, slot) for slot in slots]
+
+
 class ClassBatchSampler(Sampler[list[Draw]]):
     """Batches of ``B / K`` distinct classes with K distinct images each.
 

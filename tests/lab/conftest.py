@@ -1,0 +1,219 @@
+"""A real JupyterLab, driven in Chromium as a person drives it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser, Locator, Page
+
+_PANEL = "window.jupyterapp.shell.currentWidget"
+_NOISE = (  # what JupyterLab itself says in a browser without a GPU or on its first start
+    "favicon",
+)
+
+
+class Lab:
+    """A JupyterLab server of its own, in ``folder``: no token, no news, no settings but those given."""
+
+    def __init__(self, folder: Path, comms: str) -> None:
+        self.root = folder / "notebooks"
+        self.root.mkdir(parents=True)
+        own = {name: folder / name for name in ("config", "data", "runtime", "settings", "workspaces", "ipython")}
+        settings = own["settings"] / "@jupyterlab" / "apputils-extension"
+        settings.mkdir(parents=True)
+        (settings / "kernels-settings.jupyterlab-settings").write_text(json.dumps({"commsOverSubshells": comms}))
+        quiet = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
+        (settings / "notification.jupyterlab-settings").write_text(json.dumps(quiet))
+        environment = {name: value for name, value in os.environ.items() if name != "VPTSP_HEADLESS"}
+        environment |= {
+            "JUPYTER_CONFIG_DIR": str(own["config"]),
+            "JUPYTER_DATA_DIR": str(own["data"]),
+            "JUPYTER_RUNTIME_DIR": str(own["runtime"]),
+            "JUPYTERLAB_SETTINGS_DIR": str(own["settings"]),
+            "JUPYTERLAB_WORKSPACES_DIR": str(own["workspaces"]),
+            "IPYTHONDIR": str(own["ipython"]),
+            "OMP_NUM_THREADS": "1",
+        }
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = folder / "server.log"
+        command = [
+            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser"),
+            *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
+            *(f"--ServerApp.root_dir={self.root}", "--IdentityProvider.token=", "--ServerApp.password="),
+            *("--ServerApp.disable_check_xsrf=True", "--LabApp.extension_manager=readonly"),
+        ]
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                command, cwd=self.root, env=environment, stdout=log, stderr=log, start_new_session=True
+            )
+        self._wait()
+
+    def _wait(self) -> None:
+        for _ in range(600):
+            try:
+                with urllib.request.urlopen(f"{self.url}/api/status", timeout=5):
+                    return
+            except OSError:
+                if self.process.poll() is not None:
+                    break
+                time.sleep(0.1)
+        self.close()
+        pytest.fail(f"JupyterLab did not start:\n{self.log.read_text()[-3000:]}")
+
+    def write(self, name: str, cells: list[str]) -> str:
+        """A new notebook of code cells; its path as the server knows it."""
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+        notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3 (ipykernel)"}
+        nbformat.write(notebook, self.root / name)
+        return name
+
+    def close(self) -> None:
+        """End the server, which ends its kernels; whatever is left of its process group is killed."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(10)
+
+
+class Notebook:
+    """An open notebook and its page."""
+
+    def __init__(self, page: Page, lab: Lab, name: str, kernel: bool = True) -> None:
+        self.page, self.lab = page, lab
+        page.goto(f"{lab.url}/lab/tree/{name}?reset")
+        page.wait_for_function(f"window.jupyterapp && {_PANEL}?.content?.model?.cells?.length > 0", timeout=90_000)
+        page.evaluate(f"{_PANEL}.context.ready")
+        if kernel:
+            page.wait_for_function(f"{_PANEL}.sessionContext.session?.kernel?.status === 'idle'", timeout=90_000)
+
+    def run(self, cell: int, wait: bool = True) -> Locator:
+        """Run a code cell; its outputs. Fails with the traceback when the cell does."""
+        self.page.evaluate(
+            f"""(cell) => {{
+                {_PANEL}.content.activeCellIndex = cell;
+                window.ran = window.jupyterapp.commands.execute("notebook:run-cell");
+            }}""",
+            cell,
+        )
+        if wait:
+            self.wait()
+            outputs = self.page.evaluate(f"(cell) => {_PANEL}.content.widgets[cell].model.outputs.toJSON()", cell)
+            for output in outputs:
+                assert output["output_type"] != "error", "\n".join(output["traceback"])
+        return self.output(cell)
+
+    def wait(self) -> None:
+        """Until the cell that was run last is done."""
+        self.page.evaluate("window.ran.then(() => {})")
+
+    def output(self, cell: int) -> Locator:
+        return self.page.locator(f".jp-Notebook .jp-Cell[data-windowed-list-index='{cell}'] .jp-OutputArea-output")
+
+    def value(self, expression: str) -> Any:
+        """What an expression is worth in the kernel, as JSON printed there."""
+        code = f"import json as _json; print(_json.dumps({expression}))"
+        return json.loads(self.execute(code))
+
+    def execute(self, code: str) -> str:
+        """Execute code beside the notebook; what it printed."""
+        text: str = self.page.evaluate(
+            f"""async (code) => {{
+                const future = {_PANEL}.sessionContext.session.kernel.requestExecute({{code, store_history: false}});
+                let text = "";
+                future.onIOPub = (message) => {{
+                    if (message.header.msg_type === "stream") text += message.content.text;
+                    if (message.header.msg_type === "error") text += message.content.traceback.join("\\n");
+                }};
+                const reply = await future.done;
+                if (reply.content.status !== "ok") throw new Error(text);
+                return text;
+            }}""",
+            code,
+        )
+        return text
+
+    def until(self, expression: str, expected: Any, seconds: float = 15) -> None:
+        """Wait until an expression is worth ``expected`` in the kernel."""
+        end = time.monotonic() + seconds
+        while (value := self.value(expression)) != expected and time.monotonic() < end:
+            time.sleep(0.1)
+        assert value == expected
+
+    def theme(self, name: str) -> None:
+        """``Light`` or ``Dark``."""
+        change = "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
+        self.page.evaluate(change, f"JupyterLab {name}")
+        self.page.wait_for_function(
+            "(light) => document.body.dataset.jpThemeLight === light", arg=str(name == "Light").lower()
+        )
+
+    def close(self) -> None:
+        """Shut the kernel down and forget what was changed."""
+        self.page.evaluate(f"{_PANEL}.sessionContext.shutdown()")
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """JupyterLab as it comes: comm messages go over subshells, so that they pass a busy kernel."""
+    lab = Lab(tmp_path_factory.mktemp("lab"), "perCommTarget")
+    yield lab
+    lab.close()
+
+
+@pytest.fixture(scope="session")
+def lab_without_subshells(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """JupyterLab whose comm messages wait for the kernel's main thread."""
+    lab = Lab(tmp_path_factory.mktemp("lab_main"), "disabled")
+    yield lab
+    lab.close()
+
+
+@pytest.fixture
+def open_notebook(browser: Browser) -> Iterator[Callable[..., Notebook]]:
+    """``open_notebook(lab, name)``. Console errors and requests to other servers fail the test at its end."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    wrong: list[str] = []
+    opened: list[Notebook] = []
+
+    def open_(lab: Lab, name: str, kernel: bool = True) -> Notebook:
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+
+        def console(message: Any) -> None:
+            if message.type == "error" and not any(noise in message.text for noise in _NOISE):
+                wrong.append(message.text)
+
+        def request(request: Any) -> None:
+            own = (lab.url, lab.url.replace("http", "ws", 1), "data:", "blob:", "about:")
+            if not request.url.startswith(own):
+                wrong.append(f"request to {request.url}")
+
+        page.on("console", console)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("request", request)
+        opened.append(Notebook(page, lab, name, kernel))
+        return opened[-1]
+
+    yield open_
+    for notebook in opened:
+        notebook.close()
+    context.close()
+    assert wrong == []

@@ -1,0 +1,37 @@
+"""Which methods a backbone can take."""
+
+from __future__ import annotations
+
+from vptsp.backbones import Backbone
+from vptsp.config import Config
+from vptsp.errors import ConfigError
+from vptsp.methods import METHODS
+
+ALEXNET_LEAST = 63  # pixels; below, its last pooling has nothing left
+
+
+def require_fitting(config: Config, backbone: Backbone) -> None:
+    """Raise ConfigError, saying why and what the backbone can take, when the method does not fit it."""
+    method = METHODS[config.method]
+    if method.side and backbone.image_size < ALEXNET_LEAST:
+        raise ConfigError(
+            f"method={config.method!r} runs AlexNet, which takes images of {ALEXNET_LEAST} pixels or more, on images of "
+            f"{backbone.image_size}; choose a larger image_size or another backbone"
+        )
+    if method.prompts == "none":
+        return
+    where = config.prompt_location
+    if backbone.is_swin and where != "prepend":
+        raise ConfigError(
+            f"prompt_location={where!r} is for plain vision transformers; {backbone.name} is a Swin and takes "
+            "prompt_location=prepend, or a method without prompts"
+        )
+    if where == "add" and config.prompt_depth and config.prompt_depth > backbone.depth:
+        raise ConfigError(
+            f"prompt_depth={config.prompt_depth} is deeper than the backbone, which has {backbone.depth} blocks; "
+            f"legal: 1 to {backbone.depth}"
+        )
+    if where == "add" and config.prompt_from == "top":
+        raise ConfigError("prompt_from='top' is for prompt_location=prepend; added prompts count from the bottom")
+    if where == "pad" and not hasattr(backbone.vit, "set_input_size"):
+        raise ConfigError(f"{backbone.name} takes images of one size only, so prompt_location=pad does not fit it")

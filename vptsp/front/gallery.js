@@ -1,0 +1,741 @@
+// A gallery: a query, its nearest images in order, and lists of queries worth a look.
+
+const LARGEST = 8 * 2 ** 20; // bytes of an upload, as the kernel's side says
+const GRID = 96; // tiles of a grid shown at once
+const KEYS = [
+  ["arrows", "move through the tiles"],
+  ["Enter", "search with the tile"],
+  ["Space, Ctrl + click", "select the tile, for linked views"],
+  ["Backspace", "back to the query before"],
+  ["n / p", "next and previous query of the list"],
+  ["r / m", "random query, random mistake"],
+  ["/", "find a class or an image"],
+  ["Esc", "clear query, list and selection"],
+  ["?", "show or hide this help"],
+];
+const LISTS = {
+  mistakes: "mistakes (first image wrong)",
+  hardest: "hardest negatives",
+  duplicates: "near duplicates",
+};
+
+/** A name as one line of text; the isolates keep right-to-left names from turning what stands beside them. */
+const oneLine = (name) => String(name).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ").trim() || "(no name)";
+const isolated = (name) => `\u2068${oneLine(name)}\u2069`;
+const bdi = (name) => make("bdi", {}, oneLine(name));
+const counted = (number) => number.toLocaleString("en-US");
+
+/** A text box with a list of what fits: `options(text)` gives [{text, note, act}]. */
+function chooser(label, placeholder, options) {
+  const id = `vptsp-${Math.random().toString(36).slice(2)}`;
+  const list = make("ul", { role: "listbox", id, hidden: true, className: "vg-options", "aria-label": label });
+  const input = make("input", {
+    type: "text", role: "combobox", placeholder, autocomplete: "off", spellcheck: false,
+    "aria-label": label, "aria-controls": id, "aria-expanded": "false", "aria-autocomplete": "list",
+  });
+  let found = [];
+  let at = 0;
+  const mark = () => {
+    [...list.children].forEach((item, place) => item.setAttribute("aria-selected", String(place === at)));
+    const item = list.children[at];
+    if (item) item.scrollIntoView({ block: "nearest" });
+    input.setAttribute("aria-activedescendant", item?.id ?? "");
+  };
+  const hide = () => {
+    list.hidden = true;
+    input.setAttribute("aria-expanded", "false");
+  };
+  const choose = (option) => {
+    input.value = "";
+    hide();
+    option?.act();
+  };
+  const show = () => {
+    found = options(input.value.trim());
+    at = 0;
+    list.replaceChildren(
+      ...found.map((option, place) =>
+        make(
+          "li",
+          { role: "option", id: `${id}-${place}`, onmousedown: (event) => (event.preventDefault(), choose(option)) },
+          bdi(option.text), make("span", { className: "vg-soft" }, option.note),
+        )),
+    );
+    if (!found.length) list.append(make("li", { className: "vg-soft" }, "nothing fits"));
+    list.hidden = false;
+    input.setAttribute("aria-expanded", "true");
+    mark();
+  };
+  input.addEventListener("input", show);
+  input.addEventListener("focus", show);
+  input.addEventListener("click", show);
+  input.addEventListener("blur", () => {
+    input.value = "";
+    hide();
+  });
+  input.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step && found.length) {
+      if (list.hidden) show();
+      else at = (at + step + found.length) % found.length;
+      mark();
+    } else if (event.key === "Enter" && !list.hidden) choose(found[at]);
+    else if (event.key === "Escape" && !list.hidden) hide();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+  return { element: make("span", { className: "vg-chooser" }, input, list), input };
+}
+
+/** Where the images of the query's class are among all, on a logarithmic line of ranks. */
+function drawRanks(canvas, ranks, last) {
+  const ratio = Math.max(1, window.devicePixelRatio || 1);
+  const [width, height] = [196, 34];
+  Object.assign(canvas, { width: width * ratio, height: height * ratio });
+  Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
+  const pen = canvas.getContext("2d");
+  const colour = (name) => getComputedStyle(canvas).getPropertyValue(name);
+  const place = (rank) => 6 + (Math.log(rank) / Math.max(Math.log(last), 1e-9)) * (width - 14);
+  pen.scale(ratio, ratio);
+  pen.fillStyle = colour("--rule");
+  pen.fillRect(0, 17, width, 1);
+  pen.fillStyle = colour("--right");
+  for (const rank of ranks) pen.fillRect(place(rank) - 1, 2, 2, 15);
+  pen.fillStyle = colour("--soft");
+  pen.font = "10px system-ui, sans-serif";
+  for (let rank = 1; rank <= last; rank *= 10) {
+    pen.fillRect(place(rank), 17, 1, 4);
+    const text = rank < 1000 ? String(rank) : `${rank / 1000}k`;
+    pen.textAlign = rank === 1 ? "left" : place(rank) > width - 12 ? "right" : "center";
+    pen.fillText(text, place(rank) + (rank === 1 ? -2 : 0), 31);
+  }
+}
+
+export default {
+  render({ model, el }) {
+    const live = model.live !== false;
+    let data; // ids, labels, names, roles, classes: what the kernel said about the images
+    let query = null; // {row} | {proxy: [kind, number]} | {upload, name}
+    let result = null; // the answer to it
+    let grid = null; // {title, rows, of}: images without an order, in place of an answer
+    let list = null; // {which, title, rows, others, values, note, at}: queries to step through
+    let waiting = "";
+    let counter = 0;
+    let latest = {}; // kind of request -> its number; answers to older ones are dropped
+    let afterList = null;
+    let picked = new Set(int32(model.get("_selected")));
+    let more = GRID;
+    let own = false; // whether a change of the model is ours
+    const history = [];
+    const known = new Map(); // lists that have come
+    const previews = new Map();
+
+    // --- elements ------------------------------------------------------------------------------
+    const root = make("div", {
+      className: "vptsp vg", role: "group", "aria-label": "retrieval gallery", tabIndex: -1,
+      "data-lm-suppress-shortcuts": "true", // a notebook would take Enter, Backspace and letters for its own
+    });
+    const status = statusLine(model);
+    const help = helpPanel(KEYS);
+    const atlas = new Atlas(model, () => atlas.refill(root));
+    const button = (text, title, act) => make("button", { type: "button", title, onclick: act }, text);
+    const find = chooser("find a class or an image", "class, image id or number", findOptions);
+    const file = make("input", { type: "file", accept: "image/*", hidden: true, onchange: () => take(file.files[0]) });
+    const open = button("Open image…", "search with a file of your own; it can be dropped here as well", () => file.click());
+    const back = button("← Back", "the query before (Backspace)", goBack);
+    const proxyKind = make("select", { "aria-label": "kind of proxy" });
+    const proxyClass = chooser("class of the proxy", "class of the proxy", proxyOptions);
+    const proxyBox = make("label", {}, "Proxy", proxyKind, proxyClass.element);
+    const which = make("select", { "aria-label": "list of queries", onchange: () => openList(which.value) });
+    const previous = button("‹", "previous query of the list (p)", () => step(-1));
+    const next = button("›", "next query of the list (n)", () => step(1));
+    const place = make("span", { className: "vg-place" });
+    const steps = make("span", { className: "vg-steps" }, previous, place, next);
+    const atLeast = make("input", { type: "range", max: "1", step: "any", oninput: () => narrow() });
+    const atLeastText = make("output", {});
+    const atLeastBox = make("label", { hidden: true }, "similarity ≥", atLeast, atLeastText);
+    const many = make("select", { onchange: () => (model.set("k", Number(many.value)), model.save_changes(), again()) });
+    const onlyWrong = make("input", { type: "checkbox", onchange: () => draw() });
+    const pickAll = button("Select all shown", "select the tiles shown, for linked views", () => pick(shownRows(), true));
+    const unpick = button("Clear selection", "", () => pick([...picked], false));
+    const notes = make("div", { className: "vg-notes vg-soft" });
+    const panel = make("section", { className: "vg-panel", "aria-label": "query" });
+    const title = make("div", { className: "vg-title" });
+    const tiles = make("ul", { className: "vg-tiles", role: "list" });
+    const dropHere = make("div", { className: "vg-drop", hidden: true }, "Drop the image to search with it");
+    root.append(
+      make("div", { className: "vptsp-bar" },
+        find.element, button("Random", "a random query (r)", random),
+        button("Random mistake", "a random query whose first image is wrong (m)", () => needList("mistakes", randomMistake)),
+        open, file, proxyBox, back, make("span", { className: "vg-grow" }), button("?", "keys (?)", help.toggle)),
+      make("div", { className: "vptsp-bar" },
+        make("label", {}, "Browse", which), steps, atLeastBox,
+        make("label", {}, "Show", many), make("label", {}, onlyWrong, "only wrong ones"),
+        make("span", { className: "vg-grow" }), pickAll, unpick),
+      help.table, notes,
+      make("div", { className: "vg-main" }, panel, make("div", { className: "vg-side" }, title, tiles)),
+      status.line, dropHere,
+    );
+    el.append(root);
+
+    // --- data ----------------------------------------------------------------------------------
+    function read() {
+      const bytes = model.get("_ids");
+      const labels = int32(model.get("_labels"));
+      const roles = typed(Uint8Array, model.get("_roles"));
+      data = {
+        ids: labels.length ? new TextDecoder().decode(bytes).split("\0") : [],
+        labels, roles,
+        classes: model.get("_class_names"),
+        rows: new Map(), // class -> its rows
+        queries: [...labels.keys()].filter((row) => !roles.length || roles[row] & 1),
+        proxies: live ? model.get("_proxy_kinds") : [],
+        tabled: live ? null : int32(model.get("_table_rows")),
+      };
+      labels.forEach((label, row) => (data.rows.get(label) ?? data.rows.set(label, []).get(label)).push(row));
+      if (data.tabled) {
+        const tabled = new Set(data.tabled);
+        data.queries = data.queries.filter((row) => tabled.has(row));
+      }
+      data.gallery = roles.length ? roles.reduce((sum, role) => sum + (role >> 1), 0) : labels.length;
+      open.hidden = !(live && model.get("_can_embed"));
+      proxyBox.hidden = !data.proxies.length;
+      proxyKind.replaceChildren(...data.proxies.map((kind) => make("option", { value: kind }, oneLine(kind))));
+      proxyKind.value = data.proxies.includes("fused") ? "fused" : data.proxies[0] ?? "";
+      const choices = [...new Set([12, 24, 48, 96, model.get("k")])].sort((a, b) => a - b);
+      many.replaceChildren(...choices.map((k) => make("option", { value: String(k) }, `${k} nearest`)));
+      many.value = String(model.get("k"));
+      many.parentElement.hidden = !live;
+      const lines = [...(model.get("_notes") ?? [])];
+      if (data.tabled && data.tabled.length < labels.length) {
+        lines.push(`this page holds the answers to ${counted(data.tabled.length)} of ${counted(labels.length)} images`);
+      }
+      notes.replaceChildren(...lines.map((line) => make("div", {}, line)));
+      listChoices();
+    }
+    const nameOf = (row) => data.classes[data.labels[row]];
+
+    function findOptions(text) {
+      const low = text.toLowerCase();
+      const options = [];
+      if (/^\d+$/.test(text) && Number(text) < data.ids.length) {
+        const row = Number(text);
+        options.push({ text: data.ids[row], note: `image number ${row}`, act: () => ask({ row }) });
+      }
+      for (const [label, rows] of data.rows) {
+        if (options.length >= 40) break;
+        if (oneLine(data.classes[label]).toLowerCase().includes(low)) {
+          options.push({ text: data.classes[label], note: `class of ${counted(rows.length)}`, act: () => openClass(label) });
+        }
+      }
+      for (let row = 0; low && row < data.ids.length && options.length < 60; row++) {
+        if (data.ids[row].toLowerCase().includes(low)) {
+          options.push({ text: data.ids[row], note: `image of ${isolated(nameOf(row))}`, act: () => ask({ row }) });
+        }
+      }
+      return options;
+    }
+
+    function proxyOptions(text) {
+      const low = text.toLowerCase();
+      return model.get("_proxy_names")
+        .map((name, number) => ({ text: name, note: "", act: () => ask({ proxy: [proxyKind.value, number] }) }))
+        .filter((option) => oneLine(option.text).toLowerCase().includes(low)).slice(0, 40);
+    }
+
+    // --- requests ------------------------------------------------------------------------------
+    function request(kind, message, text, buffers) {
+      latest[kind] = ++counter;
+      waiting = text;
+      status.say(`${text} …`);
+      root.classList.add("vg-busy");
+      root.setAttribute("aria-busy", "true");
+      model.send({ kind, number: counter, ...message }, undefined, buffers);
+    }
+    const done = () => {
+      waiting = "";
+      root.classList.remove("vg-busy");
+      root.setAttribute("aria-busy", "false");
+    };
+    const sendQuery = debounced((asked) => {
+      if (asked === query) request("query", { query: asked }, "waiting for the kernel");
+    }, live ? 30 : 0);
+
+    /** Search with a query; `told`: it comes from the model, which needs not be told. */
+    function ask(asked, { remember = true, told = false } = {}) {
+      if (asked.row !== undefined && !(asked.row in data.ids)) return;
+      if (remember && query && key(query) !== key(asked)) history.push(query);
+      history.splice(0, history.length - 200);
+      [query, result, grid] = [asked, null, null];
+      latest = {}; // whatever is under way is no longer wanted
+      if (list && list.rows[list.at] !== asked.row) {
+        const at = list.rows.indexOf(asked.row);
+        list.at = at;
+      }
+      if (!told) {
+        own = true;
+        model.set("_query", asked.row === undefined ? asked : {});
+        model.set("_focused", asked.row ?? -1);
+        model.save_changes();
+        own = false;
+      }
+      status.say("waiting for the kernel …");
+      root.classList.add("vg-busy");
+      draw();
+      sendQuery(asked);
+    }
+    const key = (asked) => JSON.stringify([asked?.row, asked?.proxy, asked?.upload]);
+    const again = () => query && ask(query, { remember: false });
+
+    function goBack() {
+      const before = history.pop();
+      if (before) ask(before, { remember: false });
+    }
+
+    function receive(message, buffers) {
+      if (message.kind === "result" && message.number === latest.query) {
+        done();
+        result = message;
+        if (buffers?.length && query?.upload && !previews.has(query.upload)) {
+          previews.set(query.upload, URL.createObjectURL(new Blob([buffers[0]], { type: "image/jpeg" })));
+        }
+        draw();
+        status.say(outcome());
+      } else if (message.kind === "uploaded" && message.number === latest.upload) {
+        done();
+        ask({ upload: message.upload, name: pendingName });
+      } else if (message.kind === "list") {
+        known.set(message.which, message);
+        if (message.number === latest.list) {
+          done();
+          status.say("");
+          afterList?.();
+        }
+      } else if (message.kind === "failed" && Object.values(latest).includes(message.number)) {
+        done();
+        status.say(message.text);
+        draw();
+      }
+    }
+
+    function outcome() {
+      const right = result.rows.filter((row) => isRight(row) === true).length;
+      const judged = result.label < 0 ? "" : `: ${right} right, ${result.rows.length - right} wrong`;
+      return `${result.rows.length} nearest of ${counted(data.gallery)} gallery images${judged}.${aboutPair()}`;
+    }
+
+    function aboutPair() {
+      if (!list?.others || list.at < 0) return "";
+      const other = list.others[list.at];
+      const what = list.which === "duplicates" ? "Near duplicate" : "Nearest wrong image";
+      const same = data.labels[other] === data.labels[query.row] ? "the same class" : "another class";
+      return ` ${what}: ${isolated(data.ids[other])}, of ${same}, similarity ${list.values[list.at].toFixed(3)}.`;
+    }
+
+    // --- uploads -------------------------------------------------------------------------------
+    let pendingName = "";
+    async function take(given) {
+      file.value = ""; // so that the same file can be chosen again
+      if (!given) return;
+      if (given.size > LARGEST) {
+        status.say(`${isolated(given.name)} has ${(given.size / 2 ** 20).toFixed(1)} MB; save it with at most 8 MB`);
+        return;
+      }
+      const bytes = await given.arrayBuffer();
+      pendingName = given.name;
+      latest = {};
+      request("upload", { name: given.name }, `embedding ${isolated(given.name)}, waiting for the kernel`, [bytes]);
+    }
+    const hasFile = (event) => !open.hidden && [...(event.dataTransfer?.types ?? [])].includes("Files");
+    const drops = {
+      dragover(event) {
+        if (!hasFile(event)) return;
+        event.preventDefault();
+        event.stopPropagation();
+        dropHere.hidden = false;
+      },
+      dragleave(event) {
+        if (!root.contains(event.relatedTarget)) dropHere.hidden = true;
+      },
+      drop(event) {
+        dropHere.hidden = true;
+        if (!hasFile(event)) return;
+        event.preventDefault();
+        event.stopPropagation();
+        take(event.dataTransfer.files[0]);
+      },
+    };
+    for (const [name, act] of Object.entries(drops)) root.addEventListener(name, act);
+
+    // --- lists of queries ----------------------------------------------------------------------
+    function listChoices() {
+      const options = [make("option", { value: "" }, "no list")];
+      for (const [value, text] of Object.entries(LISTS)) options.push(make("option", { value }, text));
+      if (list?.which === "class") options.push(make("option", { value: "class" }, list.title));
+      which.replaceChildren(...options);
+      which.value = list?.which ?? "";
+    }
+
+    function needList(name, act) {
+      if (known.has(name)) return act();
+      const count = Math.min(data.queries.length, 5000);
+      const sample = count < data.queries.length ? `a sample of ${counted(count)}` : counted(count);
+      latest.query = 0;
+      afterList = act;
+      request("list", { which: name }, `working: comparing ${sample} queries with all images, once; waiting for the kernel`);
+    }
+
+    function openList(name) {
+      if (name === "class") return;
+      list = null;
+      if (!name) {
+        listChoices();
+        draw();
+        return;
+      }
+      needList(name, () => {
+        const found = known.get(name);
+        list = { ...found, title: LISTS[name], at: -1 };
+        if (name === "duplicates") {
+          atLeast.min = String(Math.min(0.95, found.values.at(-1) ?? 0));
+          atLeast.value = String(Math.max(0.95, found.values[199] ?? 0)); // a set of look-alikes starts with few
+          narrow();
+        } else first();
+      });
+    }
+
+    /** Near duplicates above the similarity of the slider; they come in order. */
+    function narrow() {
+      atLeastText.textContent = Number(atLeast.value).toFixed(3);
+      const found = known.get("duplicates");
+      const kept = found.values.filter((value) => value >= Number(atLeast.value)).length;
+      list = { ...list, rows: found.rows.slice(0, kept), others: found.others, values: found.values, most: found.values[0] };
+      first();
+    }
+
+    function first() {
+      listChoices();
+      if (list.rows.length) {
+        list.at = 0;
+        ask({ row: list.rows[0] });
+        return;
+      }
+      list.at = -1;
+      draw();
+      const most = list.most === undefined ? "" : `; the most similar pair has ${list.most.toFixed(3)}`;
+      status.say(`no queries in this list: ${list.title}${most}`);
+    }
+
+    function openClass(label) {
+      const rows = data.rows.get(label);
+      const queries = rows.filter((row) => !data.roles.length || data.roles[row] & 1);
+      list = { which: "class", title: `class: ${oneLine(data.classes[label])}`, rows: queries.length ? queries : rows, at: -1, note: "" };
+      first();
+    }
+
+    function step(by) {
+      if (!list?.rows.length) return;
+      const count = list.rows.length;
+      list.at = list.at < 0 ? 0 : (list.at + by + count) % count;
+      ask({ row: list.rows[list.at] });
+    }
+
+    const anyOf = (rows) => rows[Math.floor(Math.random() * rows.length)];
+    function random() {
+      ask({ row: anyOf(data.queries) });
+    }
+    function randomMistake() {
+      const rows = known.get("mistakes").rows;
+      if (rows.length) ask({ row: anyOf(rows) });
+      else status.say("there are no mistakes: the first image is right for every query");
+    }
+
+    // --- selection -----------------------------------------------------------------------------
+    function pick(rows, on) {
+      for (const row of rows) if (on) picked.add(row); else picked.delete(row);
+      own = true;
+      model.set("_selected", bytesOf(Int32Array.from([...picked].sort((a, b) => a - b))));
+      model.save_changes();
+      own = false;
+      markPicked();
+    }
+    function markPicked() {
+      for (const tile of tiles.querySelectorAll("button.vg-tile")) {
+        tile.setAttribute("aria-pressed", String(picked.has(Number(tile.dataset.row))));
+      }
+      pickAll.hidden = !tiles.querySelector("button.vg-tile");
+      unpick.hidden = !picked.size;
+      unpick.textContent = `Clear selection (${counted(picked.size)})`;
+    }
+    function selectionCame() {
+      if (own) return;
+      picked = new Set(int32(model.get("_selected")));
+      if (picked.size > 1) showGrid(`${counted(picked.size)} selected images; choose one to search with`, [...picked], "selection");
+      else if (grid?.of === "selection") start();
+      else markPicked();
+    }
+
+    // --- what is shown -------------------------------------------------------------------------
+    function showGrid(text, rows, of) {
+      [grid, more] = [{ title: text, rows, of }, GRID];
+      draw();
+    }
+
+    /** Nothing is asked yet, or no longer: an image of each class to choose from. */
+    function start() {
+      if (query) return ask(query, { remember: false, told: true });
+      const rows = [...data.rows.keys()].sort((a, b) => a - b).map((label) => data.rows.get(label)[0]);
+      const tabled = data.tabled && new Set(data.tabled);
+      showGrid(`${counted(rows.length)} classes, an image of each; choose one to search with`, tabled ? rows.filter((row) => tabled.has(row)) : rows, "start");
+    }
+
+    function clear() {
+      [query, result, list, latest] = [null, null, null, {}];
+      done();
+      help.table.hidden = true;
+      own = true;
+      model.set("_query", {});
+      model.set("_focused", -1);
+      model.save_changes();
+      own = false;
+      if (picked.size) pick([...picked], false);
+      listChoices();
+      start();
+      status.say("");
+    }
+
+    const isRight = (row) => (result.label < 0 ? null : data.labels[row] === result.label);
+    function shownRows() {
+      return [...tiles.querySelectorAll("button.vg-tile")].map((tile) => Number(tile.dataset.row));
+    }
+
+    function picture(row, size, alt) {
+      const { tile } = model.get("_atlas") ?? {};
+      if (tile && atlas.place(row)) return atlas.element(row, size, alt);
+      return make(
+        "span", { className: "vg-missing", role: "img", "aria-label": `${alt}; no picture`, title: data.ids[row], style: { width: `${size}px`, height: `${size}px` } },
+        "no picture of", bdi(data.ids[row].split("/").at(-1)),
+      );
+    }
+
+    function tileOf(row, rank, similarity) {
+      const right = result && rank ? isRight(row) : null;
+      const other = list?.others && list.at >= 0 && query && list.others[list.at] === row;
+      const word = right === null ? "" : right ? ", right" : ", wrong";
+      const name = oneLine(nameOf(row));
+      const label = (rank ? `rank ${rank}, ` : "") + `${name}${word}` + (rank ? `, similarity ${similarity.toFixed(3)}` : "");
+      const line = rank && make(
+        "span", { className: "vg-line" },
+        right === null ? null : make("span", { className: "vg-mark" }, right ? "✓" : "✗"),
+        make("b", {}, String(rank)), make("span", {}, similarity.toFixed(3)),
+      );
+      const tile = make(
+        "button",
+        {
+          type: "button", title: `${oneLine(data.ids[row])} (${name})`, "aria-label": label, tabIndex: -1,
+          "aria-pressed": String(picked.has(row)),
+          className: `vg-tile ${right === null ? "" : right ? "vg-right" : "vg-wrong"} ${other ? "vg-other" : ""}`,
+          onclick(event) {
+            if (event.ctrlKey || event.metaKey || event.shiftKey) pick([row], !picked.has(row));
+            else ask({ row });
+          },
+        },
+        picture(row, 92, label), line || null, make("span", { className: "vg-name" }, bdi(nameOf(row))),
+      );
+      tile.dataset.row = row;
+      return make("li", {}, tile);
+    }
+
+    function draw() {
+      const held = tiles.contains(document.activeElement);
+      const built = [];
+      if (grid) {
+        const rows = grid.rows.slice(0, more);
+        title.replaceChildren(grid.title + (rows.length < grid.rows.length ? ` (the first ${counted(rows.length)})` : ""));
+        built.push(...rows.map((row) => tileOf(row)));
+        if (rows.length < grid.rows.length) {
+          built.push(make("li", {}, button("Show more", "", () => ((more += GRID), draw()))));
+        }
+      } else if (result) {
+        const kept = result.rows.map((row, place) => [row, place + 1]).filter(([row]) => !onlyWrong.checked || isRight(row) === false);
+        built.push(...kept.map(([row, rank]) => tileOf(row, rank, result.similarities[rank - 1])));
+        title.replaceChildren(
+          !onlyWrong.checked ? "Nearest gallery images"
+            : result.label < 0 ? "Right and wrong are not known for this query"
+              : kept.length ? `Wrong ones among the ${result.rows.length} nearest: ${kept.length}`
+                : `All of the ${result.rows.length} nearest are right`,
+        );
+      }
+      if (grid || result) tiles.replaceChildren(...built); // what was shown stays, dimmed, until the answer comes
+      const first = tiles.querySelector("button");
+      if (first) first.tabIndex = 0;
+      if (held) first?.focus();
+      drawPanel();
+      drawPlace();
+      markPicked();
+      back.disabled = !history.length;
+    }
+
+    function drawPlace() {
+      const count = list?.rows.length ?? 0;
+      const number = list && list.at >= 0 ? counted(list.at + 1) : "–";
+      place.textContent = list ? `${number} of ${counted(count)}` : "";
+      place.title = list?.note ?? "";
+      if (list?.note) place.textContent += ` (${list.note})`;
+      steps.hidden = !list;
+      previous.disabled = next.disabled = !count;
+      atLeastBox.hidden = list?.which !== "duplicates";
+    }
+
+    function drawPanel() {
+      panel.hidden = !query || Boolean(grid);
+      if (panel.hidden) return;
+      const facts = [];
+      let image;
+      let heading;
+      if (query.row !== undefined) {
+        image = picture(query.row, 196, `query: ${oneLine(nameOf(query.row))}`);
+        heading = bdi(nameOf(query.row));
+        facts.push(make("div", { className: "vg-id vg-soft" }, bdi(data.ids[query.row])));
+      } else if (query.upload) {
+        const url = previews.get(query.upload);
+        image = url ? make("img", { src: url, alt: `query: the file ${oneLine(query.name)}` }) : make("span", { className: "vg-missing" }, "…");
+        heading = bdi(query.name);
+        facts.push(make("div", { className: "vg-soft" }, "a file of your own; its class is not known"));
+      } else {
+        const name = model.get("_proxy_names")[query.proxy[1]];
+        image = make("span", { className: "vg-missing vg-proxy" }, "◆", make("span", {}, `${oneLine(query.proxy[0])} proxy`));
+        heading = bdi(name);
+        facts.push(make("div", { className: "vg-soft" }, "what this proxy takes its class to look like"));
+        if (result && result.label < 0) facts.push(make("div", {}, "None of these images is of this class."));
+      }
+      if (result && result.label >= 0) facts.push(...factsOf(result));
+      panel.replaceChildren(
+        make("div", { className: "vg-query" }, image),
+        make("div", { className: "vg-facts" }, make("div", { className: "vg-soft" }, "Query"), make("h3", {}, heading), ...facts),
+      );
+    }
+
+    function factsOf({ ranks, relevant, precision }) {
+      if (!relevant) return [make("div", {}, "No other image of its class is in the gallery.")];
+      const some = ranks.slice(0, 8).map(counted).join(", ") + (relevant > 8 ? ", …" : "");
+      const strip = make("canvas", { role: "img", "aria-label": `ranks of the images of its class: ${some}` });
+      const rows = [
+        ["to find (R)", counted(relevant)],
+        ["first right image", `rank ${counted(ranks[0])}`],
+        [`right in the top ${counted(relevant)}`, `${(100 * precision).toFixed(0)} %`],
+      ];
+      requestAnimationFrame(() => strip.isConnected && drawRanks(strip, ranks, Math.max(2, data.gallery)));
+      return [
+        make("table", {}, ...rows.map(([what, value]) => make("tr", {}, make("th", { scope: "row" }, what), make("td", {}, value)))),
+        make("div", { className: "vg-soft" }, "ranks of the true images"),
+        strip,
+        make("div", { className: "vg-ranks" }, some),
+      ];
+    }
+
+    // --- keys ----------------------------------------------------------------------------------
+    const shortcuts = {
+      Backspace: goBack, Escape: clear, "?": help.toggle, "/": () => find.input.focus(),
+      n: () => step(1), p: () => step(-1), r: random, m: () => needList("mistakes", randomMistake),
+    };
+    function onKey(event) {
+      const typing = event.target.matches("input, select, textarea");
+      if (event.ctrlKey || event.metaKey || event.altKey || (typing && event.key !== "Escape")) return;
+      const all = [...tiles.querySelectorAll("button")];
+      const at = all.indexOf(event.target);
+      const columns = Math.max(1, all.filter((tile) => tile.offsetTop === all[0].offsetTop).length);
+      const move = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
+      if (move !== undefined) all[at < 0 ? 0 : Math.max(0, Math.min(all.length - 1, at + move))]?.focus();
+      else if (event.key === "Home" || event.key === "End") all.at(event.key === "Home" ? 0 : -1)?.focus();
+      else if (event.key === " " && at >= 0 && all[at].dataset.row) {
+        pick([Number(all[at].dataset.row)], !picked.has(Number(all[at].dataset.row)));
+      } else if (shortcuts[event.key]) shortcuts[event.key]();
+      else return;
+      event.preventDefault();
+      event.stopPropagation();
+    }
+    root.addEventListener("keydown", onKey);
+    tiles.addEventListener("focusin", (event) => {
+      for (const tile of tiles.querySelectorAll("button")) tile.tabIndex = tile === event.target ? 0 : -1;
+    });
+
+    // --- the model -----------------------------------------------------------------------------
+    function focusCame() {
+      if (own) return;
+      const row = model.get("_focused");
+      const other = model.get("_query") ?? {};
+      const wanted = row >= 0 ? { row } : Object.keys(other).length ? other : null;
+      if (wanted && key(wanted) !== key(query)) ask(wanted, { told: true });
+      else if (!wanted && query?.row !== undefined) {
+        [query, result] = [null, null];
+        if (grid?.of !== "selection") start();
+      }
+    }
+    function imagesCame() {
+      for (const number of [...atlas.pages.keys()]) atlas.drop(number);
+      atlas.asked.clear();
+      known.clear();
+      history.length = 0;
+      [query, result, list, grid, latest] = [null, null, null, null, {}];
+      read();
+      start();
+    }
+    const end = onTraits(model, {
+      _focused: focusCame, _query: focusCame, _selected: selectionCame, _ids: imagesCame,
+      k: () => (many.value = String(model.get("k"))),
+      status: () => model.get("status") && waiting && done(),
+    });
+    model.on("msg:custom", receive);
+    read();
+    const endTheme = onTheme((dark) => {
+      root.classList.toggle("vptsp-dark", dark);
+      if (result && !grid) drawPanel();
+    });
+    if (picked.size > 1 && model.get("_focused") < 0) showGrid(`${counted(picked.size)} selected images; choose one to search with`, [...picked], "selection");
+    else {
+      focusCame();
+      if (!query) start();
+    }
+
+    return () => {
+      end();
+      endTheme();
+      status.end();
+      model.off("msg:custom", receive);
+      atlas.close();
+      for (const url of previews.values()) URL.revokeObjectURL(url);
+      root.remove();
+    };
+  },
+
+  /** In a page without a kernel: the answers that were put into it. */
+  answer(message, model, reply) {
+    const { number } = message;
+    if (message.kind === "list") {
+      reply({ kind: "list", number, which: message.which, ...model.get("_table_lists")[message.which] });
+    } else if (message.kind === "query") {
+      const rows = int32(model.get("_table_rows"));
+      const place = rows.indexOf(message.query.row);
+      if (place < 0) {
+        reply({ kind: "failed", number, text: "this page does not hold the answer to this image; open the run in a notebook" });
+        return;
+      }
+      const part = (Kind, name) => {
+        const all = typed(Kind, model.get(name));
+        const width = all.length / rows.length;
+        return [...all.slice(place * width, (place + 1) * width)];
+      };
+      const near = part(Int32Array, "_table_near").filter((row) => row >= 0);
+      reply({
+        kind: "result", number, rows: near,
+        similarities: part(Float32Array, "_table_similarities").slice(0, near.length),
+        label: int32(model.get("_labels"))[message.query.row],
+        relevant: part(Int32Array, "_table_relevant")[0],
+        ranks: part(Int32Array, "_table_ranks").filter((rank) => rank > 0),
+        precision: part(Float32Array, "_table_precision")[0],
+      });
+    }
+  },
+};
