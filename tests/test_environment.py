@@ -18,15 +18,18 @@ HEAVY = ("IPython", "ipykernel", "jupyterlab", "papermill", "ipywidgets", "plotl
 # The core: each module may import only those on earlier lines. Everything else must merely be free of cycles.
 ORDER = """
 errors
-methods
+methods tasks
 config
 files machine
-bundled
+bundled attention
 backbones prompts
+swin adapters
 encoder
+fitting heads locations
 proxies losses
-model
-optim
+units
+model recognition
+optim objective
 data
 runs
 checkpoints progress

@@ -12,6 +12,7 @@ from typing import Any
 from vptsp.methods import METHODS
 from vptsp.progress import Observer
 from vptsp.runs import Run
+from vptsp.tasks import TASKS
 from vptsp.training import train
 
 BASELINES = ("linear", "frozen")
@@ -34,6 +35,8 @@ def train_baselines(run: Run, observer: Callable[[str], Observer | None] = lambd
     """Train each baseline that ``run`` does not have yet, with its settings; ``observer`` gives each its watcher."""
     made = []
     for method in BASELINES:
+        if run.config.task == "recognition" and not METHODS[method].trains:
+            continue  # an untrained feature has no classifier
         path = run.path / "baselines" / method
         if not (path / "summary.json").exists():
             resume = (path / "config.json").exists()
@@ -49,7 +52,7 @@ def compared(run: Run) -> list[Result]:
     Raises :class:`~vptsp.errors.RunError` if the run itself is not.
     """
     summary = run.summary()
-    results = [Result(METHODS[summary["method"]].title, summary)]
+    results = [Result(METHODS[summary["method"]].title_with(run.config.bitfit), summary)]
     for method in BASELINES:
         baseline = Run(run.path / "baselines" / method)
         if (baseline.path / "summary.json").exists() and summary["method"] != method:
@@ -59,5 +62,6 @@ def compared(run: Run) -> list[Result]:
 
 def result_line(run: Run) -> str:
     """``VPTSP-G R@1 61.2 % | linear probe 52.0 % | frozen 40.1 %``, from the summaries."""
-    first, *others = [f"{result.title} {{}}{100 * result.test['recall_at_1']:.1f} %" for result in compared(run)]
-    return " | ".join([first.format("R@1 "), *(other.format("") for other in others)])
+    task = TASKS[run.config.task]
+    first, *others = [f"{result.title} {{}}{100 * result.test[task.metric]:.1f} %" for result in compared(run)]
+    return " | ".join([first.format(f"{task.title} "), *(other.format("") for other in others)])

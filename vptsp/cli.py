@@ -104,6 +104,15 @@ def settings() -> None:
     click.echo(f"\npresets: {', '.join(preset_names())}")
 
 
+@main.command()
+def methods() -> None:
+    """List the tuning methods and what each trains."""
+    from vptsp.methods import METHODS
+
+    for method in METHODS.values():
+        click.echo(f"{method.name:<18}{method.title:<24}{method.summary}")
+
+
 def _print_metrics(metrics: dict[str, float], title: str) -> None:
     click.echo(title)
     for name, value in metrics.items():

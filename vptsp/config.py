@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from vptsp.errors import ConfigError
 from vptsp.methods import METHODS
+from vptsp.tasks import TASKS
 
 BUNDLED_BACKBONE = "vit_bundled_64"  # defined in vptsp.bundled; named here so that configurations load without torch
 
@@ -208,7 +209,7 @@ class Config(BaseModel):
     @property
     def selection_metric(self) -> str:
         """The validation metric that selects the epoch."""
-        return "recall_at_1" if self.task == "retrieval" else "top1"
+        return TASKS[self.task].metric
 
     def changed(self, **values: Any) -> Config:
         """A copy with some fields changed, validated again."""

@@ -21,10 +21,9 @@ from timm.layers import Attention
 from timm.models.swin_transformer import SwinTransformer
 from torch import Tensor
 
+from vptsp.attention import Kernel, effective_weight
 from vptsp.backbones import Backbone
 from vptsp.swin import embed_swin, encode_swin
-
-Kernel = Literal["auto", "fused", "matmul"]
 
 
 @dataclass
@@ -133,14 +132,6 @@ def _project(attention: Attention, normed: Float[Tensor, "B T D"], only_cls: boo
         query, key, value = attention.qkv(normed).chunk(3, dim=-1)
     query, key, value = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in (query, key, value))
     return attention.q_norm(query), attention.k_norm(key), value
-
-
-def effective_weight(linear: Any) -> tuple[Tensor, Tensor | None]:
-    """Weight and bias of a linear layer, with peft's low-rank updates where it has some."""
-    weight = linear.weight
-    for name in getattr(linear, "active_adapters", ()):
-        weight = weight + linear.get_delta_weight(name)
-    return weight, linear.bias
 
 
 def _project_prompts(

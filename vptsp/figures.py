@@ -18,6 +18,7 @@ from plotly.subplots import make_subplots
 from vptsp.baselines import Result
 from vptsp.labels import safe
 from vptsp.runs import Run
+from vptsp.tasks import TASKS
 
 INK = "#76797f"  # 4.4:1 on white and 4.3:1 on #111: one grey for both themes
 GRID = "rgba(128,128,128,0.22)"
@@ -61,9 +62,12 @@ def curves(run: Run, lr: bool = False) -> go.Figure:
     """Training loss and validation recall over epochs, the selected epoch starred; learning rates on demand."""
     lines = run.metrics()
     epochs = [line["epoch"] for line in lines]
-    scored = [line for line in lines if line.get("val_recall_at_1") is not None]
-    retrieval = bool(scored) or any("test_recall_at_1" in line for line in lines)
-    titles = ["Training loss", *["Retrieval on held-out classes"] * retrieval, *["Learning rates"] * lr]
+    task = TASKS[run.config.task]
+    judged = f"val_{task.metric}"
+    scored = [line for line in lines if line.get(judged) is not None]
+    has_scores = bool(scored) or any(f"test_{task.metric}" in line for line in lines)
+    held_out = "Retrieval on held-out classes" if task is TASKS["retrieval"] else "Recognition of held-out images"
+    titles = ["Training loss", *[held_out] * has_scores, *["Learning rates"] * lr]
     figure = make_subplots(rows=1, cols=len(titles), subplot_titles=titles, horizontal_spacing=0.12)
 
     def draw(column: int, key: str, name: str, colour: str, scale: float = 1, **line: Any) -> None:
@@ -76,15 +80,15 @@ def curves(run: Run, lr: bool = False) -> go.Figure:
             figure.add_trace(trace, row=1, col=column)
 
     draw(1, "loss", "loss", ORANGE)
-    draw(2, "val_recall_at_1", "validation R@1", BLUE, 100)
-    draw(2, "val_map_at_r", "validation MAP@R", GREEN, 100)
-    draw(2, "test_recall_at_1", "test R@1 (tracked, not used)", PURPLE, 100, dash="dot")
+    draw(2, judged, f"validation {task.title}", BLUE, 100)
+    draw(2, f"val_{task.second}", f"validation {task.second_title}", GREEN, 100)
+    draw(2, f"test_{task.metric}", f"test {task.title} (tracked, not used)", PURPLE, 100, dash="dot")
     if scored:
-        best = max(scored, key=lambda line: line["val_recall_at_1"])  # the first of equals, as training selects
+        best = max(scored, key=lambda line: line[judged])  # the first of equals, as training selects
         mark = {"symbol": "star", "size": 14, "color": BLUE, "line": {"width": 1, "color": "white"}}
         figure.add_trace(
             go.Scatter(
-                x=[best["epoch"]], y=[100 * best["val_recall_at_1"]], name="selected epoch", mode="markers", marker=mark
+                x=[best["epoch"]], y=[100 * best[judged]], name="selected epoch", mode="markers", marker=mark
             ),
             row=1,
             col=2,
@@ -95,7 +99,7 @@ def curves(run: Run, lr: bool = False) -> go.Figure:
         figure.update_yaxes(title_text="learning rate", type="log", col=len(titles), row=1)
     figure.update_xaxes(title_text="epoch", dtick=max(1, len(lines) // 8))
     figure.update_yaxes(title_text="loss", col=1, row=1)
-    if retrieval:
+    if has_scores:
         figure.update_yaxes(title_text="percent", col=2, row=1)
     legend = {"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0}
     return figure.update_layout(template=template(), height=380, legend=legend)
@@ -231,13 +235,14 @@ def parameter_table(counts: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def result_table(results: Sequence[Result]) -> str:
-    """One row per method, the run itself first and in bold: R@1, MAP@R, trained and kept parameters."""
-    header = ["method", "R@1", "MAP@R", "trained parameters", "kept at inference"]
+    """One row per method, the run itself first and in bold: its task's two metrics, trained and kept parameters."""
+    task = TASKS[results[0].summary.get("task", "retrieval")]
+    header = ["method", task.title, task.second_title, "trained parameters", "kept at inference"]
     rows = [
         [
             result.title,
-            f"{100 * result.test['recall_at_1']:.1f} %",
-            f"{100 * result.test['map_at_r']:.1f} %",
+            f"{100 * result.test[task.metric]:.1f} %",
+            f"{100 * result.test[task.second]:.1f} %",
             f"{result.summary['counts']['trained']:,}",
             f"{result.summary['counts']['kept']:,}",
         ]
@@ -245,6 +250,9 @@ def result_table(results: Sequence[Result]) -> str:
     ]
     classes = results[0].summary["classes"]["test"]
     test = results[0].test
+    if "num_images" in test:
+        caption = f"{test['num_images']:,} test images of the {classes:,} classes that every method trained on."
+        return html_table(header, rows, caption, strong=0)
     caption = (
         f"{test['num_queries']:,} queries, {test['num_gallery']:,} gallery images, "
         f"{classes:,} test classes that no method saw in training."

@@ -71,7 +71,7 @@ class ProgressBar:
 
 
 def _shown(name: str, value: Any) -> bool:
-    return isinstance(value, (int, float)) and name in ("loss", "val_recall_at_1", "images_per_second")
+    return isinstance(value, (int, float)) and name in ("loss", "val_recall_at_1", "val_top1", "images_per_second")
 
 
 class Ticker:

@@ -26,6 +26,7 @@ from vptsp.methods import METHODS
 from vptsp.projection import Method
 from vptsp.runs import Run
 from vptsp.stills import image_html
+from vptsp.tasks import TASKS
 from vptsp.thumbnails import Thumbnails
 
 SETTINGS = (  # those that a reader of the numbers asks for first
@@ -37,6 +38,9 @@ _METRICS = {
     "map_at_r": "MAP@R",
     "map_at_r_published": "MAP@R (published variant)",
     "r_precision": "R-precision",
+    "top1": "top-1 accuracy",
+    "top5": "top-5 accuracy",
+    "mean_class_accuracy": "mean class accuracy",
     "nmi": "NMI",
     "pairwise_f1": "pairwise F1",
 }
@@ -58,6 +62,7 @@ def write_report(run: Run, projection: Method = "umap") -> Path:
         title=f"{results[0].title} on {plain(config.dataset)}",
         run=run.name,
         results=results,
+        task=TASKS[config.task],
         summary=summary,
         settings=_settings(config),
         tables={
@@ -90,14 +95,21 @@ def _lead(results: list[Result]) -> str:
     """One sentence that a reader can take away."""
     first, *others = results
     summary = first.summary
-    recall = 100 * first.test["recall_at_1"]
-    text = (
-        f"Of {first.test['num_queries']:,} test images from {summary['classes']['test']:,} classes never seen in "
-        f"training, {recall:.1f} % have an image of their own class as the nearest neighbour"
-    )
+    task = TASKS[summary.get("task", "retrieval")]
+    best = 100 * first.test[task.metric]
+    if task is TASKS["recognition"]:
+        text = (
+            f"Of {first.test['num_images']:,} test images of the {summary['classes']['test']:,} training classes, "
+            f"{best:.1f} % are recognised"
+        )
+    else:
+        text = (
+            f"Of {first.test['num_queries']:,} test images from {summary['classes']['test']:,} classes never seen in "
+            f"training, {best:.1f} % have an image of their own class as the nearest neighbour"
+        )
     names = {"linear": "a linear probe", "frozen": "the frozen backbone"}
     gains = [
-        f"{recall - 100 * other.test['recall_at_1']:+.1f} points against {names[other.summary['method']]}"
+        f"{best - 100 * other.test[task.metric]:+.1f} points against {names[other.summary['method']]}"
         for other in others
     ]
     return text + (f": {', '.join(gains)}." if gains else ".")
@@ -107,14 +119,18 @@ def _metrics_table(summary: dict[str, Any]) -> str:
     test, best = summary["test"], summary["best_val"]
     columns = {f"last epoch ({summary['epochs']})": test["last"]} if summary["epochs"] else {"frozen": test["last"]}
     if best:
-        columns[f"selected epoch ({best['epoch']}, by validation R@1)"] = test["best_val"]
+        columns[f"selected epoch ({best['epoch']}, by validation {TASKS[summary['task']].title})"] = test["best_val"]
     if "max_over_test_epochs" in summary:
         columns["best over test epochs (not a fair result)"] = summary["max_over_test_epochs"]
     recalls = [name for name in test["last"] if name.startswith("recall_at_")]
     titles = {name: f"R@{name.removeprefix('recall_at_')}" for name in recalls} | _METRICS
-    rows = [[title, *(_percent(values.get(name)) for values in columns.values())] for name, title in titles.items()]
-    caption = "Metrics on the test classes. "
-    if lone := test["last"]["num_lone_queries"]:
+    rows = [
+        [title, *(_percent(values.get(name)) for values in columns.values())]
+        for name, title in titles.items()
+        if name in test["last"]
+    ]
+    caption = "Metrics on the test classes. " if recalls else "Metrics on the test images. "
+    if lone := test["last"].get("num_lone_queries"):
         caption += f"{lone:,} queries without another image of their class are left out. "
     return html_table(["metric", *columns], rows, caption)
 

@@ -22,17 +22,21 @@ from jaxtyping import Float, Int
 from timm.models.swin_transformer import SwinTransformer, window_partition, window_reverse
 from torch import Tensor
 
-from vptsp.encoder import Kernel, effective_weight
+from vptsp.attention import Kernel, effective_weight
 
 
 def swin_depths(swin: SwinTransformer) -> list[int]:
     """Blocks in each stage, first stage first."""
-    return [len(stage.blocks) for stage in swin.layers]
+    return [len(stage.blocks) for stage in _stages(swin)]
 
 
 def swin_widths(swin: SwinTransformer) -> list[int]:
     """Width of each block in order over all stages; it doubles from stage to stage."""
-    return [int(block.dim) for stage in swin.layers for block in stage.blocks]
+    return [int(block.dim) for stage in _stages(swin) for block in stage.blocks]
+
+
+def _stages(swin: SwinTransformer) -> list[Any]:
+    return list(swin.layers)
 
 
 def embed_swin(swin: SwinTransformer, images: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B H W D"]:
@@ -70,7 +74,7 @@ def encode_swin(
     all_tokens: list[Tensor] = []
     all_attention: list[Tensor] = []
     upcoming = iter(prompts)
-    for stage in swin.layers:
+    for stage in _stages(swin):
         tokens, travelling = stage.downsample(tokens), _merge_prompts(stage.downsample, travelling)
         for block in stage.blocks:
             tokens, travelling, weights = _run_block(

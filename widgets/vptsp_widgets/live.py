@@ -15,6 +15,7 @@ from itertools import pairwise
 from IPython.display import HTML, DisplayHandle, display
 
 from vptsp.progress import Event, headless, print_epochs
+from vptsp.tasks import TASKS
 
 BARS = 60  # of the loss sparkline
 _LEAST_SECONDS = 0.5  # between two redraws
@@ -33,7 +34,8 @@ class LiveTraining:
         self.drawn = float("-inf")
         self.began = (time.monotonic(), 0)  # when, and at which step: a resumed run starts in the middle
         self.losses: list[float] = []
-        self.recalls: list[float] = []
+        self.scores: list[float] = []  # of validation, and what they are
+        self.judged = "R@1"
         self.speed = 0.0
 
     def __call__(self, event: Event) -> None:
@@ -56,8 +58,10 @@ class LiveTraining:
         if event.kind == "step" and "loss" in event.values:
             self.losses.append(float(event.values["loss"]))
             self.speed = float(event.values.get("images_per_second", self.speed))
-        if event.kind == "epoch" and event.values.get("val_recall_at_1") is not None:
-            self.recalls.append(float(event.values["val_recall_at_1"]))
+        for task in TASKS.values() if event.kind == "epoch" else ():
+            if event.values.get(f"val_{task.metric}") is not None:
+                self.judged = task.title
+                self.scores.append(float(event.values[f"val_{task.metric}"]))
 
     # --- the picture --------------------------------------------------------------------------
     def html(self, event: Event) -> str:
@@ -71,7 +75,7 @@ class LiveTraining:
         facts += [f"{self.speed:,.0f} images/s"] if self.speed else []
         facts += [self._clock(event)]
         panels = _panel("loss", self.losses, "{:.3f}", "#f97316") + _panel(
-            "validation R@1", [100 * value for value in self.recalls], "{:.1f} %", "#3b82f6", low=0.0
+            f"validation {self.judged}", [100 * value for value in self.scores], "{:.1f} %", "#3b82f6", low=0.0
         )
         return (
             '<div style="font-family:system-ui,sans-serif;font-size:13px;max-width:640px;padding:12px 14px;'
