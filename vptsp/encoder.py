@@ -40,7 +40,7 @@ class Encoded:
     attention: list[Float[Tensor, "B H Q K"]] = field(default_factory=list)
 
 
-def embed_patches(vit: Any, images: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B *T D"]:
+def embed_patches(vit: Any, images: Float[Tensor, "B channels S S"]) -> Float[Tensor, "B *T D"]:
     """Patches, CLS and positions: the tokens that enter the first block; (B, H, W, D) for a Swin."""
     if isinstance(vit, SwinTransformer):
         return embed_swin(vit, images)

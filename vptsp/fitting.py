@@ -15,9 +15,11 @@ def require_fitting(config: Config, backbone: Backbone) -> None:
     method = METHODS[config.method]
     if method.side and backbone.image_size < ALEXNET_LEAST:
         raise ConfigError(
-            f"method={config.method!r} runs AlexNet, which takes images of {ALEXNET_LEAST} pixels or more, on images of "
-            f"{backbone.image_size}; choose a larger image_size or another backbone"
+            f"method={config.method!r} runs AlexNet, which takes images of {ALEXNET_LEAST} pixels or more, on images "
+            f"of {backbone.image_size}; choose a larger image_size or another backbone"
         )
+    if method.mlp and config.batch_size == 1:
+        raise ConfigError("batch_size=1: method='mlp' normalises over the batch, so it needs a batch_size of 2 or more")
     if method.prompts == "none":
         return
     where = config.prompt_location
@@ -33,5 +35,8 @@ def require_fitting(config: Config, backbone: Backbone) -> None:
         )
     if where == "add" and config.prompt_from == "top":
         raise ConfigError("prompt_from='top' is for prompt_location=prepend; added prompts count from the bottom")
-    if where == "pad" and not hasattr(backbone.vit, "set_input_size"):
-        raise ConfigError(f"{backbone.name} takes images of one size only, so prompt_location=pad does not fit it")
+    if where == "prepend_pixel" and hasattr(backbone.vit.patch_embed, "backbone"):
+        raise ConfigError(
+            f"prompt_location='prepend_pixel' makes tokens of pixels by one patch convolution, but {backbone.name} has "
+            "a convolutional network in its place; choose another prompt_location"
+        )

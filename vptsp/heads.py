@@ -72,9 +72,9 @@ class SideNetwork(nn.Module):
     def __init__(self, width: int, weights: str) -> None:
         super().__init__()
         alexnet = torchvision.models.alexnet()
-        if weights != "random":
-            alexnet.load_state_dict(_alexnet_weights(weights))
         self.features, self.pool = alexnet.features, alexnet.avgpool
+        if weights != "random":
+            _load_features(self.features, weights)
         self.linear = nn.Linear(9216, width, bias=False)
         self.share = nn.Parameter(torch.zeros(()))
 
@@ -85,8 +85,18 @@ class SideNetwork(nn.Module):
         return mixed
 
 
-def _alexnet_weights(weights: str) -> dict[str, Tensor]:
+def _load_features(features: nn.Module, weights: str) -> None:
+    """Fill AlexNet's convolutions; its classifier, which a weight file may hold too, is not used."""
     remedy = "pass side_weights=PATH of torchvision's alexnet weight file, or side_weights=random"
+    state = _alexnet_weights(weights, remedy)
+    expected = {f"features.{name}": tuple(value.shape) for name, value in features.state_dict().items()}
+    odd = [name for name, shape in expected.items() if name not in state or tuple(state[name].shape) != shape]
+    if odd:
+        raise BackboneError(f"{weights} is not AlexNet's weight file: it has no {odd[0]} {expected[odd[0]]}; {remedy}")
+    features.load_state_dict({name.removeprefix("features."): state[name] for name in expected})
+
+
+def _alexnet_weights(weights: str, remedy: str) -> dict[str, Tensor]:
     if weights == "pretrained":
         try:
             return torchvision.models.AlexNet_Weights.IMAGENET1K_V1.get_state_dict(progress=False)
@@ -95,8 +105,7 @@ def _alexnet_weights(weights: str) -> dict[str, Tensor]:
     path = Path(weights).expanduser()
     if not path.is_file():
         raise BackboneError(f"side_weights={weights!r} is neither pretrained nor random nor an existing file; {remedy}")
-    state: dict[str, Tensor] = load_state_dict(str(path), weights_only=True)
-    missing = torchvision.models.alexnet().state_dict().keys() - state.keys()
-    if missing:
-        raise BackboneError(f"{path} is not AlexNet's weight file: it has no {sorted(missing)[0]}; {remedy}")
-    return state
+    try:
+        return load_state_dict(str(path), weights_only=True)
+    except Exception as error:  # torch and safetensors raise anything
+        raise BackboneError(f"{path} is damaged or no weight file; {remedy}") from error

@@ -96,7 +96,7 @@ class FramePrompts(nn.Module):
         vit.set_input_size(img_size=size + 2 * count)
         vit.pos_embed.requires_grad_(False)
         self.pixels = nn.Parameter(_uniform(vit, 3, 4 * count * (size + count)))
-        inside = torch.zeros(size + 2 * count, size + 2 * count, dtype=torch.bool)
+        inside = torch.zeros(size + 2 * count, size + 2 * count, dtype=torch.bool, device="cpu")  # a model may be meta
         inside[count : count + size, count : count + size] = True
         self.register_buffer("frame", (~inside).flatten().nonzero().flatten(), persistent=False)
         self.frame: Tensor

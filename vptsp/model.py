@@ -88,7 +88,7 @@ class EmbeddingModel(nn.Module):
 
         width, size = backbone.width, config.embedding_size
         if method.side:
-            self.side = SideNetwork(width, config.side_weights)
+            self.side = SideNetwork(width, "random" if inference else config.side_weights)  # all of it is kept
         if method.mlp:
             self.hidden = HiddenLayers(width, config.mlp_layers)
         closed = config.task == "recognition"

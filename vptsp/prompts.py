@@ -54,7 +54,7 @@ class VisualPrompts(nn.Module):
         self.counts, self.dropout = list(counts), dropout
         self.widths = [widths] * len(self.counts) if isinstance(widths, int) else list(widths)[: len(self.counts)]
         blocks = [block for block, count in enumerate(self.counts) if count]
-        if shared and len({self.widths[block] for block in blocks}) > 1:
+        if shared and not projection and len({self.widths[block] for block in blocks}) > 1:
             raise ConfigError(
                 "prompt_shared=True needs blocks of one width, but this backbone's are "
                 f"{', '.join(map(str, sorted(set(self.widths))))} wide; use prompt_projection, or prompt_shared=False"

@@ -19,7 +19,8 @@ def recognition_metrics(logits: Float[Tensor, "N C"], labels: Int[np.ndarray, " 
     """
     truth = torch.from_numpy(np.asarray(labels))
     own = logits.gather(1, truth.unsqueeze(1))
-    better = ((logits >= own).sum(dim=1) - 1).numpy()  # classes that are scored no worse than the true one
+    # Classes scored no worse than the true one; said with <, so that a score that is not a number never wins.
+    better = ((~(logits < own)).sum(dim=1) - 1).numpy()
     right = better < 1
     counts = np.bincount(labels)
     present = counts > 0

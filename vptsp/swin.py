@@ -39,7 +39,7 @@ def _stages(swin: SwinTransformer) -> list[Any]:
     return list(swin.layers)
 
 
-def embed_swin(swin: SwinTransformer, images: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B H W D"]:
+def embed_swin(swin: SwinTransformer, images: Float[Tensor, "B 3 height width"]) -> Float[Tensor, "B H W D"]:
     """The patches that enter the first stage, normalised; a Swin has no position embedding and no CLS token."""
     tokens: Tensor = swin.patch_embed(images)
     return tokens
@@ -137,8 +137,8 @@ def _shift_and_pad(block: Any, normed: Float[Tensor, "B H W D"]) -> Float[Tensor
     return F.pad(shifted, (0, 0, 0, -normed.shape[2] % win_width, 0, -normed.shape[1] % win_height))
 
 
-def _project(attention: Any, normed: Float[Tensor, "B W T D"]) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries, keys and values (B, W, heads, T, d) of the T tokens in each of W windows."""
+def _project(attention: Any, normed: Float[Tensor, "B w T D"]) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, keys and values (B, w, heads, T, d) of the T tokens in each of w windows."""
     query, key, value = attention.qkv(normed).unflatten(-1, (3, attention.num_heads, -1)).unbind(dim=-3)
     return query.transpose(2, 3), key.transpose(2, 3), value.transpose(2, 3)
 
@@ -158,17 +158,17 @@ def _project_prompts(
 
 
 def _prepend(
-    ahead: Float[Tensor, "B 1 heads N d"], part: Float[Tensor, "B W heads T d"], count: int
-) -> Float[Tensor, "B W heads N+T d"]:
+    ahead: Float[Tensor, "B 1 heads N d"], part: Float[Tensor, "B w heads T d"], count: int
+) -> Float[Tensor, "B w heads N+T d"]:
     return torch.cat([ahead.to(part.dtype).expand(-1, count, -1, -1, -1), part], dim=-2)
 
 
 def _bias(
     block: Any, padded: Float[Tensor, "B H W D"], queries: int, keys: int
-) -> Float[Tensor, "W heads {queries} {keys}"]:
+) -> Float[Tensor, "w heads {queries} {keys}"]:
     """Relative position bias plus the mask of shifted windows; zero wherever a prompt asks or is asked.
 
-    W is 1 where all windows have the same.
+    w is the number of windows, or 1 where all have the same.
     """
     bias: Tensor = block.attn._get_rel_pos_bias()
     mask = block.get_attn_mask(padded) if block.dynamic_mask else block.attn_mask
@@ -179,14 +179,14 @@ def _bias(
 
 
 def _attend(
-    query: Float[Tensor, "B W heads Q d"],
-    key: Float[Tensor, "B W heads K d"],
-    value: Float[Tensor, "B W heads K d"],
+    query: Float[Tensor, "B w heads Q d"],
+    key: Float[Tensor, "B w heads K d"],
+    value: Float[Tensor, "B w heads K d"],
     bias: Float[Tensor, "_ heads Q K"],
     scale: float,
     kernel: Kernel,
     want_weights: bool,
-) -> tuple[Float[Tensor, "B W heads Q d"], Tensor | None]:
+) -> tuple[Float[Tensor, "B w heads Q d"], Tensor | None]:
     """Softmax attention within windows; the matmul form where it is faster, and always for the weights.
 
     On CPUs plain products are the faster ones for such short sequences with a bias, in fp32 and bf16.

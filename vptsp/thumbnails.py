@@ -13,6 +13,7 @@ from PIL import Image
 from vptsp.data.images import ImageSet
 from vptsp.errors import RunError
 from vptsp.files import read_json, write_bytes, write_json
+from vptsp.tiles import cut, save_options
 
 TILE = 64
 PER_SIDE = 32  # 32 tiles of 64 px: pages of 2048 px, which every browser can decode and draw
@@ -32,7 +33,7 @@ def write_thumbnails(folder: Path, images: ImageSet) -> None:
             left, top = (place % PER_SIDE) * TILE, (place // PER_SIDE) * TILE
             sheet.paste(tile, (left + (TILE - tile.width) // 2, top + (TILE - tile.height) // 2))
         buffer = io.BytesIO()
-        sheet.save(buffer, "JPEG", quality=80)
+        sheet.save(buffer, "JPEG", quality=80, **save_options(TILE))
         write_bytes(folder / f"page_{page}.jpg", buffer.getvalue())
     write_json(folder / "tiles.json", {"tile": TILE, "per_side": PER_SIDE, "ids": list(images.ids)})
 
@@ -66,6 +67,19 @@ class Thumbnails:
         except OSError as error:
             raise RunError(f"the thumbnails {self.page_path(page)} cannot be read ({error.strerror})") from None
 
+    def jpegs(self, image_ids: Sequence[str]) -> list[bytes]:
+        """Thumbnails as JPEG files; a grey tile for an id that has none. Cut from the pages where they allow it."""
+        pages: dict[int, bytes] = {}
+        files = []
+        for image_id in image_ids:
+            file = None
+            if image_id in self.place:
+                page, place = divmod(self.place[image_id], self.per_side**2)
+                pages[page] = pages.get(page) or self.page_bytes(page)
+                file = cut(pages[page], self.tile, self.per_side, place % self.per_side, place // self.per_side)
+            files.append(file or self._encoded(image_id))
+        return files
+
     def image(self, image_id: str) -> Image.Image:
         """The thumbnail of an image; a grey tile for an id that has none."""
         place = self.place.get(image_id)
@@ -79,9 +93,9 @@ class Thumbnails:
 
     def data_uris(self, image_ids: Sequence[str]) -> list[str]:
         """Thumbnails as ``data:`` URIs that need no file and no network."""
-        uris = []
-        for image_id in image_ids:
-            buffer = io.BytesIO()
-            self.image(image_id).save(buffer, "JPEG", quality=80)
-            uris.append("data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode())
-        return uris
+        return ["data:image/jpeg;base64," + base64.b64encode(file).decode() for file in self.jpegs(image_ids)]
+
+    def _encoded(self, image_id: str) -> bytes:
+        buffer = io.BytesIO()
+        self.image(image_id).save(buffer, "JPEG", quality=80)
+        return buffer.getvalue()

@@ -78,6 +78,7 @@ class Lab:
     def write(self, name: str, cells: list[str]) -> str:
         """A new notebook of code cells; its path as the server knows it."""
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+        notebook.metadata.language_info = {"name": "python"}
         notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3 (ipykernel)"}
         nbformat.write(notebook, self.root / name)
         return name
@@ -139,7 +140,7 @@ class Notebook:
                 const future = {_PANEL}.sessionContext.session.kernel.requestExecute({{code, store_history: false}});
                 let text = "";
                 future.onIOPub = (message) => {{
-                    if (message.header.msg_type === "stream") text += message.content.text;
+                    if (message.content.name === "stdout") text += message.content.text;
                     if (message.header.msg_type === "error") text += message.content.traceback.join("\\n");
                 }};
                 const reply = await future.done;

@@ -20,8 +20,13 @@ def closed_splits(train: ImageSet, test: ImageSet, val_fraction: float, seed: in
     retrieval) the training classes' own images are divided, a quarter for test. ``val_fraction`` of the remaining
     images of each class selects the epoch. Every division is seeded, and leaves each class at least one image.
 
-    Raises DataError where train and test share some classes and not others, ConfigError where a class is too small.
+    Raises DataError where train and test share some classes and not others or there is nothing to tell apart,
+    ConfigError where a class is too small to divide.
     """
+    if empty := [c for c, n in zip(train.class_names, train.class_counts(), strict=True) if n == 0]:
+        raise DataError(f"{train.name}: no images in class {some(empty)}")
+    if len(train.class_names) < 2:
+        raise DataError(f"{train.name} has {len(train.class_names)} class; recognition needs at least 2")
     shared = set(train.class_names) & set(test.class_names)
     if not shared:
         train, test = divide(train, TEST_SHARE, seed, f"{train.name} (test images)")

@@ -18,6 +18,8 @@ const bytesOf = (array) => new DataView(array.buffer.slice(array.byteOffset, arr
 /** An element with properties and children; strings become text nodes, never markup. */
 function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
+  // JupyterLab's shortcuts look at the focused element first, so that "d d" on a button would delete its cell
+  element.dataset.lmSuppressShortcuts = "true";
   for (const [key, value] of Object.entries(properties)) {
     if (key === "style") Object.assign(element.style, value);
     else if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
@@ -111,10 +113,15 @@ class Atlas {
     const source = url ?? URL.createObjectURL(new Blob([buffer], { type: "image/jpeg" }));
     const image = new Image();
     image.src = source;
+    let readable = true;
     try {
       await image.decode();
     } catch {
-      return; // the page cannot be read; its tiles stay grey
+      readable = false; // its tiles stay grey
+    }
+    if (!readable || this.closed) {
+      if (source.startsWith("blob:")) URL.revokeObjectURL(source);
+      return;
     }
     this.asked.delete(number);
     this.pages.set(number, { bitmap: image, url: source });
@@ -163,6 +170,7 @@ class Atlas {
   }
 
   close() {
+    this.closed = true; // a page that is being decoded comes too late
     this.model.off("msg:custom", this.receive);
     for (const number of [...this.pages.keys()]) this.drop(number);
   }

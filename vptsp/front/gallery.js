@@ -129,7 +129,8 @@ export default {
     let own = false; // whether a change of the model is ours
     const history = [];
     const known = new Map(); // lists that have come
-    const previews = new Map();
+    const previews = new Map(); // upload -> URL
+    const small = new Map(); // row -> URL of its thumbnail
 
     // --- elements ------------------------------------------------------------------------------
     const root = make("div", {
@@ -297,7 +298,9 @@ export default {
       if (message.kind === "result" && message.number === latest.query) {
         done();
         result = message;
-        if (buffers?.length && query?.upload && !previews.has(query.upload)) {
+        const pictures = buffers?.slice(buffers.length - (message.tiles?.length ?? 0)) ?? [];
+        message.tiles?.forEach((row, place) => keepTile(row, pictures[place]));
+        if (buffers?.length > pictures.length && query?.upload && !previews.has(query.upload)) {
           previews.set(query.upload, URL.createObjectURL(new Blob([buffers[0]], { type: "image/jpeg" })));
         }
         draw();
@@ -317,6 +320,17 @@ export default {
         status.say(message.text);
         draw();
       }
+    }
+
+    /** Of large sets the kernel sends the tiles of an answer, not the pages that hold them. */
+    function keepTile(row, bytes) {
+      if (small.has(row)) return;
+      small.set(row, URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" })));
+      while (small.size > 2000) dropTile(small.keys().next().value);
+    }
+    function dropTile(row) {
+      URL.revokeObjectURL(small.get(row));
+      small.delete(row);
     }
 
     function outcome() {
@@ -485,9 +499,10 @@ export default {
     /** Nothing is asked yet, or no longer: an image of each class to choose from. */
     function start() {
       if (query) return ask(query, { remember: false, told: true });
-      const rows = [...data.rows.keys()].sort((a, b) => a - b).map((label) => data.rows.get(label)[0]);
       const tabled = data.tabled && new Set(data.tabled);
-      showGrid(`${counted(rows.length)} classes, an image of each; choose one to search with`, tabled ? rows.filter((row) => tabled.has(row)) : rows, "start");
+      const rows = [...data.rows.keys()].sort((a, b) => a - b)
+        .map((label) => data.rows.get(label).find((row) => !tabled || tabled.has(row))).filter((row) => row !== undefined);
+      showGrid(`${counted(rows.length)} classes, an image of each; choose one to search with`, rows, "start");
     }
 
     function clear() {
@@ -512,6 +527,7 @@ export default {
 
     function picture(row, size, alt) {
       const { tile } = model.get("_atlas") ?? {};
+      if (tile && small.has(row)) return make("img", { src: small.get(row), alt, width: size, height: size });
       if (tile && atlas.place(row)) return atlas.element(row, size, alt);
       return make(
         "span", { className: "vg-missing", role: "img", "aria-label": `${alt}; no picture`, title: data.ids[row], style: { width: `${size}px`, height: `${size}px` } },
@@ -605,7 +621,7 @@ export default {
         facts.push(make("div", { className: "vg-soft" }, "a file of your own; its class is not known"));
       } else {
         const name = model.get("_proxy_names")[query.proxy[1]];
-        image = make("span", { className: "vg-missing vg-proxy" }, "◆", make("span", {}, `${oneLine(query.proxy[0])} proxy`));
+        image = make("span", { className: "vg-missing vg-proxy" }, make("span", { style: { fontSize: "52px", lineHeight: "1.1", color: "var(--accent)" } }, "◆"), make("span", {}, `${oneLine(query.proxy[0])} proxy`));
         heading = bdi(name);
         facts.push(make("div", { className: "vg-soft" }, "what this proxy takes its class to look like"));
         if (result && result.label < 0) facts.push(make("div", {}, "None of these images is of this class."));
@@ -668,7 +684,7 @@ export default {
       const other = model.get("_query") ?? {};
       const wanted = row >= 0 ? { row } : Object.keys(other).length ? other : null;
       if (wanted && key(wanted) !== key(query)) ask(wanted, { told: true });
-      else if (!wanted && query?.row !== undefined) {
+      else if (!wanted && query) {
         [query, result] = [null, null];
         if (grid?.of !== "selection") start();
       }
@@ -676,6 +692,7 @@ export default {
     function imagesCame() {
       for (const number of [...atlas.pages.keys()]) atlas.drop(number);
       atlas.asked.clear();
+      for (const row of [...small.keys()]) dropTile(row);
       known.clear();
       history.length = 0;
       [query, result, list, grid, latest] = [null, null, null, null, {}];
@@ -705,6 +722,7 @@ export default {
       status.end();
       model.off("msg:custom", receive);
       atlas.close();
+      for (const row of [...small.keys()]) dropTile(row);
       for (const url of previews.values()) URL.revokeObjectURL(url);
       root.remove();
     };

@@ -33,7 +33,8 @@ class Chart {
     this.readout = make("span", { className: "vptsp-readout", "aria-live": "polite" });
     this.plot = svg("svg", { role: "img", tabindex: "0", class: `vptsp-plot vptsp-${colour}` });
     this.note = make("span", { className: "vptsp-note" });
-    const head = make("div", { className: "vptsp-charthead" }, make("strong", {}, title), this.readout, this.note);
+    this.heading = make("strong", {}, title);
+    const head = make("div", { className: "vptsp-charthead" }, this.heading, this.readout, this.note);
     this.element = make("figure", { className: "vptsp-chart" }, head, this.plot);
     this.plot.addEventListener("pointermove", (event) => this.point(event.clientX - this.plot.getBoundingClientRect().left));
     this.plot.addEventListener("pointerleave", () => this.mark(-1));
@@ -52,6 +53,10 @@ class Chart {
     this.draw();
   }
 
+  rename(title) {
+    this.title = this.heading.textContent = title;
+  }
+
   draw() {
     const width = Math.max(240, this.element.clientWidth);
     const [height, left, right, top, bottom] = [210, 50, 12, 10, 40];
@@ -68,17 +73,15 @@ class Chart {
     let [low, high] = [Math.min(...values), Math.max(...values)];
     const room = (high - low || Math.abs(high) || 1) * 0.08;
     [low, high] = this.unit === "percent" ? [Math.max(0, low - room), Math.min(100, high + room)] : [low - room, high + room];
-    const first = this.faint.length || this.points.length < 2 ? 0 : Math.min(1, this.points[0][0]);
-    const span = Math.max(this.most - first, 1e-9);
-    this.x = (epoch) => left + ((epoch - first) / span) * (width - left - right);
+    this.x = (epoch) => left + (epoch / this.most) * (width - left - right);
     const y = (value) => height - bottom - ((value - low) / (high - low || 1)) * (height - top - bottom);
     const parts = [];
-    const rows = ticks(low, high, 5);
+    const rows = ticks(low, high, 7);
     for (const value of rows.values) {
       parts.push(svg("line", { class: "vptsp-gridline", x1: left, x2: width - right, y1: y(value), y2: y(value) }));
       parts.push(svg("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, value.toFixed(rows.digits)));
     }
-    for (const value of ticks(first, this.most, Math.max(2, Math.floor((width - left) / 60)), true).values) {
+    for (const value of ticks(0, this.most, Math.max(2, Math.floor((width - left) / 60)), true).values) {
       parts.push(svg("line", { class: "vptsp-tick", x1: this.x(value), x2: this.x(value), y1: height - bottom, y2: height - bottom + 4 }));
       parts.push(svg("text", { x: this.x(value), y: height - bottom + 16, "text-anchor": "middle" }, String(value)));
     }
@@ -165,7 +168,8 @@ export default {
     const group = make("select", { "aria-label": "what is compared", onchange: () => showConfused() });
     const confusedTitle = make("strong", {});
     const confusedTable = make("table", { className: "vptsp-pairs" });
-    const confused = make("section", { className: "vptsp-confused" }, make("div", { className: "vptsp-bar" }, confusedTitle, group), confusedTable);
+    const explained = make("div", { className: "vptsp-explained" });
+    const confused = make("section", { className: "vptsp-confused" }, make("div", { className: "vptsp-bar" }, confusedTitle, group), confusedTable, explained);
     const charts = make("div", { className: "vptsp-charts" }, loss.element, recall.element);
     const none = make("div", { className: "vptsp-none", hidden: true }, "No run is watched: choose one in a linked RunPicker, or set run to a run directory.");
     const body = make("div", {}, bar, facts, trouble, charts, confused);
@@ -188,7 +192,7 @@ export default {
       stop.disabled = !["training", "starting"].includes(now.state) || now.stopping || now.scoring;
       resume.disabled = !["stopped", "killed", "failed"].includes(now.state);
       if (!known) return;
-      badge.textContent = now.state === "unknown" ? "not begun" : now.state;
+      badge.textContent = now.state;
       badge.dataset.state = now.state;
       const share = now.state === "done" ? 1 : now.steps ? now.step / now.steps : 0;
       fill.style.width = `${100 * share}%`;
@@ -211,11 +215,12 @@ export default {
     }
 
     function showCurves() {
-      const { epoch = [], loss: losses = [], recall: recalls = [], live = [] } = model.get("_curves") ?? {};
+      const { epoch = [], loss: losses = [], judged = [], title = "R@1", live = [] } = model.get("_curves") ?? {};
       const most = Math.max(model.get("_now")?.epochs ?? 0, epoch.at(-1) ?? 0);
       const pairs = (values, scale) => epoch.map((number, index) => [number, values[index] === null ? null : values[index] * scale]).filter(([, value]) => value !== null);
       loss.show(pairs(losses, 1), live, most, live.length > 1 ? "thin: single steps" : "");
-      const scored = pairs(recalls, 100);
+      const scored = pairs(judged, 100);
+      recall.rename(`Validation ${title}`);
       const best = scored.reduce((top, point) => (top === null || point[1] > top[1] ? point : top), null);
       recall.show(scored, [], most, best ? `best ${best[1].toFixed(1)} % after epoch ${best[0]}` : "");
       recall.element.hidden = epoch.length > 0 && !scored.length && model.get("_now")?.state !== "training";
@@ -236,6 +241,7 @@ export default {
       if (!chosen) return confusedTable.replaceChildren();
       const row = (cells, tag) => make("tr", {}, ...cells.map((cell, column) => make(tag, { className: column > 1 ? "vptsp-number" : "vptsp-name", ...(tag === "th" ? { scope: "col" } : {}) }, cell)));
       const rows = chosen.rows.length ? chosen.rows.map((cells) => row(cells, "td")) : [make("tr", {}, make("td", { colSpan: chosen.header.length }, "there is no other class to be confused with"))];
+      explained.textContent = chosen.note;
       confusedTable.replaceChildren(make("thead", {}, row(chosen.header, "th")), make("tbody", {}, ...rows));
     }
 

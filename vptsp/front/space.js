@@ -256,11 +256,12 @@ class Painter {
   paint(cloud, order, colours, { paper, ink, faint }) {
     this.pixels.fill(paper);
     const some = cloud.selected.includes(1);
+    const several = some && cloud.selected.indexOf(1) !== cloud.selected.lastIndexOf(1); // one alone is ringed, and dims nothing
     const radius = this.radius * this.ratio;
     const dot = this.disc(radius);
     const passes = [
       { is: (row) => cloud.lit[row] === 1, disc: this.disc(0.75 * radius), alpha: 0.22, colour: faint },
-      { is: (row) => cloud.lit[row] === 2 && !cloud.selected[row], disc: dot, alpha: this.alpha * (some ? 0.4 : 1) },
+      { is: (row) => cloud.lit[row] === 2 && !cloud.selected[row], disc: dot, alpha: this.alpha * (several ? 0.4 : 1) },
     ];
     if (some) {
       const chosen = (row) => cloud.lit[row] && cloud.selected[row];
@@ -435,6 +436,8 @@ class Space {
 
   /** Other images are shown now. */
   reload() {
+    this.atlas.close(); // its pages are of the images before
+    this.atlas = new Atlas(this.model, () => this.pageCame());
     this.cloud = new Cloud(this.model);
     this.state = { ...this.model.get("view_state") };
     this.hover(null);
@@ -443,14 +446,16 @@ class Space {
   }
 
   resize() {
-    const box = this.stage.getBoundingClientRect();
+    const box = this.over.getBoundingClientRect();
     const ratio = clip(window.devicePixelRatio || 1, 1, 2);
     if (!box.width || !box.height || (box.width === this.width && box.height === this.height && ratio === this.ratio)) return;
     this.width = box.width;
     this.height = box.height;
     this.ratio = ratio;
+    const first = !this.painter;
     this.painter ??= new Painter(this.points);
     this.painter.resize(this.width, this.height, this.ratio);
+    if (first) this.theme(this.dark); // JupyterLab renders before it attaches: only in the page do colours have values
     this.over.width = Math.round(this.width * this.ratio);
     this.over.height = Math.round(this.height * this.ratio);
     this.looksOld = true;

@@ -35,15 +35,16 @@ const total = (values) => values.reduce((sum, value) => sum + value, 0);
 function sideView(index, say, where) {
   const role = SIDES[index];
   const canvas = make("canvas", { width: 640, height: 640, tabIndex: 0, role: "img", className: "vptsp-why-picture" });
-  const name = make("b", { className: "vptsp-why-name" });
+  const name = make("div", { className: "vptsp-why-name" });
+  const mark = make("span", {});
   const file = make("div", { className: "vptsp-why-file" });
-  const split = make("div", { className: "vptsp-why-split" });
+  const split = make("div", { className: "vptsp-why-split", title: "where the attention goes" });
   const bars = make("div", { className: "vptsp-why-bars" });
   const axis = make("div", { className: "vptsp-why-axis", "aria-hidden": "true" });
   const chart = make("div", { className: "vptsp-why-chart" }, axis, bars);
   const root = make(
     "section", { className: "vptsp-why-side", "aria-label": role },
-    make("div", { className: "vptsp-why-head" }, make("span", { className: "vptsp-why-role" }, role), name),
+    make("div", { className: "vptsp-why-role" }, role, mark), name,
     canvas, file, split, chart,
   );
   const image = new Image();
@@ -109,12 +110,13 @@ function sideView(index, say, where) {
       state.loaded = false;
       image.src = url;
     },
-    title(info, other) {
+    title(info, compared) {
       name.textContent = info.class;
       file.textContent = info.id;
       file.title = info.id;
-      name.className = `vptsp-why-name ${other === null ? "" : info.same ? "vptsp-why-right" : "vptsp-why-wrong"}`;
-      if (other !== null) name.append(info.same ? "  ✓ same class" : "  ✗ another class");
+      name.title = info.class;
+      mark.className = info.same ? "vptsp-why-right" : "vptsp-why-wrong";
+      mark.textContent = !compared ? "" : info.same ? " ✓ same class" : " ✗ another class";
       canvas.setAttribute("aria-label", `${role} of class ${info.class}; arrows read the attention patch by patch`);
     },
     /** `shares`: attention to each prompt; `most`: largest one of both images. */
@@ -123,8 +125,8 @@ function sideView(index, say, where) {
       if (state.cursor >= weights.length) state.cursor = -1;
       draw();
       const toPrompts = total(shares);
-      split.textContent = `attention: patches ${percent(total(weights))}`
-        + (shares.length ? `, prompts ${percent(toPrompts)}` : "") + (rest > 0.0005 ? `, ${pooled === "CLS" ? "itself" : "CLS"} ${percent(rest)}` : "");
+      const shareOf = [["patches", total(weights)], ["prompts", shares.length ? toPrompts : 0], [pooled === "CLS" ? "itself" : "CLS", rest]];
+      split.textContent = shareOf.filter(([, share]) => share > 0.0005).map(([what, share]) => `${what} ${percent(share)}`).join(" · ");
       chart.hidden = !shares.length;
       axis.replaceChildren(make("span", {}, percent(mostPrompt)), make("span", {}, "0"));
       bars.replaceChildren(...[...shares].map((share, prompt) => make(
@@ -273,7 +275,7 @@ export default {
     const panel = make("section", { className: "vptsp-why-effects", "aria-label": "effects of the prompts" }, similarity, effects, without, readout);
     const legend = make("div", { className: "vptsp-why-legend" });
     const root = make(
-      "div", { className: "vptsp vptsp-why", role: "group", "aria-label": "why is this a neighbour", "data-lm-suppress-shortcuts": "true" },
+      "div", { className: "vptsp vptsp-why", role: "group", "aria-label": "why is this a neighbour" },
       bar, help.table,
       make("div", { className: "vptsp-why-stage" }, sides[0].root, sides[1].root, panel), legend, status.line,
     );
@@ -317,8 +319,8 @@ export default {
         status.say(model.get("status") || "");
       }
       const chosen = pair.candidates.find((one) => one.row === pair.neighbour);
-      sides[0].title(pair.query, null);
-      sides[1].title(chosen, pair.query);
+      sides[0].title(pair.query, false);
+      sides[1].title(chosen, true);
       sides[0].picture(model.get("_query_picture"));
       sides[1].picture(model.get("_neighbour_picture"));
       similarity.replaceChildren("cosine similarity ", make("b", {}, pair.similarity.toFixed(3)), chosen.rank ? `, rank ${chosen.rank}` : "");

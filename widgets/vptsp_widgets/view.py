@@ -49,12 +49,13 @@ class View(anywidget.AnyWidget):
     selection = traitlets.List(traitlets.Unicode(), help="ids of the selected images, in the order of the rows")
     focus = traitlets.Unicode("", help="id of the image looked at; empty: none")
     status = traitlets.Unicode("").tag(sync=True)
-    _selected = traitlets.Bytes(b"").tag(sync=True)  # int32 rows
+    # int32 rows; a browser's buffers arrive as memoryviews, which the trait would refuse
+    _selected = traitlets.Bytes(b"").tag(sync=True, from_json=lambda value, view: bytes(value))
     _focused = traitlets.Int(-1).tag(sync=True)
     _atlas = traitlets.Dict(allow_none=True).tag(sync=True)
 
     def __init_subclass__(cls, **keywords: Any) -> None:
-        if cls._front:
+        if "_front" in vars(cls):  # not for the subclass that traitlets makes of each widget that gets traits
             # text, not a path: anywidget watches paths, and the watch keeps closed widgets alive
             cls._esm, cls._css = front.module(cls._front), front.style(cls._front)
         super().__init_subclass__(**keywords)
@@ -122,6 +123,12 @@ class View(anywidget.AnyWidget):
         assert self._thumbnails is not None
         page = int(content["page"])
         self.send({"kind": "page", "page": page}, [self._thumbnails.page_bytes(page)])
+
+    def close(self) -> None:
+        """Close the view and its layout, which ipywidgets would keep for as long as the kernel lives."""
+        if self.comm is not None:
+            self.layout.close()
+        super().close()
 
     # --- display -------------------------------------------------------------------------------
     def state_for_page(self) -> dict[str, Any]:

@@ -1,0 +1,79 @@
+"""Views while the kernel is busy: what the browser can do goes on, what it cannot is said to be under way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from views import make_views
+
+from vptsp.runs import Run
+
+pytestmark = pytest.mark.browser
+
+BUSY = """
+import time
+end = time.monotonic() + 12
+while time.monotonic() < end and not busy_enough:
+    sum(range(1000))
+"""
+
+
+@pytest.mark.parametrize("server", ["lab", "lab_without_subshells"])
+def test_views_stay_alive_while_a_cell_runs(
+    request: pytest.FixtureRequest, open_notebook: Callable[..., Any], tiny_run: Run, server: str
+) -> None:
+    lab = request.getfixturevalue(server)
+    cells = [make_views(tiny_run) + "busy_enough = False", "display(space, gallery, why)", BUSY]
+    notebook = open_notebook(lab, lab.write("busy.ipynb", cells))
+    page = notebook.page
+    notebook.run(0)
+    outputs = notebook.run(1)
+    view, stage = outputs.locator(".vptsp-why"), outputs.locator(".vptsp-space-over")
+    view.wait_for()
+    expected = notebook.value("[why.query, why.neighbour]")
+    view.get_by_role("button", name="swap").click()  # the first message of a session is always the main thread's
+    notebook.until("[why.query, why.neighbour]", expected[::-1])
+
+    notebook.run(2, wait=False)
+    page.wait_for_function("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'")
+    box = stage.bounding_box()
+    assert box is not None
+    stage.scroll_into_view_if_needed()
+    hover_any_point(notebook, stage)
+    view.locator(".vptsp-why-cell").nth(2).click()
+    assert view.locator(".vptsp-why-marked").count() == 2
+    assert "block 1" in view.locator(".vptsp-why-legend").inner_text()
+    view.get_by_role("button", name="swap").click()
+    first = view.locator(".vptsp-why-file").first
+    status = view.locator(".vptsp-status")
+    if server == "lab":
+        first.filter(has_text=expected[0]).wait_for(timeout=9000)
+        assert is_busy(notebook)
+    else:
+        assert status.inner_text() == "waiting for the kernel …"
+        assert view.get_attribute("aria-busy") == "true"
+        assert is_busy(notebook)
+        notebook.wait()
+        first.filter(has_text=expected[0]).wait_for()
+    assert status.inner_text() == ""
+    notebook.until("[why.query, why.neighbour]", expected)
+    page.keyboard.press("Escape")
+
+
+def is_busy(notebook: Any) -> bool:
+    script = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'"
+    return bool(notebook.page.evaluate(script))
+
+
+def hover_any_point(notebook: Any, stage: Any) -> None:
+    """Sweep over the map until a card with an image appears."""
+    box = stage.bounding_box()
+    card = notebook.page.locator(".vptsp-space-card")
+    for row in range(1, 20):
+        for column in range(1, 20):
+            notebook.page.mouse.move(box["x"] + box["width"] * column / 20, box["y"] + box["height"] * row / 20)
+            if card.is_visible():
+                return
+    pytest.fail("no card appeared while the kernel was busy")

@@ -1,0 +1,286 @@
+"""The façade of the retrieval gallery: answers, lists, state for pages, stills, errors."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from markup import Markup, outside_references, refused_by_sanitiser
+from PIL import Image
+from vptsp_widgets.gallery import RetrievalGallery
+from vptsp_widgets.linking import link
+from vptsp_widgets.uploads import LARGEST
+
+from vptsp.data.images import ImageSet
+from vptsp.embeddings import SavedEmbeddings, save_embeddings
+from vptsp.errors import ConfigError, DataError
+from vptsp.indexes import GalleryIndex
+from vptsp.retrieval import search
+from vptsp.runs import Run
+
+EVIL = '<img src=x onerror=alert(1)> "\u202eاسم\n🌸'
+
+
+def saved_set(folder: Path, classes: int = 4, per_class: int = 5, roles: bool = False, bad: int = 0) -> SavedEmbeddings:
+    """Noisy clusters, one class with an evil name; with ``roles`` every other image is query, the rest gallery."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(classes), per_class)
+    vectors = np.eye(classes, 8)[labels] + 0.45 * rng.standard_normal((len(labels), 8))
+    vectors[1] = vectors[0] + 0.01  # a near duplicate
+    vectors[len(vectors) - bad :] = np.nan
+    odd = np.arange(len(labels)) % 2 == 1
+    images = ImageSet(
+        "colours",
+        [f"test/{label}/{row}.png" for row, label in enumerate(labels)],
+        labels,
+        [EVIL, *(f"class {label}" for label in range(1, classes))],
+        lambda row: Image.new("RGB", (32, 32), (40 * int(labels[row]), 90, 8 * row)),
+        is_query=odd if roles else None,
+        is_gallery=~odd if roles else None,
+    )
+    save_embeddings(folder, torch.from_numpy(vectors.astype(np.float32)), images)
+    return SavedEmbeddings(folder)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> SavedEmbeddings:
+    return saved_set(tmp_path / "saved")
+
+
+def sent(view: RetrievalGallery, message: dict[str, Any], buffers: tuple[bytes, ...] = ()) -> list[Any]:
+    """What the view sends to its front end on a message."""
+    out: list[Any] = []
+    view.send = lambda content, buffers=None: out.append((content, buffers))  # type: ignore[method-assign]
+    view._receive(view, message, list(buffers))
+    return out
+
+
+def png(**options: Any) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (40, 30), "teal").save(buffer, "PNG", **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("roles", [False, True])
+def test_answers_are_those_of_the_search(tmp_path: Path, roles: bool) -> None:
+    saved = saved_set(tmp_path, roles=roles)
+    view = RetrievalGallery(saved, k=6)
+    expected = search(saved.embeddings, saved.labels, None, saved.is_gallery)
+    everyone = search(saved.embeddings, saved.labels, None, saved.is_gallery, k=len(saved))
+    for row in range(len(saved)):
+        (content, _), *_ = sent(view, {"kind": "query", "number": 7, "query": {"row": row}})
+        assert (content["kind"], content["number"], content["label"]) == ("result", 7, saved.labels[row])
+        near = everyone.neighbor_positions[row]
+        assert content["rows"] == near[near >= 0][:6].tolist()
+        assert row not in content["rows"]
+        assert content["ranks"] == (np.flatnonzero(everyone.matches[row]) + 1).tolist()
+        assert content["relevant"] == expected.relevant[row]
+        assert content["precision"] == pytest.approx(everyone.matches[row, : content["relevant"]].mean())
+
+
+def test_focus_is_the_query_and_results_are_its_table(saved: SavedEmbeddings) -> None:
+    view = RetrievalGallery(saved, k=3)
+    assert view.results.empty
+    view.focus = saved.ids[6]
+    table = view.results
+    assert table["rank"].tolist() == [1, 2, 3]
+    assert saved.ids[6] not in set(table["id"])
+    assert table["right"].tolist() == [name == "class 1" for name in table["class"]]
+    assert view._focused == 6
+    assert "class 1, first right image at rank" in view.summary()
+    with pytest.raises(DataError, match="'nowhere' is not an image of this view"):
+        view.focus = "nowhere"
+    view._focused = 2  # as the front end does it
+    assert view.focus == saved.ids[2]
+
+
+def test_links_pass_over_images_that_are_not_here(saved: SavedEmbeddings, tmp_path: Path) -> None:
+    view, other = RetrievalGallery(saved), RetrievalGallery(saved_set(tmp_path / "less", classes=2))
+    link(view, other)
+    view.focus = saved.ids[3]
+    view.selection = [saved.ids[19], saved.ids[1]]
+    assert (other.focus, other.selection) == (saved.ids[3], [saved.ids[1]])
+    view.focus = saved.ids[19]
+    assert other.focus == saved.ids[3]
+
+
+def test_a_proxy_is_a_query_whose_class_may_be_known(saved: SavedEmbeddings) -> None:
+    proxies = {"learned": 3 * np.eye(2, 8), "fused": np.eye(2, 8)[::-1]}
+    view = RetrievalGallery(saved, proxies=proxies, proxy_names=["class 1", "not here"], k=5)
+    view.focus = saved.ids[0]
+    view.query_proxy("fused", "class 1")
+    assert view.focus == ""
+    expected = (saved.embeddings / np.linalg.norm(saved.embeddings, axis=1, keepdims=True))[:, 1].max()
+    assert view.results["similarity"][0] == pytest.approx(expected, abs=1e-6)
+    assert view.results["right"][0]
+    assert "the fused proxy of class 1" in view.summary()
+    view.query_proxy("learned", "not here")
+    assert view.results["right"].tolist() == [None] * 5
+    view.focus = saved.ids[0]
+    assert view._query == {}
+    with pytest.raises(ConfigError, match="'semantic'; legal: learned, fused"):
+        view.query_proxy("semantic", "class 1")
+    with pytest.raises(ConfigError, match="no proxy of a class 'class 2'"):
+        view.query_proxy("fused", "class 2")
+    with pytest.raises(DataError, match=r"fused proxies have shape \(2, 8\); with 1 proxy_names .* \(1, 8\)"):
+        RetrievalGallery(saved, proxies={"fused": np.eye(2, 8)}, proxy_names=["class 1"])
+
+
+def test_lists_hold_what_they_say(tmp_path: Path) -> None:
+    saved = saved_set(tmp_path, classes=4, per_class=6, roles=True)
+    view, unit = RetrievalGallery(saved), saved.embeddings / np.linalg.norm(saved.embeddings, axis=1, keepdims=True)
+    similar = unit @ unit.T
+    similar[:, saved.is_query] = -2
+    same = saved.labels[:, None] == saved.labels
+    queries = np.flatnonzero(saved.is_query)
+    lists = {which: view.lists.named(which) for which in ("mistakes", "hardest", "duplicates")}
+    wrong = [row for row in queries if not same[row, similar[row].argmax()]]
+    assert wrong
+    assert lists["mistakes"]["rows"] == wrong
+    nearest_wrong = np.where(same, -2, similar)[queries]
+    order = queries[np.argsort(-nearest_wrong.max(axis=1), kind="stable")]
+    assert lists["hardest"]["rows"] == order.tolist()
+    assert lists["hardest"]["others"] == [int(np.where(same[row], -2, similar[row]).argmax()) for row in order]
+    np.testing.assert_allclose(lists["hardest"]["values"], np.sort(nearest_wrong.max(axis=1))[::-1], atol=2e-6)
+    pairs = set(zip(lists["duplicates"]["rows"], lists["duplicates"]["others"], strict=True))
+    assert len(pairs) == len(queries) * (len(saved) - len(queries))
+    assert lists["duplicates"]["values"][0] == pytest.approx(similar[queries].max(), abs=2e-6)
+
+
+def test_pairs_are_listed_once_and_wrong_ones_found_however_far(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vptsp_widgets.queries._DEEP", 2)  # all right within two: the whole gallery is needed
+    view = RetrievalGallery(saved_set(tmp_path))
+    shallow = view.lists.named("hardest")
+    rows = view.lists.named("duplicates")
+    pairs = [frozenset(pair) for pair in zip(rows["rows"], rows["others"], strict=True)]
+    assert len(set(pairs)) == len(pairs)
+    monkeypatch.setattr("vptsp_widgets.queries._DEEP", 50)
+    deep = RetrievalGallery(view.saved).lists.named("hardest")
+    assert (shallow["rows"], shallow["others"]) == (deep["rows"], deep["others"])
+
+
+def test_large_sets_are_sampled_and_the_list_says_so(saved: SavedEmbeddings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vptsp_widgets.queries.MOST_QUERIES", 7)
+    view = RetrievalGallery(saved)
+    assert len(view.lists.named("hardest")["rows"]) == 7
+    assert view.lists.named("mistakes")["note"] == "from a seeded sample of 7 of 20 queries"
+
+
+def test_the_page_holds_the_same_answers(saved: SavedEmbeddings) -> None:
+    view = RetrievalGallery(saved)
+    state = view.state_for_page(queries=9, k=4)
+    rows = np.frombuffer(state["_table_rows"], "<i4")
+    near = np.frombuffer(state["_table_near"], "<i4").reshape(9, 4)
+    ranks = np.frombuffer(state["_table_ranks"], "<i4").reshape(9, -1)
+    assert len(set(rows.tolist())) == 9
+    for place, row in enumerate(rows):
+        answer = view._answer({"row": row}, 4)
+        assert near[place].tolist() == answer["rows"]
+        assert ranks[place][ranks[place] > 0].tolist() == answer["ranks"]
+        assert np.frombuffer(state["_table_precision"], "<f4")[place] == pytest.approx(answer["precision"])
+    assert set(state["_table_lists"]["hardest"]["rows"]) == set(rows.tolist())
+    assert (state["_can_embed"], state["_proxy_kinds"]) == (False, [])
+
+
+def test_a_run_finds_its_own_images_again(tiny_run: Run, image_folder: Path) -> None:
+    view = RetrievalGallery.of_run(tiny_run)
+    file = image_folder / "test" / "class_11" / "3.png"
+    view.query_file(file)
+    assert view.results["class"][0] == "class_11"
+    assert view.results["similarity"][0] == pytest.approx(1, abs=1e-4)
+    assert view.results["id"][0].endswith("class_11/3.png")
+    (uploaded, _), *_ = sent(view, {"kind": "upload", "number": 4, "name": EVIL}, (file.read_bytes(),))
+    assert (uploaded["kind"], uploaded["number"]) == ("uploaded", 4)
+    query = {"upload": uploaded["upload"], "name": EVIL}
+    ((result, (preview,)),) = sent(view, {"kind": "query", "number": 5, "query": query})
+    assert result["rows"][0] == view._row[view.results["id"][0]]
+    assert Image.open(io.BytesIO(preview)).size == (32, 32)
+    assert set(view.proxies) == {"learned", "semantic", "fused"}
+    assert len(RetrievalGallery.of_run(tiny_run, split="train").ids) == 40
+
+
+def test_another_run_can_be_shown(tiny_run: Run, saved: SavedEmbeddings) -> None:
+    view = RetrievalGallery(saved)
+    view.focus, view.selection = saved.ids[1], saved.ids[:3]
+    view.run = str(tiny_run.path)
+    assert view.status == ""
+    assert (view.focus, view.selection, len(view.ids)) == ("", [], 20)
+    view.focus = next(name for name in view.ids if "class_12" in name)
+    assert "class_12" in view.results["class"].tolist()
+    view.run = "/nowhere"
+    assert "is not a run directory" in view.status
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"no image", "is not an image that can be read"),
+        (png()[:60], "is not an image that can be read"),
+        (b"0" * (LARGEST + 1), "has 8.0 MB; save it with at most 8 MB"),
+        (png(), "has no model to embed files with; make it with model=RUN"),
+    ],
+)
+def test_files_that_cannot_be_searched_with_are_refused_politely(
+    saved: SavedEmbeddings, data: bytes, sentence: str
+) -> None:
+    view = RetrievalGallery(saved)
+    ((content, _),) = sent(view, {"kind": "upload", "number": 3, "name": "x\n.png"}, (data,))
+    assert (content["kind"], content["number"]) == ("failed", 3)
+    assert sentence in content["text"]
+    assert sentence in view.status
+
+
+def test_images_of_too_many_pixels_are_refused(saved: SavedEmbeddings) -> None:
+    buffer = io.BytesIO()
+    Image.new("1", (9000, 9000)).save(buffer, "PNG")
+    ((content, _),) = sent(RetrievalGallery(saved), {"kind": "upload", "number": 3, "name": "x"}, (buffer.getvalue(),))
+    assert "x has 9000 x 9000 pixels; save it smaller" in content["text"]
+
+
+def test_indexes_are_exchangeable(saved: SavedEmbeddings) -> None:
+    given = GalleryIndex.build(saved.embeddings, saved.ids, "hnsw")
+    for index in (given, "hnsw", "ivf"):
+        view = RetrievalGallery(saved, index=index)  # type: ignore[arg-type]
+        assert view._answer({"row": 0}, 5) == RetrievalGallery(saved)._answer({"row": 0}, 5)
+    with pytest.raises(ConfigError, match="'flat' is unknown"):
+        RetrievalGallery(saved, index="flat")  # type: ignore[arg-type]
+    given.remove(saved.ids[:1])
+    with pytest.raises(DataError, match="the index holds 19 images of 8 numbers each; it must hold these 20"):
+        RetrievalGallery(saved, index=given)
+
+
+def test_left_out_and_missing_pictures_are_said(tmp_path: Path) -> None:
+    saved_set(tmp_path, bad=3)
+    (tmp_path / "tiles.json").unlink()
+    view = RetrievalGallery(SavedEmbeddings(tmp_path))
+    assert len(view.ids) == 17
+    assert view._notes[0] == "3 images left out: their embeddings hold NaN or infinity"
+    assert view._notes[1].startswith("no thumbnails: ")
+    assert Markup(view.still()).all("img")
+
+
+@pytest.mark.parametrize("query", ["none", "image", "proxy"])
+def test_stills_hold_in_untrusted_notebooks_whatever_the_names(saved: SavedEmbeddings, query: str) -> None:
+    view = RetrievalGallery(saved, proxies={"learned": np.eye(1, 8)}, proxy_names=[EVIL])
+    if query == "image":
+        view.focus = saved.ids[0]
+    elif query == "proxy":
+        view.query_proxy("learned", EVIL)
+    still = view.still()
+    assert refused_by_sanitiser(still) == []
+    assert outside_references(still) == []
+    assert all(image["src"].startswith("data:image/jpeg") and image["alt"] for image in Markup(still).all("img"))
+    assert len(Markup(still).all("img")) >= 10
+    assert "\n" not in view.summary()
+
+
+def test_an_empty_set_is_refused(tmp_path: Path) -> None:
+    saved_set(tmp_path, bad=20)
+    with pytest.raises(DataError, match="holds no images"):
+        RetrievalGallery(SavedEmbeddings(tmp_path))

@@ -1,0 +1,452 @@
+"""The gallery's front end in a bare page: with a kernel behind a bridge, and without one."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from test_gallery import EVIL, png, saved_set
+from vptsp_widgets.gallery import RetrievalGallery
+from vptsp_widgets.view import View
+
+from vptsp.embeddings import SavedEmbeddings
+from vptsp.front import module, page_block, style
+from vptsp.runs import Run
+
+pytestmark = pytest.mark.browser
+
+# A model as anywidget gives one: what is saved and sent goes to Python, and what Python answers comes back.
+BRIDGE = """
+const text = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes.buffer ?? bytes)));
+const view = (value) => value?.bytes === undefined ? value
+  : new DataView(Uint8Array.from(atob(value.bytes), (sign) => sign.charCodeAt(0)).buffer);
+const listeners = {};
+const fire = (name, ...parts) => [...(listeners[name] ?? [])].forEach((act) => act(...parts));
+const values = {};
+let changed = {};
+window.held = null;
+window.take = ({ state, sent }) => {
+  for (const [key, value] of Object.entries(state)) values[key] = view(value);
+  for (const key of Object.keys(state)) fire(`change:${key}`);
+  for (const [message, buffers] of sent) fire("msg:custom", message, buffers.map(view));
+};
+const tell = (what) => window.toPython(what).then((answer) => window.held ? window.held.push(answer) : take(answer));
+window.model = {
+  get: (key) => values[key],
+  set(key, value) { values[key] = changed[key] = value; fire(`change:${key}`); },
+  save_changes() {
+    const state = Object.fromEntries(Object.entries(changed).map(([key, value]) =>
+      [key, value instanceof DataView ? { bytes: text(value) } : value]));
+    changed = {};
+    tell({ state });
+  },
+  on: (name, act) => (listeners[name] ??= []).push(act),
+  off: (name, act) => (listeners[name] = (listeners[name] ?? []).filter((other) => other !== act)),
+  send: (content, _, buffers = []) => tell({ content, buffers: buffers.map((buffer) => ({ bytes: text(buffer) })) }),
+};
+window.listeners = listeners;
+"""
+
+
+def packed(value: Any) -> Any:
+    return {"bytes": base64.b64encode(value).decode()} if isinstance(value, bytes) else value
+
+
+class Bridge:
+    """A view shown in a page; ``flush`` brings the page what Python has changed."""
+
+    def __init__(self, page: Page, view: RetrievalGallery) -> None:
+        self.page, self.view = page, view
+        self.changed: dict[str, Any] = {}
+        self.sent: list[Any] = []
+        view.send = lambda content, buffers=None: self.sent.append((content, [packed(b) for b in buffers or []]))  # type: ignore[method-assign]
+        state = View.state_for_page(view)
+        view.observe(lambda change: self.changed.update({change["name"]: packed(change["new"])}), list(state))
+        page.expose_function("toPython", self.receive)
+        page.set_content(f"<style>{style('gallery')}</style><div id='here'></div>")
+        page.evaluate(BRIDGE)
+        page.evaluate("take", {"state": {key: packed(value) for key, value in state.items()}, "sent": []})
+        front = module("gallery").replace("export default", "window.front =")
+        page.evaluate(
+            f"() => {{ {front}\n window.close = front.render({{model, el: document.getElementById('here')}}) }}"
+        )
+
+    def receive(self, what: dict[str, Any]) -> dict[str, Any]:
+        def unpacked(value: Any) -> Any:
+            return base64.b64decode(value["bytes"]) if isinstance(value, dict) and "bytes" in value else value
+
+        if "state" in what:
+            with self.view.hold_trait_notifications():
+                for name, value in what["state"].items():
+                    self.view.set_trait(name, unpacked(value))
+            self.changed = {name: value for name, value in self.changed.items() if what["state"].get(name) != value}
+        else:
+            self.view._receive(self.view, what["content"], [unpacked(buffer) for buffer in what["buffers"]])
+        return self.taken()
+
+    def taken(self) -> dict[str, Any]:
+        answer = {"state": self.changed.copy(), "sent": self.sent.copy()}
+        self.changed.clear()
+        self.sent.clear()
+        return answer
+
+    def flush(self) -> None:
+        self.page.evaluate("take", self.taken())
+
+
+Show = Callable[..., Bridge]
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> SavedEmbeddings:
+    return saved_set(tmp_path / "saved")
+
+
+@pytest.fixture
+def show(page: Page, saved: SavedEmbeddings) -> Show:
+    return lambda view=None, **options: Bridge(page, view or RetrievalGallery(saved, **{"k": 12, **options}))
+
+
+def tiles(page: Page) -> Locator:
+    return page.locator("button.vg-tile")
+
+
+def rows(page: Page) -> list[int]:
+    return [int(row) for row in tiles(page).evaluate_all("all => all.map((tile) => tile.dataset.row)")]
+
+
+def ranked(page: Page) -> None:
+    expect(page.locator(".vg-title")).to_have_text("Nearest gallery images")
+    expect(page.locator(".vg-busy")).to_have_count(0)
+
+
+def test_a_click_searches_and_shows_rank_similarity_right_and_wrong(show: Show, page: Page) -> None:
+    view = show().view
+    expect(page.locator(".vg-title")).to_have_text("4 classes, an image of each; choose one to search with")
+    tiles(page).nth(2).click()
+    ranked(page)
+    assert view.focus == view.ids[10]
+    table = view.results
+    assert rows(page) == [view._row[name] for name in table["id"]]
+    for place, line in enumerate(table.itertuples()):
+        tile = tiles(page).nth(place)
+        expect(tile.locator(".vg-line")).to_have_text(f"{'✓' if line.right else '✗'}{line.rank}{line.similarity:.3f}")
+        assert ("vg-right" in (tile.get_attribute("class") or "")) == line.right
+    panel = page.get_by_role("region", name="query")
+    expect(panel).to_contain_text(view.ids[10])
+    answer = view._answer({"row": 10}, 12)
+    expect(panel).to_contain_text(f"first right imagerank {answer['ranks'][0]}")
+    expect(panel).to_contain_text(", ".join(map(str, answer["ranks"])))
+    expect(page.get_by_role("status")).to_contain_text(f"12 nearest of 20 gallery images: {table['right'].sum()} right")
+    tiles(page).nth(3).click()
+    expect(panel).to_contain_text(table["id"][3])
+    assert view.focus == table["id"][3]
+
+
+def test_keys_move_search_go_back_pick_and_clear(show: Show, page: Page) -> None:
+    view = show().view
+    tiles(page).first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    ranked(page)
+    assert view.focus == view.ids[5]
+    expect(tiles(page).first).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("End")
+    expect(tiles(page).last).to_be_focused()
+    page.keyboard.press("Space")
+    expect(tiles(page).last).to_have_attribute("aria-pressed", "true")
+    assert view.selection == [view.ids[rows(page)[-1]]]
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("region", name="query")).to_contain_text(view.selection[0])
+    page.keyboard.press("Backspace")
+    expect(page.get_by_role("region", name="query")).to_contain_text(view.ids[5])
+    assert view.focus == view.ids[5]
+    page.keyboard.press("?")
+    expect(page.get_by_text("back to the query before")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("back to the query before")).to_be_hidden()
+    expect(page.locator(".vg-title")).to_contain_text("4 classes")
+    assert (view.focus, view.selection) == ("", [])
+
+
+def test_typing_finds_classes_images_and_numbers(show: Show, page: Page) -> None:
+    view = show().view
+    page.locator(".vg").focus()
+    page.keyboard.press("/")
+    page.keyboard.type("CLASS 2")
+    expect(page.locator(".vg-options [role=option]")).to_have_text(["class 2class of 5"])
+    page.keyboard.press("Enter")
+    ranked(page)
+    expect(page.locator(".vg-place")).to_have_text("1 of 5")
+    assert view.focus == view.ids[10]
+    page.get_by_title("next query of the list (n)").click()
+    expect(page.locator(".vg-place")).to_have_text("2 of 5")
+    page.get_by_title("previous query of the list (p)").click()
+    page.get_by_title("previous query of the list (p)").click()
+    expect(page.locator(".vg-place")).to_have_text("5 of 5")
+    expect(page.get_by_role("region", name="query")).to_contain_text(view.ids[14])
+    box = page.get_by_role("combobox", name="find a class or an image")
+    box.fill("17")
+    box.press("Enter")
+    expect(page.get_by_role("region", name="query")).to_contain_text(view.ids[17])
+    box.fill("3/16.p")
+    page.locator(".vg-options [role=option]").click()
+    expect(page.get_by_role("region", name="query")).to_contain_text(view.ids[16])
+    box.fill("Backspac")
+    box.press("Backspace")
+    expect(box).to_have_value("Backspa")
+    expect(page.get_by_text("nothing fits")).to_be_visible()
+
+
+def test_lists_can_be_browsed(show: Show, page: Page) -> None:
+    view = show().view
+    which = page.get_by_label("list of queries")
+    for name in ("mistakes", "hardest"):
+        which.select_option(name)
+        found = view.lists.named(name)
+        expect(page.locator(".vg-place")).to_have_text(f"1 of {len(found['rows'])}")
+        expect(page.get_by_role("region", name="query")).to_contain_text(view.ids[found["rows"][0]])
+        page.locator(".vg").focus()
+        page.keyboard.press("n")
+        expect(page.get_by_role("region", name="query")).to_contain_text(view.ids[found["rows"][1]])
+        expect(page.get_by_role("status")).to_contain_text(f"Nearest wrong image: ⁨{view.ids[found['others'][1]]}⁩")
+    which.select_option("duplicates")
+    pairs = view.lists.named("duplicates")
+    above = sum(value >= 0.95 for value in pairs["values"])
+    assert above
+    expect(page.locator(".vg-place")).to_have_text(f"1 of {above}")
+    expect(tiles(page).first).to_have_class("vg-tile vg-right vg-other")
+    page.get_by_label("similarity ≥").evaluate("bar => { bar.value = bar.min; bar.dispatchEvent(new Event('input')); }")
+    expect(page.locator(".vg-place")).to_have_text(f"1 of {len(pairs['rows'])}")
+    page.get_by_role("button", name="Random mistake").click()
+    ranked(page)
+    assert not view.results["right"][0]
+    page.get_by_label("only wrong ones").check()
+    expect(tiles(page)).to_have_count(int((~view.results["right"].astype(bool)).sum()))
+
+
+def test_what_python_or_a_linked_view_sets_is_shown(show: Show, page: Page) -> None:
+    bridge = show(proxies={"fused": np.eye(1, 8)}, proxy_names=[EVIL])
+    view = bridge.view
+    view.focus = view.ids[7]
+    bridge.flush()
+    expect(page.get_by_role("region", name="query")).to_contain_text(view.ids[7])
+    ranked(page)
+    view.selection = list(view.ids[2:5])
+    bridge.flush()
+    expect(page.locator(".vg-title")).to_have_text("3 selected images; choose one to search with")
+    assert rows(page) == [2, 3, 4]
+    tiles(page).nth(1).click()
+    ranked(page)
+    assert (view.focus, view.selection) == (view.ids[3], list(view.ids[2:5]))
+    tiles(page).nth(0).click(modifiers=["Control"])
+    assert len(view.selection) in (2, 4)
+    assert view.focus == view.ids[3]
+    page.get_by_role("button", name="Select all shown").click()
+    assert len(view.selection) >= 12
+    page.get_by_role("button", name="Clear selection").click()
+    assert view.selection == []
+    view.query_proxy("fused", EVIL)
+    bridge.flush()
+    expect(page.get_by_text("fused proxy")).to_be_visible()
+    ranked(page)
+    view.focus = ""
+    view._query = {}
+    bridge.flush()
+    expect(page.locator(".vg-title")).to_contain_text("4 classes")
+
+
+def test_a_proxy_is_chosen_by_kind_and_class(show: Show, page: Page) -> None:
+    view = show(proxies={"learned": np.eye(2, 8), "fused": np.eye(2, 8)}, proxy_names=["class 1", "elsewhere"]).view
+    page.get_by_label("kind of proxy").select_option("learned")
+    box = page.get_by_role("combobox", name="class of the proxy")
+    box.fill("else")
+    box.press("Enter")
+    expect(page.get_by_text("None of these images is of this class.")).to_be_visible()
+    assert view._query == {"proxy": ["learned", 1]}
+    expect(page.locator(".vg-mark")).to_have_count(0)
+    box.fill("class 1")
+    box.press("Enter")
+    expect(page.locator(".vg-mark")).to_have_count(12)
+
+
+DROP = """([name, base64]) => {
+  const bytes = Uint8Array.from(atob(base64), (sign) => sign.charCodeAt(0));
+  const carried = new DataTransfer();
+  carried.items.add(new File([bytes], name, { type: "image/png" }));
+  const target = document.querySelector(".vg-tiles");
+  for (const kind of ["dragover", "drop"]) {
+    target.dispatchEvent(new DragEvent(kind, { bubbles: true, cancelable: true, dataTransfer: carried }));
+    if (kind === "dragover") window.overlay = !document.querySelector(".vg-drop").hidden;
+  }
+}"""
+
+
+def test_files_are_uploaded_dropped_and_refused(
+    show: Show, page: Page, tiny_run: Run, image_folder: Path, tmp_path: Path
+) -> None:
+    view = show(RetrievalGallery.of_run(tiny_run, k=5)).view
+    file = image_folder / "test" / "class_10" / "2.png"
+    page.locator("input[type=file]").set_input_files(file)
+    expect(page.get_by_role("region", name="query")).to_contain_text("a file of your own")
+    expect(page.get_by_alt_text("query: the file 2.png")).to_be_visible()
+    ranked(page)
+    assert view.ids[rows(page)[0]].endswith("class_10/2.png")
+    assert view.focus == ""
+    first = rows(page)
+    other = image_folder / "test" / "class_12" / "1.png"
+    page.evaluate(DROP, ["other.png", base64.b64encode(other.read_bytes()).decode()])
+    assert page.evaluate("overlay") is True
+    expect(page.get_by_alt_text("query: the file other.png")).to_be_visible()
+    ranked(page)
+    assert view.ids[rows(page)[0]].endswith("class_12/1.png")
+    page.get_by_role("button", name="← Back").click()
+    expect(page.get_by_alt_text("query: the file 2.png")).to_be_visible()
+    ranked(page)
+    assert rows(page) == first
+    page.evaluate(DROP, [EVIL, base64.b64encode(b"no image").decode()])
+    expect(page.get_by_role("status")).to_contain_text("is not an image that can be read")
+    expect(page.get_by_role("status")).to_contain_text("<img src=x onerror=alert(1)>")
+    big = tmp_path / "big.png"
+    big.write_bytes(png() + b"0" * 9 * 2**20)
+    page.locator("input[type=file]").set_input_files(big)
+    expect(page.get_by_role("status")).to_contain_text("has 9.0 MB; save it with at most 8 MB")
+    assert rows(page) == first
+
+
+def test_the_latest_query_wins_and_waiting_is_said(show: Show, page: Page) -> None:
+    view = show().view
+    page.evaluate("() => { window.held = []; }")  # a kernel that is busy
+    tiles(page).nth(1).click()
+    expect(page.get_by_role("status")).to_have_text("waiting for the kernel …")
+    expect(page.get_by_role("region", name="query")).to_contain_text(view.ids[5])  # drawn without the kernel
+    page.wait_for_timeout(80)
+    tiles(page).nth(3).click()
+    page.wait_for_function(
+        "() => held.flatMap((answer) => answer.sent).filter(([m]) => m.kind == 'result').length == 2"
+    )
+    page.evaluate("() => { const late = held.reverse(); window.held = null; late.forEach(take); }")
+    ranked(page)
+    expect(page.get_by_role("region", name="query")).to_contain_text(view.ids[15])
+    assert rows(page) == view._answer({"row": 15}, 12)["rows"]
+
+
+def test_of_a_large_set_the_tiles_come_with_the_answer(show: Show, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vptsp_widgets.gallery._PAGES_KEPT", 0)
+    view = show().view
+    tiles(page).nth(2).click()
+    ranked(page)
+    pictures = page.locator("button.vg-tile img")
+    expect(pictures).to_have_count(12)
+    page.wait_for_function("[...document.querySelectorAll('.vg img')].every((image) => image.naturalWidth == 64)")
+    assert rows(page) == view._answer({"row": 10}, 12)["rows"]
+
+
+def test_an_error_of_the_kernel_ends_in_the_status_line(show: Show, page: Page) -> None:
+    bridge = show()
+    del bridge.view._unit
+    tiles(page).first.click()
+    expect(page.get_by_role("status")).to_contain_text("AttributeError")
+    expect(page.locator(".vg-busy")).to_have_count(0)
+
+
+def test_evil_names_are_text_and_missing_pictures_are_named(page: Page, saved: SavedEmbeddings, show: Show) -> None:
+    view = RetrievalGallery(saved)
+    view._atlas = {"tile": 64, "side": 32, "places": [-1, *range(1, 20)]}
+    show(view)
+    expect(page.get_by_text("no picture of0.png")).to_be_visible()
+    tiles(page).first.click()
+    ranked(page)
+    expect(page.get_by_role("heading")).to_contain_text('<img src=x onerror=alert(1)> "')
+    box = page.get_by_role("combobox", name="find a class or an image")
+    box.fill("onerror")
+    expect(page.locator(".vg-options [role=option]").first).to_contain_text("<img src=x onerror=alert(1)>")
+    assert page.locator("img").count() == 0
+
+
+def in_page(page: Page, view: RetrievalGallery, **options: Any) -> None:
+    pages = [view.saved.thumbnails.page_path(0)]
+    page.set_content(page_block("gallery", view.state_for_page(**options), pages, "gallery"))
+
+
+def test_without_a_kernel_the_page_answers_itself(page: Page, saved: SavedEmbeddings) -> None:
+    view = RetrievalGallery(saved, proxies={"fused": np.eye(1, 8)}, proxy_names=["class 1"])
+    in_page(page, view, k=6)
+    tiles(page).nth(1).click()
+    ranked(page)
+    answer = view._answer({"row": 5}, 6)
+    assert rows(page) == answer["rows"]
+    expect(page.get_by_role("region", name="query")).to_contain_text(", ".join(map(str, answer["ranks"])))
+    assert page.evaluate("vptspModels[0].get('_focused')") == 5
+    page.get_by_label("list of queries").select_option("mistakes")
+    expect(page.locator(".vg-place")).to_have_text(f"1 of {len(view.lists.named('mistakes')['rows'])}")
+    for hidden in (page.get_by_role("button", name="Open image…"), page.get_by_label("kind of proxy")):
+        expect(hidden).to_be_hidden()
+    page.evaluate("vptspModels[0].set('_focused', 17)")  # as a linked view does
+    expect(page.get_by_role("region", name="query")).to_contain_text(view.ids[17])
+    expect(page.locator("canvas.vptsp-waiting")).to_have_count(0)
+
+
+def test_a_page_says_which_answers_it_does_not_hold(page: Page, saved: SavedEmbeddings) -> None:
+    view = RetrievalGallery(saved)
+    in_page(page, view, queries=8, k=19)
+    expect(page.locator(".vg-notes")).to_have_text("this page holds the answers to 8 of 20 images")
+    tabled = page.evaluate("() => [...new Int32Array(vptspModels[0].get('_table_rows').buffer)]")
+    tiles(page).first.click()
+    ranked(page)
+    outside = next(place for place, row in enumerate(rows(page)) if row not in tabled)
+    tiles(page).nth(outside).click()
+    expect(page.get_by_role("status")).to_contain_text("this page does not hold the answer to this image")
+
+
+CONTRAST = """() => {
+  const parts = (colour) => {
+    const canvas = new OffscreenCanvas(1, 1).getContext("2d");
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const light = (colour) => parts(colour).slice(0, 3).map((v) => v / 255)
+    .map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, at) => sum + v * [0.2126, 0.7152, 0.0722][at], 0);
+  const behind = (element) => {
+    const colour = getComputedStyle(element).backgroundColor;
+    return parts(colour)[3] || !element.parentElement ? colour : behind(element.parentElement);
+  };
+  const names = ".vg-line *, .vg-name, .vg-facts *, .vg-title, .vptsp-status, .vg-soft, button, label";
+  const texts = [...document.querySelectorAll(names)].filter((e) => e.offsetParent && !e.disabled);
+  return Math.min(...texts.map((element) => {
+    const [a, b] = [light(getComputedStyle(element).color), light(behind(element))].sort((x, y) => x - y);
+    return (b + 0.05) / (a + 0.05);
+  }));
+}"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_texts_can_be_read_and_nothing_sticks_out(page: Page, show: Show, theme: str) -> None:
+    show()
+    page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+    tiles(page).nth(1).click()
+    ranked(page)
+    page.wait_for_timeout(200)
+    assert page.evaluate("document.querySelector('.vg').classList.contains('vptsp-dark')") == (theme == "dark")
+    assert page.evaluate(CONTRAST) >= 4.5
+    for width in (1200, 420):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_closing_leaves_no_listener_behind(page: Page, show: Show) -> None:
+    show()
+    tiles(page).first.click()
+    ranked(page)
+    page.evaluate("window.close()")
+    assert page.evaluate("Object.values(listeners).flat().length") == 0
+    assert page.locator(".vg").count() == 0

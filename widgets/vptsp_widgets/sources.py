@@ -1,0 +1,101 @@
+"""What a notebook shows: a run's images, or a folder of the user's own embedded with a saved model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vptsp.embeddings import SavedEmbeddings
+from vptsp.errors import RunError
+from vptsp.evaluation import embed_folder
+from vptsp.figures import html_table
+from vptsp.labels import plain
+from vptsp.projection import Method
+from vptsp.retrieval import search
+from vptsp.runs import RUNS, Run, list_runs
+from vptsp_widgets.gallery import RetrievalGallery
+from vptsp_widgets.space import SpaceExplorer
+from vptsp_widgets.why import WhyNeighbour
+
+
+@dataclass(frozen=True)
+class Source:
+    """Embedded images, the model that embedded them, and the views that show them.
+
+    ``run`` is none for a folder of one's own images, and ``images`` is that folder.
+    """
+
+    saved: SavedEmbeddings
+    model: Run | Path
+    run: Run | None = None
+    split: str = "test"
+    images: Path | None = None
+
+    def __str__(self) -> str:
+        model = self.model.path if isinstance(self.model, Run) else self.model
+        classes = len(np.unique(self.saved.labels))
+        return f"{len(self.saved):,} images of {classes:,} classes, {plain(self.saved.name)}, embedded by {model}"
+
+    def space(self, method: Method = "umap") -> SpaceExplorer:
+        if self.run:
+            return SpaceExplorer.of_run(self.run, self.split, method)
+        return SpaceExplorer(self.saved, method, cache=self.saved.folder / "projections")
+
+    def gallery(self) -> RetrievalGallery:
+        if self.run:
+            return RetrievalGallery.of_run(self.run, self.split)
+        return RetrievalGallery(self.saved, model=self.model)
+
+    def why(self) -> WhyNeighbour:
+        if self.run:
+            return WhyNeighbour.of_run(self.run, self.split)
+        return WhyNeighbour(self.saved, self.model, self.images)
+
+
+def open_source(run: str = "", split: str = "test", images: str = "", model: str = "") -> Source:
+    """A run's images of a split, or, with ``images``, those of a folder.
+
+    ``run`` empty: the newest run under ``runs/`` that is finished. ``model`` (a run or an inference checkpoint) embeds
+    the folder, once, into ``runs/folders/<its name>``; empty: the run's. Raises RunError when there is no such run or
+    when it keeps no embeddings, naming the command that makes them.
+    """
+    if not images:
+        found = Run.open(run) if run else _newest()
+        return Source(SavedEmbeddings.of_run(found, split), found, found, split)
+    embedder = Path(model) if model and Path(model).is_file() else Run.open(model or run) if model or run else _newest()
+    folder = Path(images)
+    saved = embed_folder(embedder, folder, RUNS / "folders" / folder.resolve().name)
+    return Source(saved, embedder, images=folder)
+
+
+def _newest() -> Run:
+    finished = [run for run in list_runs() if run.is_finished()]
+    if not finished:
+        raise RunError(f"there is no finished run under {RUNS}/; vptsp demo makes one, or pass run=DIRECTORY")
+    return finished[-1]
+
+
+def hardest_classes(saved: SavedEmbeddings, most: int = 10) -> str:
+    """A table of the classes whose images find their own class least often, and what they are taken for.
+
+    R@1 of a class: the share of its queries whose nearest image is of the class.
+    """
+    results = search(saved.embeddings, saved.labels, saved.is_query, saved.is_gallery, k=1)
+    asked = results.relevant > 0
+    labels, nearest = results.query_labels[asked], results.neighbor_labels[asked, 0]
+    rows = []
+    for label in np.unique(labels):
+        found = nearest[labels == label]
+        others, counts = np.unique(found[found != label], return_counts=True)
+        taken = ", ".join(
+            f"{plain(saved.class_names[other], 40)} ({count})"
+            for count, other in sorted(zip(counts.tolist(), others.tolist(), strict=True), reverse=True)[:3]
+        )
+        rows.append((float((found == label).mean()), plain(saved.class_names[label], 40), len(found), taken))
+    rows.sort(key=lambda row: row[:2])
+    cells = [
+        [name, f"{number:,}", f"{100 * recall:.0f} %", taken or "–"] for recall, name, number, taken in rows[:most]
+    ]
+    return html_table(["class", "queries", "R@1", "taken for"], cells, f"The hardest of {len(rows):,} classes")

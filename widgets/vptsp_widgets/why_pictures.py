@@ -1,0 +1,81 @@
+"""Single images by id: as the model sees them, and the same square large enough to look at."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from functools import cache
+
+from PIL import Image
+from torch import Tensor
+
+from vptsp.backbones import Backbone
+from vptsp.data import load_data
+from vptsp.data.images import ImageSet
+from vptsp.data.transforms import test_transform
+from vptsp.embeddings import SavedEmbeddings
+from vptsp.errors import DataError
+from vptsp.labels import plain
+from vptsp.runs import Run
+
+SIDE = 320  # pixels of a picture for people
+
+
+class Pictures:
+    """Images of an :class:`ImageSet`, loaded one at a time; where one cannot be had its thumbnail stands in.
+
+    ``load`` gives the set whose drawn images have the given side (none: the side the model was trained with);
+    sets of files disregard it.
+    """
+
+    def __init__(self, load: Callable[[int | None], ImageSet] | None, saved: SavedEmbeddings) -> None:
+        self._load = cache(load) if load else None
+        self._places: dict[str, int] | None = None
+        self._saved = saved
+        self._notes: dict[str, str] = {}
+
+    @classmethod
+    def of_run(cls, run: Run, split: str, saved: SavedEmbeddings) -> Pictures:
+        """The images a run was trained (``train``) or scored on (``test``), found again when first needed."""
+
+        def load(side: int | None) -> ImageSet:
+            config = run.config if side is None else run.config.changed(image_size=side)
+            splits = load_data(config)
+            return splits.train if split == "train" else splits.test
+
+        return cls(load, saved)
+
+    def input(self, image_id: str, backbone: Backbone) -> Tensor:
+        """What the model gets, (3, S, S)."""
+        transform = test_transform(backbone.image_size, backbone.mean, backbone.std)
+        return transform(self._image(image_id, None))
+
+    def jpeg(self, image_id: str) -> bytes:
+        """The central square that the model sees, ``SIDE`` pixels wide."""
+        image = self._image(image_id, SIDE)
+        scale = SIDE * 256 / 224 / min(image.size)
+        size = [max(SIDE, round(scale * length)) for length in image.size]
+        image = image.resize((size[0], size[1]), Image.Resampling.BICUBIC)
+        left, top = (size[0] - SIDE) // 2, (size[1] - SIDE) // 2
+        buffer = io.BytesIO()
+        image.crop((left, top, left + SIDE, top + SIDE)).save(buffer, "JPEG", quality=88)
+        return buffer.getvalue()
+
+    def note(self, image_id: str) -> str:
+        """What is to be said of an image whose thumbnail stands in for it; empty for all others."""
+        return self._notes.get(image_id, "")
+
+    def _image(self, image_id: str, side: int | None) -> Image.Image:
+        try:
+            if self._load is None:
+                raise DataError("no folder of images was given")
+            images = self._load(side)
+            if self._places is None:
+                self._places = {name: place for place, name in enumerate(images.ids)}
+            if image_id not in self._places:
+                raise DataError(f"it is not among the {len(images):,} images of {images.name}")
+            return images.load(self._places[image_id]).convert("RGB")
+        except DataError as error:
+            name = plain(image_id, 120)
+            self._notes[image_id] = f"The thumbnail stands in for {name}: {plain(error, 200)}."
+            return self._saved.thumbnails.image(image_id)
