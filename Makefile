@@ -27,7 +27,7 @@ demo: setup  ## train, evaluate and report on the embedded default (about five m
 	$(RUN) vptsp demo
 
 test: setup  ## run the tests
-	$(RUN) pytest -m "not slow"
+	$(RUN) pytest -m "not slow" -n 2 --dist loadfile
 
 test-slow: setup  ## run the tests that take minutes
 	$(RUN) pytest -m slow

@@ -10,6 +10,7 @@ from typing import Any
 import hypothesis
 import numpy as np
 import pytest
+import torch
 from chromium import browser, playwright_driver  # noqa: F401 - fixtures of the browser tests
 from PIL import Image
 
@@ -18,6 +19,10 @@ from vptsp.config import Config, make_config
 from vptsp.progress import Event
 from vptsp.runs import Run
 from vptsp.training import train
+
+# Small tensors: more threads than one only wait for each other, above all beside other test processes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+torch.set_num_threads(1)
 
 # A busy machine must not fail a test, and continuous integration must see the same examples every time.
 hypothesis.settings.register_profile(

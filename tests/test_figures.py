@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,7 @@ def test_every_axis_and_every_trace_has_a_name(tiny_run: Run) -> None:
 
 
 def test_curves_without_validation_have_no_empty_panel(tiny_run: Run, tmp_path: Path) -> None:
+    shutil.copy(tiny_run.path / "config.json", tmp_path)
     run = Run(tmp_path)
     lines = [{k: v for k, v in line.items() if not k.startswith("val_")} for line in tiny_run.metrics()]
     run.write_metrics(lines)

@@ -146,6 +146,9 @@ class Config(BaseModel):
         (1, 2, 4, 8), description="the k of recall at k, 1 among them: it selects the epoch"
     )
     eval_every: Positive = Field(1, description="epochs between validations")
+    select_by: Literal["recall_at_1", "map_at_r"] = Field(
+        "recall_at_1", description="validation metric that selects the epoch; map_at_r is steadier with few classes"
+    )
     track_test: bool = Field(False, description="also score test each epoch, kept only as max_over_test_epochs")
     probe_images: Annotated[int, Field(ge=0)] = Field(256, description="test images embedded into every snapshot")
 
@@ -209,7 +212,7 @@ class Config(BaseModel):
     @property
     def selection_metric(self) -> str:
         """The validation metric that selects the epoch."""
-        return TASKS[self.task].metric
+        return self.select_by if self.task == "retrieval" else TASKS[self.task].metric
 
     def changed(self, **values: Any) -> Config:
         """A copy with some fields changed, validated again."""

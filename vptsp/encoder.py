@@ -33,11 +33,13 @@ class Encoded:
     - ``features`` (B, D): pooled and normalised by the backbone's own final norm.
     - ``tokens``: on request, after each block (B, T, D); under CLS pooling T = 1 in the last one.
     - ``attention``: on request, of each block (B, heads, queries, N + T): prompts first, then the tokens.
+
+    A Swin's tokens are (B, H, W, D) and its attention (B, windows, heads, queries, keys), of other sizes in each stage.
     """
 
     features: Float[Tensor, "B D"]
-    tokens: list[Float[Tensor, "B T D"]] = field(default_factory=list)
-    attention: list[Float[Tensor, "B H Q K"]] = field(default_factory=list)
+    tokens: list[Tensor] = field(default_factory=list)
+    attention: list[Tensor] = field(default_factory=list)
 
 
 def embed_patches(vit: Any, images: Float[Tensor, "B channels S S"]) -> Float[Tensor, "B *T D"]:

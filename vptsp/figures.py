@@ -63,7 +63,7 @@ def curves(run: Run, lr: bool = False) -> go.Figure:
     lines = run.metrics()
     epochs = [line["epoch"] for line in lines]
     task = TASKS[run.config.task]
-    judged = f"val_{task.metric}"
+    judged, shown = f"val_{run.config.selection_metric}", f"val_{task.metric}"
     scored = [line for line in lines if line.get(judged) is not None]
     has_scores = bool(scored) or any(f"test_{task.metric}" in line for line in lines)
     held_out = "Retrieval on held-out classes" if task is TASKS["retrieval"] else "Recognition of held-out images"
@@ -80,7 +80,7 @@ def curves(run: Run, lr: bool = False) -> go.Figure:
             figure.add_trace(trace, row=1, col=column)
 
     draw(1, "loss", "loss", ORANGE)
-    draw(2, judged, f"validation {task.title}", BLUE, 100)
+    draw(2, shown, f"validation {task.title}", BLUE, 100)
     draw(2, f"val_{task.second}", f"validation {task.second_title}", GREEN, 100)
     draw(2, f"test_{task.metric}", f"test {task.title} (tracked, not used)", PURPLE, 100, dash="dot")
     if scored:

@@ -5,8 +5,7 @@ It is written from the run directory alone.
 
 from __future__ import annotations
 
-import base64
-import json
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,9 @@ import plotly.graph_objects as go
 
 from vptsp.baselines import Result, compared
 from vptsp.config import Config
-from vptsp.embeddings import SavedEmbeddings
 from vptsp.figures import curves, html_table, parameter_table, result_table
 from vptsp.files import read_json, write_text
+from vptsp.front import script_json
 from vptsp.gallery import retrieval_gallery
 from vptsp.labels import plain
 from vptsp.maps import run_map
@@ -27,7 +26,6 @@ from vptsp.projection import Method
 from vptsp.runs import Run
 from vptsp.stills import image_html
 from vptsp.tasks import TASKS
-from vptsp.thumbnails import Thumbnails
 
 SETTINGS = (  # those that a reader of the numbers asks for first
     "dataset", "method", "backbone", "backbone_weights", "image_size", "embedding_size", "num_prompts",
@@ -44,7 +42,6 @@ _METRICS = {
     "nmi": "NMI",
     "pairwise_f1": "pairwise F1",
 }
-_HOVER_BYTES = 5_000_000  # thumbnails for hovering over the map, at most
 
 
 def write_report(run: Run, projection: Method = "umap") -> Path:
@@ -74,7 +71,7 @@ def write_report(run: Run, projection: Method = "umap") -> Path:
         gallery=retrieval_gallery(run),
         environment=read_json(run.path / "environment.json", "train the run again"),
         plotly_js=plotly.offline.get_plotlyjs(),
-        hover=_hover(run),
+        views=_views(run, projection),
         lead=_lead(results),
     )
     path = run.path / "report.html"
@@ -119,7 +116,7 @@ def _metrics_table(summary: dict[str, Any]) -> str:
     test, best = summary["test"], summary["best_val"]
     columns = {f"last epoch ({summary['epochs']})": test["last"]} if summary["epochs"] else {"frozen": test["last"]}
     if best:
-        columns[f"selected epoch ({best['epoch']}, by validation {TASKS[summary['task']].title})"] = test["best_val"]
+        columns[f"selected epoch ({best['epoch']}, by validation {_selected_by(best)})"] = test["best_val"]
     if "max_over_test_epochs" in summary:
         columns["best over test epochs (not a fair result)"] = summary["max_over_test_epochs"]
     recalls = [name for name in test["last"] if name.startswith("recall_at_")]
@@ -133,6 +130,13 @@ def _metrics_table(summary: dict[str, Any]) -> str:
     if lone := test["last"].get("num_lone_queries"):
         caption += f"{lone:,} queries without another image of their class are left out. "
     return html_table(["metric", *columns], rows, caption)
+
+
+def _selected_by(best: dict[str, Any]) -> str:
+    """The metric of the record of the selected epoch, as printed."""
+    name = next(key for key in best if key.startswith("val_")).removeprefix("val_")
+    titles = {t.metric: t.title for t in TASKS.values()} | {t.second: t.second_title for t in TASKS.values()}
+    return titles[name]
 
 
 def _percent(value: float | None) -> str:
@@ -150,26 +154,13 @@ def _figures(run: Run, projection: Method) -> dict[str, dict[str, str]]:
         f"Map of the test embeddings of {title}, coloured by class, with the proxies of the training classes.",
     )
     return {
-        name: {"json": _script_json(figure.to_json()), "still": image_html(figure, alt), "alt": alt}
+        name: {"json": script_json(figure.to_json()), "still": image_html(figure, alt), "alt": alt}
         for name, (figure, alt) in made.items()
     }
 
 
-def _hover(run: Run) -> dict[str, Any]:
-    """Thumbnail pages and the place of every image in them, as far as they fit into the page."""
-    folder = SavedEmbeddings.of_run(run, "test").folder
-    thumbnails = Thumbnails(folder)
-    pages: list[str] = []
-    size = 0
-    while (path := folder / f"page_{len(pages)}.jpg").is_file() and size + path.stat().st_size <= _HOVER_BYTES:
-        size += path.stat().st_size
-        pages.append("data:image/jpeg;base64," + base64.b64encode(path.read_bytes()).decode())
-    reach = len(pages) * thumbnails.per_side**2
-    places = {image_id: place for image_id, place in thumbnails.place.items() if place < reach}
-    atlas = {"pages": pages, "places": places, "tile": thumbnails.tile, "side": thumbnails.per_side}
-    return {"json": _script_json(json.dumps(atlas))}
-
-
-def _script_json(text: str) -> str:
-    """JSON that cannot close the script element it stands in."""
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+def _views(run: Run, projection: Method) -> dict[str, str]:
+    """The live blocks of the page, by name, from whoever offers some: the core knows no widgets."""
+    return {
+        entry.name: entry.load()(run, projection) for entry in metadata.entry_points(group="vptsp.report_views")
+    }

@@ -33,8 +33,24 @@ function standIn({ state, pages }, extra) {
 
 /** Mounts a front end into `element`. `front.answer(message, model, reply)`, if there is one, plays the kernel. */
 function mount(front, element, data, label) {
-  const model = standIn(data, front.answer);
+  // The blocks of a page show the same images: thumbnails come once, and what is chosen in one moves the others.
+  const pages = data.pages.length ? (window.vptspPages = data.pages) : window.vptspPages ?? [];
+  const model = standIn({ ...data, pages }, front.answer);
   element.setAttribute("aria-label", label);
   front.render({ model, el: element });
-  (window.vptspModels ??= []).push(model);
+  const models = (window.vptspModels ??= []);
+  for (const other of models) {
+    for (const name of ["_focused", "_selected"]) {
+      follow(model, other, name);
+      follow(other, model, name);
+    }
+  }
+  models.push(model);
+}
+
+function follow(leader, model, name) {
+  const plain = (value) => (value instanceof DataView ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength).join() : value);
+  leader.on(`change:${name}`, () => {
+    if (plain(leader.get(name)) !== plain(model.get(name))) model.set(name, leader.get(name));
+  });
 }

@@ -1,0 +1,160 @@
+"""Searching with a file, and notebooks 02 and 03 live: opened as a person opens them, on a run, Run All."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, expect
+from views import make_views
+
+from vptsp.notebooks import find_notebook
+from vptsp.runs import Run
+
+pytestmark = pytest.mark.browser
+
+PANEL = "window.jupyterapp.shell.currentWidget"
+
+
+def opened(lab: Any, open_notebook: Callable[..., Any], name: str, **parameters: str) -> tuple[Any, dict[str, int]]:
+    """A copy of a bundled notebook with its parameters set; and the place of each cell by its id."""
+    content = nbformat.read(find_notebook(name), 4)
+    (cell,) = [cell for cell in content.cells if "parameters" in cell.metadata.get("tags", [])]
+    cell.source = "\n".join([cell.source, *(f"{key} = {value!r}" for key, value in parameters.items())])
+    nbformat.write(content, lab.root / f"{name}.ipynb")
+    notebook = open_notebook(lab, f"{name}.ipynb")
+    return notebook, {cell.id: place for place, cell in enumerate(content.cells)}
+
+
+def run_all(notebook: Any) -> None:
+    """Run All from the menu of commands; fails with the traceback of a cell that does."""
+    notebook.page.evaluate("window.ran = window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    notebook.wait()
+    outputs = notebook.page.evaluate(
+        f"""{PANEL}.content.widgets.filter((cell) => cell.model.type === "code")
+            .flatMap((cell) => cell.model.outputs.toJSON())"""
+    )
+    assert [line for output in outputs for line in output.get("traceback", [])] == []
+
+
+def brought(notebook: Any, cell: int) -> Locator:
+    """The view that a cell shows, scrolled to."""
+    notebook.page.evaluate(f"(cell) => {PANEL}.content.scrollToItem(cell, 'start')", cell)
+    view = notebook.output(cell).locator(".vptsp")
+    view.scroll_into_view_if_needed()
+    return view
+
+
+def hover(notebook: Any, space: Locator) -> tuple[str, Locator]:
+    """Puts the mouse on the image of the whole map that lies farthest from all others; its id and the card."""
+    known = notebook.value("[list(space.ids), space.points.tolist(), [g.tolist() for g in space.glyphs.values()]]")
+    points = np.array(known[1])
+    everything = np.concatenate([points, *known[2]])
+    low, high = everything.min(axis=0), everything.max(axis=0)
+    distances = np.linalg.norm(points[:, None] - everything, axis=2)
+    row = int(np.sort(distances, axis=1)[:, 1].argmax())  # the first is that to itself
+    box = space.locator(".vptsp-space-over").bounding_box()
+    assert box is not None
+    size = np.array([box["width"], box["height"]])
+    scale = 0.92 * (size / (high - low)).min()
+    at = np.array([box["x"], box["y"]]) + size / 2 + (points[row] - (low + high) / 2) * scale * (1, -1)
+    notebook.page.mouse.move(*at.tolist(), steps=4)
+    return known[0][row], space.locator(".vptsp-space-card")
+
+
+def in_both_themes(notebook: Any, folder: Path, **views: int) -> None:
+    for theme in ("Dark", "Light"):
+        notebook.theme(theme)
+        for name, cell in views.items():
+            view = brought(notebook, cell)
+            assert view.evaluate("(root) => root.classList.contains('vptsp-dark')") == (theme == "Dark"), name
+            view.screenshot(path=folder / f"{name}-{theme}.png")
+
+
+def test_explore_embeddings(lab: Any, open_notebook: Callable[..., Any], tiny_run: Run, tmp_path: Path) -> None:
+    notebook, cells = opened(lab, open_notebook, "02_explore_embeddings", run=str(tiny_run.path), projection="pca")
+    run_all(notebook)
+    space = brought(notebook, cells["map"])
+    expect(space).to_contain_text("20 images")
+    before = notebook.value("[space.focus, gallery.focus, why.query]")
+    assert len(set(before)) == 1  # three views, joined by link
+    name, card = hover(notebook, space)
+    expect(card).to_be_visible()
+    expect(card).to_contain_text(name)
+    expect(card.get_by_role("img")).not_to_have_class("vptsp-waiting")
+    assert name != before[0]
+    assert notebook.value("space.focus") == before[0]  # looking chooses nothing
+
+    notebook.page.mouse.down()
+    notebook.page.mouse.up()
+    notebook.until("[space.focus, gallery.focus, why.query, *space.selection]", [name] * 4)
+    gallery = brought(notebook, cells["gallery"])
+    expect(gallery.locator(".vg-panel")).to_contain_text(name)
+    expect(gallery.locator("button.vg-tile")).to_have_count(19)
+    why = brought(notebook, cells["why"])
+    expect(why.locator(".vptsp-why-file").first).to_have_text(name)
+    in_both_themes(notebook, tmp_path, map=cells["map"], gallery=cells["gallery"], why=cells["why"])
+
+
+def test_retrieval_gallery(lab: Any, open_notebook: Callable[..., Any], tiny_run: Run, tmp_path: Path) -> None:
+    notebook, cells = opened(lab, open_notebook, "03_retrieval_gallery", run=str(tiny_run.path))
+    run_all(notebook)
+    gallery = brought(notebook, cells["gallery"])
+    tiles = gallery.locator("button.vg-tile")
+    expect(tiles).to_have_count(19)
+    expect(gallery.locator(".vg-title")).to_have_text("Nearest gallery images")
+    asked = notebook.value("gallery.focus")
+    expect(gallery.locator(".vg-panel")).to_contain_text(asked)
+
+    ids = notebook.value("list(gallery.ids)")
+    chosen = ids[int(tiles.nth(2).get_attribute("data-row"))]
+    tiles.nth(2).click()
+    expect(gallery.locator(".vg-panel")).to_contain_text(chosen)
+    notebook.until("[gallery.focus, why.query]", [chosen, chosen])
+    table = notebook.run(cells["results"])
+    expect(table.locator("tbody tr")).to_have_count(10)
+    gallery = brought(notebook, cells["gallery"])
+    nearest = ids[int(gallery.locator("button.vg-tile").first.get_attribute("data-row"))]
+    expect(table.locator("tbody tr").first).to_contain_text(nearest)
+    in_both_themes(notebook, tmp_path, gallery=cells["gallery"], why=cells["why"])
+
+
+def test_search_with_a_file_and_for_a_class(
+    lab: Any, open_notebook: Callable[..., Any], tiny_run: Run, image_folder: Path
+) -> None:
+    notebook = open_notebook(lab, lab.write("files.ipynb", [make_views(tiny_run), "gallery"]))
+    notebook.run(0)
+    gallery = notebook.run(1).locator(".vptsp")
+    tiles = gallery.locator("button.vg-tile")
+    known = notebook.value("gallery.ids[7]")
+    (file,) = [path for path in image_folder.rglob("*.png") if path.as_posix().endswith(f"/{known}")]
+    gallery.locator("input[type=file]").set_input_files(
+        {"name": "<b>mine</b>.png", "mimeType": "image/png", "buffer": file.read_bytes()}
+    )
+    panel = gallery.locator(".vg-panel")
+    expect(panel.locator("h3")).to_have_text("<b>mine</b>.png")
+    expect(panel.get_by_role("img")).to_be_visible()
+    expect(tiles).to_have_count(20)
+    expect(tiles.first).to_have_attribute("data-row", "7")  # the same picture is its own nearest
+    assert notebook.value("gallery.results.id[0], gallery.focus, bool(gallery.results.right.isna().all())") == [
+        known, "", True
+    ]  # fmt: skip
+
+    gallery.locator("input[type=file]").set_input_files(
+        {"name": "broken.png", "mimeType": "image/png", "buffer": b"not an image"}
+    )
+    expect(gallery.get_by_role("status")).to_contain_text("broken.png is not an image that can be read")
+
+    gallery.get_by_role("combobox", name="find a class or an image").click()
+    notebook.page.keyboard.type("class_12")
+    notebook.page.keyboard.press("Enter")
+    expect(panel.locator("h3")).to_have_text("class_12")
+    expect(gallery.locator(".vg-place")).to_have_text("1 of 5")
+    expect(tiles).to_have_count(19)
+    notebook.until("gallery.saved.class_names[gallery.saved.labels[gallery._row[gallery.focus]]]", "class_12")
+    notebook.page.keyboard.press("n")
+    expect(gallery.locator(".vg-place")).to_have_text("2 of 5")

@@ -1,0 +1,44 @@
+"""Views of a run as blocks of a page without a kernel; :mod:`vptsp.report` finds them by their entry points."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vptsp.embeddings import SavedEmbeddings
+from vptsp.front import page_block
+from vptsp.projection import Method
+from vptsp.runs import Run
+from vptsp_widgets.gallery import RetrievalGallery
+from vptsp_widgets.space import SpaceExplorer
+
+_PAGE_BYTES = 5_000_000  # of thumbnails in a page, at most; images beyond show as grey tiles
+_MOST_POINTS = 20_000
+
+
+def space_block(run: Run, projection: Method) -> str:
+    """The map of the test images with their thumbnails, which the page's other blocks use as well."""
+    view = SpaceExplorer.of_run(run, method=projection, most=_MOST_POINTS)
+    try:
+        label = f"Map of {len(view.ids):,} test images"
+        return page_block("space", view.state_for_page(), _thumbnail_pages(run), label)
+    finally:
+        view.close()
+
+
+def gallery_block(run: Run, projection: Method) -> str:
+    """Every test query and its nearest images."""
+    view = RetrievalGallery.of_run(run)
+    try:
+        return page_block("gallery", view.state_for_page(), (), "Retrieval gallery of the test images")
+    finally:
+        view.close()
+
+
+def _thumbnail_pages(run: Run) -> list[Path]:
+    """The first pages of thumbnails, as many as fit."""
+    pages: list[Path] = []
+    folder, size = SavedEmbeddings.of_run(run).folder, 0
+    while (path := folder / f"page_{len(pages)}.jpg").is_file() and size + path.stat().st_size <= _PAGE_BYTES:
+        size += path.stat().st_size
+        pages.append(path)
+    return pages
