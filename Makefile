@@ -8,7 +8,7 @@ UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 RUN := $(UV) run --frozen --no-sync
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lab bench lint format pretrain clean
+.PHONY: help setup demo test test-slow lab bench notebooks-full lint format pretrain clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,12 @@ lab: setup  ## open JupyterLab ready to use
 
 bench: setup  ## measure speed, as ratios within one process
 	$(RUN) python -m benchmarks
+
+notebooks-full: setup  ## run notebooks 05-07 at full length (about an hour) and render them into docs/
+	for name in 05_compare_methods 07_recognition 06_ablations; do \
+	  OMP_NUM_THREADS=1 $(RUN) python -c "from vptsp.notebooks import run_notebook; run_notebook('$$name', 'runs/full/$$name.ipynb', {'run_dir': 'runs/full/$$name'})" && \
+	  $(RUN) python -m vptsp.pages runs/full/$$name.ipynb docs/$$name.html || exit 1; \
+	done
 
 lint: setup  ## ruff and mypy
 	$(RUN) ruff check .

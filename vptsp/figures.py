@@ -87,9 +87,7 @@ def curves(run: Run, lr: bool = False) -> go.Figure:
         best = max(scored, key=lambda line: line[judged])  # the first of equals, as training selects
         mark = {"symbol": "star", "size": 14, "color": BLUE, "line": {"width": 1, "color": "white"}}
         figure.add_trace(
-            go.Scatter(
-                x=[best["epoch"]], y=[100 * best[judged]], name="selected epoch", mode="markers", marker=mark
-            ),
+            go.Scatter(x=[best["epoch"]], y=[100 * best[judged]], name="selected epoch", mode="markers", marker=mark),
             row=1,
             col=2,
         )

@@ -161,6 +161,4 @@ def _figures(run: Run, projection: Method) -> dict[str, dict[str, str]]:
 
 def _views(run: Run, projection: Method) -> dict[str, str]:
     """The live blocks of the page, by name, from whoever offers some: the core knows no widgets."""
-    return {
-        entry.name: entry.load()(run, projection) for entry in metadata.entry_points(group="vptsp.report_views")
-    }
+    return {entry.name: entry.load()(run, projection) for entry in metadata.entry_points(group="vptsp.report_views")}

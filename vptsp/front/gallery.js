@@ -1,7 +1,7 @@
 // A gallery: a query, its nearest images in order, and lists of queries worth a look.
 
 const LARGEST = 8 * 2 ** 20; // bytes of an upload, as the kernel's side says
-const GRID = 96; // tiles of a grid shown at once
+const GRID = 36; // tiles of a grid shown at once
 const KEYS = [
   ["arrows", "move through the tiles"],
   ["Enter", "search with the tile"],
