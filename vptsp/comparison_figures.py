@@ -23,10 +23,15 @@ _LOW_LEGEND = {"orientation": "h", "y": -0.24, "yanchor": "top", "x": 0}
 
 
 # --- tables -----------------------------------------------------------------------------------------
-def method_table(table: pd.DataFrame, strong: str | None = None) -> str:
-    """One row per trial: parameters, computed training memory, step time, and metrics as mean ± spread over seeds."""
+def method_table(table: pd.DataFrame, strong: str | None = None, paces: Mapping[str, float] | None = None) -> str:
+    """One row per trial: parameters, computed training memory, step time, and metrics as mean ± spread over seeds.
+
+    ``paces`` are ratios from :func:`vptsp.pace.step_ratios`; without them the times of the runs themselves are shown,
+    which compare only if nothing else ran.
+    """
     metrics = _metrics_of(table)
-    header = ["method", "trained", "kept", "bank", "memory (MB)", "of it activations", "step (ms)", *metrics.values()]
+    pace_title = "step (ms)" if paces is None else "step (× probe)"
+    header = ["method", "trained", "kept", "bank", "memory (MB)", "of it activations", pace_title, *metrics.values()]
     rows, names = [], list(dict.fromkeys(table["trial"]))
     for name in names:
         done = _done(table, name)
@@ -35,23 +40,30 @@ def method_table(table: pd.DataFrame, strong: str | None = None) -> str:
             continue
         first = done.iloc[0]
         title = name if len(done) == (table["trial"] == name).sum() else f"{name} ({len(done)} seeds)"
-        steps = done["step_ms"].dropna()
         rows.append(
             [
                 plain(title),
                 *(f"{first[count]:,}" for count in ("trained", "kept", "bank")),
                 *(f"{first[size] / 1e6:.1f}" for size in ("footprint", "activations")),
-                f"{steps.median():.0f}" if len(steps) else "–",
+                _pace(name, done, paces),
                 *(_mean_and_spread(done[metric]) for metric in metrics),
             ]
         )
+    pace_note = "median of the runs, loading included" if paces is None else "beside a linear probe, in turns"
     caption = (
         "Trained: receives gradients. Kept: needed for inference beside the frozen backbone. Bank: class prompts, "
         "dropped after training. Memory: computed from the autograd graph in fp32 (activations kept for the backward "
-        "pass, gradients, optimiser state, all parameters), not measured on the process. Step: median, loading "
-        f"included. Metrics in percent: mean ± standard deviation over seeds.{_failures(table)}"
+        "pass, gradients, optimiser state, all parameters), not measured on the process. Step: "
+        f"{pace_note}. Metrics in percent: mean ± standard deviation over seeds.{_failures(table)}"
     )
     return html_table(header, rows, caption, names.index(strong) if strong in names else None)
+
+
+def _pace(name: str, done: pd.DataFrame, paces: Mapping[str, float] | None) -> str:
+    if paces is not None:
+        return f"{paces[name]:.1f}" if name in paces else "–"
+    steps = done["step_ms"].dropna()
+    return f"{steps.median():.0f}" if len(steps) else "–"
 
 
 def published_table(published: Published) -> str:

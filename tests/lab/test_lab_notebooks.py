@@ -66,12 +66,42 @@ def hover(notebook: Any, space: Locator) -> tuple[str, Locator]:
     return known[0][row], space.locator(".vptsp-space-card")
 
 
+def image_of(notebook: Any, tile: Locator) -> str:
+    """The id of the image that a tile of the gallery shows."""
+    row = tile.get_attribute("data-row")
+    name: str = notebook.value(f"gallery.ids[{row}]")
+    return name
+
+
+# Texts whose contrast to what lies behind them is below 4.5 (WCAG 2.1, 1.4.3), colours blended as the page does.
+FAINT = """(root) => {
+    const pen = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+    const light = (colours) => {
+        for (pen.fillStyle of ["white", ...colours]) pen.fillRect(0, 0, 1, 1);
+        const [r, g, b] = [...pen.getImageData(0, 0, 1, 1).data].map((v) => v / 255)
+            .map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+    };
+    const behind = (e) => e ? [...behind(e.parentElement), getComputedStyle(e).backgroundColor] : [];
+    return [...root.querySelectorAll("*")]
+        .filter((e) => e.checkVisibility() && !e.disabled && e.closest("select") === (e.matches("select") ? e : null))
+        .filter((e) => e.matches("select") || [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()))
+        .filter((e) => {
+            const [paper, ink] = [light(behind(e)), light([...behind(e), getComputedStyle(e).color])];
+            return Math.max(paper, ink) / Math.min(paper, ink) < 4.5;
+        })
+        .map((e) => `${e.tagName} ${e.className} ${e.textContent}`);
+}"""
+
+
 def in_both_themes(notebook: Any, folder: Path, **views: int) -> None:
+    """Follows the theme, can be read in it, and is photographed into ``folder``."""
     for theme in ("Dark", "Light"):
         notebook.theme(theme)
         for name, cell in views.items():
             view = brought(notebook, cell)
             assert view.evaluate("(root) => root.classList.contains('vptsp-dark')") == (theme == "Dark"), name
+            assert view.evaluate(FAINT) == [], (name, theme)
             view.screenshot(path=folder / f"{name}-{theme}.png")
 
 
@@ -110,16 +140,14 @@ def test_retrieval_gallery(lab: Any, open_notebook: Callable[..., Any], tiny_run
     asked = notebook.value("gallery.focus")
     expect(gallery.locator(".vg-panel")).to_contain_text(asked)
 
-    ids = notebook.value("list(gallery.ids)")
-    chosen = ids[int(tiles.nth(2).get_attribute("data-row"))]
+    chosen = image_of(notebook, tiles.nth(2))
     tiles.nth(2).click()
     expect(gallery.locator(".vg-panel")).to_contain_text(chosen)
     notebook.until("[gallery.focus, why.query]", [chosen, chosen])
     table = notebook.run(cells["results"])
     expect(table.locator("tbody tr")).to_have_count(10)
     gallery = brought(notebook, cells["gallery"])
-    nearest = ids[int(gallery.locator("button.vg-tile").first.get_attribute("data-row"))]
-    expect(table.locator("tbody tr").first).to_contain_text(nearest)
+    expect(table.locator("tbody tr").first).to_contain_text(image_of(notebook, tiles.first))
     in_both_themes(notebook, tmp_path, gallery=cells["gallery"], why=cells["why"])
 
 
@@ -140,9 +168,8 @@ def test_search_with_a_file_and_for_a_class(
     expect(panel.get_by_role("img")).to_be_visible()
     expect(tiles).to_have_count(20)
     expect(tiles.first).to_have_attribute("data-row", "7")  # the same picture is its own nearest
-    assert notebook.value("gallery.results.id[0], gallery.focus, bool(gallery.results.right.isna().all())") == [
-        known, "", True
-    ]  # fmt: skip
+    results = notebook.value("[gallery.results.id[0], gallery.focus, bool(gallery.results.right.isna().all())]")
+    assert results == [known, "", True]  # right or wrong: nobody knows the class of a file
 
     gallery.locator("input[type=file]").set_input_files(
         {"name": "broken.png", "mimeType": "image/png", "buffer": b"not an image"}
@@ -156,5 +183,6 @@ def test_search_with_a_file_and_for_a_class(
     expect(gallery.locator(".vg-place")).to_have_text("1 of 5")
     expect(tiles).to_have_count(19)
     notebook.until("gallery.saved.class_names[gallery.saved.labels[gallery._row[gallery.focus]]]", "class_12")
+    notebook.page.keyboard.press("Tab")  # out of the text box, where letters are text
     notebook.page.keyboard.press("n")
     expect(gallery.locator(".vg-place")).to_have_text("2 of 5")

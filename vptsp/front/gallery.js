@@ -304,7 +304,7 @@ export default {
           previews.set(query.upload, URL.createObjectURL(new Blob([buffers[0]], { type: "image/jpeg" })));
         }
         draw();
-        status.say(outcome());
+        status.say(grid ? "" : outcome());
       } else if (message.kind === "uploaded" && message.number === latest.upload) {
         done();
         ask({ upload: message.upload, name: pendingName });
@@ -485,8 +485,10 @@ export default {
     function selectionCame() {
       if (own) return;
       picked = new Set(int32(model.get("_selected")));
-      if (picked.size > 1) showGrid(`${counted(picked.size)} selected images; choose one to search with`, [...picked], "selection");
-      else if (grid?.of === "selection") start();
+      if (picked.size > 1) {
+        showGrid(`${counted(picked.size)} selected images; choose one to search with`, [...picked], "selection");
+        if (!waiting) status.say(""); // what was said of the answer before
+      } else if (grid?.of === "selection") start();
       else markPicked();
     }
 
