@@ -46,8 +46,8 @@ def test_plotly_is_inlined_once_and_every_figure_has_its_data(page: str) -> None
     markup = Markup(page)
     plots = [attributes["id"] for attributes in markup.all("div") if attributes.get("class") == "plot"]
     data = [script["id"] for script in markup.all("script") if script.get("type") == "application/json"]
-    assert plots == ["map", "curves"]
-    assert data == ["map-data", "curves-data", "atlas"]
+    assert plots == ["curves"]
+    assert data == ["curves-data"]
     assert page.count("plotly.js v") == 1
     for name in plots:
         text = re.search(f'id="{name}-data">(.*?)</script>', page, re.S)
@@ -90,7 +90,7 @@ def test_report_without_baselines_with_skipped_images_and_tracked_test(run: Run)
 def test_report_of_the_frozen_backbone(run: Run) -> None:
     frozen = Run.open(run.path / "baselines" / "frozen")
     page = write_report(frozen, projection="pca").read_text(encoding="utf-8")
-    assert 'id="map-data"' in page
+    assert 'id="vptsp-space"' in page
     assert 'id="curves-data"' not in page
 
 

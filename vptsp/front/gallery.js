@@ -204,9 +204,7 @@ export default {
       proxyBox.hidden = !data.proxies.length;
       proxyKind.replaceChildren(...data.proxies.map((kind) => make("option", { value: kind }, oneLine(kind))));
       proxyKind.value = data.proxies.includes("fused") ? "fused" : data.proxies[0] ?? "";
-      const choices = [...new Set([12, 24, 48, 96, model.get("k")])].sort((a, b) => a - b);
-      many.replaceChildren(...choices.map((k) => make("option", { value: String(k) }, `${k} nearest`)));
-      many.value = String(model.get("k"));
+      showMany();
       many.parentElement.hidden = !live;
       const lines = [...(model.get("_notes") ?? [])];
       if (data.tabled && data.tabled.length < labels.length) {
@@ -214,6 +212,11 @@ export default {
       }
       notes.replaceChildren(...lines.map((line) => make("div", {}, line)));
       listChoices();
+    }
+    function showMany() {
+      const choices = [...new Set([12, 24, 48, 96, model.get("k")])].sort((a, b) => a - b);
+      many.replaceChildren(...choices.map((k) => make("option", { value: String(k) }, `${k} nearest`)));
+      many.value = String(model.get("k"));
     }
     const nameOf = (row) => data.classes[data.labels[row]];
 
@@ -703,7 +706,7 @@ export default {
     }
     const end = onTraits(model, {
       _focused: focusCame, _query: focusCame, _selected: selectionCame, _ids: imagesCame,
-      k: () => (many.value = String(model.get("k"))),
+      k: showMany,
       status: () => model.get("status") && waiting && done(),
     });
     model.on("msg:custom", receive);

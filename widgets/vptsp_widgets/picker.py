@@ -126,7 +126,7 @@ class RunPicker(View):
     def still(self) -> str:
         if not self._rows:
             return (
-                f'<p style="margin:0">There are no runs in {safe(self.folder)}. '
+                f'<p style="margin:0">There are no runs in {safe(self.folder, 400)}. '
                 "<b>vptsp train</b> makes one, <b>vptsp demo</b> one in five minutes.</p>"
             )
         header = ["run", "state", "method", "data set", "R@1", "MAP@R", "trained", "when"]
