@@ -65,7 +65,7 @@ def test_a_finished_run_says_so_when_resumed(run: Run) -> None:
 def test_evaluate_prints_the_metrics_of_the_run(run: Run) -> None:
     result = vptsp("evaluate", run.path)
     assert result.exit_code == 0
-    assert "20 queries, 20 gallery images" in result.output
+    assert "20 queries, 20 gallery, 0 lone queries" in result.output
     recall = run.summary()["test"]["best_val"]["recall_at_1"]
     assert f"{100 * recall:.2f} %" in result.output
 

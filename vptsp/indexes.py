@@ -100,10 +100,10 @@ class GalleryIndex:
         rows = np.full((len(queries), k), -1)
         similarities = np.full((len(queries), k), -np.inf, dtype=np.float32)
         wanted = min(k + _SPARE + 1, len(self._alive))
-        rough, candidates = self._index.search(queries, wanted, params=self._parameters(wanted))
+        rough, candidates = _own(self._index, "search")(queries, wanted, params=self._parameters(wanted))
         for query, vector in enumerate(queries):
             found = candidates[query][candidates[query] >= 0]
-            scores = self._scores(vector, self._index.reconstruct_batch(found))
+            scores = self._scores(vector, _own(self._index, "reconstruct_batch")(found))
             unsure = len(found) == wanted < len(self) and not self._settled(scores, rough[query, -1], k)
             if self.kind == "exact" and unsure:
                 found, scores = np.arange(len(self)), self._scores(vector, self._vectors())
@@ -167,7 +167,7 @@ class GalleryIndex:
         self._row_of = np.where(self._alive, np.cumsum(self._alive) - 1, -1)  # number -> row
 
     def _vectors(self) -> Float32[np.ndarray, "M E"]:
-        return self._index.reconstruct_n(0, self._index.ntotal)
+        return _own(self._index, "reconstruct_n")(0, self._index.ntotal)
 
     # --- files ----------------------------------------------------------------------------------
     def save(self, folder: str | Path) -> None:
@@ -212,6 +212,11 @@ def _checked(embeddings: Array, ids: Sequence[str]) -> Float32[np.ndarray, "n E"
     if len(set(ids)) != len(ids):
         raise DataError(f"{len(ids) - len(set(ids))} of {len(ids)} ids are not unique")
     return vectors
+
+
+def _own(index: Any, name: str) -> Any:
+    """FAISS's own method: faiss.contrib.torch_utils, which other packages import, puts another in its place."""
+    return getattr(index, f"{name}_numpy", None) or getattr(index, name)
 
 
 def _filled(vectors: Float32[np.ndarray, "n E"], kind: Kind) -> Any:
