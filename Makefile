@@ -18,7 +18,7 @@ help:  ## list the targets
 	.tools/bin/pip install --quiet uv
 
 .venv/.synced: $(filter .tools/bin/uv,$(UV)) pyproject.toml uv.lock
-	$(UV) sync --frozen --quiet
+	$(UV) sync --frozen --all-extras --quiet
 	@touch $@
 
 setup: .venv/.synced  ## install everything into .venv

@@ -48,7 +48,7 @@ def test_conda_and_pip_users_get_the_same_packages() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     conda = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     pip = next(item["pip"] for item in conda if isinstance(item, dict))
-    assert pip[-1] == "-e ."
+    assert pip[-1] == f"-e .[{','.join(sorted(project['optional-dependencies']))}]"
     assert sorted(pip[:-1]) == sorted(project["dependencies"])
     assert f"python{project['requires-python']}" in conda
 

@@ -52,6 +52,8 @@ class Config(BaseModel):
     crop_min: Annotated[float, Field(gt=0, le=1)] | None = Field(
         None, description="smallest area share of the random training crop; none: 0.08, or 0.5 for glyphs"
     )
+    hub_name: str | None = Field(None, description="data set of the Hugging Face hub, for dataset=hub")
+    data_cache: OptionalPath = Field(None, description="cache of decoded images made by vptsp data prepare")
     blossoms_classes: Annotated[int, Field(ge=4)] = Field(200, description="classes of blossoms, train and test")
     blossoms_images: Positive = Field(20, description="images per class of blossoms")
     num_workers: Annotated[int, Field(ge=0)] = Field(0, description="processes that load images; 0: none")
@@ -82,6 +84,13 @@ class Config(BaseModel):
     class_prompt_step: Annotated[int, Field(ge=0)] = Field(0, description="class prompts fewer with each block")
     class_prompt_init: Literal["shared", "published"] = Field(
         "shared", description="spread at start: as the shared prompts, or the published one that shrinks with C"
+    )
+
+    class_prompt_updates: Literal["dense", "rows"] = Field(
+        "dense", description="dense: every step moves all rows (Adam's momentum); rows: only those of the batch"
+    )
+    class_prompts_on: Literal["device", "host", "disk"] = Field(
+        "device", description="where class prompts and their optimiser state live; host and disk need updates by rows"
     )
 
     # --- tuning without prompts ---------------------------------------------------------------
@@ -141,6 +150,11 @@ class Config(BaseModel):
     cosine_min: float = Field(1e-6, ge=0, description="learning rate at the end of the cosine")
     grad_clip: Annotated[float, Field(gt=0)] | None = Field(None, description="largest gradient norm; none: unlimited")
 
+    images_per_pass: Positive | None = Field(
+        None, description="images per forward pass, fewer than batch_size to save memory at equal gradients; none: all"
+    )
+    activation_checkpointing: bool = Field(False, description="compute activations again in backward, to save memory")
+
     # --- evaluation and record ----------------------------------------------------------------
     recall_ks: Annotated[tuple[Positive, ...], Field(strict=False, min_length=1)] = Field(
         (1, 2, 4, 8), description="the k of recall at k, 1 among them: it selects the epoch"
@@ -151,6 +165,10 @@ class Config(BaseModel):
     )
     track_test: bool = Field(False, description="also score test each epoch, kept only as max_over_test_epochs")
     probe_images: Annotated[int, Field(ge=0)] = Field(256, description="test images embedded into every snapshot")
+
+    tracker: str | None = Field(
+        None, description="also log to a tracker: tensorboard, csv, or the import path of a Fabric logger; none: no"
+    )
 
     # --- machine ------------------------------------------------------------------------------
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="seed of everything random")
