@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vptsp.config import Config, make_config, parse_assignments, preset_names, read_preset
+from vptsp.config import Config, make_config, parse_assignments
 from vptsp.errors import ConfigError
 from vptsp.methods import METHODS
+from vptsp.presets import preset_names, read_preset
 
 
 def test_every_field_has_a_description_and_a_valid_default() -> None:

@@ -18,7 +18,7 @@ HEAVY = ("IPython", "ipykernel", "jupyterlab", "papermill", "ipywidgets", "plotl
 # The core: each module may import only those on earlier lines. Everything else must merely be free of cycles.
 ORDER = """
 errors
-methods tasks
+methods presets tasks
 config
 files machine
 bundled attention

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from vptsp.config import Config, make_config, parse_assignments, preset_names
+from vptsp.config import Config, make_config, parse_assignments
 from vptsp.errors import UsageError
+from vptsp.presets import preset_names, preset_notes, read_preset
 
 
 class _Commands(click.Group):
@@ -98,10 +99,27 @@ def runs(folder: Path) -> None:
 
 @main.command()
 def settings() -> None:
-    """List every setting with its default and meaning, and the presets."""
+    """List every setting with its default and meaning."""
     for name, field in Config.model_fields.items():
         click.echo(f"{name} = {field.default!r}\n    {field.description}")
-    click.echo(f"\npresets: {', '.join(preset_names())}")
+
+
+@main.command()
+@click.argument("name", required=False)
+def presets(name: str | None) -> None:
+    """List the presets, or print the settings of one and the results it is expected to give."""
+    if name is None:
+        for preset in preset_names():
+            values, expected = read_preset(preset), preset_notes(preset).get("expected", {})
+            recall = f"published R@1 {100 * expected['recall_at_1']:.1f} %" if "recall_at_1" in expected else ""
+            click.echo(f"{preset:<26}{values['dataset']:<14}{values.get('backbone', 'bundled'):<38}{recall}".rstrip())
+        return
+    for key, value in read_preset(name).items():
+        click.echo(f"{key} = {value!r}")
+    for title, values in preset_notes(name).items():
+        click.echo(f"\n{title}:")
+        for key, value in values.items():
+            click.echo(f"  {key} = {value!r}")
 
 
 @main.command()

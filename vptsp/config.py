@@ -11,9 +11,7 @@ from __future__ import annotations
 import ast
 import difflib
 import json
-import tomllib
 from collections.abc import Iterable, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -21,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from vptsp.errors import ConfigError
 from vptsp.methods import METHODS
+from vptsp.presets import read_preset
 from vptsp.tasks import TASKS
 
 BUNDLED_BACKBONE = "vit_bundled_64"  # defined in vptsp.bundled; named here so that configurations load without torch
@@ -54,6 +53,9 @@ class Config(BaseModel):
     )
     hub_name: str | None = Field(None, description="data set of the Hugging Face hub, for dataset=hub")
     data_cache: OptionalPath = Field(None, description="cache of decoded images made by vptsp data prepare")
+    augment: Literal["resized_crop", "crop", "resize"] = Field(
+        "resized_crop", description="training images: random part of random size, random part (both mirrored), or whole"
+    )
     blossoms_classes: Annotated[int, Field(ge=4)] = Field(200, description="classes of blossoms, train and test")
     blossoms_images: Positive = Field(20, description="images per class of blossoms")
     num_workers: Annotated[int, Field(ge=0)] = Field(0, description="processes that load images; 0: none")
@@ -147,6 +149,9 @@ class Config(BaseModel):
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd")
     weight_decay: float = Field(1e-4, ge=0, description="weight decay of both optimisers")
     cosine_length: Positive | None = Field(None, description="epochs of the cosine; none: all (published: often not)")
+    warmup_epochs: Annotated[int, Field(ge=0)] = Field(
+        0, description="epochs in which learning rates rise from 0, before the cosine (VPT: 10)"
+    )
     cosine_min: float = Field(1e-6, ge=0, description="learning rate at the end of the cosine")
     grad_clip: Annotated[float, Field(gt=0)] | None = Field(None, description="largest gradient norm; none: unlimited")
 
@@ -164,6 +169,7 @@ class Config(BaseModel):
         "recall_at_1", description="validation metric that selects the epoch; map_at_r is steadier with few classes"
     )
     track_test: bool = Field(False, description="also score test each epoch, kept only as max_over_test_epochs")
+    track_from: Positive = Field(1, description="first epoch that track_test scores")
     probe_images: Annotated[int, Field(ge=0)] = Field(256, description="test images embedded into every snapshot")
 
     tracker: str | None = Field(
@@ -262,31 +268,6 @@ def parse_assignments(words: Iterable[str]) -> dict[str, Any]:
             raise ConfigError(f"{word!r} is not a setting; write key=value, for example lr=0.001")
         values[key] = _literal(text)
     return values
-
-
-def read_preset(name: str) -> dict[str, Any]:
-    """Settings of a preset: a name from :func:`preset_names`, or the path of a TOML file."""
-    path = Path(name)
-    if path.suffix == ".toml":
-        if not path.is_file():
-            raise ConfigError(f"preset file {name} does not exist")
-        data = path.read_bytes()
-    elif name in preset_names():
-        data = (resources.files("vptsp") / "presets" / f"{name}.toml").read_bytes()
-    else:
-        raise ConfigError(
-            f"preset {name!r} is not known; legal: {', '.join(preset_names())}, or a path to a .toml file"
-        )
-    try:
-        return tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"preset {name} is not valid TOML: {error}") from None
-
-
-def preset_names() -> list[str]:
-    """Names of the presets that ship with the package."""
-    folder = resources.files("vptsp") / "presets"
-    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
 
 
 def _literal(text: str) -> Any:

@@ -16,7 +16,7 @@ from vptsp.data import load_data
 from vptsp.data.folder import any_folder
 from vptsp.data.images import DataSplits, ImageSet
 from vptsp.data.loaders import eval_loader
-from vptsp.data.transforms import test_transform
+from vptsp.data.transforms import eval_transform
 from vptsp.embeddings import SavedEmbeddings, save_embeddings
 from vptsp.errors import RunError
 from vptsp.files import write_json
@@ -39,7 +39,7 @@ class Prediction:
 def predict(model: EmbeddingModel, images: ImageSet, config: Config, fabric: lightning.Fabric) -> Prediction:
     """Embed (and classify) all images, as for a test. Leaves the model's mode as it was."""
     backbone = model.backbone
-    transform = test_transform(backbone.image_size, backbone.mean, backbone.std)
+    transform = eval_transform(backbone.image_size, backbone.mean, backbone.std, config.augment == "resize")
     loader = eval_loader(images, transform, batch_size=max(config.batch_size, 64), num_workers=config.num_workers)
     training = model.training
     model.eval()

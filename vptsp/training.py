@@ -12,7 +12,7 @@ from vptsp.checkpoints import inference_path, load_training, save_inference, sav
 from vptsp.config import Config
 from vptsp.data.images import ImageSet
 from vptsp.data.loaders import eval_loader
-from vptsp.data.transforms import test_transform
+from vptsp.data.transforms import eval_transform
 from vptsp.evaluation import counts_of, predict, score, score_checkpoint
 from vptsp.files import write_json
 from vptsp.guards import TrainingStopped, require_finite, stop_requests
@@ -142,7 +142,7 @@ def _centre(session: Session) -> None:
     """Frozen method: the mean feature of the training images is the origin."""
     model, config = session.model, session.config
     backbone = model.backbone
-    transform = test_transform(backbone.image_size, backbone.mean, backbone.std)
+    transform = eval_transform(backbone.image_size, backbone.mean, backbone.std)
     total, count = torch.zeros(backbone.width), 0
     model.eval()
     with session.fabric.autocast():

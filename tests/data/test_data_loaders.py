@@ -12,7 +12,7 @@ from vptsp.data.folder import split_folders
 from vptsp.data.images import ImageSet
 from vptsp.data.loaders import TransformedImages, eval_loader, train_loader
 from vptsp.data.samplers import Draw
-from vptsp.data.transforms import test_transform, train_transform
+from vptsp.data.transforms import eval_transform, train_transform
 from vptsp.errors import DataError
 
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -71,7 +71,7 @@ def test_each_draw_of_an_image_is_augmented_differently(numbered: Callable[..., 
 @pytest.mark.parametrize("num_workers", [0, 2])
 def test_evaluation_sees_every_image_once_in_order(numbered: Callable[..., ImageSet], num_workers: int) -> None:
     images = numbered([0, 1, 1, 0, 2])
-    batches = list(eval_loader(images, test_transform(8, *HALF), 2, num_workers))
+    batches = list(eval_loader(images, eval_transform(8, *HALF), 2, num_workers))
     assert torch.cat([positions for _, _, positions in batches]).tolist() == [0, 1, 2, 3, 4]
     assert torch.cat([labels for _, labels, _ in batches]).tolist() == [0, 1, 1, 0, 2]
 
@@ -82,7 +82,7 @@ def test_a_truncated_image_is_one_sentence_even_from_a_worker(image_folder: Path
     path.write_bytes(path.read_bytes()[:40])
     images, _ = split_folders("zoo", image_folder)
     with pytest.raises(DataError, match=r"^cannot read the image .*g_1\.png.*--skip-bad") as caught:
-        list(eval_loader(images, test_transform(8, *HALF), 2, num_workers))
+        list(eval_loader(images, eval_transform(8, *HALF), 2, num_workers))
     assert "Traceback" not in str(caught.value)
 
 
@@ -90,7 +90,7 @@ def test_test_transform_takes_the_middle_and_normalises() -> None:
     # 256/224 of 14 is 16: a 16 x 32 image keeps its size, and its centre 14 x 14 is cut out.
     pixels = np.random.default_rng(0).integers(0, 256, (16, 32, 3)).astype(np.uint8)
     mean, std = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)
-    seen = test_transform(14, mean, std)(Image.fromarray(pixels))
+    seen = eval_transform(14, mean, std)(Image.fromarray(pixels))
     wanted = (pixels[1:15, 9:23] / 255 - np.array(mean)) / np.array(std)
     np.testing.assert_allclose(seen.numpy(), wanted.transpose(2, 0, 1), rtol=1e-5, atol=1e-6)
 

@@ -15,7 +15,7 @@ from vptsp.data.loaders import TransformedImages, eval_loader, train_loader
 from vptsp.data.omniglot import omniglot_sets
 from vptsp.data.samplers import ClassBatchSampler, Draw
 from vptsp.data.splits import check_splits, hold_out_classes, queries_by_csv, queries_by_pattern
-from vptsp.data.transforms import test_transform, train_transform
+from vptsp.data.transforms import eval_transform, train_transform
 from vptsp.errors import ConfigError
 
 __all__ = [
@@ -27,8 +27,8 @@ __all__ = [
     "ImageSet",
     "TransformedImages",
     "eval_loader",
+    "eval_transform",
     "load_data",
-    "test_transform",
     "train_loader",
     "train_transform",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from PIL import Image
@@ -11,6 +12,8 @@ from torchvision.transforms import InterpolationMode, v2
 
 ImageTransform = Callable[[Image.Image], Tensor]
 
+_SMOOTH: dict[str, Any] = {"interpolation": InterpolationMode.BICUBIC, "antialias": True}
+
 
 def train_transform(
     size: int,
@@ -18,30 +21,37 @@ def train_transform(
     std: Sequence[float],
     scale: tuple[float, float] = (0.08, 1.0),
     flip: bool = True,
+    augment: str = "resized_crop",
 ) -> ImageTransform:
-    """Random resized crop of an area share in ``scale``, then a mirror flip in half of the cases.
+    """What the training images go through: PIL image -> float32 (3, size, size), normalised by ``mean`` and ``std``.
 
-    PIL image -> float32 (3, size, size), normalised by the backbone's ``mean`` and ``std``.
+    ``augment`` is ``resized_crop``, a random part of an area share in ``scale`` (VPTSP); ``crop``, the shorter side to
+    ``size * 256 / 224`` and a random square of it (VPT's way with FGVC); or ``resize``, the whole image made square
+    (VPT's way with VTAB-1k). The first two are mirrored in half of the cases where ``flip`` allows.
     """
-    steps: list[torch.nn.Module] = [
-        v2.RandomResizedCrop(size, scale=scale, interpolation=InterpolationMode.BICUBIC, antialias=True)
-    ]
-    if flip:
-        steps.append(v2.RandomHorizontalFlip())
-    return v2.Compose([*steps, *_to_normalised(mean, std)])
+    if augment == "resize":
+        return eval_transform(size, mean, std, whole=True)
+    first: list[torch.nn.Module] = [v2.RandomResizedCrop(size, scale=scale, **_SMOOTH)]
+    if augment == "crop":
+        first = [v2.Resize(_with_margin(size), **_SMOOTH), v2.RandomCrop(size)]
+    mirror = [v2.RandomHorizontalFlip()] if flip else []
+    return v2.Compose([*first, *mirror, *_to_normalised(mean, std)])
 
 
-def test_transform(size: int, mean: Sequence[float], std: Sequence[float]) -> ImageTransform:
+def eval_transform(size: int, mean: Sequence[float], std: Sequence[float], whole: bool = False) -> ImageTransform:
     """Shorter side to ``size * 256 / 224``, then the central square (256 and 224 in the papers).
 
-    PIL image -> float32 (3, size, size), normalised by the backbone's ``mean`` and ``std``.
+    With ``whole`` the whole image is made square instead. PIL image -> float32 (3, size, size), normalised by the
+    backbone's ``mean`` and ``std``.
     """
-    resize = v2.Resize(round(size * 256 / 224), interpolation=InterpolationMode.BICUBIC, antialias=True)
+    if whole:
+        return v2.Compose([v2.Resize((size, size), **_SMOOTH), *_to_normalised(mean, std)])
+    resize = v2.Resize(_with_margin(size), **_SMOOTH)
     return v2.Compose([resize, v2.CenterCrop(size), *_to_normalised(mean, std)])
 
 
-# pytest would otherwise collect this function wherever a test module imports it.
-test_transform.__test__ = False  # type: ignore[attr-defined]
+def _with_margin(size: int) -> int:
+    return round(size * 256 / 224)
 
 
 def _to_normalised(mean: Sequence[float], std: Sequence[float]) -> list[torch.nn.Module]:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from vptsp import bundled
 from vptsp.data.folder import EXTENSIONS, class_folders, read_image
-from vptsp.data.transforms import test_transform
+from vptsp.data.transforms import eval_transform
 from vptsp.metrics import recall_at_k
 from vptsp.retrieval import search
 
@@ -27,7 +27,7 @@ Extractor = Callable[[Float[Tensor, "B 3 H W"]], Float[Tensor, "B F"]]
 
 def read_folder(root: Path) -> tuple[Float[Tensor, "N 3 64 64"], np.ndarray, list[str]]:
     """Images in [0, 1], labels and file names of ``root/<class>/<image>``, sized as in retrieval tests."""
-    prepare = test_transform(bundled.SIZE, (0, 0, 0), (1, 1, 1))
+    prepare = eval_transform(bundled.SIZE, (0, 0, 0), (1, 1, 1))
     files = [
         (path, label)
         for label, folder in enumerate(class_folders(root).values())
@@ -43,7 +43,7 @@ def digit_images() -> tuple[Float[Tensor, "N 3 64 64"], np.ndarray]:
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    prepare = test_transform(bundled.SIZE, (0, 0, 0), (1, 1, 1))
+    prepare = eval_transform(bundled.SIZE, (0, 0, 0), (1, 1, 1))
     pages = (255 - digits.images / 16 * 255).astype(np.uint8)
     return torch.stack([prepare(Image.fromarray(page).convert("RGB")) for page in pages]), digits.target
 

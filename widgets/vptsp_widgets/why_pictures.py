@@ -12,7 +12,7 @@ from torch import Tensor
 from vptsp.backbones import Backbone
 from vptsp.data import load_data
 from vptsp.data.images import ImageSet
-from vptsp.data.transforms import test_transform
+from vptsp.data.transforms import eval_transform
 from vptsp.embeddings import SavedEmbeddings
 from vptsp.errors import DataError
 from vptsp.labels import plain
@@ -47,7 +47,7 @@ class Pictures:
 
     def input(self, image_id: str, backbone: Backbone) -> Tensor:
         """What the model gets, (3, S, S)."""
-        transform = test_transform(backbone.image_size, backbone.mean, backbone.std)
+        transform = eval_transform(backbone.image_size, backbone.mean, backbone.std)
         return transform(self._image(image_id, None))
 
     def jpeg(self, image_id: str) -> bytes:

@@ -1,0 +1,53 @@
+"""Settings that ship with the package, as TOML files beside this one, and how a preset file is read.
+
+A file holds settings by their names, and may hold tables that are notes and not settings: ``[published]`` with the keys
+of a published configuration, ``[expected]`` with results and their source.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from vptsp.errors import ConfigError
+
+NOTES = ("published", "expected")
+
+
+def preset_names() -> list[str]:
+    """Names of the presets that ship with the package."""
+    folder = resources.files("vptsp.presets")
+    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+
+
+def read_preset(name: str) -> dict[str, Any]:
+    """Settings of a preset: a name from :func:`preset_names`, or the path of a TOML file.
+
+    Raises :class:`ConfigError` for a preset that does not exist and for a file that is not TOML.
+    """
+    return {key: value for key, value in _load(name).items() if key not in NOTES}
+
+
+def preset_notes(name: str) -> dict[str, Any]:
+    """The tables of a preset that are not settings, by name; see the module. Raises as :func:`read_preset` does."""
+    return {key: value for key, value in _load(name).items() if key in NOTES}
+
+
+def _load(name: str) -> dict[str, Any]:
+    path = Path(name)
+    if path.suffix == ".toml":
+        if not path.is_file():
+            raise ConfigError(f"preset file {name} does not exist")
+        data = path.read_bytes()
+    elif name in preset_names():
+        data = (resources.files("vptsp.presets") / f"{name}.toml").read_bytes()
+    else:
+        raise ConfigError(
+            f"preset {name!r} is not known; legal: {', '.join(preset_names())}, or a path to a .toml file"
+        )
+    try:
+        return tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"preset {name} is not valid TOML: {error}") from None
