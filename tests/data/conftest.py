@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,7 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vptsp.data.counts import Counts
 from vptsp.data.images import ImageSet
+from vptsp.data.registry import DATASETS
 
 
 @pytest.fixture
@@ -19,11 +22,22 @@ def settings() -> Callable[..., SimpleNamespace]:
         fields: dict[str, object] = {
             **{"dataset": "digits", "data_root": None, "seed": 0, "val_fraction": 0.0, "skip_bad": False},
             **{"task": "retrieval", "query_pattern": None, "query_csv": None, "image_size": 16},
+            **{"hub_name": None, "data_cache": None},
             **{"blossoms_classes": 8, "blossoms_images": 3},
         }
         return SimpleNamespace(**(fields | changed))
 
     return make
+
+
+@pytest.fixture
+def expect(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Counts], None]:
+    """Lets the registry expect these counts of a data set, those of a miniature, for one test."""
+
+    def change(name: str, counts: Counts) -> None:
+        monkeypatch.setitem(DATASETS, name, replace(DATASETS[name], expected=counts))
+
+    return change
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from PIL import Image
 
 from vptsp.data import load_data
 from vptsp.data.closed_set import TEST_SHARE, closed_splits, divide
-from vptsp.data.images import ImageSet
+from vptsp.data.images import ImageSet, Parts
 from vptsp.data.loaders import train_loader
 from vptsp.data.samplers import ClassBatchSampler, ShuffledSampler
 from vptsp.errors import ConfigError, DataError
@@ -108,9 +108,9 @@ def test_a_class_of_one_image_cannot_be_divided() -> None:
 def test_there_must_be_classes_to_tell_apart() -> None:
     other = make_set([0, 0], ["x"], "test")
     with pytest.raises(DataError, match="train has 1 class; recognition needs at least 2"):
-        closed_splits(make_set([0, 0, 0], ["ant"]), other, 0.0, 0, [])
+        closed_splits(Parts(make_set([0, 0, 0], ["ant"]), other), 0.0, 0, [])
     with pytest.raises(DataError, match="train: no images in class 'bee'"):
-        closed_splits(make_set([0, 0, 2, 2], ["ant", "bee", "cow"]), other, 0.0, 0, [])
+        closed_splits(Parts(make_set([0, 0, 2, 2], ["ant", "bee", "cow"]), other), 0.0, 0, [])
 
 
 # --- closed_splits --------------------------------------------------------------------------------
@@ -120,7 +120,7 @@ def test_a_set_for_retrieval_has_its_training_classes_divided_in_three(
 ) -> None:
     """Classes of the test images are other ones: they are left alone."""
     test = make_set(test.labels.tolist(), [f"other_{name}" for name in test.class_names], "test")
-    splits = closed_splits(train, test, val, seed, ["bad.png"])
+    splits = closed_splits(Parts(train, test), val, seed, ["bad.png"])
     parts = [splits.train, splits.test] + ([splits.val] if splits.val else [])
     assert (splits.val is None) == (val == 0)
     assert sum(len(part) for part in parts) == len(train)
@@ -141,7 +141,7 @@ def test_the_same_classes_in_another_order_keep_their_images_and_get_trains_labe
     shuffled = data.draw(st.permutations(names))
     labels = data.draw(st.lists(st.integers(0, len(names) - 1), min_size=1, max_size=20))
     test = make_set(labels, list(shuffled), "test")
-    splits = closed_splits(train, test, 0.3, seed, [])
+    splits = closed_splits(Parts(train, test), 0.3, seed, [])
     assert splits.test.ids == test.ids
     assert class_of(splits.test) == class_of(test)
     assert splits.test.class_names == splits.train.class_names == tuple(names)
@@ -155,14 +155,14 @@ def test_the_same_classes_in_another_order_keep_their_images_and_get_trains_labe
 @settings(max_examples=20)
 def test_test_images_do_not_depend_on_the_validation_share(seed: int) -> None:
     train, test = make_set([0, 1, 2] * 8, ["a", "b", "c"]), make_set([0, 1], ["x", "y"], "test")
-    tests = {closed_splits(train, test, val, seed, []).test.ids for val in (0.0, 0.2, 0.5)}
+    tests = {closed_splits(Parts(train, test), val, seed, []).test.ids for val in (0.0, 0.2, 0.5)}
     assert len(tests) == 1
 
 
 def test_classes_that_only_overlap_are_refused() -> None:
     train, test = make_set([0, 0, 1, 1], ["ant", "bee"]), make_set([0, 1], ["bee", "cow"], "test")
     with pytest.raises(DataError, match=r"same classes in train and test, but 2 are in only one of them: 'ant', 'cow'"):
-        closed_splits(train, test, 0.0, 0, [])
+        closed_splits(Parts(train, test), 0.0, 0, [])
 
 
 def test_recognition_reads_any_data_set_as_a_closed_one(settings: Settings, image_folder: Path) -> None:

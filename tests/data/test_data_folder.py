@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vptsp.data.folder import drop_bad, read_image, split_folders
+from vptsp.data.folder import read_image, split_folders
+from vptsp.data.images import Parts
+from vptsp.data.readable import drop_bad
 from vptsp.errors import DataError
 
 
@@ -104,12 +106,14 @@ def spoil(folder: Path) -> list[str]:
 
 def test_unreadable_images_are_named_or_dropped(image_folder: Path) -> None:
     bad = spoil(image_folder)
-    train, _ = split_folders("zoo", image_folder)
+    train, test = split_folders("zoo", image_folder)
     for image_id in bad:
-        with pytest.raises(DataError, match=rf"cannot read the image .*{image_id}.*--skip-bad"):
+        with pytest.raises(DataError, match=rf"cannot read the image .*{image_id}.*skip_bad=true"):
             train.load(train.ids.index(image_id))
-    kept, dropped = drop_bad(train)
+    parts, dropped = drop_bad(Parts(train, test))
+    kept = parts.train
     assert dropped == bad
+    assert parts.test.ids == test.ids
     assert set(kept.ids) == set(train.ids) - set(bad)
     assert [kept.load(p).size for p in range(len(kept))] == [(20, 24)] * len(kept)
 
@@ -117,13 +121,14 @@ def test_unreadable_images_are_named_or_dropped(image_folder: Path) -> None:
 def test_a_class_of_bad_images_only_disappears(image_folder: Path) -> None:
     for path in (image_folder / "train" / "ant").iterdir():
         path.write_bytes(b"not a picture")
-    train, _ = split_folders("zoo", image_folder)
-    kept, dropped = drop_bad(train)
+    parts = Parts(*split_folders("zoo", image_folder))
+    rest, dropped = drop_bad(parts)
+    kept = rest.train
     assert (kept.class_names, kept.labels.tolist(), len(dropped)) == (("bee",), [0, 0, 0], 3)
     for path in (image_folder / "train" / "bee").iterdir():
         path.write_bytes(b"not a picture")
     with pytest.raises(DataError, match="none of the 6 images"):
-        drop_bad(train)
+        drop_bad(parts)
 
 
 def test_missing_folders_and_empty_classes_are_named(image_folder: Path) -> None:

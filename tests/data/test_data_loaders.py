@@ -81,7 +81,7 @@ def test_a_truncated_image_is_one_sentence_even_from_a_worker(image_folder: Path
     path = image_folder / "train" / "bee" / "g_1.png"
     path.write_bytes(path.read_bytes()[:40])
     images, _ = split_folders("zoo", image_folder)
-    with pytest.raises(DataError, match=r"^cannot read the image .*g_1\.png.*--skip-bad") as caught:
+    with pytest.raises(DataError, match=r"^cannot read the image .*g_1\.png.*skip_bad=true") as caught:
         list(eval_loader(images, eval_transform(8, *HALF), 2, num_workers))
     assert "Traceback" not in str(caught.value)
 

@@ -6,24 +6,27 @@ from dataclasses import replace
 
 import numpy as np
 
-from vptsp.data.images import DataSplits, ImageSet
+from vptsp.data.images import DataSplits, ImageSet, Parts
 from vptsp.data.splits import some
 from vptsp.errors import ConfigError, DataError
 
 TEST_SHARE = 0.25  # of each class, where a set brings no test images of its training classes
 
 
-def closed_splits(train: ImageSet, test: ImageSet, val_fraction: float, seed: int, skipped: list[str]) -> DataSplits:
+def closed_splits(parts: Parts, val_fraction: float, seed: int, skipped: list[str]) -> DataSplits:
     """Train, validation and test images of the same classes.
 
     Where train and test hold the same classes they stay as they are; where they share none (a set for zero-shot
     retrieval) the training classes' own images are divided, a quarter for test. ``val_fraction`` of the remaining
     images of each class selects the epoch. Every division is seeded, and leaves each class at least one image.
+    A set that brings validation images (``parts.val``) keeps its own.
 
     Raises DataError where train and test share some classes and not others or there is nothing to tell apart,
     ConfigError where a class is too small to divide.
     """
-    if empty := [c for c, n in zip(train.class_names, train.class_counts(), strict=True) if n == 0]:
+    train, test, val = parts.train, parts.test, parts.val
+    empty = [c for c, n in zip(train.class_names, train.class_counts(), strict=True) if n == 0]
+    if empty and not parts.classes_given:
         raise DataError(f"{train.name}: no images in class {some(empty)}")
     if len(train.class_names) < 2:
         raise DataError(f"{train.name} has {len(train.class_names)} class; recognition needs at least 2")
@@ -36,8 +39,9 @@ def closed_splits(train: ImageSet, test: ImageSet, val_fraction: float, seed: in
         )
     else:
         test = _with_labels_of(train, test)
-    val = None
-    if val_fraction:
+    if val is not None:
+        val = _with_labels_of(train, val)
+    elif val_fraction:
         train, val = divide(train, val_fraction, seed + 1, f"{train.name} (validation images)")
     return DataSplits(train=train, val=val, test=test, skipped=skipped)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from vptsp.data.images import ImageSet
 from vptsp.data.splits import some
-from vptsp.errors import ConfigError, DataError
+from vptsp.errors import DataError
 
 EXTENSIONS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"}
 
@@ -28,25 +28,44 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def read_image(path: Path) -> Image.Image:
-    """The file as an upright RGB image. Raises DataError naming the file."""
+    """The file as an RGB image, upright: turned by its EXIF orientation, which the published code of this field
+    ignores (``vptsp data check`` counts the images that it turns). Raises DataError naming the file."""
     try:
         with Image.open(path) as file:
             return to_rgb(ImageOps.exif_transpose(file))
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, ...
         raise DataError(
             f"cannot read the image {path} ({error}); replace or remove it, "
-            "or pass --skip-bad (skip_bad=true) to leave out such images"
+            "or set skip_bad=true to leave such images out"
         ) from error
 
 
 @dataclass(frozen=True)
 class FileLoader:
-    """Reads image ``position`` of a list of files."""
+    """Reads image ``position`` of a list of files. Paths are text: a large set sends a million to each worker."""
 
-    paths: tuple[Path, ...]
+    paths: tuple[str, ...]
 
     def __call__(self, position: int) -> Image.Image:
-        return read_image(self.paths[position])
+        return read_image(Path(self.paths[position]))
+
+    def fingerprint(self, position: int) -> str:
+        """Changes when the file does; survives a move of the folder."""
+        try:
+            found = os.stat(self.paths[position])
+        except OSError:
+            return "missing"
+        return f"{found.st_size}-{found.st_mtime_ns}"
+
+    def missing(self) -> list[str]:
+        """Paths without a file, found by one listing of each folder and not one look-up for each image."""
+        listings: dict[str, set[str]] = {}
+        for folder in {os.path.dirname(path) for path in self.paths}:
+            try:
+                listings[folder] = set(os.listdir(folder))
+            except OSError:
+                listings[folder] = set()
+        return [path for path in self.paths if os.path.basename(path) not in listings[os.path.dirname(path)]]
 
 
 def printable(name: str) -> str:
@@ -62,6 +81,12 @@ def class_folders(root: Path) -> dict[str, Path]:
     return folders
 
 
+def image_files(folder: Path) -> list[Path]:
+    """The images of a folder, sorted. A broken link keeps its place, to be reported and not silently lost."""
+    files = (p for p in folder.iterdir() if p.suffix.lower() in EXTENSIONS and not p.is_dir())
+    return sorted(p for p in files if p.name[0] != ".")
+
+
 def scan(name: str, folders: dict[str, Path], mirror_ok: bool = True) -> ImageSet:
     """Images in these class folders, sorted; ids are ``<split>/<class>/<file>``, split = end of ``name``.
 
@@ -72,9 +97,7 @@ def scan(name: str, folders: dict[str, Path], mirror_ok: bool = True) -> ImageSe
     labels: list[int] = []
     empty: list[str] = []
     for label, (class_name, folder) in enumerate(folders.items()):
-        # A broken link keeps its place here, to be reported as unreadable and not silently lost.
-        files = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in EXTENSIONS and not p.is_dir()]
-        files = [p for p in files if not p.name.startswith(".")]
+        files = image_files(folder)
         if not files:
             empty.append(str(folder))
         paths += files
@@ -85,33 +108,8 @@ def scan(name: str, folders: dict[str, Path], mirror_ok: bool = True) -> ImageSe
             f"no images in the class folder {some(empty)}; add images "
             f"({', '.join(sorted(EXTENSIONS))}) or remove the folder"
         )
-    load = FileLoader(tuple(paths))
+    load = FileLoader(tuple(map(str, paths)))
     return ImageSet(name, ids, np.array(labels), list(folders), load, mirror_ok=mirror_ok)
-
-
-def drop_bad(image_set: ImageSet) -> tuple[ImageSet, list[str]]:
-    """Reads every image once; the set without the unreadable ones (and emptied classes), and their ids."""
-    bad: list[int] = []
-    for position in range(len(image_set)):
-        try:
-            image_set.load(position)
-        except DataError:
-            bad.append(position)
-    if len(bad) == len(image_set):
-        raise DataError(f"{image_set.name}: none of the {len(image_set)} images can be read")
-    if not bad:
-        return image_set, []
-    good = np.setdiff1d(np.arange(len(image_set)), bad)
-    return image_set.subset(good).relabelled(), [image_set.ids[p] for p in bad]
-
-
-def finish(sets: Iterable[ImageSet], skip_bad: bool) -> tuple[ImageSet, ImageSet, list[str]]:
-    """Train and test as a data set builder returns them, unreadable images dropped on request."""
-    train, test = sets
-    if not skip_bad:
-        return train, test, []
-    (train, bad_train), (test, bad_test) = drop_bad(train), drop_bad(test)
-    return train, test, bad_train + bad_test
 
 
 def split_folders(name: str, root: Path, mirror_ok: bool = True) -> tuple[ImageSet, ImageSet]:
@@ -134,14 +132,3 @@ def any_folder(root: Path) -> ImageSet:
     flat = any(p.suffix.lower() in EXTENSIONS and p.is_file() and p.name[0] != "." for p in root.iterdir())
     name = printable(root.resolve().name)
     return scan(name, {name: root} if flat else class_folders(root))
-
-
-def require_root(root: Path | None) -> Path:
-    """``root`` if it is a folder. Raises ConfigError or DataError saying what to pass."""
-    if root is None:
-        raise ConfigError(
-            "dataset=folder needs data_root=FOLDER, a folder with train/<class>/<image> and test/<class>/<image>"
-        )
-    if not root.is_dir():
-        raise DataError(f"data_root={root} is not a folder")
-    return root

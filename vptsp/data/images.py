@@ -118,6 +118,30 @@ class ImageSet:
 
 
 @dataclass(frozen=True)
+class Parts:
+    """What a data set brings. ``val`` is there only where the set publishes validation images of its own and the
+    configuration asks for validation. ``classes_given``: the classes are published numbers, of which some may
+    have no training image."""
+
+    train: ImageSet
+    test: ImageSet
+    val: ImageSet | None = None
+    classes_given: bool = False
+
+    def each(self) -> list[ImageSet]:
+        return [self.train, self.test] + ([] if self.val is None else [self.val])
+
+    def map(self, change: Callable[[ImageSet], ImageSet]) -> Parts:
+        """With ``change`` applied to each part."""
+        return replace(
+            self,
+            train=change(self.train),
+            test=change(self.test),
+            val=None if self.val is None else change(self.val),
+        )
+
+
+@dataclass(frozen=True)
 class DataSplits:
     """What a run trains on, selects by and is scored on; class names of the three are disjoint
     (retrieval) or equal (recognition).

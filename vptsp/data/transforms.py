@@ -33,7 +33,7 @@ def train_transform(
         return eval_transform(size, mean, std, whole=True)
     first: list[torch.nn.Module] = [v2.RandomResizedCrop(size, scale=scale, **_SMOOTH)]
     if augment == "crop":
-        first = [v2.Resize(_with_margin(size), **_SMOOTH), v2.RandomCrop(size)]
+        first = [resize_short(with_margin(size)), v2.RandomCrop(size)]
     mirror = [v2.RandomHorizontalFlip()] if flip else []
     return v2.Compose([*first, *mirror, *_to_normalised(mean, std)])
 
@@ -46,12 +46,17 @@ def eval_transform(size: int, mean: Sequence[float], std: Sequence[float], whole
     """
     if whole:
         return v2.Compose([v2.Resize((size, size), **_SMOOTH), *_to_normalised(mean, std)])
-    resize = v2.Resize(_with_margin(size), **_SMOOTH)
-    return v2.Compose([resize, v2.CenterCrop(size), *_to_normalised(mean, std)])
+    return v2.Compose([resize_short(with_margin(size)), v2.CenterCrop(size), *_to_normalised(mean, std)])
 
 
-def _with_margin(size: int) -> int:
+def with_margin(size: int) -> int:
+    """Pixels of the shorter side before the central square of ``size`` is cut out."""
     return round(size * 256 / 224)
+
+
+def resize_short(side: int) -> torch.nn.Module:
+    """The shorter side of a PIL image to ``side`` pixels, bicubic."""
+    return v2.Resize(side, **_SMOOTH)
 
 
 def _to_normalised(mean: Sequence[float], std: Sequence[float]) -> list[torch.nn.Module]:

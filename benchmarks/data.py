@@ -1,0 +1,88 @@
+"""Images per second of the training loader, from a cache of ``vptsp data prepare`` against decoding the originals.
+
+Run as ``python -m benchmarks.data [--small]``. Photographs of 500 x 375 pixels are drawn and saved as JPEG; both
+loaders then read all of them in turns, in one process, with the same draws and the same augmentation for 224 pixels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from vptsp.config import make_config
+from vptsp.data import load_data, train_loader, train_transform
+from vptsp.data.load import read_parts
+from vptsp.data.prepare import prepare
+
+CLASSES, SIZE, BATCH = 10, (500, 375), 32
+
+
+def write_photographs(root: Path, images: int) -> None:
+    """JPEG files as large as photographs are (about 90 KB): smooth shapes under some grain."""
+    rng = np.random.default_rng(0)
+    for number in range(images):
+        half, label = divmod(number, CLASSES)
+        split = "train" if label < CLASSES // 2 else "test"
+        folder = root / split / f"class_{label}"
+        folder.mkdir(parents=True, exist_ok=True)
+        shapes = Image.fromarray(rng.integers(0, 256, (24, 32, 3)).astype(np.uint8)).resize(
+            SIZE, Image.Resampling.BICUBIC
+        )
+        grain = rng.normal(0, 12, (SIZE[1], SIZE[0], 1))
+        pixels = (np.asarray(shapes) + grain).clip(0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{half:04d}.jpg", quality=90)
+
+
+def images_per_second(config, epoch: int, num_workers: int) -> float:
+    half = (0.5, 0.5, 0.5)
+    loader = train_loader(
+        load_data(config).train,
+        train_transform(224, half, half),
+        batch_size=BATCH,
+        images_per_class=None,
+        seed=0,
+        num_workers=num_workers,
+    )
+    loader.batch_sampler.set_epoch(epoch)
+    start, seen = time.perf_counter(), 0
+    for images, _, _ in loader:
+        seen += len(images)
+    return seen / (time.perf_counter() - start)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--small", action="store_true", help="fewer images, some seconds")
+    parser.add_argument("--rounds", type=int, default=3, help="times each is read, in turns")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        root, cache = Path(folder) / "images", Path(folder) / "cache"
+        write_photographs(root, 200 if options.small else 1000)  # half of them train
+        size = statistics.mean(file.stat().st_size for file in root.rglob("*.jpg"))
+        config = make_config({"dataset": "folder", "data_root": root, "val_fraction": 0.0, "image_size": 224})
+        start = time.perf_counter()
+        parts = read_parts(config)
+        *_, done = prepare(parts, cache, "folder")
+        seconds = time.perf_counter() - start
+        print(f"{sum(map(len, parts.each()))} JPEG files of {SIZE[0]} x {SIZE[1]}, {size / 1000:.0f} KB on average")
+        print(f"prepared in {seconds:.1f} s, {done.bytes / 2**20:.0f} MiB")
+        print(f"{'workers':>8}{'originals/s':>14}{'cache/s':>10}{'ratio':>8}")
+        for workers in (0, 2):
+            plain, cached = [], []
+            for epoch in range(options.rounds):
+                plain.append(images_per_second(config, epoch, workers))
+                cached.append(images_per_second(config.changed(data_cache=cache), epoch, workers))
+            ratio = statistics.median(c / p for c, p in zip(cached, plain, strict=True))
+            print(f"{workers:8}{max(plain):14.0f}{max(cached):10.0f}{ratio:8.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""``vptsp data``: which data sets there are, whether one is whole, a cache of it, and downloads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vptsp.config import Config, make_config, parse_assignments
+from vptsp.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from vptsp.data.registry import Source
+
+ROOT = click.option("--root", type=click.Path(path_type=Path), help="Folder (or table) of the data set.")
+SETTINGS = click.argument("settings", nargs=-1, metavar="[KEY=VALUE]...")
+
+
+@click.group()
+def data() -> None:
+    """Data sets: list, check, prepare and download them."""
+
+
+@data.command(name="list")
+def list_command() -> None:
+    """List every data set: its name, what it is for, its size, what its folder holds and where it is from."""
+    from vptsp.data.registry import DATASETS
+
+    for name, source in DATASETS.items():
+        click.echo(f"{name:<26}{'' if source.task == 'any' else source.task:<12}{source.title}")
+        if source.expected:
+            click.echo(f"    {source.expected}")
+        if source.layout:
+            click.echo(f"    data_root: {source.layout}")
+        if source.where:
+            click.echo(f"    from: {source.where}{'; vptsp data download' if source.archives else ''}")
+
+
+@data.command()
+@click.argument("name")
+@ROOT
+@SETTINGS
+@click.option("--sheet", type=click.Path(path_type=Path), help="Where to write a contact sheet, a PNG file.")
+def check(name: str, root: Path | None, settings: tuple[str, ...], sheet: Path | None) -> None:
+    """Read every image of data set NAME: counts, sizes, unreadable images, images in both train and test."""
+    from vptsp.data.check import Findings
+    from vptsp.data.check import check as check_images
+    from vptsp.data.load import read_parts
+    from vptsp.data.readable import refuse_missing
+    from vptsp.data.sheet import contact_sheet
+
+    config = _config(name, root, settings)
+    parts = read_parts(config)
+    if not config.skip_bad:
+        refuse_missing(name, parts)
+    found = _last(check_images(parts), sum(map(len, parts.each())), "checking")
+    assert isinstance(found, Findings)
+    for line in found.lines():
+        click.echo(line)
+    if sheet is not None:
+        _write_png(contact_sheet(parts), sheet)
+        click.echo(f"contact sheet: {sheet}")
+    if found.unreadable:
+        raise DataError(
+            f"{len(found.unreadable):,} images cannot be read; replace them, or train with skip_bad=true to go without"
+        )
+
+
+@data.command()
+@click.argument("name")
+@ROOT
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the cache.")
+@click.option("--size", type=click.IntRange(16), default=256, show_default=True, help="Shorter side, in pixels.")
+@SETTINGS
+def prepare(name: str, root: Path | None, out: Path, size: int, settings: tuple[str, ...]) -> None:
+    """Decode and shrink the images of data set NAME into a cache for data_cache=OUT. Stopped, it goes on later.
+
+    skip_bad=true leaves unreadable images out, num_workers=8 uses eight processes. The size 256 is right for
+    image_size=224 (S * 256 / 224 in general).
+    """
+    from vptsp.data.load import read_parts
+    from vptsp.data.prepare import Prepared
+    from vptsp.data.prepare import prepare as fill
+
+    config = _config(name, root, settings)
+    parts = read_parts(config)
+    steps = fill(parts, out, name, size, skip_bad=config.skip_bad, num_workers=config.num_workers)
+    done = _last(steps, sum(map(len, parts.each())), "preparing")
+    assert isinstance(done, Prepared)
+    click.echo(
+        f"{done.made:,} images made, {done.reused:,} were there, {len(done.unreadable):,} cannot be read; "
+        f"{done.bytes / 2**20:,.0f} MiB in {out}\ntrain with: data_cache={out}"
+    )
+
+
+@data.command()
+@click.argument("name")
+@ROOT
+def download(name: str, root: Path | None) -> None:
+    """Fetch data set NAME into the folder --root, where its owner lets anyone do so; an interrupted one goes on."""
+    from tqdm import tqdm
+
+    from vptsp.data.download import fetch
+    from vptsp.data.load import find_source
+
+    source = find_source(name)
+    if not source.archives:
+        raise UsageError(_by_hand(name, source))
+    if root is None:
+        raise UsageError(f"give --root FOLDER, where {name} is to be put")
+    for archive in source.archives:
+        with tqdm(desc=archive.makes, unit="B", unit_scale=True, disable=None) as bar:
+            for have, total in fetch(archive, root):
+                bar.total = total
+                bar.update(have - bar.n)
+    click.echo(f"{name} is in {root}\nfrom: {source.where}\nuse it with: dataset={name} data_root={root}")
+
+
+def _by_hand(name: str, source: Source) -> str:
+    if source.root == "none":
+        return f"{name} needs no files: dataset={name} draws its images"
+    if source.root == "optional" or not source.where:
+        return f"{name} is not downloaded by this command; {source.where or 'it is a data set of your own'}"
+    return (
+        f"{name} cannot be downloaded by program: get it from {source.where}; then pass data_root=FOLDER that holds "
+        f"{source.layout}"
+    )
+
+
+def _config(name: str, root: Path | None, settings: tuple[str, ...]) -> Config:
+    """The whole data set, nothing held out, under the task that it is for."""
+    from vptsp.data.load import find_source
+
+    values: dict[str, Any] = {"dataset": name, "val_fraction": 0.0}
+    if root is not None:
+        values["data_root"] = root
+    if find_source(name).task == "recognition":
+        values["task"] = "recognition"
+    return make_config(values, parse_assignments(settings))
+
+
+def _last(steps: Iterator[Any], total: int, title: str) -> Any:
+    """Runs to the end with a progress bar; the last thing is the result."""
+    from tqdm import tqdm
+
+    with tqdm(total=total, desc=title, unit="image", disable=None) as bar:
+        for step in steps:
+            if not isinstance(step, int):
+                return step
+            bar.update(step - bar.n)
+    raise AssertionError("steps end with a result")
+
+
+def _write_png(image: Any, path: Path) -> None:
+    import io
+
+    from vptsp.files import write_bytes
+
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    write_bytes(path, buffer.getvalue())

@@ -1,0 +1,55 @@
+"""Images that are listed but cannot be had: refused in one sentence, or left out where the configuration says so."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from vptsp.data.folder import FileLoader
+from vptsp.data.images import ImageSet, Parts
+from vptsp.data.splits import some
+from vptsp.errors import DataError
+
+
+def refuse_missing(name: str, parts: Parts) -> None:
+    """Raises DataError naming the files that a list speaks of and the disk does not hold."""
+    listed = [images for images in parts.each() if isinstance(images.load, FileLoader)]
+    if missing := [path for images in listed for path in images.load.missing()]:  # type: ignore[attr-defined]
+        raise DataError(
+            f"{name}: {len(missing):,} of the {sum(map(len, listed)):,} listed images are not there: {some(missing)}; "
+            "unpack the images again, or set skip_bad=true to go without them"
+        )
+
+
+def drop_bad(parts: Parts) -> tuple[Parts, list[str]]:
+    """Reads every image once; the parts without the unreadable ones, and their ids."""
+    bad = {image_id for images in parts.each() for image_id in unreadable(images)}
+    return without(parts, bad), [i for images in parts.each() for i in images.ids if i in bad]
+
+
+def unreadable(images: ImageSet) -> list[str]:
+    """Ids of the images that cannot be read."""
+    bad = []
+    for position, image_id in enumerate(images.ids):
+        try:
+            images.load(position)
+        except DataError:
+            bad.append(image_id)
+    return bad
+
+
+def without(parts: Parts, bad: Container[str]) -> Parts:
+    """The parts without these images, and without classes that this empties, unless the classes are given.
+
+    Raises DataError where nothing is left of a part.
+    """
+
+    def keep(images: ImageSet) -> ImageSet:
+        good = [position for position, image_id in enumerate(images.ids) if image_id not in bad]
+        if len(good) == len(images):
+            return images
+        if not good:
+            raise DataError(f"{images.name}: none of the {len(images)} images can be read")
+        rest = images.subset(good)
+        return rest if parts.classes_given else rest.relabelled()
+
+    return parts.map(keep)
