@@ -11,10 +11,15 @@ import os
 import types
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vptsp.config import Config, make_config
 from vptsp.errors import ConfigError, UsageError
+from vptsp.parameters import read_signature
+
+if TYPE_CHECKING:
+    from vptsp.progress import Observer
+    from vptsp.runs import Run
 
 _IPYTHON_NAMES = {"In", "Out", "exit", "quit", "open", "get_ipython", "papermill"}
 
@@ -52,6 +57,21 @@ def resolve(
     return make_config(settings, preset=preset or own.get("preset") or None), own
 
 
+def train_or_resume(config: Config, run_dir: str, observer: Observer | None = None) -> Run:
+    """Train into ``run_dir`` (empty: a new one), go on with the unfinished run that is there, or return a finished one.
+
+    Raises :class:`~vptsp.errors.RunError` if the run that is there has other settings.
+    """
+    from vptsp.runs import Run  # late: what only starts notebooks needs no torch
+    from vptsp.training import train
+    from vptsp.trials import _require_own
+
+    resume = bool(run_dir) and (Path(run_dir) / "config.json").exists() and not Run(Path(run_dir)).came_to_nothing()
+    if resume:
+        _require_own(Path(run_dir), config)
+    return train(config, run_dir or None, resume=resume, observer=observer)
+
+
 def find_notebook(name: str) -> Path:
     """A notebook by path, or one of the workbench's own by name (``01_train``)."""
     if Path(name).suffix == ".ipynb" and Path(name).is_file():
@@ -71,17 +91,16 @@ def run_notebook(name: str, output: str | Path, parameters: Mapping[str, Any]) -
     Raises :class:`~vptsp.errors.UsageError` for unknown notebooks and parameters that papermill would
     ignore, and papermill's own error, with the cell's traceback, when a cell fails.
     """
+    source = find_notebook(name)
+    read_signature(source).refuse_unknown(parameters)
+    return execute(source, output, parameters)
+
+
+def execute(source: Path, output: str | Path, parameters: Mapping[str, Any], **more: Any) -> Path:
+    """Execute a notebook whose parameters were checked; ``more`` goes to papermill and its client."""
     import papermill  # pulls in Jupyter, which `import vptsp` must not
 
-    logging.getLogger("papermill").setLevel(logging.ERROR)  # names were checked above, by more than it knows
-
-    source = find_notebook(name)
-    declared = papermill.inspect_notebook(str(source))
-    if not declared and parameters:
-        raise UsageError(f"{source} has no cell tagged 'parameters', so it takes no parameters")
-    unknown = sorted(parameters.keys() - declared.keys() - Config.model_fields.keys())
-    if unknown:
-        raise UsageError(f"{source.name} has no parameter {', '.join(unknown)}; it has: {', '.join(declared)}")
+    logging.getLogger("papermill").setLevel(logging.ERROR)  # names were checked before, by more than it knows
     Path(output).parent.mkdir(parents=True, exist_ok=True)
     before = os.environ.get("VPTSP_HEADLESS")
     os.environ["VPTSP_HEADLESS"] = "1"
@@ -93,11 +112,11 @@ def run_notebook(name: str, output: str | Path, parameters: Mapping[str, Any]) -
             kernel_name="python3",
             progress_bar=False,
             log_output=False,
-            stdout_file=None,
             # widget state of live views would add megabytes to every executed notebook
             store_widget_state=False,
             coalesce_streams=True,
             extra_arguments=["--log-level=CRITICAL"],  # the kernel's chatter about its own sockets
+            **more,
         )
     finally:
         if before is None:

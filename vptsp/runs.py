@@ -71,7 +71,7 @@ class Run:
                     f"{folder} already holds a run; resume it (vptsp train --resume {folder}), "
                     "choose another run directory, or delete it"
                 )
-            if not again and any(item.name not in _BESIDE_A_RUN for item in folder.iterdir()):
+            if not again and any(item.name not in _BESIDE_A_RUN for item in folder.glob("[!.]*")):
                 raise RunError(f"{folder} is not empty and not a run; choose a new directory for the run")
             write_json(folder / "environment.json", environment())
             write_json(folder / "config.json", config.model_dump(mode="json"))  # last: it makes the directory a run
@@ -198,8 +198,11 @@ class Run:
         return self.path / "snapshots" / f"epoch_{epoch:04d}.safetensors"
 
 
-# may exist before the run does; environment.json alone is left by a disk that filled up in between
-_BESIDE_A_RUN = {"01_train.ipynb", ".ipynb_checkpoints", ".lock", "log.txt", "environment.json"}
+# may exist before the run does: what executes its notebook writes beside it, as the keeper of a sweep does (job,
+# status), and environment.json alone is left by a disk that filled up in between. Hidden files are nobody's content.
+_BESIDE_A_RUN = {
+    "01_train.ipynb", "notebook.ipynb", "log.txt", "environment.json", "job.json", "status.json", "STOP",
+}  # fmt: skip
 
 
 def list_runs(folder: str | Path = RUNS) -> list[Run]:

@@ -1,0 +1,123 @@
+"""``vptsp sweep``: a batch of notebook runs."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vptsp.config import parse_assignments
+from vptsp.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from vptsp.sweeps.spec import Sweep
+
+
+@click.command()
+@click.argument("sweep", metavar="SWEEP")
+@click.argument("settings", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--folder", type=click.Path(path_type=Path), help="Where the runs are kept; default: as the sweep says.")
+@click.option("--workers", type=int, help="Runs at once; default: one per GPU, else one per two cores.")
+@click.option("--threads", type=int, help="Threads of each run; default: the cores divided among the workers.")
+@click.option("--gpus", default="", metavar="0,1", help="GPUs, one for each worker in turn.")
+@click.option("--dask", metavar="ADDRESS", help="Run on the workers of this Dask scheduler.")
+@click.option("--retry-failed", is_flag=True, help="Also run again what failed by its own error.")
+@click.option("--any-code", is_flag=True, help="Count runs as done that other versions of the code have done.")
+@click.option("--yes", is_flag=True, help="Do not ask, however many runs there are.")
+@click.option("--dry-run", is_flag=True, help="Check everything and list the runs, but start none.")
+def sweep(
+    sweep: str,
+    settings: tuple[str, ...],
+    folder: Path | None,
+    workers: int | None,
+    threads: int | None,
+    gpus: str,
+    dask: str | None,
+    retry_failed: bool,
+    any_code: bool,
+    yes: bool,
+    dry_run: bool,
+) -> None:
+    """Run a notebook many times, for example: vptsp sweep table1 epochs=3
+
+    SWEEP is a .yaml file, the name of a sweep that ships (table1, figure3), or the folder of one that was stopped.
+    Settings are parameters of every run. Runs that are done are skipped, others go on from their checkpoints.
+    Ctrl-C lets running jobs write theirs; a second one kills them.
+    """
+    from rich.console import Console
+
+    from vptsp.sweeps.plan import make_plan
+    from vptsp.sweeps.runner import choose, run_sweep
+    from vptsp.sweeps.terminal import summary_line, table, watching
+    from vptsp.sweeps.view import overview
+
+    wanted = _read(sweep).with_parameters(parse_assignments(settings))
+    yes = yes or dry_run or _confirmed(wanted)
+    plan = make_plan(wanted, yes)
+    path = Path(folder or wanted.folder or "")
+    console = Console()
+    chosen = choose(plan, path, retry_failed, any_code)
+    for note in chosen.notes:
+        click.echo(note)
+    click.echo(f"{len(chosen.to_run)} of {len(plan.jobs)} runs to do in {path}")
+    if dry_run:
+        for planned, state, runs in chosen.jobs:
+            click.echo(f"  {'run ' if runs else 'skip'}  {state:<11}  {planned.name}")
+        return
+    with _executor(dask) as executor, watching(console) as watch:
+        done = run_sweep(
+            plan, path, workers=workers, threads=threads, gpus=[gpu.strip() for gpu in gpus.split(",") if gpu.strip()],
+            executor=executor, retry_failed=retry_failed, any_code=any_code, watch=watch,
+        )  # fmt: skip
+    view = overview(done)
+    (console if console.is_terminal else Console(width=180)).print(table(view.rows))
+    click.echo(f"{summary_line(view)}\nledger: {path / 'ledger.jsonl'}")
+    if view.counts["queued"] or view.counts["interrupted"]:
+        click.echo(f"stopped; go on with: vptsp sweep {path}", err=True)
+        raise SystemExit(130)
+    if view.counts["failed"] or view.counts["killed"]:
+        click.echo(f"some runs did not finish; vptsp sweep {path} goes on with killed ones, with --retry-failed "
+                   "also with failed ones", err=True)  # fmt: skip
+        raise SystemExit(1)
+
+
+def _read(name: str) -> Sweep:
+    from vptsp.sweeps.runner import as_sweep
+    from vptsp.sweeps.spec import read_sweep
+
+    return as_sweep(Path(name)) if Path(name).is_dir() else read_sweep(name)
+
+
+def _confirmed(wanted: Sweep) -> bool:
+    """Whether somebody at the keyboard wants as many runs as that; where there is nobody, the plan refuses them."""
+    from vptsp.sweeps.plan import MANY
+
+    count = wanted.count()
+    if count <= MANY or not sys.stdin.isatty():
+        return False
+    if not click.confirm(f"This is {count:,} runs. Start them?"):
+        raise ConfigError(f"nothing was started; {count:,} runs are more than {MANY}")
+    return True
+
+
+@contextlib.contextmanager
+def _executor(address: str | None) -> Iterator[Executor | None]:
+    """The workers of a Dask scheduler, or none for this machine's own."""
+    if address is None:
+        yield None
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise UsageError("--dask needs the package distributed: pip install 'vptsp-workbench[cluster]'") from None
+    try:
+        client = Client(address, timeout="30s")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"no Dask scheduler answers at {address} ({error}); start one with: dask scheduler") from None
+    with client:
+        yield client.get_executor(pure=False)

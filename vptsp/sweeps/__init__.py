@@ -1,0 +1,61 @@
+"""Batches of notebook runs that survive the night.
+
+>>> from vptsp.sweeps import Sweep, run_sweep
+>>> sweep = Sweep("01_train", parameters={"preset": "demo"}, grid={"lr": [1e-3, 1e-2]}, seeds=3)
+>>> run_sweep(sweep, "runs/sweeps/rates", workers=2)  # doctest: +SKIP
+
+A sweep (:mod:`.spec`) becomes a plan of checked runs (:mod:`.plan`), each a directory of its own in the sweep's
+folder (:mod:`.folder`). A runner (:mod:`.runner`) hands them to any ``concurrent.futures`` executor, where a
+supervisor (:mod:`.supervisor`) starts each run as a process (:mod:`.worker`) and alone writes its status.
+
+Names are loaded when first used: a run's own process must not wait for what it does not need.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vptsp.sweeps.folder import STATES as STATES
+    from vptsp.sweeps.folder import Job as Job
+    from vptsp.sweeps.folder import SweepFolder as SweepFolder
+    from vptsp.sweeps.folder import load as load
+    from vptsp.sweeps.ledger import merge_ledgers as merge_ledgers
+    from vptsp.sweeps.ledger import read_ledger as read_ledger
+    from vptsp.sweeps.ledger import write_ledger as write_ledger
+    from vptsp.sweeps.plan import Plan as Plan
+    from vptsp.sweeps.plan import make_plan as make_plan
+    from vptsp.sweeps.runner import run_sweep as run_sweep
+    from vptsp.sweeps.spec import Sweep as Sweep
+    from vptsp.sweeps.spec import read_sweep as read_sweep
+    from vptsp.sweeps.view import Overview as Overview
+    from vptsp.sweeps.view import overview as overview
+
+_HOMES = {
+    "Sweep": "spec",
+    "read_sweep": "spec",
+    "Plan": "plan",
+    "make_plan": "plan",
+    "run_sweep": "runner",
+    "load": "folder",
+    "SweepFolder": "folder",
+    "Job": "folder",
+    "STATES": "folder",
+    "Overview": "view",
+    "overview": "view",
+    "read_ledger": "ledger",
+    "write_ledger": "ledger",
+    "merge_ledgers": "ledger",
+}
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'vptsp.sweeps' has no attribute {name!r}")
+    return getattr(import_module(f"vptsp.sweeps.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
