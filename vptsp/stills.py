@@ -1,6 +1,7 @@
 """The still form of a plotly figure: a PNG drawn by matplotlib, for pages without JavaScript.
 
-Covers what :mod:`vptsp.figures` uses: scatter (lines, markers), bars, heat maps, subplots, annotations.
+Covers what the figures here use: scatter (lines, markers), bars, heat maps, parallel coordinates, subplots,
+annotations.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg  # never pyplot: its state is global and not thread-safe
-from matplotlib.colors import to_rgba
+from matplotlib.colors import Normalize, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
@@ -60,12 +62,12 @@ def png(figure: go.Figure, width: int = 860) -> bytes:
     for trace in figure.data:
         if trace.type not in _DRAW:
             raise ValueError(f"a {trace.type} trace has no still form; stills know {', '.join(_DRAW)}")
-    panels = dict.fromkeys((trace.xaxis or "x")[1:] for trace in figure.data) or {"": None}  # "", "2", as in xaxis2
+    panels = dict.fromkeys(_panel(trace) for trace in figure.data) or {"": None}
     grid = canvas.subplots(1, len(panels), squeeze=False)[0]
     axes = dict(zip(panels, grid, strict=True))
     for trace in figure.data:
         if trace.visible in (None, True):
-            _DRAW[trace.type](axes[(trace.xaxis or "x")[1:]], trace, figure)
+            _DRAW[trace.type](axes[_panel(trace)], trace, figure)
     for suffix, axis in axes.items():
         _dress(axis, layout.get(f"xaxis{suffix}", {}), layout.get(f"yaxis{suffix}", {}))
     notes = layout.get("annotations", [])
@@ -82,6 +84,11 @@ def png(figure: go.Figure, width: int = 860) -> bytes:
         canvas.tight_layout()
         canvas.savefig(buffer, format="png", bbox_extra_artists=[item for item in legends if item], bbox_inches="tight")
     return buffer.getvalue()
+
+
+def _panel(trace: Any) -> str:
+    """The subplot of a trace: "", "2", as in xaxis2."""
+    return (getattr(trace, "xaxis", None) or "x")[1:]
 
 
 # --- traces -----------------------------------------------------------------------------------------
@@ -137,11 +144,35 @@ def _heatmap(axis: Axes, trace: go.Heatmap, figure: go.Figure) -> None:
     axis.figure.colorbar(image, ax=axis, label=_text(title) if title else None)
 
 
+def _parcoords(axis: Axes, trace: go.Parcoords, figure: go.Figure) -> None:
+    places = list(range(len(trace.dimensions)))
+    heights, marks = [], []
+    for place, dimension in zip(places, trace.dimensions, strict=True):
+        values = _numbers(dimension.values)
+        low, high = (values.min(), values.max()) if len(values) else (0.0, 1.0)
+        span = high - low or 1.0
+        heights.append((values - low) / span)
+        given = dimension.tickvals is not None
+        ticks = np.asarray(dimension.tickvals if given else np.linspace(low, high, 5), dtype=float)
+        names = dimension.ticktext if given else [f"{tick:.3g}" for tick in ticks]
+        axis.axvline(place, color=_INK, lw=0.8, zorder=3)
+        marks += [(place, (tick - low) / span, str(name)) for tick, name in zip(ticks, names, strict=True)]
+    colours = colormaps["viridis"](Normalize()(_numbers(trace.line.color)))
+    for row, colour in zip(np.transpose(heights), colours, strict=True):
+        axis.plot(places, row, color=colour, lw=1.6, alpha=0.85, zorder=2)
+    for place, height, name in marks:
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.8}
+        axis.text(place + 0.02, height, _text(name), fontsize=7.5, color=_INK, va="center", bbox=box, zorder=4)
+    axis.set_xticks(places, [_text(dimension.label) for dimension in trace.dimensions], parse_math=False)
+    axis.set(ylim=(-0.05, 1.05), xlim=(-0.1, len(places) - 0.6), yticks=[])
+
+
 _DRAW: dict[str, Callable[[Axes, Any, go.Figure], None]] = {
     "scatter": _scatter,
     "scattergl": _scatter,
     "bar": _bar,
     "heatmap": _heatmap,
+    "parcoords": _parcoords,
 }
 
 

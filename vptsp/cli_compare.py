@@ -1,0 +1,55 @@
+"""``vptsp compare``: the table of runs, the differences that hold, and both as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from vptsp.comparing import Comparison
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN|FOLDER...")
+@click.option("--reference", metavar="EXPERIMENT", help="What others are compared with; default: best by validation.")
+@click.option("--runs", "by_run", is_flag=True, help="A row per run instead of one per experiment.")
+@click.option("--to", type=click.Path(path_type=Path), metavar="FILE", help="Write the table: .csv .parquet .md .tex")
+def compare(paths: tuple[Path, ...], reference: str | None, by_run: bool, to: Path | None) -> None:
+    """Compare runs, folders of runs and sweeps: differing settings first, spread over seeds, paired bootstrap."""
+    from vptsp.comparing import Comparison
+    from vptsp.tables import write_table
+
+    comparison = Comparison.of(paths)
+    table = comparison.runs() if by_run else comparison.table()
+    if to:
+        click.echo(write_table(table, to))
+        return
+    click.echo(_short(comparison, table, by_run).to_string(index=False))
+    if by_run or len(table) < 2 or not table["done"].any():
+        return
+    against = comparison.reference(reference)
+    click.echo(f"\n{comparison.measure} minus that of {against}: paired bootstrap over test classes")
+    found = comparison.differences(against).drop(columns="share_not_above")
+    found["note"] = found["note"].str.slice(0, 60)
+    click.echo(found.to_string(index=False, na_rep="-", float_format=lambda value: f"{value:+.4f}"))
+
+
+def _short(comparison: Comparison, table: pd.DataFrame, by_run: bool) -> pd.DataFrame:
+    """What fits a terminal: what runs differ in, how they stand, the task's two metrics; --to writes all of it."""
+    import pandas as pd
+
+    from vptsp.comparing import METRIC_TITLES, cell, records, with_spread
+
+    names = (comparison.differing or ["experiment"]) + (["seed"] if by_run else [])
+    lines = []
+    for row in records(table):
+        line = {"": "*" if row["best"] else ""} | {name: cell(row[name]) for name in names}
+        line |= {"state": row["state" if by_run else "states"], "validation %": with_spread(row, "validation")}
+        line |= {f"{title} %": with_spread(row, name) for name, title in METRIC_TITLES.items() if name in table}
+        lines.append(line | {"trained": cell(row["trained"]), "error": str(row["error"])[:60]})
+    short = pd.DataFrame(lines)
+    return short.loc[:, (short != "").any()]
