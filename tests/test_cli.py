@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from vptsp.cli import main
 from vptsp.config import Config
+from vptsp.presets import preset_names
 from vptsp.runs import Run
 from vptsp.training import train
 
@@ -78,11 +79,27 @@ def test_runs_lists_them(run: Run) -> None:
     assert row.split()[:2] == ["run", "done"]
 
 
-def test_settings_lists_every_field_and_preset() -> None:
+def test_settings_lists_every_field() -> None:
     result = vptsp("settings")
     assert result.exit_code == 0
     assert all(f"\n{name} = " in "\n" + result.output for name in Config.model_fields)
-    assert "presets: demo" in result.output
+
+
+def test_presets_lists_all_and_explains_one() -> None:
+    listed = vptsp("presets")
+    assert [line.split()[0] for line in listed.output.splitlines()] == preset_names()
+    one = vptsp("presets", "cub_vit_s")
+    assert "num_prompts = 10\n" in one.output
+    assert "expected:\n  recall_at_1 = 0.866" in one.output
+    assert "is not known; legal: " in vptsp("presets", "nope").output
+
+
+def test_export_writes_what_the_suffix_says(tiny_run: Run, tmp_path: Path) -> None:
+    target = tmp_path / "model.safetensors"
+    result = vptsp("export", tiny_run.path, target)
+    assert (result.exit_code, result.output.strip()) == (0, str(target))
+    assert target.stat().st_size > 0
+    assert "cannot export to '.h5'" in vptsp("export", tiny_run.path, tmp_path / "model.h5").output
 
 
 @pytest.mark.parametrize(

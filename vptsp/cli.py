@@ -6,6 +6,9 @@ from pathlib import Path
 
 import click
 
+from vptsp.cli_compare import compare
+from vptsp.cli_data import data
+from vptsp.cli_sweep import sweep
 from vptsp.config import Config, make_config, parse_assignments
 from vptsp.errors import UsageError
 from vptsp.presets import preset_names, preset_notes, read_preset
@@ -28,6 +31,11 @@ class _Commands(click.Group):
 @click.version_option(package_name="vptsp-workbench")
 def main() -> None:
     """Parameter-efficient deep metric learning with visual prompts and semantic proxies."""
+
+
+main.add_command(compare)
+main.add_command(data)
+main.add_command(sweep)
 
 
 @main.command()
@@ -83,6 +91,18 @@ def report(run: Path) -> None:
     from vptsp.runs import Run
 
     click.echo(write_report(Run.open(run)))
+
+
+@main.command(name="export")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--checkpoint", type=click.Choice(["last", "best_val"]), help="Which epoch; default: the selected one.")
+def export_model(run: Path, file: Path, checkpoint: str | None) -> None:
+    """Write a run's model to FILE: .safetensors for the workbench, .onnx or .pt2 for other programs."""
+    from vptsp.export import export
+    from vptsp.runs import Run
+
+    click.echo(export(Run.open(run), file, checkpoint))
 
 
 @main.command()
