@@ -1,12 +1,17 @@
-"""What the encoders of plain transformers and of Swins share about attention."""
+"""What the encoders of plain transformers and of Swins share."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar, TypeVarTuple, Unpack
 
+import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 Kernel = Literal["auto", "fused", "matmul"]
+Given = TypeVarTuple("Given")
+Result = TypeVar("Result")
 
 
 def effective_weight(linear: Any) -> tuple[Tensor, Tensor | None]:
@@ -15,3 +20,11 @@ def effective_weight(linear: Any) -> tuple[Tensor, Tensor | None]:
     for name in getattr(linear, "active_adapters", ()):
         weight = weight + linear.get_delta_weight(name)
     return weight, linear.bias
+
+
+def run_block(block: Callable[[Unpack[Given]], Result], recompute: bool, *given: Unpack[Given]) -> Result:
+    """Call ``block``; with ``recompute`` the backward pass computes again what it needs of it (arXiv 1604.06174)."""
+    if recompute and torch.is_grad_enabled():
+        result: Result = checkpoint(block, *given, use_reentrant=False)
+        return result
+    return block(*given)

@@ -4,6 +4,9 @@
 both optimisers, random states) and ``state.json`` (place in the run, sums of the epoch so far). The
 frozen weights are not stored, only their fingerprint. ``checkpoint/inference_*.safetensors`` hold what
 retrieval needs beside the backbone, with the settings in the file's header. Nothing is ever unpickled.
+
+Class prompts by rows are a file ``class_prompts.bank`` (:mod:`vptsp.bank`): a copy in the checkpoint of those that live
+in memory; of those on disk the file in the run directory itself, of which the checkpoint says what counts.
 """
 
 from __future__ import annotations
@@ -28,13 +31,14 @@ from vptsp.model import EmbeddingModel
 from vptsp.runs import Run
 
 State = dict[str, Any]
-_NAMES = ("others", "proxies")  # the optimisers; the second only where there are proxies
+_NAMES = ("others", "proxies", "class_prompts")  # the optimisers, as many as there are
 
 
 def save_training(run: Run, model: EmbeddingModel, optimizers: Sequence[Optimizer], state: State) -> None:
     """Replace the training checkpoint. A crash leaves the old one or the new one, whole."""
     folder, staging = run.path / "checkpoint" / "last", run.path / "checkpoint" / ".next"
     shutil.rmtree(staging, ignore_errors=True)
+    bank = model.rows.bank if model.rows is not None else None
     tensors = {f"model.{name}": value for name, value in _own_state(model).items()}
     groups: State = {}
     for name, optimizer in zip(_NAMES, optimizers, strict=False):
@@ -44,12 +48,16 @@ def save_training(run: Run, model: EmbeddingModel, optimizers: Sequence[Optimize
             tensors |= {
                 f"optimizer.{name}.{index}.{slot}": torch.as_tensor(v) for slot, v in slots.items() if v is not None
             }
+    if bank is not None:
+        tensors |= {f"bank.{name}": value for name, value in bank.save(staging).items()}
     tensors["random.cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors |= {f"random.cuda.{i}": value for i, value in enumerate(torch.cuda.get_rng_state_all())}
     write_tensors(staging / "tensors.safetensors", tensors)
     write_json(staging / "state.json", {**state, "optimizers": groups, "fingerprint": model.backbone.fingerprint})
     _replace(folder, staging)
+    if bank is not None:
+        bank.commit()
 
 
 def _replace(folder: Path, staging: Path) -> None:
@@ -85,6 +93,9 @@ def load_training(run: Run, model: EmbeddingModel, optimizers: Sequence[Optimize
                 index, slot = key.removeprefix(f"optimizer.{name}.").split(".")
                 slots.setdefault(int(index), {})[slot] = value
         optimizer.load_state_dict({"state": slots, "param_groups": state["optimizers"][name]})
+    if model.rows is not None and model.rows.bank is not None:
+        own = {name.removeprefix("bank."): value for name, value in tensors.items() if name.startswith("bank.")}
+        model.rows.bank.load(folder, own)
     torch.set_rng_state(tensors["random.cpu"])
     cuda = [tensors[f"random.cuda.{i}"] for i in range(sum(name.startswith("random.cuda.") for name in tensors))]
     if cuda and torch.cuda.device_count() == len(cuda):

@@ -39,12 +39,15 @@ class Config(BaseModel):
     )
 
     # --- data ---------------------------------------------------------------------------------
-    dataset: str = Field("blossoms", description="name of a data set: blossoms, digits, omniglot or folder")
-    data_root: OptionalPath = Field(None, description="folder of the data set, for sets that live on disk")
+    dataset: str = Field("blossoms", description="name of a data set; vptsp data list shows them all")
+    data_root: OptionalPath = Field(None, description="folder (or table) of the data set, for sets that live on disk")
     image_size: Annotated[int, Field(ge=16)] | None = Field(
         None, description="input side in pixels; none: the backbone's own"
     )
     val_fraction: float = Field(0.2, ge=0, lt=1, description="share of the train classes held out for selection")
+    test_fraction: float = Field(
+        0.3, gt=0, lt=1, description="dataset=photos: share kept back for the test, of classes (recognition: of images)"
+    )
     query_pattern: str | None = Field(None, description="file-name pattern of test queries; the rest is gallery")
     query_csv: OptionalPath = Field(None, description="CSV with path,is_query,is_gallery for the test images")
     skip_bad: bool = Field(False, description="leave unreadable images out and list them, instead of stopping")
@@ -202,6 +205,7 @@ class Config(BaseModel):
         if self.bitfit and not method.trains:
             raise ValueError(f"bitfit=True contradicts method={self.method!r}, which trains nothing; drop one of them")
         self._prompts_agree()
+        self._memory_agrees()
         if method.prompts != "none" and self.num_prompts == 0 and self.prompt_location != "add":
             raise ValueError(f"method={self.method!r} needs num_prompts >= 1; for no shared prompts use linear or bias")
         if 1 not in self.recall_ks:
@@ -232,6 +236,30 @@ class Config(BaseModel):
             raise ValueError(f"{changed[0]} is for prompt_location=prepend, not {where!r}")
         if self.prompt_shared and self.prompt_step:
             raise ValueError(f"prompt_shared=True needs prompt_step=0, not {self.prompt_step}: one set has one size")
+
+    def _memory_agrees(self) -> None:
+        if self.class_prompts_on != "device" and self.class_prompt_updates != "rows":
+            raise ValueError(
+                f"class_prompts_on={self.class_prompts_on!r} keeps all rows but the batch's out of every step; say so "
+                "with class_prompt_updates=rows, or use class_prompts_on=device"
+            )
+        if self.images_per_pass is None:
+            return
+        if self.images_per_pass > self.batch_size:
+            raise ValueError(
+                f"images_per_pass={self.images_per_pass} is more than batch_size={self.batch_size}; legal: 1 to "
+                f"{self.batch_size}, or none for all at once"
+            )
+        if METHODS[self.method].mlp:
+            raise ValueError(
+                f"method={self.method!r} normalises over the whole batch (BatchNorm), so its gradients cannot be had "
+                "in parts; drop images_per_pass"
+            )
+
+    @property
+    def optimizer_slots(self) -> int:
+        """Numbers that the optimiser remembers for each trained parameter."""
+        return {"adam": 2, "adamw": 2, "sgd": int(self.momentum > 0)}[self.optimizer]
 
     @property
     def selection_metric(self) -> str:

@@ -21,7 +21,7 @@ from timm.layers import Attention
 from timm.models.swin_transformer import SwinTransformer
 from torch import Tensor
 
-from vptsp.attention import Kernel, effective_weight
+from vptsp.attention import Kernel, effective_weight, run_block
 from vptsp.backbones import Backbone
 from vptsp.swin import embed_swin, encode_swin
 
@@ -60,26 +60,28 @@ def encode(
     kernel: Kernel = "auto",
     want_tokens: bool = False,
     want_attention: bool = False,
+    recompute: bool = False,
 ) -> Encoded:
     """Run the blocks on ``tokens`` (from :func:`embed_patches`).
 
     ``prompts`` holds one tensor per block, for as many blocks as have prompts: (N, D) shared by all
     images, or (U, N, D) of U groups with ``groups`` (B,) giving the row of each image. ``shallow`` (VPT-shallow)
     holds at most one (N, D) tensor whose prompts enter at block 0 and travel on as tokens. ``added`` holds a (T, D)
-    tensor per block, for as many blocks as have one, which is added to that block's input.
+    tensor per block, for as many blocks as have one, which is added to that block's input. ``recompute`` keeps only
+    the inputs of the blocks for the backward pass, which computes the rest again.
     """
     if backbone.is_swin:
         assert not added, "a Swin takes no added prompts"
         return Encoded(
             *encode_swin(
                 backbone.vit, tokens, prompts, groups, shallow=shallow, kernel=kernel, want_tokens=want_tokens,
-                want_attention=want_attention,
+                want_attention=want_attention, recompute=recompute,
             )
         )  # fmt: skip
     vit, num_prefix = backbone.vit, backbone.num_prefix
     result = Encoded(features=tokens[:, 0])
     if shallow:
-        travelling = shallow[0].to(tokens.dtype).expand(len(tokens), -1, -1)
+        travelling = shallow[0].to(tokens.dtype).expand(tokens.shape[0], -1, -1)
         tokens = torch.cat([tokens[:, :num_prefix], travelling, tokens[:, num_prefix:]], dim=1)
         num_prefix += travelling.shape[1]
     last = len(vit.blocks) - 1
@@ -88,7 +90,9 @@ def encode(
         only_cls = index == last and backbone.pooling == "cls"
         if index < len(added):
             tokens = tokens + added[index].to(tokens.dtype)
-        tokens, weights = _run_block(block, tokens, prompt, groups, only_cls, kernel, want_attention)
+        tokens, weights = run_block(
+            _run_block, recompute, block, tokens, prompt, groups, only_cls, kernel, want_attention
+        )
         if want_tokens:
             result.tokens.append(tokens)
         if weights is not None:
@@ -112,7 +116,7 @@ def _run_block(
     normed = block.norm1(tokens)
     query, key, value = _project(attention, normed, only_cls)
     if prompt is not None and prompt.shape[-2] > 0:
-        prompt_key, prompt_value = _project_prompts(attention, block.norm1(prompt), groups, len(tokens))
+        prompt_key, prompt_value = _project_prompts(attention, block.norm1(prompt), groups, tokens.shape[0])
         key = torch.cat([prompt_key.to(key.dtype), key], dim=2)
         value = torch.cat([prompt_value.to(value.dtype), value], dim=2)
 
@@ -137,7 +141,7 @@ def _project(attention: Attention, normed: Float[Tensor, "B T D"], only_cls: boo
 
 
 def _project_prompts(
-    attention: Attention, normed: Tensor, groups: Int[Tensor, " B"] | None, batch: int
+    attention: Attention, normed: Tensor, groups: Int[Tensor, " B"] | None, batch: int | torch.SymInt
 ) -> tuple[Tensor, Tensor]:
     """Keys and values (B, heads, N, d) of shared (N, D) or grouped (U, N, D) prompts, projected once."""
     heads, inner = attention.num_heads, attention.attn_dim

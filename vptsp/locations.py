@@ -76,7 +76,7 @@ class ChannelPrompts(nn.Module):
         vit.patch_embed.set_submodule(name, new)
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3+N H W"]:
-        return torch.cat([images, self.channels.to(images.dtype).expand(len(images), -1, -1, -1)], dim=1)
+        return torch.cat([images, self.channels.to(images.dtype).expand(images.shape[0], -1, -1, -1)], dim=1)
 
 
 class FramePrompts(nn.Module):

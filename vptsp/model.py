@@ -23,7 +23,7 @@ from vptsp.heads import CentredFeature, Classifier, Head, HiddenLayers, SideNetw
 from vptsp.locations import AddedPrompts, ChannelPrompts, FramePrompts, PixelPrompts, make_location
 from vptsp.losses import cosine_similarities
 from vptsp.methods import METHODS
-from vptsp.prompts import ClassPrompts, VisualPrompts, prompt_counts
+from vptsp.prompts import ClassPromptRows, ClassPrompts, VisualPrompts, prompt_counts
 from vptsp.proxies import ClassGroups, SemanticContainer, fuse, learned_proxies
 from vptsp.units import UNITS, GatedUnit, MovingAverage
 
@@ -78,7 +78,7 @@ class EmbeddingModel(nn.Module):
         super().__init__()
         method = METHODS[config.method]
         self.config, self.method, self.backbone, self.num_classes = config, method, backbone, num_classes
-        self.alpha, self.kernel = config.alpha, config.attention
+        self.alpha, self.kernel, self.recompute = config.alpha, config.attention, config.activation_checkpointing
         self.vit = backbone.vit
         self.bitfit = method.bitfit if config.bitfit is None else config.bitfit
         require_fitting(config, backbone)
@@ -146,7 +146,14 @@ class EmbeddingModel(nn.Module):
                 config.num_class_prompts, config.class_prompt_depth, config.class_prompt_step, backbone.depth,
                 "class_prompt_depth",
             )  # fmt: skip
-            self.class_prompts = ClassPrompts(counts, backbone.widths, num_classes, config.class_prompt_init)
+            self.class_prompts: ClassPrompts | ClassPromptRows
+            if config.class_prompt_updates == "dense":
+                self.class_prompts = ClassPrompts(counts, backbone.widths, num_classes, config.class_prompt_init)
+            else:
+                self.class_prompts = ClassPromptRows(
+                    counts, backbone.widths, num_classes, config.class_prompt_init, seed=config.seed,
+                    slots=config.optimizer_slots, place=config.class_prompts_on,
+                )  # fmt: skip
         if self.source != "samples":
             self.semantic_head = Head(backbone.width, size)
         self.accumulate: nn.Module
@@ -166,6 +173,28 @@ class EmbeddingModel(nn.Module):
         want_attention: bool = False,
     ) -> ModelOutput:
         """Embed images; in training mode with ``labels`` also update the semantic proxies from them."""
+        if labels is not None:
+            self.fetch(labels)
+        towers = self.towers(images, labels, want_tokens=want_tokens, want_attention=want_attention)
+        return self.with_proxies(towers, labels)
+
+    def fetch(self, labels: Int[Tensor, " B"]) -> None:
+        """Have the class prompts of a batch at hand, where they live in a bank; before :meth:`towers` sees its images.
+
+        Nothing else needs to know where class prompts live.
+        """
+        if self.training and self.rows is not None:
+            self.rows.fetch(labels.unique())
+
+    def towers(
+        self,
+        images: Float[Tensor, "B 3 S S"],
+        labels: Int[Tensor, " B"] | None = None,
+        *,
+        want_tokens: bool = False,
+        want_attention: bool = False,
+    ) -> ModelOutput:
+        """What is computed of each image by itself: embedding, class scores of a classifier, semantic feature."""
         given = images
         deep, shallow, added = self.prompts(), [], []
         if self.method.prompts == "shallow":
@@ -186,15 +215,22 @@ class EmbeddingModel(nn.Module):
             kernel=self.kernel,
             want_tokens=want_tokens,
             want_attention=want_attention,
+            recompute=self.recompute,
         )
         output = self._head_output(encoded, given)
+        if self.training and labels is not None and self.learned is not None and self.method.semantic != "none":
+            output.semantic_features = self._semantic_features(tokens, labels, output)
+        return output
+
+    def with_proxies(self, output: ModelOutput, labels: Int[Tensor, " B"] | None = None) -> ModelOutput:
+        """Add what the loss compares with, computed of the batch as a whole; updates the semantic proxies."""
         if self.learned is None:
             return output
         output.proxies = output.learned = self.learned
         if self.method.semantic != "none":
             output.semantic = self.container.rows
-            if self.training and labels is not None:
-                self._semantic_tower(tokens, labels, output)
+            if output.semantic_features is not None and labels is not None:
+                self._accumulate(output.semantic_features, labels, output)
             output.proxies = fuse(self.learned, output.semantic, self.alpha)
         if self.config.task == "recognition":
             with torch.autocast(output.embeddings.device.type, enabled=False):
@@ -212,27 +248,33 @@ class EmbeddingModel(nn.Module):
             return ModelOutput(embeddings=embeddings, encoded=encoded, logits=self.head(features))
         return ModelOutput(embeddings=self.head(features), encoded=encoded)
 
-    def _semantic_tower(self, tokens: Tensor, labels: Tensor, output: ModelOutput) -> None:
-        """VPTSP section 4: class prompts only, no shared ones; own head; gradient through this step's rows."""
-        groups = ClassGroups.of(labels)
-        output.semantic_features = features = self._semantic_features(tokens, groups, output)
-        with torch.autocast(features.device.type, enabled=False):  # a few small products, kept exact
-            used, stored = self.accumulate(self.container.rows[groups.classes], features, groups)
-            output.batch_semantic = used
-            output.semantic = self.container.update(groups.classes, used, stored)
-
-    def _semantic_features(self, tokens: Tensor, groups: ClassGroups, output: ModelOutput) -> Tensor:
+    def _semantic_features(self, tokens: Tensor, labels: Tensor, output: ModelOutput) -> Tensor:
+        """VPTSP section 4: class prompts only, no shared ones; own head."""
         if self.source == "samples":
             return output.embeddings
         if self.source == "class_prompts":
-            encoded = encode(
-                self.backbone, tokens, self.class_prompts(groups.classes), groups.index, kernel=self.kernel
-            )
+            groups = ClassGroups.of(labels)
+            prompts = self.class_prompts(groups.classes)
+            encoded = encode(self.backbone, tokens, prompts, groups.index, kernel=self.kernel, recompute=self.recompute)
             features: Tensor = self.semantic_head(encoded.features)
             return features
         shared = output.encoded.features
         features = self.semantic_head(shared if self.source == "encoder" else shared.detach())
         return features
+
+    def _accumulate(self, features: Tensor, labels: Tensor, output: ModelOutput) -> None:
+        """Fold features into the rows of their classes; the gradient goes through this step's rows."""
+        groups = ClassGroups.of(labels)
+        with torch.autocast(features.device.type, enabled=False):  # a few small products, kept exact
+            used, stored = self.accumulate(self.container.rows[groups.classes], features, groups)
+            output.batch_semantic = used
+            output.semantic = self.container.update(groups.classes, used, stored)
+
+    @property
+    def rows(self) -> ClassPromptRows | None:
+        """The class prompts, where they live in a bank."""
+        prompts = getattr(self, "class_prompts", None)
+        return prompts if isinstance(prompts, ClassPromptRows) else None
 
     def loss_proxies(self, output: ModelOutput, labels: Int[Tensor, " B"], which: str) -> tuple[Tensor, Tensor]:
         """Proxies that enter the loss and, for each image, the row of its own: ``(proxies, targets)``.
@@ -291,6 +333,8 @@ class EmbeddingModel(nn.Module):
         """Count parameters by what becomes of them."""
         sizes = {name: p.numel() for name, p in self.named_parameters()}
         trained = {name: p.numel() for name, p in self.named_parameters() if p.requires_grad}
+        if self.rows is not None:
+            sizes["class_prompts"] = trained["class_prompts"] = self.rows.numel
         kept = set(self.kept_names())
         parts: dict[str, int] = {}
         for name, size in trained.items():
@@ -298,16 +342,20 @@ class EmbeddingModel(nn.Module):
         return ParameterCounts(
             trained=sum(trained.values()),
             kept=sum(size for name, size in trained.items() if name in kept),
-            bank=sum(size for name, size in sizes.items() if name.startswith("class_prompts.")),
+            bank=sum(size for name, size in sizes.items() if _top(name) == "class_prompts"),
             total=sum(sizes.values()),
             parts=parts,
         )
 
 
+def _top(name: str) -> str:
+    return name.split(".")[0]
+
+
 def _part(name: str) -> str:
     """What a report calls the part that a trained parameter belongs to."""
     if not name.startswith("vit."):
-        return _PART_NAMES[name.split(".")[0]]
+        return _PART_NAMES[_top(name)]
     if ".adapter." in name:
         return "adapters"
     if ".lora_" in name:

@@ -21,6 +21,7 @@ from vptsp.data.transforms import train_transform
 from vptsp.machine import make_fabric
 from vptsp.model import EmbeddingModel
 from vptsp.optim import make_optimizers
+from vptsp.passes import DividedForward
 
 
 @dataclass
@@ -31,8 +32,8 @@ class Session:
     splits: DataSplits
     fabric: lightning.Fabric
     model: EmbeddingModel
-    forward: Any  # the model as wrapped by Fabric: same call, run under the chosen precision
-    optimizers: tuple[Optimizer, ...]  # of everything else, then of the learned proxies
+    forward: Any  # the model as wrapped by Fabric, or in parts: same call, run under the chosen precision
+    optimizers: tuple[Optimizer, ...]  # of everything else, of the learned proxies, of class prompts by rows
     loader: DataLoader
     sampler: TrainSampler
 
@@ -66,7 +67,15 @@ class Session:
         if not model.method.trains:
             return cls(config, splits, fabric, model.to(fabric.device), None, (), loader, sampler)
         forward, *optimizers = fabric.setup(model, *make_optimizers(model, config))
+        if config.images_per_pass is not None and config.images_per_pass < config.batch_size:
+            forward = DividedForward(model, fabric, config.images_per_pass)
         return cls(config, splits, fabric, model, forward, tuple(optimizers), loader, sampler)
+
+    def backward(self, loss: Tensor) -> None:
+        """Gradients of the loss of one :attr:`forward` pass."""
+        self.fabric.backward(loss)
+        if isinstance(self.forward, DividedForward):
+            self.forward.backward()
 
     def clip_gradients(self) -> Tensor:
         """Norm of the whole gradient, clipped to the configured size if there is one."""
@@ -78,9 +87,9 @@ class Session:
         return torch.nn.utils.clip_grad_norm_(parameters, limit, error_if_nonfinite=False)
 
     def step(self) -> None:
-        """One step of both optimisers, after :meth:`clip_gradients`."""
+        """One step of all optimisers, after :meth:`clip_gradients`."""
         for optimizer in self.optimizers:
-            # Fabric's own step would change the scale between the two optimisers
+            # Fabric's own step would change the scale between the optimisers
             self._scaler.step(_unwrapped(optimizer)) if self._scaler else optimizer.step()
             optimizer.zero_grad()
         if self._scaler:

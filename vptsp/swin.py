@@ -22,7 +22,7 @@ from jaxtyping import Float, Int
 from timm.models.swin_transformer import SwinTransformer, window_partition, window_reverse
 from torch import Tensor
 
-from vptsp.attention import Kernel, effective_weight
+from vptsp.attention import Kernel, effective_weight, run_block
 
 
 def swin_depths(swin: SwinTransformer) -> list[int]:
@@ -55,12 +55,14 @@ def encode_swin(
     kernel: Kernel = "auto",
     want_tokens: bool = False,
     want_attention: bool = False,
+    recompute: bool = False,
 ) -> tuple[Float[Tensor, "B D_last"], list[Tensor], list[Tensor]]:
     """Run all stages on ``tokens`` (from :func:`embed_swin`), in evaluation mode (no dropout, no stochastic depth).
 
     ``prompts`` holds one tensor per block (:func:`swin_widths`), for as many blocks as have prompts: (N, D) shared
     by all images, or (U, N, D) of U groups with ``groups`` (B,) giving the row of each image. ``shallow`` holds at
-    most one (N, D) tensor whose prompts enter at the first block and travel on as tokens.
+    most one (N, D) tensor whose prompts enter at the first block and travel on as tokens. ``recompute`` keeps only
+    the inputs of the blocks for the backward pass.
 
     Returns the features, normalised and averaged over the last stage's patches; on request the patches after each
     block (B, H, W, D), each of its stage's size; on request each block's attention (B, windows, heads, queries,
@@ -68,17 +70,17 @@ def encode_swin(
     travelling prompts, then patches. Windows are those of the shifted and padded map, row by row.
     """
     if shallow:
-        travelling = shallow[0].to(tokens.dtype).expand(len(tokens), -1, -1)
+        travelling = shallow[0].to(tokens.dtype).expand(tokens.shape[0], -1, -1)
     else:
-        travelling = tokens.new_empty(len(tokens), 0, tokens.shape[-1])
+        travelling = tokens.new_empty(tokens.shape[0], 0, tokens.shape[-1])
     all_tokens: list[Tensor] = []
     all_attention: list[Tensor] = []
     upcoming = iter(prompts)
     for stage in _stages(swin):
         tokens, travelling = stage.downsample(tokens), _merge_prompts(stage.downsample, travelling)
         for block in stage.blocks:
-            tokens, travelling, weights = _run_block(
-                block, tokens, travelling, next(upcoming, None), groups, kernel, want_attention
+            tokens, travelling, weights = run_block(
+                _run_block, recompute, block, tokens, travelling, next(upcoming, None), groups, kernel, want_attention
             )
             if want_tokens:
                 all_tokens.append(tokens)
@@ -106,7 +108,7 @@ def _run_block(
 ) -> tuple[Float[Tensor, "B H W D"], Float[Tensor, "B M D"], Tensor | None]:
     attention, height, width = block.attn, tokens.shape[1], tokens.shape[2]
     padded = _shift_and_pad(block, block.norm1(tokens))
-    windows = window_partition(padded, block.window_size).flatten(1, 2).unflatten(0, (len(tokens), -1))
+    windows = window_partition(padded, block.window_size).flatten(1, 2).unflatten(0, (tokens.shape[0], -1))
     query, key, value = _project(attention, windows)
     count = windows.shape[1]
     num_travelling = travelling.shape[1]
@@ -114,7 +116,7 @@ def _run_block(
         ahead = _project(attention, block.norm1(travelling)[:, None])
         query, key, value = (_prepend(a, part, count) for a, part in zip(ahead, (query, key, value), strict=True))
     if prompt is not None and prompt.shape[-2] > 0:
-        prompt_key, prompt_value = _project_prompts(attention, block.norm1(prompt), groups, len(tokens))
+        prompt_key, prompt_value = _project_prompts(attention, block.norm1(prompt), groups, tokens.shape[0])
         key, value = _prepend(prompt_key, key, count), _prepend(prompt_value, value, count)
 
     bias = _bias(block, padded, query.shape[-2], key.shape[-2])
@@ -144,7 +146,7 @@ def _project(attention: Any, normed: Float[Tensor, "B w T D"]) -> tuple[Tensor, 
 
 
 def _project_prompts(
-    attention: Any, normed: Tensor, groups: Int[Tensor, " B"] | None, batch: int
+    attention: Any, normed: Tensor, groups: Int[Tensor, " B"] | None, batch: int | torch.SymInt
 ) -> tuple[Float[Tensor, "B 1 heads N d"], Float[Tensor, "B 1 heads N d"]]:
     """Keys and values of shared (N, D) or grouped (U, N, D) prompts, projected once, for all windows of an image."""
     weight, bias = effective_weight(attention.qkv)

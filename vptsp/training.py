@@ -58,6 +58,8 @@ def _train(run: Run, session: Session, observer: Observer) -> Run:
     loader, loss_function, optimizers = session.loader, make_objective(config), session.optimizers
     probes = Probes.choose(splits, config)
     judged = f"val_{config.selection_metric}"
+    if model.rows is not None:
+        model.rows.open_bank(fabric.device, run.path)
     state = load_training(run, model, optimizers) if optimizers else None
     state = state or {"epoch": 0, "batch": 0, "loss_sum": 0.0, "gradient_norm": 0.0, "best": None, "lines": []}
     if state.get("scaler"):
@@ -87,7 +89,7 @@ def _train(run: Run, session: Session, observer: Observer) -> Run:
                 names = [splits.train.class_names[label] for label in labels.unique().tolist()]
                 require_finite("loss", loss, config, place, names)
 
-                fabric.backward(loss)
+                session.backward(loss)
                 norm = session.clip_gradients()
                 if config.precision != "fp16":  # there the scaler skips steps whose gradients overflow
                     require_finite("gradient norm", norm, config, place, names)
@@ -114,7 +116,7 @@ def _train(run: Run, session: Session, observer: Observer) -> Run:
             }
             if (epoch + 1) % config.eval_every == 0 or epoch + 1 == epochs:
                 line |= _validate(session)
-            if config.track_test:
+            if config.track_test and epoch + 1 >= config.track_from:
                 line |= _score_split(session, splits.test, "test")
             improved = judged in line and (state["best"] is None or line[judged] > state["best"][judged])
             if improved:
@@ -194,10 +196,11 @@ def _summarise(run: Run, session: Session, state: dict[str, Any], lines: list[di
         "device": str(session.fabric.device),
         "epochs": len(lines),
     }
-    if config.track_test and lines:
+    tracked = [line for line in lines if any(name.startswith("test_") for name in line)]
+    if tracked:
         summary["max_over_test_epochs"] = {
-            name.removeprefix("test_"): max(line[name] for line in lines)
-            for name in lines[0]
+            name.removeprefix("test_"): max(line[name] for line in tracked)
+            for name in tracked[0]
             if name.startswith("test_")
         }
     write_json(run.path / "summary.json", summary)
