@@ -43,6 +43,7 @@ _TIMER = """
     for (let turn = 1; turn <= 40; turn++) await timed(() => send('pointermove', 400 + 5 * turn, 300 + 2 * turn));
     send('pointerup', 600, 380);
   } else if (which === 'zoom') {
+    canvas.focus(); // over a map that is not in use, the wheel scrolls the page
     for (let turn = 0; turn < 20; turn++) await timed(() => send('wheel', 450, 280, { deltaY: turn < 10 ? -60 : 60 }));
   } else if (which === 'hover') {
     for (let turn = 1; turn <= 60; turn++) await timed(() => send('pointermove', 200 + 8 * turn, 150 + 5 * turn));

@@ -21,7 +21,7 @@ errors
 methods presets tasks
 config
 files machine
-bundled attention
+attention bank bundled
 backbones prompts
 swin adapters
 encoder
@@ -29,7 +29,7 @@ fitting heads locations
 proxies losses
 units
 model recognition
-optim objective
+objective optim passes
 data
 runs
 checkpoints progress

@@ -31,6 +31,20 @@ def test_momentum_is_all_that_sgd_remembers(tiny: Tiny) -> None:
     assert training_footprint(tiny(method="linear", optimizer="sgd", momentum=0.0), 6)["optimizer"] == 0
 
 
+def test_class_prompts_by_rows_take_what_is_on_the_device(tiny: Tiny) -> None:
+    config = tiny(method="vptsp_g", class_prompt_updates="rows")  # batches of 4 classes
+    places = ("device", "host", "disk")
+    dense = training_footprint(tiny(method="vptsp_g"), 6)
+    device, host, disk = (training_footprint(config.changed(class_prompts_on=place), 6) for place in places)
+    row = 4 * EmbeddingModel(config, load_backbone("test_vit", "random", 32), 6).counts().bank // 6
+    assert device["parameters"] == dense["parameters"]
+    assert device["optimizer"] == dense["optimizer"]
+    assert device["gradients"] == dense["gradients"] - 2 * row
+    assert host == disk
+    assert host["parameters"] == device["parameters"] - 2 * row
+    assert host["optimizer"] == device["optimizer"] - 4 * row
+
+
 def test_activations_are_the_distinct_storages_saved_for_the_backward_pass(tiny: Tiny) -> None:
     # of x * w * w, autograd saves x, w (a parameter) and the product x * w, which has the size of x
     x, w = torch.randn(64), torch.nn.Parameter(torch.randn(64))

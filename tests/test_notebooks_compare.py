@@ -148,5 +148,5 @@ def test_what_cannot_be_run_is_refused_before_anything_is_trained(
 def test_whole_notebook_in_small(name: str, more: dict[str, Any], tmp_path: Path) -> None:
     table, shown, _ = execute(name, tmp_path, **more)
     assert set(table["state"]) == {"done"}
-    assert len(table) == {"05_compare_methods": 18, "06_ablations": 29, "07_recognition": 9}[name]
+    assert len(table) == {"05_compare_methods": 18, "06_ablations": 27, "07_recognition": 9}[name]
     assert figures_of(shown) == {"05_compare_methods": 1, "06_ablations": 6, "07_recognition": 1}[name]

@@ -46,5 +46,22 @@ def test_pages_saved_otherwise_are_decoded(folder: Path, tmp_path: Path) -> None
     (file,) = Thumbnails(tmp_path).jpegs(["33"])
     tile = Image.open(io.BytesIO(file))
     assert np.abs(np.asarray(tile, dtype=int) - np.asarray(expected, dtype=int)).mean() < 12
-    (grey,) = Thumbnails(tmp_path).jpegs(["nowhere"])
-    assert Image.open(io.BytesIO(grey)).getpixel((9, 9)) == (187, 187, 187)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no image", "half"])
+def test_what_cannot_be_shown_is_grey_with_its_name_on_it(
+    folder: Path, tmp_path: Path, content: bytes | str | None
+) -> None:
+    shutil.copy(folder / "tiles.json", tmp_path)
+    if content is not None:
+        page = (folder / "page_0.jpg").read_bytes()
+        (tmp_path / "page_0.jpg").write_bytes(content if isinstance(content, bytes) else page[: len(page) // 2])
+    thumbnails = Thumbnails(tmp_path)
+    names = ["1023", "1022", "nowhere/at all.png"]
+    tiles = [Image.open(io.BytesIO(file)) for file in thumbnails.jpegs(names)]
+    for name, tile in zip(names, tiles, strict=True):
+        assert tile.size == (64, 64)
+        grey = np.asarray(tile.convert("L"), dtype=int)
+        assert abs(np.median(grey) - 187) < 2
+        assert grey.min() < 80, name  # the ink
+    assert tiles[0].tobytes() != tiles[1].tobytes()

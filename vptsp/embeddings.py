@@ -83,6 +83,11 @@ class SavedEmbeddings:
         return pd.DataFrame(**read_json(path, "delete it")) if path.is_file() else None
 
     @property
+    def left_out_note(self) -> str:
+        """What to say of the images that were left out; empty if none was."""
+        return f"{len(self.left_out):,} left out: their embeddings hold NaN or infinity" if self.left_out else ""
+
+    @property
     def names(self) -> list[str]:
         """The class name of each image."""
         return [self.class_names[label] for label in self.labels]

@@ -20,15 +20,16 @@ from vptsp.model import EmbeddingModel
 from vptsp.objective import make_objective
 from vptsp.optim import make_optimizers
 
-_SLOTS = {"adam": 2, "adamw": 2, "sgd": 1}  # numbers that an optimiser remembers per trained parameter
-
 
 def training_footprint(config: Config, classes: int) -> dict[str, int]:
     """Bytes that one training step of ``config`` needs with ``classes`` training classes.
 
-    - ``activations``: distinct storages that one forward pass saves for the backward pass, parameters left out;
+    - ``activations``: distinct storages that one forward pass (of ``images_per_pass``) saves for the backward pass,
+      parameters left out; with activation checkpointing one block more is computed again at a time;
     - ``gradients``: one number per trained parameter; ``optimizer``: what the optimiser remembers of each;
     - ``parameters``: everything, frozen included; ``total``: the sum of these four;
+    - of class prompts by rows only the batch's have a gradient, and with ``class_prompts_on`` host or disk only theirs
+      and their optimiser state are counted;
     - ``measured_peak``: with a CUDA device only, the allocator's peak in one step, in the run's own precision.
 
     All but the last are computed on the CPU in fp32 with fused attention, from a random batch of the configured shape,
@@ -37,16 +38,21 @@ def training_footprint(config: Config, classes: int) -> dict[str, int]:
     plain = config.changed(
         device="cpu", precision="fp32", attention="fused", backbone_weights="random", side_weights="random"
     )
+    if plain.class_prompt_updates == "rows":
+        plain = plain.changed(class_prompts_on="disk")  # which takes no memory before the first step
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = _build(plain, classes)
         trained = sum(_bytes(p) for p in model.parameters() if p.requires_grad)
-        slots = 0 if config.optimizer == "sgd" and not config.momentum else _SLOTS[config.optimizer]
+        stepped = kept = 0
+        if model.rows is not None:
+            stepped = 4 * model.rows.numel // classes * len(_batch(plain, model, classes)[1].unique())
+            kept = 4 * model.rows.numel if config.class_prompts_on == "device" else stepped
         parts = {
             "activations": _saved_bytes(model, plain, classes) if trained else 0,
-            "gradients": trained,
-            "optimizer": slots * trained,
-            "parameters": sum(_bytes(p) for p in model.parameters()),
+            "gradients": trained + stepped,
+            "optimizer": config.optimizer_slots * (trained + kept),
+            "parameters": sum(_bytes(p) for p in model.parameters()) + kept,
         }
         parts["total"] = sum(parts.values())
         fabric = make_fabric(config)
@@ -69,7 +75,7 @@ def _batch(config: Config, model: EmbeddingModel, classes: int) -> tuple[Tensor,
 
 
 def _saved_bytes(model: EmbeddingModel, config: Config, classes: int) -> int:
-    images, labels = _batch(config, model, classes)
+    images, labels = (part[: config.images_per_pass] for part in _batch(config, model, classes))
     parameters = {_address(p) for p in model.parameters()}
     kept: dict[int, Tensor] = {}  # by address; holding the tensors keeps addresses from being given out again
 

@@ -15,6 +15,7 @@ from traitlets.config import Config as ExporterConfig
 
 from vptsp.errors import UsageError
 from vptsp.files import write_text
+from vptsp.formulas import drawn
 
 _STYLE = """
 :root { color-scheme: light dark; }
@@ -35,6 +36,9 @@ def write_page(notebook: str | Path, page: str | Path) -> Path:
         node = nbformat.read(str(notebook), as_version=4)
     except (OSError, ValueError, nbformat.reader.NotJSONError) as error:
         raise UsageError(f"{notebook} cannot be read as a notebook ({error})") from None
+    for cell in node.cells:
+        if cell.cell_type == "markdown":
+            cell.source = drawn(cell.source)
     settings = ExporterConfig()
     settings.NbConvertBase.display_data_priority = ["text/html", "image/png", "text/markdown", "text/plain"]
     exporter = HTMLExporter(config=settings, template_name="basic", exclude_input=True, exclude_output_prompt=True)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import io
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from vptsp.data.images import ImageSet
 from vptsp.errors import RunError
 from vptsp.files import read_json, write_bytes, write_json
+from vptsp.labels import plain
 from vptsp.tiles import cut, save_options
 
 TILE = 64
@@ -38,8 +40,19 @@ def write_thumbnails(folder: Path, images: ImageSet) -> None:
     write_json(folder / "tiles.json", {"tile": TILE, "per_side": PER_SIDE, "ids": list(images.ids)})
 
 
+def placeholder(name: str, side: int = TILE) -> Image.Image:
+    """A grey square with a name on it, in place of an image that cannot be shown."""
+    tile = Image.new("RGB", (side, side), "#bbbbbb")
+    text = "\n".join(textwrap.wrap(plain(name, 200), 11)[-5:])  # the end of a path tells files apart
+    ImageDraw.Draw(tile).text((side / 2, side / 2), text, "#1f2328", anchor="mm", align="center", font_size=side / 7)
+    return tile
+
+
 class Thumbnails:
-    """Reads what :func:`write_thumbnails` wrote; pages are decoded once, when first needed."""
+    """Reads what :func:`write_thumbnails` wrote; pages are decoded once, when first needed.
+
+    An image without a tile, or whose page cannot be read, has a :func:`placeholder` with its id.
+    """
 
     def __init__(self, folder: Path) -> None:
         index = read_json(folder / "tiles.json", "vptsp evaluate RUN writes it")
@@ -68,26 +81,35 @@ class Thumbnails:
             raise RunError(f"the thumbnails {self.page_path(page)} cannot be read ({error.strerror})") from None
 
     def jpegs(self, image_ids: Sequence[str]) -> list[bytes]:
-        """Thumbnails as JPEG files; a grey tile for an id that has none. Cut from the pages where they allow it."""
+        """Thumbnails as JPEG files, cut from the pages where they allow it."""
         pages: dict[int, bytes] = {}
         files = []
         for image_id in image_ids:
             file = None
             if image_id in self.place:
                 page, place = divmod(self.place[image_id], self.per_side**2)
-                pages[page] = pages.get(page) or self.page_bytes(page)
+                if page not in pages:
+                    pages[page] = self._page_if_readable(page)
                 file = cut(pages[page], self.tile, self.per_side, place % self.per_side, place // self.per_side)
             files.append(file or self._encoded(image_id))
         return files
 
+    def _page_if_readable(self, page: int) -> bytes:
+        try:
+            return self.page_bytes(page)
+        except RunError:
+            return b""
+
     def image(self, image_id: str) -> Image.Image:
-        """The thumbnail of an image; a grey tile for an id that has none."""
-        place = self.place.get(image_id)
-        if place is None:
-            return Image.new("RGB", (self.tile, self.tile), "#bbbbbb")
-        page, place = divmod(place, self.per_side**2)
-        if page not in self._pages:
-            self._pages[page] = Image.open(io.BytesIO(self.page_bytes(page))).convert("RGB")
+        """The thumbnail of an image."""
+        if image_id not in self.place:
+            return placeholder(image_id, self.tile)
+        page, place = divmod(self.place[image_id], self.per_side**2)
+        try:
+            if page not in self._pages:
+                self._pages[page] = Image.open(io.BytesIO(self.page_bytes(page))).convert("RGB")
+        except (RunError, OSError):  # a page that is gone, or no image
+            return placeholder(image_id, self.tile)
         left, top = (place % self.per_side) * self.tile, (place // self.per_side) * self.tile
         return self._pages[page].crop((left, top, left + self.tile, top + self.tile))
 

@@ -260,9 +260,23 @@ def test_left_out_and_missing_pictures_are_said(tmp_path: Path) -> None:
     (tmp_path / "tiles.json").unlink()
     view = RetrievalGallery(SavedEmbeddings(tmp_path))
     assert len(view.ids) == 17
-    assert view._notes[0] == "3 images left out: their embeddings hold NaN or infinity"
+    assert view._notes[0] == "3 left out: their embeddings hold NaN or infinity"
     assert view._notes[1].startswith("no thumbnails: ")
     assert Markup(view.still()).all("img")
+    assert "3 left out: their embeddings hold NaN or infinity" in view.still()
+
+
+def test_a_missing_page_of_thumbnails_leaves_the_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vptsp_widgets.gallery._PAGES_KEPT", 0)  # tiles come with the answer
+    saved = saved_set(tmp_path)
+    (tmp_path / "page_0.jpg").unlink()
+    view = RetrievalGallery(saved, k=3)
+    view.focus = saved.ids[4]
+    assert len(Markup(view.still()).all("img")) == 4
+    ((answer, buffers),) = sent(view, {"kind": "query", "number": 1, "query": {"row": 4}})
+    assert (answer["kind"], len(buffers)) == ("result", 4)
+    sent(view, {"kind": "page", "page": 0})
+    assert view.status.startswith(f"the thumbnails {tmp_path / 'page_0.jpg'} cannot be read")
 
 
 @pytest.mark.parametrize("query", ["none", "image", "proxy"])
@@ -282,5 +296,5 @@ def test_stills_hold_in_untrusted_notebooks_whatever_the_names(saved: SavedEmbed
 
 def test_an_empty_set_is_refused(tmp_path: Path) -> None:
     saved_set(tmp_path, bad=20)
-    with pytest.raises(DataError, match="holds no images"):
+    with pytest.raises(DataError, match="no images that could be searched; 20 left out: their embeddings"):
         RetrievalGallery(SavedEmbeddings(tmp_path))

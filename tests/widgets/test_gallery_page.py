@@ -338,6 +338,49 @@ def test_the_latest_query_wins_and_waiting_is_said(show: Show, page: Page) -> No
     assert rows(page) == view._answer({"row": 15}, 12)["rows"]
 
 
+def test_how_many_are_shown_can_be_set_on_either_side(show: Show, page: Page) -> None:
+    bridge = show()
+    tiles(page).first.click()
+    ranked(page)
+    bridge.view.k = 5
+    bridge.flush()
+    expect(tiles(page)).to_have_count(5)
+    page.get_by_label("Show").select_option("12")
+    expect(tiles(page)).to_have_count(12)
+    assert bridge.view.k == len(bridge.view.results) == 12
+
+
+def test_a_query_taken_away_from_outside_takes_its_answer_along(show: Show, page: Page) -> None:
+    bridge = show()
+    tiles(page).first.click()
+    ranked(page)
+    expect(page.get_by_role("status")).to_contain_text("12 nearest of 20")
+    bridge.view.focus = ""  # Esc in a linked view, for example
+    bridge.flush()
+    expect(page.locator(".vg-title")).to_have_text("4 classes, an image of each; choose one to search with")
+    expect(page.get_by_role("status")).to_have_text("")
+
+
+def test_more_of_a_long_grid_is_shown_from_where_one_was(page: Page, tmp_path: Path, show: Show) -> None:
+    show(RetrievalGallery(saved_set(tmp_path, classes=50, per_class=2)))
+    expect(tiles(page)).to_have_count(36)
+    page.get_by_role("button", name="Show more").click()
+    expect(tiles(page)).to_have_count(50)
+    expect(tiles(page).nth(36)).to_be_focused()
+
+
+def test_a_file_that_is_refused_does_not_cost_the_answer_on_its_way(show: Show, page: Page) -> None:
+    bridge = show(model="never loaded")
+    page.evaluate("() => { window.held = []; }")  # a kernel that is busy
+    tiles(page).nth(1).click()
+    page.wait_for_timeout(80)
+    page.locator("input[type=file]").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": b"no image"})
+    page.wait_for_function("() => held.flatMap((answer) => answer.sent).length == 2")
+    page.evaluate("() => { const late = held; window.held = null; late.forEach(take); }")
+    ranked(page)
+    assert rows(page) == bridge.view._answer({"row": 5}, 12)["rows"]
+
+
 def test_of_a_large_set_the_tiles_come_with_the_answer(show: Show, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vptsp_widgets.gallery._PAGES_KEPT", 0)
     view = show().view
@@ -355,6 +398,8 @@ def test_an_error_of_the_kernel_ends_in_the_status_line(show: Show, page: Page) 
     tiles(page).first.click()
     expect(page.get_by_role("status")).to_contain_text("AttributeError")
     expect(page.locator(".vg-busy")).to_have_count(0)
+    expect(page.locator(".vg-title")).to_have_text("No answer")
+    expect(tiles(page)).to_have_count(0)  # those shown before were no answer to this query
 
 
 def test_evil_names_are_text_and_missing_pictures_are_named(page: Page, saved: SavedEmbeddings, show: Show) -> None:
@@ -404,6 +449,7 @@ def test_a_page_says_which_answers_it_does_not_hold(page: Page, saved: SavedEmbe
     outside = next(place for place, row in enumerate(rows(page)) if row not in tabled)
     tiles(page).nth(outside).click()
     expect(page.get_by_role("status")).to_contain_text("this page does not hold the answer to this image")
+    expect(tiles(page)).to_have_count(0)
 
 
 CONTRAST = """() => {

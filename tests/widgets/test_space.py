@@ -14,6 +14,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from safetensors.numpy import load_file, save_file
 from vptsp_widgets import space_data
 from vptsp_widgets.linking import link
 from vptsp_widgets.space import VIEW_STATE, SpaceExplorer
@@ -260,6 +261,15 @@ def test_evil_names_are_text(tmp_path: Path) -> None:
     assert EVIL[0] in Markup(still).text
     assert "\u202e" not in "".join([*space._columns[0]["values"], space._ids.decode(), still])
     assert space.selection == ids
+
+
+def test_only_images_that_cannot_be_shown(tiny_run: Run, tmp_path: Path) -> None:
+    shutil.copytree(tiny_run.path, tmp_path / "run")
+    file = tmp_path / "run" / "embeddings" / "test" / "embeddings.safetensors"
+    tensors = load_file(file)
+    save_file({**tensors, "embeddings": np.full_like(tensors["embeddings"], np.nan)}, file)
+    with pytest.raises(DataError, match="holds no images that could be shown; 20 left out: their embeddings hold NaN"):
+        SpaceExplorer.of_run(tmp_path / "run")
 
 
 def test_a_map_without_thumbnails_says_so(saved: SavedEmbeddings) -> None:

@@ -233,6 +233,37 @@ def test_pan_zoom_and_reset(grid: Map) -> None:
     assert (state["x"], state["y"], state["zoom"]) == (None, None, 1)
 
 
+def test_the_wheel_scrolls_the_page_until_the_map_is_in_use(grid: Map) -> None:
+    grid.page.evaluate("() => { document.body.style.minHeight = '3000px'; }")
+    grid.page.mouse.move(grid.left + 300, grid.top + 200)
+    grid.page.mouse.wheel(0, 60)
+    grid.page.wait_for_function("() => window.scrollY > 30")
+    assert grid.get("view_state")["zoom"] == 1
+    assert "click the map" in grid.page.get_by_role("status").inner_text()
+    grid.page.keyboard.down("Control")
+    grid.page.mouse.wheel(0, -200)
+    grid.page.keyboard.up("Control")
+    grid.settle()
+    once = grid.get("view_state")["zoom"]
+    assert once > 1.3
+    scrolled = grid.page.evaluate("window.scrollY")
+    grid.page.mouse.click(grid.left + 5, grid.top + 200)
+    grid.page.mouse.wheel(0, -200)
+    grid.settle()
+    assert grid.get("view_state")["zoom"] > 1.3 * once
+    assert grid.page.evaluate("window.scrollY") == scrolled
+
+
+def test_no_button_of_the_toolbar_stands_alone_on_a_line(grid: Map) -> None:
+    tools = grid.page.locator(".vptsp-space > .vptsp-bar :is(button, select, input)")
+    middle = "(all) => all.map((e) => e.getBoundingClientRect()).map((box) => (box.top + box.bottom) / 2)"
+    for width in range(620, 1220, 20):
+        grid.page.set_viewport_size({"width": width, "height": 900})
+        places = np.array(tools.evaluate_all(middle))
+        assert (abs(places - places[-1]) < 8).sum() > 1, width
+        assert grid.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_keys_move_select_clear_and_explain(grid: Map) -> None:
     press = grid.page.keyboard.press
     grid.page.locator(".vptsp-space-over").focus()

@@ -13,6 +13,7 @@ from PIL import Image
 from vptsp_widgets.linking import link
 from vptsp_widgets.view import View
 from vptsp_widgets.why import WhyNeighbour
+from vptsp_widgets.why_pair import Explained
 
 from vptsp.config import Config
 from vptsp.data.folder import any_folder
@@ -75,6 +76,50 @@ def test_effects_asked_for_by_the_front_end_arrive_from_another_thread(view: Why
     assert len(np.frombuffer(view._effects, dtype="<f4")) == view.effects.size > 0
 
 
+def test_effects_of_a_pair_that_is_no_longer_shown_are_dropped(
+    view: WhyNeighbour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advance = Explained.advance
+
+    def slow(explained: Explained) -> np.ndarray:  # so slow that the next pair comes meanwhile
+        found = advance(explained)
+        monkeypatch.setattr(Explained, "advance", advance)
+        view.query = view.ids[6]
+        return found
+
+    view.query = view.ids[2]
+    monkeypatch.setattr(Explained, "advance", slow)
+    view._compute_effects((view.query, view.neighbour))
+    assert (view.query, view._effects) == (view.ids[6], b"")
+
+
+def test_the_display_waits_a_second_for_effects_and_says_what_is_missing(
+    view: WhyNeighbour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vptsp_widgets.why._PATIENCE", -1.0)
+    view.query = view.ids[11]
+    blocks = len(view.model.prompts())
+    still = view.still()
+    assert len(view._effects) == 0
+    assert f"Of {blocks} blocks, the effects of the first 0 are known" in still
+    assert not Markup(still).all("table")
+    view._explained().advance()
+    assert Markup(view.still()).all("table")
+    assert "the effects of the first 1 are known" in view.still()
+    monkeypatch.setenv("VPTSP_HEADLESS", "1")  # nobody would ever show the others
+    assert "are known" not in view.still()
+    assert len(view._effects) == 4 * view.effects.size
+
+
+def test_a_wish_that_fails_is_answered(view: WhyNeighbour, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[dict[str, object]] = []
+    monkeypatch.setattr(view, "send", told.append)
+    for number in (31, 32):  # the same trouble twice, which changes no trait the second time
+        view._wanted = {"number": number, "query": 99, "neighbour": 0}
+    assert [(message["kind"], message["number"]) for message in told] == [("failed", 31), ("failed", 32)]
+    assert "IndexError" in str(told[0]["text"])
+
+
 def test_focus_of_a_linked_view_is_the_query(view: WhyNeighbour) -> None:
     other = View(view.ids)
     undo = link(other, view)
@@ -96,7 +141,7 @@ def test_another_run_replaces_everything(tiny_run: Run, tmp_path: Path) -> None:
     assert view.ids == tuple(images.ids)
     assert view.query in images.ids
     view.run = str(tmp_path / "nowhere")
-    assert view.status.startswith("RunError")
+    assert "nowhere is not a run directory" in view.status
     assert view.ids == tuple(images.ids)
 
 
@@ -138,6 +183,9 @@ def test_a_folder_of_strange_names_and_a_missing_image(tiny_run: Run, tmp_path: 
     view = WhyNeighbour(saved, tiny_run, any_folder(root), query="mine/<b>bold/1.png")
     assert view.status.startswith("The thumbnail stands in for mine/<b>bold/1.png")
     assert len(view._query_picture) > 500
+    (saved.folder / "tiles.json").unlink()
+    view = WhyNeighbour(SavedEmbeddings(saved.folder), tiny_run, any_folder(root), query="mine/<b>bold/1.png")
+    assert view.status.startswith("A grey square stands in for mine/<b>bold/1.png")
 
 
 def test_images_without_finite_embeddings_are_counted(
@@ -148,7 +196,8 @@ def test_images_without_finite_embeddings_are_counted(
     vectors[3] = torch.nan
     save_embeddings(tmp_path, vectors, images)
     view = WhyNeighbour(SavedEmbeddings(tmp_path), tiny_run, images)
-    assert view.status == "1 images with embeddings that are not finite are left out"
+    assert view.status == "1 left out: their embeddings hold NaN or infinity"
+    assert view.status in view.still()
     save_embeddings(tmp_path, vectors[:1], images.subset([0]))
     with pytest.raises(DataError, match="holds 1 embedded images"):
         WhyNeighbour(SavedEmbeddings(tmp_path), tiny_run, images)

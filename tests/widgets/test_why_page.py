@@ -26,6 +26,7 @@ def show(page: Page, view: WhyNeighbour, live: bool = False) -> None:
         block = block.replace("live: false,", "live: true,").replace(
             "extra?.(message", "(window.told ??= []).push(message), extra?.(message"
         )
+        block = block.replace("  return model;", "  model.fire = fire;\n  return model;")
     page.set_content(f'<!doctype html><meta charset="utf-8"><body>{block}</body>')
     page.wait_for_selector(".vptsp-why")
 
@@ -115,6 +116,16 @@ def test_a_wish_is_under_way_at_once_and_old_answers_are_dropped(page: Page, vie
     model(page, answer % (wanted["number"] + 1))
     assert "0.125" in page.inner_text(".vptsp-why-similarity")
     assert page.inner_text(".vptsp-status") == ""
+
+
+def test_a_wish_that_fails_is_no_longer_waited_for(page: Page, view: WhyNeighbour) -> None:
+    show(page, view, live=True)
+    page.click("button:has-text('swap')")
+    number = model(page, "return model.get('_wanted').number")
+    for late, busy in ((number - 1, "true"), (number, None)):
+        model(page, f"model.fire('msg:custom', {{kind: 'failed', number: {late}, text: 'out of memory'}})")
+        assert page.get_attribute(".vptsp-why", "aria-busy") == busy
+    assert page.inner_text(".vptsp-status") == "out of memory"
 
 
 def test_effects_are_asked_for_once_and_fill_in_block_by_block(page: Page, view: WhyNeighbour) -> None:

@@ -156,7 +156,7 @@ export default {
     const atLeast = make("input", { type: "range", max: "1", step: "any", oninput: () => narrow() });
     const atLeastText = make("output", {});
     const atLeastBox = make("label", { hidden: true }, "similarity ≥", atLeast, atLeastText);
-    const many = make("select", { onchange: () => (model.set("k", Number(many.value)), model.save_changes(), again()) });
+    const many = make("select", { onchange: () => (model.set("k", Number(many.value)), model.save_changes()) });
     const onlyWrong = make("input", { type: "checkbox", onchange: () => draw() });
     const pickAll = button("Select all shown", "select the tiles shown, for linked views", () => pick(shownRows(), true));
     const unpick = button("Clear selection", "", () => pick([...picked], false));
@@ -321,7 +321,8 @@ export default {
       } else if (message.kind === "failed" && Object.values(latest).includes(message.number)) {
         done();
         status.say(message.text);
-        draw();
+        if (message.number !== latest.query && query && !result && !grid) again(); // its answer was dropped for this
+        else draw(message.text);
       }
     }
 
@@ -568,7 +569,8 @@ export default {
       return make("li", {}, tile);
     }
 
-    function draw() {
+    /** `trouble`: why there is no answer to the query. */
+    function draw(trouble = "") {
       const held = tiles.contains(document.activeElement);
       const built = [];
       if (grid) {
@@ -576,7 +578,7 @@ export default {
         title.replaceChildren(grid.title + (rows.length < grid.rows.length ? ` (the first ${counted(rows.length)})` : ""));
         built.push(...rows.map((row) => tileOf(row)));
         if (rows.length < grid.rows.length) {
-          built.push(make("li", {}, button("Show more", "", () => ((more += GRID), draw()))));
+          built.push(make("li", {}, button("Show more", "", showMore)));
         }
       } else if (result) {
         const kept = result.rows.map((row, place) => [row, place + 1]).filter(([row]) => !onlyWrong.checked || isRight(row) === false);
@@ -588,7 +590,8 @@ export default {
                 : `All of the ${result.rows.length} nearest are right`,
         );
       }
-      if (grid || result) tiles.replaceChildren(...built); // what was shown stays, dimmed, until the answer comes
+      if (trouble && !grid && !result) title.replaceChildren("No answer");
+      if (grid || result || trouble) tiles.replaceChildren(...built); // what was shown stays, dimmed, until the answer comes
       const first = tiles.querySelector("button");
       if (first) first.tabIndex = 0;
       if (held) first?.focus();
@@ -596,6 +599,13 @@ export default {
       drawPlace();
       markPicked();
       back.disabled = !history.length;
+    }
+
+    function showMore() {
+      const first = more;
+      more += GRID;
+      draw();
+      tiles.querySelectorAll("button")[first]?.focus();
     }
 
     function drawPlace() {
@@ -690,8 +700,11 @@ export default {
       const wanted = row >= 0 ? { row } : Object.keys(other).length ? other : null;
       if (wanted && key(wanted) !== key(query)) ask(wanted, { told: true });
       else if (!wanted && query) {
-        [query, result] = [null, null];
+        [query, result, latest] = [null, null, {}];
+        done();
         if (grid?.of !== "selection") start();
+        else draw();
+        status.say("");
       }
     }
     function imagesCame() {
@@ -706,7 +719,7 @@ export default {
     }
     const end = onTraits(model, {
       _focused: focusCame, _query: focusCame, _selected: selectionCame, _ids: imagesCame,
-      k: showMany,
+      k: () => (showMany(), again()),
       status: () => model.get("status") && waiting && done(),
     });
     model.on("msg:custom", receive);

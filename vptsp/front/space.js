@@ -11,7 +11,8 @@ const MOST_GLYPHS = 120; // classes whose proxies are drawn at once
 const MOST_IN_LEGEND = 100;
 const STRIP = 36; // thumbnails of selected images
 const HELP = [
-  ["drag, wheel, + and −", "move and zoom; 0 or a double click shows everything"],
+  ["drag, + and −", "move and zoom; 0 or a double click shows everything"],
+  ["wheel", "zoom, once the map was clicked; before that, with Ctrl or ⌘"],
   ["click, Enter", "select the image pointed at or focused; with Ctrl or ⌘ add it, with Alt remove it"],
   ["Shift + drag, or L and drag", "lasso; with Ctrl or ⌘ add to the selection, with Alt remove from it"],
   ["arrows", "focus the nearest image in that direction"],
@@ -394,8 +395,8 @@ class Space {
       make("label", {}, this.labels, "Class names"),
       make("span", { className: "vptsp-space-zoom" },
         button("+", "Zoom in (+)", () => this.zoom(1.5)), button("−", "Zoom out (−)", () => this.zoom(1 / 1.5)),
-        button("Whole map", "Show everything (0)", () => this.whole())),
-      button("?", "Keys and gestures (?)", () => this.help.toggle()),
+        button("Whole map", "Show everything (0)", () => this.whole()),
+        button("?", "Keys and gestures (?)", () => this.help.toggle())),
     );
     this.root = make(
       "div", { className: "vptsp vptsp-space" }, bar, this.help.table,
@@ -854,7 +855,12 @@ class Space {
     this.combine([row], event);
   }
 
+  /** Zooms a map that is in use; over any other, the wheel goes on scrolling the page. */
   wheel(event) {
+    if (!(event.ctrlKey || event.metaKey || this.root.getRootNode().activeElement === this.over)) {
+      this.say("click the map, or hold Ctrl or ⌘, to zoom with the wheel");
+      return;
+    }
     event.preventDefault();
     const lines = event.deltaMode === 1 ? 33 : 1;
     this.zoom(Math.exp(clip(-event.deltaY * lines, -240, 240) / 400), ...this.at(event));
@@ -982,7 +988,7 @@ class Space {
       if (!(x > 15 && y > 15 && x < this.width - 15 && y < this.height - 15) && this.cloud.drawable[row]) {
         this.change({ x: this.cloud.xy[2 * row], y: this.cloud.xy[2 * row + 1] });
       }
-    }
+    } else this.say("no image is focused");
     this.schedule(false);
   }
 

@@ -311,13 +311,17 @@ export default {
       without.textContent = numbers.pair.without;
       if (!numbers.pair.without) grid.show(numbers.effects, numbers.pair.effect_rows, numbers.pair.prompts, at, marked);
     }
+    function answered(text) {
+      root.removeAttribute("aria-busy");
+      status.say(text);
+    }
+    const failed = (message) => message.kind === "failed" && message.number === sent && answered(message.text);
+    model.on("msg:custom", failed);
+    ends.push(() => model.off("msg:custom", failed));
     function showPair() {
       const pair = model.get("_pair");
       if (pair.number < sent) return; // an older wish; the latest is under way
-      if (root.getAttribute("aria-busy")) {
-        root.removeAttribute("aria-busy");
-        status.say(model.get("status") || "");
-      }
+      if (root.getAttribute("aria-busy")) answered(model.get("status") || "");
       const chosen = pair.candidates.find((one) => one.row === pair.neighbour);
       sides[0].title(pair.query, false);
       sides[1].title(chosen, true);

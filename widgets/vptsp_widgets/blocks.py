@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from vptsp.embeddings import SavedEmbeddings
+from vptsp.errors import UsageError
 from vptsp.front import page_block
+from vptsp.labels import safe
 from vptsp.projection import Method
 from vptsp.runs import Run
 from vptsp_widgets.gallery import RetrievalGallery
 from vptsp_widgets.space import SpaceExplorer
+from vptsp_widgets.timemachine import TimeMachine
 
 _PAGE_BYTES = 5_000_000  # of thumbnails in a page, at most; images beyond show as grey tiles
 _MOST_POINTS = 20_000
@@ -30,6 +35,25 @@ def gallery_block(run: Run, projection: Method) -> str:
     view = RetrievalGallery.of_run(run)
     try:
         return page_block("gallery", view.state_for_page(), (), "Retrieval gallery of the test images")
+    finally:
+        view.close()
+
+
+def timemachine_block(run: Run, projection: Method) -> str:
+    """The run's epochs to play, with a still for readers without scripts; empty for a run without snapshots."""
+    if not run.snapshots():
+        return ""
+    try:
+        view = TimeMachine.of_run(run)
+    except UsageError as error:  # a damaged snapshot must not cost the rest of the page
+        return f"<p>The epochs cannot be shown: {safe(error, 400)}</p>"
+    try:
+        # the page's blocks share what is looked at and selected as rows of the test images; others have none
+        row = {name: number for number, name in enumerate(SavedEmbeddings.of_run(run).ids)}
+        rows = np.array([row.get(name, -1) for name in view.ids], dtype="<i4")
+        state = view.state_for_page() | {"_rows": rows.tobytes()}
+        label = f"Time machine of {len(view.epochs):,} epochs"
+        return f"{page_block('timemachine', state, (), label)}<noscript>{view.still()}</noscript>"
     finally:
         view.close()
 

@@ -14,7 +14,7 @@ import traitlets
 from jaxtyping import Float32
 
 from vptsp.embeddings import SavedEmbeddings
-from vptsp.errors import ConfigError, DataError, RunError, UsageError
+from vptsp.errors import ConfigError, DataError, RunError
 from vptsp.gallery import choose_queries, retrieval_strips
 from vptsp.indexes import GalleryIndex, Kind, check_kind
 from vptsp.labels import plain, safe
@@ -25,7 +25,7 @@ from vptsp.runs import Run
 from vptsp.thumbnails import Thumbnails
 from vptsp_widgets.queries import QueryLists, true_ranks
 from vptsp_widgets.uploads import Uploads
-from vptsp_widgets.view import View, shown
+from vptsp_widgets.view import View, shown, told
 
 _PAGES_KEPT = 12  # thumbnail pages that the front end keeps
 _STILL_K, _STILL_SEARCHED = 10, 300
@@ -92,7 +92,8 @@ class RetrievalGallery(View):
     ) -> dict[str, Any]:
         """The synced traits for these images; sets what Python itself keeps of them."""
         if not len(saved):
-            raise DataError(f"{saved.folder} holds no images that could be searched")
+            why = f"; {saved.left_out_note}" if saved.left_out else ""
+            raise DataError(f"{saved.folder} holds no images that could be searched{why}")
         everyone = np.ones(len(saved), dtype=bool)
         is_query = everyone if saved.is_query is None else saved.is_query
         is_gallery = everyone if saved.is_gallery is None else saved.is_gallery
@@ -104,9 +105,7 @@ class RetrievalGallery(View):
         self.uploads = Uploads(model, size)
         for name in ("index", "lists"):
             self.__dict__.pop(name, None)
-        notes = []
-        if saved.left_out:
-            notes.append(f"{len(saved.left_out):,} images left out: their embeddings hold NaN or infinity")
+        notes = [saved.left_out_note] if saved.left_out else []
         if not (saved.folder / "tiles.json").is_file():
             notes.append(f"no thumbnails: {plain(saved.folder / 'tiles.json', 200)} is missing")
         return {
@@ -232,8 +231,7 @@ class RetrievalGallery(View):
         try:
             yield
         except Exception as error:
-            text = str(error) if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
-            self.send({"kind": "failed", "number": content["number"], "text": text})
+            self.send({"kind": "failed", "number": content["number"], "text": told(error)})
             raise
 
     def _on_query(self, content: dict[str, Any], buffers: list[Any]) -> None:
@@ -271,6 +269,10 @@ class RetrievalGallery(View):
 
     def still(self) -> str:
         """The current query and its nearest images; without a query, a few with right and wrong neighbours."""
+        notes = "".join(f'<p style="font-size:13px;margin:4px 0">{safe(note, 300)}</p>' for note in self._notes)
+        return self._still_of_query() + notes
+
+    def _still_of_query(self) -> str:
         query, saved, k = self._current(), self.saved, min(self.k, _STILL_K)
         pictures = self._thumbnails or _NoThumbnails()
         if not query:

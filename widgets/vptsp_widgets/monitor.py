@@ -23,7 +23,7 @@ from vptsp.labels import plain, safe
 from vptsp.progress import headless
 from vptsp.runs import Run
 from vptsp.stills import image_html
-from vptsp_widgets.view import View, shown
+from vptsp_widgets.view import View, shown, told
 from vptsp_widgets.watching import Watch
 
 SECONDS = 1.0  # between two looks; a run writes its progress about as often
@@ -77,7 +77,7 @@ class TrainingMonitor(View):
             try:
                 self._watch.look()
             except (UsageError, OSError, ValueError, KeyError) as error:
-                self.status = f"{type(error).__name__}: {error}"
+                self.status = told(error)
             self._show()
 
     def _show(self) -> None:

@@ -109,6 +109,9 @@ class SpaceExplorer(View):
         cache: Path | None,
     ) -> dict[str, Any]:
         """The synced traits for these images; sets what Python itself keeps of them."""
+        if not len(saved):
+            why = f"; {saved.left_out_note}" if saved.left_out else ""
+            raise DataError(f"{saved.folder} holds no images that could be shown{why}")
         kinds = [kind for kind in KINDS if kind in proxies]
         if len(kinds) < len(proxies):
             raise DataError(f"proxies are {', '.join(map(str, proxies))}; legal kinds: {', '.join(KINDS)}")
@@ -118,9 +121,7 @@ class SpaceExplorer(View):
         vectors = [np.asarray(proxies[kind]) for kind in kinds]
         points, placed, axes = _placed(saved, coordinates, vectors, self.seed, cache)
         drawn = np.flatnonzero(np.isfinite(points).all(axis=1))
-        notes = []
-        if saved.left_out:
-            notes.append(f"{len(saved.left_out):,} left out: their embeddings hold NaN or infinity")
+        notes = [saved.left_out_note] if saved.left_out else []
         if len(drawn) < len(points):
             notes.append(f"{len(points) - len(drawn):,} left out: their coordinates hold NaN or infinity")
         if not (saved.folder / "tiles.json").is_file():
@@ -200,12 +201,12 @@ class SpaceExplorer(View):
 def _of_run(run: Run, split: str) -> dict[str, Any]:
     saved = SavedEmbeddings.of_run(run, split)
     proxies, names = proxies_of(run)
-    tables = [space_data.nearest_columns(saved), space_data.attribute_columns(saved)]
+    tables = [space_data.nearest_columns(saved), space_data.attribute_columns(saved)] if len(saved) else []
     return {
         "saved": saved,
         "proxies": proxies,
         "proxy_names": names,
-        "columns": pd.concat([table for table in tables if table is not None], axis=1),
+        "columns": pd.concat([table for table in tables if table is not None], axis=1) if tables else None,
         "cache": run.path / "embeddings" / "projections",
     }
 

@@ -16,12 +16,17 @@ import numpy as np
 import traitlets
 
 from vptsp import front
-from vptsp.errors import DataError
+from vptsp.errors import DataError, UsageError
 from vptsp.labels import plain
 from vptsp.progress import headless
 from vptsp.thumbnails import Thumbnails
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+def told(error: Exception) -> str:
+    """An error for a status line: those that are written for people as they are, others with their kind."""
+    return str(error) if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
 
 
 def shown(act: Handler) -> Handler:
@@ -33,7 +38,7 @@ def shown(act: Handler) -> Handler:
             with view.lock:
                 return act(view, *values)
         except Exception as error:
-            view.status = f"{type(error).__name__}: {error}"
+            view.status = told(error)
 
     return guarded  # type: ignore[return-value]
 

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -22,14 +24,16 @@ from vptsp.errors import DataError
 from vptsp.explain import Attention, why_no_effects
 from vptsp.labels import plain
 from vptsp.model import EmbeddingModel
+from vptsp.progress import headless
 from vptsp.runs import Run
-from vptsp_widgets.view import View, shown
+from vptsp_widgets.view import View, shown, told
 from vptsp_widgets.why_pair import Explained, Neighbours
 from vptsp_widgets.why_pictures import Pictures
 from vptsp_widgets.why_still import why_still
 
 CANDIDATES = 10
 _PAIRS_KEPT = 32
+_PATIENCE = 1.0  # seconds that a live view spends on effects before it is shown
 
 
 class WhyNeighbour(View):
@@ -72,7 +76,6 @@ class WhyNeighbour(View):
         self._moving = False  # query, focus and neighbour are being set together
         self._number = self._stamp = 0
         super().__init__(saved.ids, **traits)
-        self._tell_left_out()
         self.query = query or self.focus or self.ids[self._near.mistake(np.random.default_rng(0))]
         if neighbour:
             self.neighbour = neighbour
@@ -101,10 +104,6 @@ class WhyNeighbour(View):
         self._near = Neighbours(saved)
         self._kept: OrderedDict[tuple[str, str], Explained] = OrderedDict()
 
-    def _tell_left_out(self) -> None:
-        number = len(self.saved.left_out)
-        self.status = f"{number:,} images with embeddings that are not finite are left out" if number else ""
-
     @traitlets.observe("run")
     @shown
     def _show_run(self, change: Any) -> None:
@@ -121,7 +120,6 @@ class WhyNeighbour(View):
             self.query = self.neighbour = ""
         finally:
             self._moving = False
-        self._tell_left_out()
         self.query = self.ids[self._near.mistake(np.random.default_rng(0))]
 
     # --- what it says, for Python --------------------------------------------------------------
@@ -170,8 +168,14 @@ class WhyNeighbour(View):
     @shown
     def _take_wanted(self, change: Any) -> None:
         """The front end's wish; of several that wait, the widget's channel delivers the last one."""
-        wanted = change["new"]
-        self._number = int(wanted["number"])
+        self._number = int(change["new"]["number"])
+        try:
+            self._show_wanted(change["new"])
+        except Exception as error:  # the front end waits for an answer
+            self.send({"kind": "failed", "number": self._number, "text": told(error)})
+            raise
+
+    def _show_wanted(self, wanted: dict[str, Any]) -> None:
         if wanted.get("mistake"):
             query, neighbour = self._near.mistake(np.random.default_rng()), -1
         else:
@@ -225,8 +229,7 @@ class WhyNeighbour(View):
                 "effect_rows": len(self.model.prompts()),
                 "without": why_no_effects(self.model) or "",
             }
-        if explained.note:
-            self.status = explained.note
+            self.status = explained.note or self.saved.left_out_note
 
     def _image(self, row: int) -> dict[str, Any]:
         label = int(self.saved.labels[row])
@@ -246,17 +249,20 @@ class WhyNeighbour(View):
             try:
                 self._compute_effects(pair)
             except Exception as error:
-                self.status = f"{type(error).__name__}: {error}"
+                self.status = told(error)
 
         threading.Thread(target=compute, daemon=True).start()
 
-    def _compute_effects(self, pair: tuple[str, str]) -> None:
-        """Block by block, until another pair is wanted."""
+    def _compute_effects(self, pair: tuple[str, str], seconds: float = math.inf) -> None:
+        """Block by block, until another pair is wanted or the time is over."""
+        end = time.monotonic() + seconds
         with self.lock:
             explained = self._explained()
         with explained.lock:
-            while not explained.complete and (self.query, self.neighbour) == pair:
-                self._effects = explained.advance().tobytes()
+            while not explained.complete and (self.query, self.neighbour) == pair and time.monotonic() < end:
+                effects = explained.advance()
+                if (self.query, self.neighbour) == pair:  # another one may have come meanwhile
+                    self._effects = effects.tobytes()
 
     # --- display ----------------------------------------------------------------------------------
     def state_for_page(self) -> dict[str, Any]:
@@ -264,7 +270,9 @@ class WhyNeighbour(View):
         return super().state_for_page()
 
     def still(self) -> str:
-        return why_still(self)
+        """The pair as HTML; in a live notebook with the effects that are known after a second, as it says."""
+        self._compute_effects((self.query, self.neighbour), math.inf if headless() else _PATIENCE)
+        return why_still(self, self._explained().effects)
 
     def summary(self) -> str:
         shown = [self.saved.class_names[self.saved.labels[self._row[name]]] for name in (self.query, self.neighbour)]

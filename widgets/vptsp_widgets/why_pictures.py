@@ -14,15 +14,16 @@ from vptsp.data import load_data
 from vptsp.data.images import ImageSet
 from vptsp.data.transforms import eval_transform
 from vptsp.embeddings import SavedEmbeddings
-from vptsp.errors import DataError
+from vptsp.errors import DataError, RunError
 from vptsp.labels import plain
 from vptsp.runs import Run
+from vptsp.thumbnails import placeholder
 
 SIDE = 320  # pixels of a picture for people
 
 
 class Pictures:
-    """Images of an :class:`ImageSet`, loaded one at a time; where one cannot be had its thumbnail stands in.
+    """Images of an :class:`ImageSet`, loaded one at a time; thumbnails, or names on grey, stand in for missing ones.
 
     ``load`` gives the set whose drawn images have the given side (none: the side the model was trained with);
     sets of files disregard it.
@@ -39,7 +40,7 @@ class Pictures:
         """The images a run was trained (``train``) or scored on (``test``), found again when first needed."""
 
         def load(side: int | None) -> ImageSet:
-            config = run.config if side is None else run.config.changed(image_size=side)
+            config = run.config if side is None else run.config.changed(image_size=side, data_cache=None)
             splits = load_data(config)
             return splits.train if split == "train" else splits.test
 
@@ -77,5 +78,9 @@ class Pictures:
             return images.load(self._places[image_id]).convert("RGB")
         except DataError as error:
             name = plain(image_id, 120)
-            self._notes[image_id] = f"The thumbnail stands in for {name}: {plain(error, 200)}."
-            return self._saved.thumbnails.image(image_id)
+            try:
+                image, what = self._saved.thumbnails.image(image_id), "The thumbnail"
+            except RunError:
+                image, what = placeholder(image_id, SIDE), "A grey square"
+            self._notes[image_id] = f"{what} stands in for {name}: {plain(error, 200)}."
+            return image

@@ -28,11 +28,10 @@ _DIVERGING = LinearSegmentedColormap.from_list("binds", ["#1d4ed8", "#f1f3f5", "
 _CELL = "padding:2px 12px 2px 0;text-align:left"
 
 
-def why_still(view: WhyNeighbour) -> str:
-    """HTML of the pair: a picture with alternative text, and the strongest effects as a table."""
+def why_still(view: WhyNeighbour, effects: np.ndarray) -> str:
+    """HTML of the pair: a picture with alternative text, and the strongest effects (blocks, prompts) as a table."""
     rows = [view.ids.index(name) for name in (view.query, view.neighbour)]
     names = [view.saved.class_names[view.saved.labels[row]] for row in rows]
-    effects = view.effects
     picture = base64.b64encode(_picture(view, effects, [plain(name, 40) for name in names])).decode()
     alt = (
         f"query of class {plain(names[0])} and neighbour of class {plain(names[1])}, cosine similarity "
@@ -43,6 +42,8 @@ def why_still(view: WhyNeighbour) -> str:
         f"query: {safe(names[0])} ({safe(view.query)}); neighbour: {safe(names[1])} ({safe(view.neighbour)}); "
         f"cosine similarity {view.similarity:.3f}"
     )
+    if view.saved.left_out:
+        caption += f"; {view.saved.left_out_note}"
     return (
         f'<figure style="margin:0"><img src="data:image/png;base64,{picture}" alt="{html.escape(alt)}" '
         f'style="max-width:100%;width:920px;border-radius:6px">'
@@ -52,8 +53,12 @@ def why_still(view: WhyNeighbour) -> str:
 
 
 def _table(view: WhyNeighbour, effects: np.ndarray) -> str:
+    blocks = len(view.model.prompts())
+    missing = f"Of {blocks} blocks, the effects of the first {len(effects)} are known; showing this again adds more."
+    note = why_no_effects(view.model) or (missing if len(effects) < blocks else "")
+    note = f'<p style="font-size:13px">{html.escape(note)}</p>' if note else ""
     if not effects.size:
-        return f'<p style="font-size:13px">{html.escape(str(why_no_effects(view.model)))}</p>'
+        return note
     size = np.nan_to_num(np.abs(effects), nan=-1)
     strongest = np.argsort(-size, axis=None, kind="stable")[: min(_MOST_EFFECTS, int((size >= 0).sum()))]
     body = ""
@@ -69,7 +74,7 @@ def _table(view: WhyNeighbour, effects: np.ndarray) -> str:
         '<table style="font-size:13px;border-collapse:collapse;margin-top:6px">'
         '<caption style="text-align:left;font-weight:600">The prompts that matter most for this pair</caption>'
         f'<thead><tr><th style="{_CELL}">prompt</th><th style="{_CELL}">change without it</th>'
-        f'<th style="{_CELL}">so it</th></tr></thead><tbody>{body}</tbody></table>'
+        f'<th style="{_CELL}">so it</th></tr></thead><tbody>{body}</tbody></table>{note}'
     )
 
 

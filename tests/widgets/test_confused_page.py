@@ -1,0 +1,117 @@
+"""The front end of ConfusedPairs in a page without a kernel, and with a stub in its place."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page
+from vptsp_widgets.confused import ConfusedPairs
+
+from vptsp.front import page_block
+from vptsp.runs import Run
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def unseen(tiny_run: Run) -> ConfusedPairs:
+    return ConfusedPairs.of_run(tiny_run)
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_run: Run) -> ConfusedPairs:
+    return ConfusedPairs.of_run(tiny_run, "train")
+
+
+def show(page: Page, view: ConfusedPairs, live: bool = False) -> None:
+    assert view._thumbnails is not None
+    block = page_block("confused", view.state_for_page(), [view._thumbnails.page_path(0)], label="confused")
+    if live:  # a kernel that only keeps what it is told
+        block = block.replace("live: false,", "live: true,")
+    page.set_content(f'<!doctype html><meta charset="utf-8"><body>{block}</body>')
+    page.wait_for_selector(".vc-item")
+
+
+def model(page: Page, script: str) -> Any:
+    return page.evaluate(f"(() => {{ const model = window.vptspModels[0]; {script} }})()")
+
+
+def names_of(view: ConfusedPairs, order: str, place: int) -> list[str]:
+    return [view.saved.class_names[label] for label in view._lists[order][place]["classes"]]
+
+
+def test_a_pair_is_chosen_with_the_mouse_and_by_keyboard(page: Page, unseen: ConfusedPairs) -> None:
+    show(page, unseen)
+    items = page.locator(".vc-item")
+    assert items.count() == len(unseen.pairs)
+    items.nth(2).click()
+    assert page.locator("h3 bdi").all_inner_texts() == names_of(unseen, "images", 2)
+    pair = unseen._lists["images"][2]
+    assert f"{pair['mistakes']} of them are mistaken" in page.inner_text(".vc-shown")
+    assert page.locator(".vc-link").count() == len(pair["links"])
+    assert page.locator(".vc-side").first.locator(".vc-thumb").count() == len(pair["galleries"][0])
+    both = np.flatnonzero(np.isin(unseen.saved.labels, pair["classes"])).tolist()
+    assert model(page, "return [...new Int32Array(model.get('_selected').buffer)]") == both
+    page.keyboard.press("ArrowUp")
+    assert page.locator("h3 bdi").all_inner_texts() == names_of(unseen, "images", 1)
+    page.keyboard.press("End")
+    assert items.last.get_attribute("aria-selected") == "true"
+    page.wait_for_function("!document.querySelector('canvas.vptsp-waiting')")
+
+
+def test_the_order_changes_the_list(page: Page, trained: ConfusedPairs, unseen: ConfusedPairs) -> None:
+    show(page, trained)
+    page.locator(".vc-item").nth(1).click()
+    page.select_option("select", "proxies")
+    assert page.locator("h3 bdi").all_inner_texts() == names_of(trained, "proxies", 0)
+    cosine = trained._lists["proxies"][0]["proxies"]
+    assert f"cosine {cosine:.3f}" in page.locator(".vc-item").first.inner_text()
+    show(page, unseen)
+    assert not page.locator("select").is_visible()  # test classes have no proxies
+
+
+def test_an_image_is_focused_here_and_from_outside(page: Page, trained: ConfusedPairs) -> None:
+    show(page, trained, live=True)
+    row, _ = trained._lists["images"][0]["galleries"][1][0]
+    page.locator(".vc-side").nth(1).locator(".vc-thumb").first.focus()
+    page.keyboard.press("Enter")
+    assert model(page, "return model.get('_focused')") == row
+    other, _ = trained._lists["images"][0]["galleries"][0][0]
+    model(page, f"model.set('_focused', {other})")
+    marked = page.locator('.vc-thumb[aria-current="true"]')
+    assert {mark.get_attribute("data-row") for mark in marked.all()} == {str(other)}
+
+
+def test_a_page_of_test_images_is_not_moved_by_training_images(page: Page, trained: ConfusedPairs) -> None:
+    show(page, trained)
+    page.locator(".vc-item").nth(1).click()
+    page.locator(".vc-thumb").first.click()
+    assert model(page, "return model.get('_selected').byteLength") == 0
+    assert model(page, "return model.get('_focused')") == -1
+
+
+def test_names_are_text(page: Page, unseen: ConfusedPairs) -> None:
+    show(page, unseen, live=True)
+    name = "<img src=x onerror=alert(1)>"
+    script = "model.set('_class_names', model.get('_class_names').map(() => NAME));"
+    script += "model.set('_about', {...model.get('_about'), name: NAME})"
+    model(page, script.replace("NAME", json.dumps(name)))
+    assert page.locator("h3 bdi").all_inner_texts() == [name, name]
+    assert page.inner_text(".vc-title") == f"Confused classes of {name}"
+    assert page.locator(".vc img").count() == 0
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1200, 700])
+def test_nothing_is_wider_than_the_page(page: Page, trained: ConfusedPairs, theme: Any, width: int) -> None:
+    page.emulate_media(color_scheme=theme)
+    page.set_viewport_size({"width": width, "height": 900})
+    show(page, trained)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator(".vptsp-dark").count() == (theme == "dark")
+    page.locator(".vc-item").first.focus()
+    page.keyboard.press("?")
+    assert page.locator(".vptsp-help").is_visible()
