@@ -8,7 +8,7 @@ UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 RUN := $(UV) run --frozen --no-sync
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lab bench notebooks-full lint format pretrain clean
+.PHONY: help setup demo test test-slow sweep-full lab bench notebooks-full lint format pretrain clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ test: setup  ## run the tests
 
 test-slow: setup  ## run the tests that take minutes
 	$(RUN) pytest -m slow
+
+sweep-full: setup  ## the sweep of 24 runs that are killed, fail and are interrupted, and one on Dask
+	$(RUN) pytest -m slow tests/sweeps
 
 lab: setup  ## open JupyterLab ready to use
 	$(RUN) jupyter lab --notebook-dir . $(if $(filter 0,$(shell id -u)),--allow-root)

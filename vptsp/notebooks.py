@@ -64,11 +64,11 @@ def train_or_resume(config: Config, run_dir: str, observer: Observer | None = No
     """
     from vptsp.runs import Run  # late: what only starts notebooks needs no torch
     from vptsp.training import train
-    from vptsp.trials import _require_own
+    from vptsp.trials import require_own
 
     resume = bool(run_dir) and (Path(run_dir) / "config.json").exists() and not Run(Path(run_dir)).came_to_nothing()
     if resume:
-        _require_own(Path(run_dir), config)
+        require_own(Path(run_dir), config)
     return train(config, run_dir or None, resume=resume, observer=observer)
 
 

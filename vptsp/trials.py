@@ -76,7 +76,7 @@ def run_trials(
     if len(set(paths.values())) < len(paths):
         raise ConfigError("two trials of different settings have names that make the same directory; rename one")
     for _, _, config in planned:
-        _require_own(paths[_key(config)], config)
+        require_own(paths[_key(config)], config)
     footprints: dict[str, dict[str, int]] = {}
     errors: dict[Path, str] = {}
     rows = []
@@ -131,7 +131,7 @@ def _row(trial: Trial, seed: int, path: Path, error: str) -> Row:
     return row
 
 
-def _require_own(path: Path, config: Config) -> None:
+def require_own(path: Path, config: Config) -> None:
     """Refuse a directory whose run has other settings than those asked for."""
     if not (path / "config.json").exists():
         return
