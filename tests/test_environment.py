@@ -37,6 +37,7 @@ thumbnails
 embeddings
 clustering retrieval
 metrics
+trackers
 evaluation guards session
 snapshots
 training

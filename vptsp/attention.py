@@ -22,7 +22,7 @@ def effective_weight(linear: Any) -> tuple[Tensor, Tensor | None]:
     return weight, linear.bias
 
 
-def run_block(block: Callable[[Unpack[Given]], Result], recompute: bool, *given: Unpack[Given]) -> Result:
+def run_block(block: Callable[[Unpack[Given]], Result], recompute: bool, *given: *Given) -> Result:
     """Call ``block``; with ``recompute`` the backward pass computes again what it needs of it (arXiv 1604.06174)."""
     if recompute and torch.is_grad_enabled():
         result: Result = checkpoint(block, *given, use_reentrant=False)

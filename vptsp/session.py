@@ -22,6 +22,7 @@ from vptsp.machine import make_fabric
 from vptsp.model import EmbeddingModel
 from vptsp.optim import make_optimizers
 from vptsp.passes import DividedForward
+from vptsp.trackers import require_tracker
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Session:
 
     @classmethod
     def prepare(cls, config: Config) -> Session:
+        require_tracker(config.tracker)
         fabric = make_fabric(config)
         backbone = load_backbone(
             config.backbone, config.backbone_weights, config.image_size, config.pooling, config.seed
@@ -53,6 +55,7 @@ class Session:
             backbone.std,
             scale=(config.crop_min or _crop_min(splits.train), 1.0),
             flip=splits.train.mirror_ok,
+            augment=config.augment,
         )
         loader = train_loader(
             splits.train,
@@ -103,7 +106,7 @@ class Session:
 
 def _absolute_paths(config: Config) -> dict[str, Any]:
     """Paths as any working directory understands them, so that a run can be resumed from another one."""
-    paths = {name: getattr(config, name) for name in ("data_root", "query_csv")}
+    paths = {name: getattr(config, name) for name in ("data_root", "query_csv", "data_cache")}
     absolute: dict[str, Any] = {name: path.resolve() for name, path in paths.items() if path is not None}
     if config.backbone_weights not in ("pretrained", "random"):
         absolute["backbone_weights"] = str(Path(config.backbone_weights).expanduser().resolve())

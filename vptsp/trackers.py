@@ -7,6 +7,7 @@ takes a ``save_dir`` or ``root_dir``, and its own environment variables configur
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable
 from importlib import import_module
@@ -40,7 +41,8 @@ def tracked(observer: Observer, run: Run) -> Observer:
     def both(event: Event) -> None:
         observer(event)
         if event.kind == "start":
-            logger.log_hyperparams(_plain(config))
+            with contextlib.suppress(NotImplementedError):  # Fabric's CSVLogger keeps metrics only
+                logger.log_hyperparams(_plain(config))
         elif event.kind == "epoch":
             logger.log_metrics(_numbers(event.values), step=event.epoch)
         elif event.kind == "done":

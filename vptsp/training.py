@@ -23,6 +23,7 @@ from vptsp.progress import Observer, Ticker, default_observer
 from vptsp.runs import Run
 from vptsp.session import Session
 from vptsp.snapshots import Probes, write_snapshot
+from vptsp.trackers import tracked
 
 
 def train(
@@ -70,7 +71,7 @@ def _train(run: Run, session: Session, observer: Observer) -> Run:
 
     per_epoch = len(loader) if optimizers else 0
     epochs = config.epochs if optimizers else 0
-    ticker = Ticker(run, observer, epochs, per_epoch)
+    ticker = Ticker(run, tracked(observer, run), epochs, per_epoch)
     with ticker.closing_with_state(), stop_requests() as stop:
         if optimizers and not state["lines"] and state["batch"] == 0:
             write_snapshot(run, session, probes, epoch=0)
@@ -144,7 +145,7 @@ def _centre(session: Session) -> None:
     """Frozen method: the mean feature of the training images is the origin."""
     model, config = session.model, session.config
     backbone = model.backbone
-    transform = eval_transform(backbone.image_size, backbone.mean, backbone.std)
+    transform = eval_transform(backbone.image_size, backbone.mean, backbone.std, config.augment == "resize")
     total, count = torch.zeros(backbone.width), 0
     model.eval()
     with session.fabric.autocast():
