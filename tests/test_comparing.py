@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from conftest import silent
 
 from vptsp.bootstrap import paired_bootstrap, query_scores
 from vptsp.cli import main
@@ -32,7 +31,7 @@ def folder(tiny: Callable[..., Config], tmp_path_factory: pytest.TempPathFactory
     root = tmp_path_factory.mktemp("compared")
     for method in ("linear", "vpt_deep"):
         for seed in (0, 1):
-            train(tiny(method=method, seed=seed, epochs=1), root / f"{method}-{seed}", observer=silent)
+            train(tiny(method=method, seed=seed, epochs=1), root / f"{method}-{seed}", observer=lambda event: None)
     for name, state in (("broken", "failed"), ("unfinished", "stopped")):
         shutil.copytree(root / "linear-1", root / name)
         (root / name / "summary.json").unlink()

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markup import Markup, refused_by_sanitiser
 from papermill.exceptions import PapermillExecutionError
+from vptsp_widgets.sandbox import ProxySandbox
 
 from vptsp.config import Config
 from vptsp.errors import UsageError
@@ -136,6 +137,27 @@ def test_a_wrong_type_is_refused_before_anything_is_trained(tmp_path: Path, monk
 
 
 # --- their claims ---------------------------------------------------------------------------------------
+def test_proxy_nca_has_arrows_about_twice_as_long_on_the_first_board() -> None:
+    nca, softmax = (
+        ProxySandbox(preset="random", loss=loss).gradients() for loss in ("proxy_nca", "normalized_softmax")
+    )
+    for kind in ("samples", "proxies"):
+        ratio = np.linalg.norm(nca[kind], axis=1) / np.linalg.norm(softmax[kind], axis=1)
+        assert 1.8 < ratio.min() < ratio.max() < 4
+
+
+def test_descent_starts_at_the_loss_of_the_board_whatever_the_run_was_trained_with(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    source = cells_of(find_notebook(GEOMETRY))["exercise-descent"].source.replace("steps=200", "steps=2")
+    board = ProxySandbox(preset="shared", loss="normalized_softmax", scale=3, margin=0.3, positive_mean="all")
+    for loss in ("normalized_softmax", "proxy_anchor"):
+        board.state = {"loss": loss}
+        exec(source, {"ProxySandbox": ProxySandbox, "real": board})
+        starts = re.findall(r"loss ([\d.]+) ->", capsys.readouterr().out)
+        assert starts == [f"{board.loss:.2f}"] * 2
+
+
 @given(seed=st.integers(0, 10_000), scale=st.floats(1, 32))
 @settings(max_examples=25)
 def test_proxy_nca_is_normalised_softmax_at_twice_the_scale(seed: int, scale: float) -> None:

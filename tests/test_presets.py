@@ -11,9 +11,12 @@ import torch
 from vptsp.backbones import Backbone, load_backbone
 from vptsp.config import make_config
 from vptsp.data import DATASETS
+from vptsp.data.sources.vtab import TASKS
 from vptsp.model import EmbeddingModel
 from vptsp.presets import preset_names, preset_notes, read_preset
 from vptsp.published import BECAME, IGNORED, settings_of
+from vptsp.published_vpt import BECAME as VPT_BECAME
+from vptsp.published_vpt import IGNORED as VPT_IGNORED
 
 CLASSES = {"cub": 100, "cars": 98, "sop": 11_318, "inshop": 3_997, "inaturalist": 5_690}
 MILLION = 10**6
@@ -35,6 +38,16 @@ SIZES = {
 PUBLISHED = sorted(SIZES)
 CLEAN = [f"{name}_clean" for name in PUBLISHED]
 
+# rate, weight decay and classes in the published file; top-1 in percent, deep and shallow, in Table 1 per task
+VPT = {
+    "vpt_cub": (0.1, 0.01, 200, 88.5, 86.7),
+    "vpt_nabirds": (0.1, 0.01, 555, 84.2, 78.8),
+    "vpt_flowers": (0.001, 0.0001, 102, 99.0, 98.4),
+    "vpt_dogs": (0.001, 0.0001, 120, 90.2, 90.7),
+    "vpt_cars": (0.001, 0.0001, 196, 83.6, 68.7),
+}
+FORMS = ("deep", "shallow")
+
 
 @cache
 def on_meta(backbone: str) -> Backbone:
@@ -42,11 +55,11 @@ def on_meta(backbone: str) -> Backbone:
         return load_backbone(backbone, "random")
 
 
-def build(preset: str) -> EmbeddingModel:
+def build(preset: str, classes: int | None = None) -> EmbeddingModel:
     config = make_config(preset=preset)
     fresh = copy.deepcopy(on_meta(config.backbone.partition(".")[0]))
     with torch.device("meta"):
-        return EmbeddingModel(config, fresh, CLASSES[config.dataset])
+        return EmbeddingModel(config, fresh, classes or CLASSES[config.dataset])
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -113,8 +126,42 @@ def test_clean_siblings_follow_the_paper(name: str) -> None:
     assert build(name).counts().trained == build(name.removesuffix("_clean")).counts().trained
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", VPT)
+def test_recipes_of_vpt_are_the_published_files(name: str, form: str) -> None:
+    lr, decay, classes, *results = VPT[name]
+    config, notes = make_config(preset=f"{name}_{form}"), preset_notes(f"{name}_{form}")
+    for field, value in settings_of(notes["published"], VPT_BECAME, VPT_IGNORED).items():
+        assert getattr(config, field) == value, field
+    assert (config.lr, config.weight_decay, config.dataset) == (lr, decay, name.replace("vpt", "fgvc"))
+    assert DATASETS[config.dataset].expected.train[1] == classes == notes["published"]["DATA.NUMBER_CLASSES"]  # type: ignore[union-attr]
+    assert (config.task, config.method, config.augment) == ("recognition", f"vpt_{form}", "crop")
+    assert (config.epochs, config.warmup_epochs, config.batch_size, config.cosine_min) == (100, 10, 128, 0)
+    assert notes["expected"]["top1"] == pytest.approx(results[FORMS.index(form)] / 100)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", [*VPT, "vpt_vtab"])
+def test_recipes_of_vpt_build_on_the_papers_weights(name: str, form: str) -> None:
+    config = make_config(preset=f"{name}_{form}")
+    assert config.backbone == "vit_base_patch16_224.orig_in21k"
+    classes = 10
+    counts = build(f"{name}_{form}", classes).counts()
+    assert counts.trained == 768 * 5 * (12 if form == "deep" else 1) + 768 * classes + classes
+
+
+@pytest.mark.parametrize(("form", "means"), [("deep", (78.48, 82.43, 54.98)), ("shallow", (76.81, 79.66, 46.98))])
+def test_expected_vtab_results_average_to_the_printed_groups(form: str, means: tuple[float, ...]) -> None:
+    expected = preset_notes(f"vpt_vtab_{form}")["expected"]
+    assert expected.keys() - {"source"} == {name for name in DATASETS if name.startswith("vtab_")}
+    for group, mean in zip(("natural", "specialized", "structured"), means, strict=True):
+        tasks = [100 * expected[f"vtab_{task}"] for task, about in TASKS.items() if about.group == group]
+        assert sum(tasks) / len(tasks) == pytest.approx(mean, abs=0.03)
+
+
 def test_no_published_key_is_both_read_and_ignored() -> None:
     assert not BECAME.keys() & IGNORED.keys()
+    assert not VPT_BECAME.keys() & VPT_IGNORED.keys()
     with pytest.raises(KeyError, match="without a meaning"):
         settings_of({"embed_dimension": 384})
 

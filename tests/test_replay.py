@@ -151,6 +151,8 @@ def test_a_choice_of_classes_has_those_with_images_first(tiny_run: Run) -> None:
     assert len(some.proxy_labels) == len(seen) + 1
     assert seen < set(some.proxy_labels.tolist())
     assert some.ids == everything.ids
+    with pytest.raises(DataError, match="most=0 training classes leaves no proxy to show; give 1 or more"):
+        some_classes(tiny_run, 0)
 
 
 def test_runs_with_fewer_parts(run: Run, tiny_run: Run) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import silent
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from vptsp.config import Config
@@ -18,7 +17,7 @@ from vptsp.training import train
 
 
 def test_csv(tiny: Callable[..., Config], tmp_path: Path) -> None:
-    run = train(tiny(method="linear", tracker="csv"), tmp_path / "run", observer=silent)
+    run = train(tiny(method="linear", tracker="csv"), tmp_path / "run", observer=lambda event: None)
     (path,) = (run.path / "tracker").rglob("metrics.csv")
     found = pd.read_csv(path)
     assert found["loss"].dropna().tolist() == pytest.approx([line["loss"] for line in run.metrics()])
@@ -27,7 +26,7 @@ def test_csv(tiny: Callable[..., Config], tmp_path: Path) -> None:
 
 
 def test_tensorboard(tiny: Callable[..., Config], tmp_path: Path) -> None:
-    run = train(tiny(method="linear", tracker="tensorboard"), tmp_path / "run", observer=silent)
+    run = train(tiny(method="linear", tracker="tensorboard"), tmp_path / "run", observer=lambda event: None)
     events = EventAccumulator(str(run.path / "tracker"))
     events.Reload()
     losses = [(event.step, event.value) for event in events.Scalars("loss")]
@@ -54,7 +53,7 @@ class Recorder:
 
 
 def test_any_logger_by_its_import_path(tiny: Callable[..., Config], tmp_path: Path) -> None:
-    run = train(tiny(method="linear", tracker=f"{__name__}.Recorder"), tmp_path / "run", observer=silent)
+    run = train(tiny(method="linear", tracker=f"{__name__}.Recorder"), tmp_path / "run", observer=lambda event: None)
     (logger,) = Recorder.made
     assert (logger.save_dir, logger.steps, logger.status) == (str(run.path), [1, 2, 2], "success")
     assert logger.settings["method"] == "linear"
@@ -72,5 +71,5 @@ def test_refused_before_anything_is_written(
     tiny: Callable[..., Config], tmp_path: Path, name: str, message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        train(tiny(method="linear", tracker=name), tmp_path / "run", observer=silent)
+        train(tiny(method="linear", tracker=name), tmp_path / "run", observer=lambda event: None)
     assert not Run(tmp_path / "run").path.exists()

@@ -34,7 +34,6 @@ def compare(paths: tuple[Path, ...], reference: str | None, by_run: bool, to: Pa
     against = comparison.reference(reference)
     click.echo(f"\n{comparison.measure} minus that of {against}: paired bootstrap over test classes")
     found = comparison.differences(against).drop(columns="share_not_above")
-    found["note"] = found["note"].str.slice(0, 60)
     click.echo(found.to_string(index=False, na_rep="-", float_format=lambda value: f"{value:+.4f}"))
 
 
@@ -44,7 +43,7 @@ def _short(comparison: Comparison, table: pd.DataFrame, by_run: bool) -> pd.Data
 
     from vptsp.comparing import METRIC_TITLES, cell, records, with_spread
 
-    names = (comparison.differing or ["experiment"]) + (["seed"] if by_run else [])
+    names = comparison.headings + (["seed"] if by_run else [])
     lines = []
     for row in records(table):
         line = {"": "*" if row["best"] else ""} | {name: cell(row[name]) for name in names}

@@ -95,10 +95,10 @@ def _read(name: str) -> Sweep:
 
 def _confirmed(wanted: Sweep) -> bool:
     """Whether somebody at the keyboard wants as many runs as that; where there is nobody, the plan refuses them."""
-    from vptsp.sweeps.plan import MANY
+    from vptsp.sweeps.plan import MANY, MOST
 
     count = wanted.count()
-    if count <= MANY or not sys.stdin.isatty():
+    if not MANY < count <= MOST or not sys.stdin.isatty():
         return False
     if not click.confirm(f"This is {count:,} runs. Start them?"):
         raise ConfigError(f"nothing was started; {count:,} runs are more than {MANY}")

@@ -114,6 +114,12 @@ class Comparison:
                 differing.append(name)
         return differing
 
+    @property
+    def headings(self) -> list[str]:
+        """Columns that tell experiments apart: their labels, where a sweep gives any, and :attr:`differing`."""
+        labelled = any(entry.label for entry in self.entries)
+        return ["experiment"] * (labelled or not self.differing) + self.differing
+
     @cached_property
     def measure(self) -> Measure:
         """What is compared: recall at 1, or top-1 in recognition."""

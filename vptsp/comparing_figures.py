@@ -25,7 +25,7 @@ def comparison_table(comparison: Comparison) -> str:
     """One row per experiment: what it differs in first, then states, validation, test metrics, parameters, errors."""
     table = comparison.table()
     metrics = [name for name in METRIC_TITLES if name in table]
-    first = comparison.differing or ["experiment"]
+    first = comparison.headings
     header = [*first, "runs", "validation", *(METRIC_TITLES[metric] for metric in metrics), "trained"]
     rows = []
     for row in records(table):

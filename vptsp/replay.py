@@ -140,8 +140,11 @@ def replay(run: Run | str | Path, frame: Frame = "pca", classes: Sequence[str] |
 def some_classes(run: Run, most: int) -> list[str] | None:
     """Class names to give to :func:`replay` for at most ``most`` training classes and all test classes.
 
-    Those with probe images come first. None if the run has no more than ``most``. Raises RunError as replay does.
+    Those with probe images come first. None if the run has no more than ``most``. Raises RunError as replay does,
+    and DataError for ``most`` below 1.
     """
+    if most < 1:
+        raise DataError(f"most={most} training classes leaves no proxy to show; give 1 or more")
     _epochs_of(run)
     probes = _probes(run)
     names = probes["proxy_class_names"]

@@ -9,6 +9,7 @@
       metrics.jsonl      one line per epoch
       summary.json       final metrics and parameter counts; exists only once the run is done
       checkpoint/        everything needed to resume, and small inference checkpoints
+      class_prompts.bank  class prompts on disk, if they are kept there; belongs to the checkpoint
       snapshots/         per epoch: learned, semantic and fused proxies, embeddings of fixed probe images
       embeddings/        train and test embeddings with ids, labels and thumbnails
       report.html, executed notebooks

@@ -207,7 +207,9 @@ def test_unreadable_images_stop_or_are_noted(config: SimpleNamespace, tmp_path: 
     (config.data_root / "test/c/0.jpg").write_bytes(b"no image")
     with pytest.raises(DataError, match=r"cannot read the image .*0.jpg"):
         fill(config, tmp_path / "cache")
-    assert fill(config, tmp_path / "cache", skip_bad=True).unreadable == ["test/c/0.jpg"]
+    for made, reused in ((6, 5), (0, 11)):  # five were made before the bad one
+        done = fill(config, tmp_path / "cache", skip_bad=True)
+        assert (done.made, done.reused, done.unreadable) == (made, reused, ["test/c/0.jpg"])
     config.data_cache = tmp_path / "cache"
     with pytest.raises(
         DataError, match=r"1 images could not be read when it was made: 'test/c/0.jpg'; set skip_bad=true"

@@ -142,3 +142,10 @@ def test_missing_folders_and_empty_classes_are_named(image_folder: Path) -> None
     (image_folder / "train" / "empty one").rmdir()
     with pytest.raises(DataError, match="no class folders"):
         split_folders("zoo", image_folder)
+
+
+def test_class_folders_without_a_split_are_sent_to_photos(image_folder: Path) -> None:
+    with pytest.raises(DataError, match=r"no folder 'test', 'train'; .* use dataset=photos$"):
+        split_folders("zoo", image_folder / "train")
+    with pytest.raises(DataError, match=r"<class>/<image>$"):  # no folders in it at all
+        split_folders("zoo", image_folder / "train" / "ant")

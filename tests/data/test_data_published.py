@@ -119,9 +119,11 @@ def test_other_counts_are_refused_with_both_numbers(settings: Settings, tmp_path
     with pytest.raises(
         DataError,
         match=r"^cub: expected 5,864 images of 100 classes to train on and 5,924 of 100 to test on; found 8 images of "
-        r"2 classes to train on and 8 of 2 to test on in .*dataset=folder",
+        r"2 classes to train on and 8 of 2 to test on in .*dataset=photos .*dataset=folder .*dataset=table",
     ):
         load_data(settings(dataset="cub", data_root=replicas.cub(tmp_path)))
+    part = settings(dataset="photos", data_root=tmp_path / "CUB_200_2011/images", test_fraction=0.5)
+    assert [len(images.class_names) for images in (load_data(part).train, load_data(part).test)] == [2, 2]
 
 
 def test_recognition_sets_are_not_for_retrieval(made: Callable[..., SimpleNamespace]) -> None:

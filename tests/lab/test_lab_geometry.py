@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,7 +30,7 @@ undo = link(confused, space)
 _VIEWS = ("sandbox", "machine", "anatomy", "confused", "space")
 
 
-def test_views_of_geometry(lab: Any, open_notebook: Callable[..., Any], tiny_run: Run, tmp_path: Path) -> None:
+def test_views_of_geometry(lab: Any, open_notebook: Callable[..., Any], tiny_run: Run) -> None:
     cells = [_SETUP.format(run=str(tiny_run.path)), *_VIEWS]
     notebook = open_notebook(lab, lab.write("geometry.ipynb", cells))
     notebook.run(0)
@@ -43,15 +42,15 @@ def test_views_of_geometry(lab: Any, open_notebook: Callable[..., Any], tiny_run
     sample = sandbox.get_by_role("slider", name="sample 1 of class A")
     drag_through_the_middle(sample, sandbox.locator(".vptsp-sb-stage"))
     x, y = before[0]
-    moved = f"bool(sandbox.state['samples'][0] @ [{x}, {y}] < -0.99)"
-    notebook.until(moved, True)
+    notebook.until(f"bool(sandbox.state['samples'][0] @ [{x}, {y}] < -0.99)", True)
     assert notebook.value("sandbox.state['samples'][1:].tolist()") == before[1:]
     # its alpha by keyboard, what Python sets by eye
     slider = sandbox.get_by_role("slider", name="alpha")
     slider.press("End")
     notebook.until("sandbox.state['alpha']", 1.0)
-    notebook.execute("sandbox.preset = 'sphere' if 'sphere' in sandbox._stories else 'orthant'")
+    notebook.execute("sandbox.preset = 'orthant'")
     sandbox.get_by_label("sphere: arrow keys turn it").wait_for()
+    sandbox.locator(".vptsp-status", has_text="set by the kernel").wait_for()
 
     # the time machine: scrub to the start by keyboard, then play to the end
     machine = views["machine"]
@@ -88,10 +87,8 @@ def test_views_of_geometry(lab: Any, open_notebook: Callable[..., Any], tiny_run
 
     for theme in ("Dark", "Light"):
         notebook.theme(theme)
-        for name, view in views.items():
-            view.scroll_into_view_if_needed()
-            assert view.evaluate(IS_DARK) == (theme == "Dark"), name
-            view.screenshot(path=tmp_path / f"{name}-{theme}.png")
+        for name in _VIEWS[:-1]:  # the map has a test of its own
+            assert views[name].evaluate(IS_DARK) == (theme == "Dark"), name
     assert notebook.value("[view.status for view in (sandbox, machine, anatomy, confused, space)]") == [""] * 5
 
 
@@ -102,7 +99,8 @@ def drag_through_the_middle(point: Locator, stage: Locator) -> None:
     """With the mouse from where a point lies to the mirrored place beyond the middle of its stage."""
     point.scroll_into_view_if_needed()
     start, whole = point.bounding_box(), stage.bounding_box()
-    assert start is not None and whole is not None
+    assert start is not None
+    assert whole is not None
     x, y = start["x"] + start["width"] / 2, start["y"] + start["height"] / 2
     mouse = point.page.mouse
     mouse.move(x, y)

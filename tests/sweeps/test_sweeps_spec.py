@@ -67,6 +67,7 @@ def test_entries_of_a_list_win_over_parameters_and_carry_names() -> None:
     [
         ({"grid": {}}, "grid is empty, so there is nothing to run"),
         ({"grid": {"lr": []}}, "grid: lr has no values"),
+        ({"grid": {"lr": None}}, "grid: lr has no values"),
         ({"grid": {"lr": 0.1}}, r"grid: lr=0.1 is not a list; write \[0.1\]"),
         ({"grid": {"method": "linear"}}, "grid: method='linear' is not a list"),
         ({"grid": [1]}, "is not a mapping from parameter names"),
@@ -197,7 +198,10 @@ def planned(**sections: Any) -> list[dict[str, Any]]:
         ({"parameters": {"lr": math.inf}}, "lr=inf is not a finite number"),
         ({"parameters": {"data_root": Path("images")}}, "data_root=.* is of type"),
         ({"seeds": 101}, "asks for 101 runs; if you mean it, pass --yes"),
-        ({"grid": {name: range(10**6) for name in ("seed", "epochs", "lr")}}, "1,000,000,000,000,000,000 runs"),
+        (
+            {"grid": {name: range(10**6) for name in ("seed", "epochs", "lr")}},
+            "1,000,000,000,000,000,000 runs; a sweep",
+        ),
     ],
 )
 def test_what_the_notebook_would_not_take_is_refused(sections: dict[str, Any], complaint: str) -> None:

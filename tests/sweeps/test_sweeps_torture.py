@@ -53,7 +53,7 @@ def test_no_run_is_lost_and_no_process_left(runs: int, tmp_path: Path) -> None:
     wait_for("the one that fails", lambda: "failed" in states(folder))
     wait_for("the one that is held", lambda: held in running(folder))
     os.kill(process.pid, signal.SIGINT)
-    process.join(60)
+    process.join(300)
     assert process.exitcode == 130, (tmp_path / "printed.txt").read_text()
     assert load(path).jobs()[2].status()["state"] == "interrupted"
     assert int((held / "saved_when_asked").read_text()) > 0
@@ -64,7 +64,7 @@ def test_no_run_is_lost_and_no_process_left(runs: int, tmp_path: Path) -> None:
     process = start(path)
     wait_for("the one that is held, again", lambda: held in running(folder))
     os.kill(process.pid, signal.SIGKILL)
-    process.join(60)
+    process.join(300)
     assert orphans(path) == []
     assert folder.jobs()[2].status()["state"] == "killed"
     assert set(states(folder)) <= {"done", "failed", "killed", "queued"}

@@ -117,6 +117,8 @@ def test_what_is_not_there_cannot_be_chosen(saved: SavedEmbeddings) -> None:
     assert (view.order, view.pair) == ("images", 0)
     with pytest.raises(DataError, match=r"proxies are \(3, 6\), but there are 4 classes"):
         ConfusedPairs(saved, np.zeros((3, 6)))
+    with pytest.raises(DataError, match="most=0 pairs leaves nothing to show; give 1 or more"):
+        ConfusedPairs(saved, most=0)
 
 
 def test_one_class_cannot_be_confused(tmp_path: Path) -> None:

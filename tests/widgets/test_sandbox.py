@@ -122,6 +122,7 @@ def test_gradients_pass_through_the_normalisation(loss: str) -> None:
     ("given", "message"),
     [
         ({"preset": "nonesuch"}, "'nonesuch' is unknown; choose one of random, semantic"),
+        ({"preset": ["random"]}, "is unknown; choose one of random, semantic"),
         ({"preset": "random", **POINTS}, "given; a sandbox shows one of them"),
         ({"samples": [[1, 0]]}, "labels and proxies not given"),
         ({**POINTS, "samples": [1, 2, 3]}, r"shape \(3,\); give \(points, 2\) for the circle"),
@@ -176,10 +177,13 @@ def test_a_run_is_projected_by_pca_with_its_mixtures(tiny_run: Run, dimension: i
     view.still()
 
 
-def test_runs_and_classes_that_cannot_be_shown(tiny_run: Run, tmp_path: Path) -> None:
+def test_runs_and_classes_that_cannot_be_shown(tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = json.loads((tiny_run.path / "snapshots" / "probes.json").read_text())["proxy_class_names"]
     with pytest.raises(DataError, match=f"'rose' is not a training class of the run; give names such as '{names[0]}'"):
         ProxySandbox.of_run(tiny_run, ["rose", names[0]])
+    for odd in (None, 0.5, True, len(names), -1):
+        with pytest.raises(DataError, match=f"'{odd}' is not a training class of the run"):
+            ProxySandbox.of_run(tiny_run, [odd, 1])  # type: ignore[list-item]
     with pytest.raises(DataError, match="3 classes given; give 2 to 8 different ones"):
         ProxySandbox.of_run(tiny_run, [0, 1, 0])
     with pytest.raises(DataError, match="dimension=4 is neither"):
@@ -187,6 +191,11 @@ def test_runs_and_classes_that_cannot_be_shown(tiny_run: Run, tmp_path: Path) ->
     shutil.copytree(tiny_run.path, tmp_path / "bare", ignore=shutil.ignore_patterns("epoch_*"))
     with pytest.raises(RunError, match="no snapshots yet"):
         ProxySandbox.of_run(tmp_path / "bare")
+    whole = tiny_run.snapshot(2)
+    monkeypatch.setattr(Run, "snapshot", lambda *_: {name: rows[:, :2] for name, rows in whole.items()})
+    assert ProxySandbox.of_run(tiny_run).state["samples"].shape[1] == 2
+    with pytest.raises(DataError, match="embeddings of size 2 have no 3 main axes; give dimension=2"):
+        ProxySandbox.of_run(tiny_run, dimension=3)
 
 
 # --- display ----------------------------------------------------------------------------------------

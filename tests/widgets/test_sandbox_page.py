@@ -315,6 +315,7 @@ def test_the_kernel_can_change_everything(page: Page) -> None:
     assert page.locator(".vptsp-sb-stage .vptsp-sb-point").count() == 5
     assert loss(page) == pytest.approx(view.loss, rel=1e-3)
     assert state(page) == view._state
+    assert page.inner_text(".vptsp-status").startswith("set by the kernel: loss ")
 
 
 def test_names_are_text(page: Page) -> None:

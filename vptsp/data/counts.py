@@ -38,11 +38,12 @@ def check_counts(name: str, parts: Parts, expected: Counts, place: object) -> No
     """Raises DataError with what was expected and what was found.
 
     There is no switch to accept other numbers: results on them are not comparable with the published ones, and
-    changed data can be used under another name (``dataset=folder`` or ``table``).
+    changed data can be used under another name (``dataset=photos``, ``folder`` or ``table``).
     """
     found = Counts.of(parts)
     if found != expected:
         raise DataError(
             f"{name}: expected {expected}; found {found} in {place}. Restore the original files, or use changed "
-            "data as dataset=folder or dataset=table, which have no fixed numbers"
+            "data as dataset=photos (<class>/<image>), dataset=folder (train/ and test/) or dataset=table, without "
+            "fixed numbers"
         )

@@ -115,8 +115,10 @@ def scan(name: str, folders: dict[str, Path], mirror_ok: bool = True) -> ImageSe
 def split_folders(name: str, root: Path, mirror_ok: bool = True) -> tuple[ImageSet, ImageSet]:
     """``root/train`` and ``root/test`` as image sets. Raises DataError when one is missing."""
     if missing := [s for s in ("train", "test") if not (root / s).is_dir()]:
+        whole = len(missing) == 2 and any(p.is_dir() and p.name[0] != "." for p in root.iterdir())
         raise DataError(
             f"data_root={root} has no folder {some(missing)}; expected train/<class>/<image> and test/<class>/<image>"
+            + "; for class folders that are not split yet use dataset=photos" * whole
         )
     train, test = (scan(f"{name}/{split}", class_folders(root / split), mirror_ok) for split in ("train", "test"))
     return train, test

@@ -32,7 +32,7 @@ class Wanted(NamedTuple):
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a call did: images made now, images that were there already, and ids of unreadable ones."""
+    """What a call did: images made now, images that were there already, and ids of all others: unreadable."""
 
     made: int
     reused: int
@@ -89,7 +89,8 @@ def prepare(
             f"cannot write the cache {folder} ({error.strerror or error}); what is finished stays: free some space "
             "or mend the folder and run the same command again"
         ) from None
-    yield Prepared(len(left), len(every) - len(left), bad, total)
+    made = len({w.image_id for w in left} - set(bad))
+    yield Prepared(made, len(every) - made - len(bad), bad, total)
 
 
 def _claim(folder: Path, dataset: str, size: int) -> None:

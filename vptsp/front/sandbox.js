@@ -406,6 +406,7 @@ class Sandbox {
     this.state = structuredClone(state);
     this.history = [];
     this.renew();
+    this.status.say(`set by the kernel: loss ${digits(this.result.loss)}`);
   }
 
   /** To the kernel, now and then: the latest state wins. */

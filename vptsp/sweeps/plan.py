@@ -21,6 +21,7 @@ from vptsp.parameters import Signature, read_signature
 from vptsp.sweeps.spec import Sweep
 
 MANY = 100  # runs that nobody asks for by accident
+MOST = 100_000  # runs that no folder holds
 _SOURCES = (".py", ".toml", ".safetensors")
 _NAME_LENGTH = 72
 
@@ -54,6 +55,8 @@ def make_plan(sweep: Sweep, yes: bool = False) -> Plan:
     unknown names, wrong types and values, and for more than :data:`MANY` runs without ``yes``.
     """
     count = sweep.count()
+    if count > MOST:
+        raise ConfigError(f"the sweep asks for {count:,} runs; a sweep has at most {MOST:,}. Try random search")
     if count > MANY and not yes:
         raise ConfigError(f"the sweep asks for {count:,} runs; if you mean it, pass --yes (yes=True from Python)")
     signature = read_signature(find_notebook(sweep.notebook))

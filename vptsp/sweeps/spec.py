@@ -195,7 +195,7 @@ def _require_mapping(section: str, value: Any, empty: bool = False) -> None:
 
 
 def _values(section: str, name: str, values: Any) -> Sequence[Any]:
-    if not isinstance(values, (list, tuple, range)):
+    if values is not None and not isinstance(values, (list, tuple, range)):
         raise ConfigError(f"{section}: {name}={values!r} is not a list; write [{values}], or put it under parameters")
     if not values:
         raise ConfigError(f"{section}: {name} has no values, so there is nothing to run")

@@ -26,6 +26,7 @@ from vptsp.notebooks import execute
 from vptsp.sweeps.endings import killed_by
 
 _INTERRUPTS = ("KeyboardInterrupt", "TrainingStopped")
+_SETTLE_SECONDS = 1.0  # a kernel interrupted before its cell has begun may never answer for it
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
 
 
@@ -40,6 +41,7 @@ class Link:
         self.kernel: subprocess.Popen[bytes] | None = None
         self.stopping = False
         self.entered = 0
+        self.since = 0.0
         self._report = os.fdopen(os.dup(1), "w", buffering=1)
         os.dup2(2, 1)  # whatever prints, prints into the log
         threading.Thread(target=self._listen, daemon=True).start()
@@ -55,6 +57,7 @@ class Link:
         """Before a cell is handed to the kernel, which ignores interrupts while it has none."""
         if self.stopping:
             raise StopBetweenCells
+        self.since = time.monotonic()
         self.entered += 1
         self.tell(cell=self.entered, cells=cells)
 
@@ -67,6 +70,8 @@ class Link:
                 if not self.entered:  # there is nothing to save, and a kernel that starts may choke on an interrupt
                     self.tell(outcome="interrupted", error="stopped before its first cell")
                     break
+                while time.monotonic() - self.since < _SETTLE_SECONDS:  # if the cell ends meanwhile, no other begins
+                    time.sleep(0.05)
                 # the kernel alone, not its group: processes that load images would die in the middle of a batch
                 if self.kernel and self.kernel.poll() is None:
                     os.kill(self.kernel.pid, signal.SIGINT)
@@ -120,7 +125,7 @@ def run(folder: Path, link: Link) -> dict[str, str]:
         return {"outcome": "interrupted", "error": "stopped between two cells"}
     except PapermillExecutionError as error:
         print(_COLOURS.sub("", "\n".join(error.traceback)), file=sys.stderr)
-        what = error.evalue if error.ename in _user_errors() else f"{error.ename}: {error.evalue}"
+        what = error.evalue if error.ename in _user_errors() else f"{error.ename}: {error.evalue}".removesuffix(": ")
         return {"outcome": "interrupted" if error.ename in _INTERRUPTS else "failed", "error": what}
     except RuntimeError as error:  # DeadKernelError is one; a kernel that dies at its start raises no more than that
         if link.kernel is None or not str(error).startswith("Kernel died"):

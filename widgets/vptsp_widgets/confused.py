@@ -56,6 +56,8 @@ class ConfusedPairs(View):
         most: int = 20,
         **traits: Any,
     ) -> None:
+        if most < 1:
+            raise DataError(f"most={most} pairs leaves nothing to show; give 1 or more")
         self._split, self._most = "test", most
         content = self._content(saved, proxies, traits.pop("note", ""))
         super().__init__(saved.ids, _thumbnails(saved), **content, **traits)

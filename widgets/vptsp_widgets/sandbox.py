@@ -141,6 +141,6 @@ class ProxySandbox(View):
 
 
 def _story(stories: Mapping[str, Any], name: str) -> dict[str, Any]:
-    if name not in stories:
+    if name not in tuple(stories):  # compared, not hashed: anything may be given
         raise DataError(f"preset={plain(name)!r} is unknown; choose one of {', '.join(stories)}")
     return dict(stories[name]["state"])

@@ -74,7 +74,7 @@ def _chosen(classes: Sequence[str | int] | None, names: list[str], images: np.nd
     for one in classes:
         if isinstance(one, str) and one in names:
             found.append(names.index(one))
-        elif not isinstance(one, (str, bool)) and 0 <= one < len(names):
+        elif isinstance(one, (int, np.integer)) and not isinstance(one, bool) and 0 <= one < len(names):
             found.append(int(one))
         else:
             raise DataError(
@@ -91,6 +91,8 @@ def _main_axes(samples: np.ndarray, dimension: int) -> np.ndarray:
 
     Points are projected on them through the origin: a shift would change which mixture of O and G is which.
     """
+    if samples.shape[1] < dimension:
+        raise DataError(f"embeddings of size {samples.shape[1]} have no {dimension} main axes; give dimension=2")
     if len(samples) <= dimension:
         raise DataError(
             f"these classes have {len(samples)} probe images; a projection to {dimension} dimensions takes more than "
