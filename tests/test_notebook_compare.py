@@ -78,13 +78,6 @@ def test_every_run_of_a_sweep_is_in_the_tables_and_the_files(sweep: SweepFolder,
         })  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        ({"runs": "nowhere"}, "nowhere is no run, no sweep and holds neither"),
-        ({"runs": "nowhere", "workers": "2"}, "workers='2' is of type str; this notebook wants int"),
-    ],
-)
-def test_what_cannot_be_compared_is_said(parameters: dict[str, Any], message: str, tmp_path: Path) -> None:
-    with pytest.raises(PapermillExecutionError, match=message):
-        run_notebook("09_compare_runs", tmp_path / "out.ipynb", parameters)
+def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:
+    with pytest.raises(PapermillExecutionError, match="nowhere is no run, no sweep and holds neither"):
+        run_notebook("09_compare_runs", tmp_path / "out.ipynb", {"runs": "nowhere"})
