@@ -22,7 +22,7 @@ from vptsp.thumbnails import Thumbnails
 
 RIGHT, WRONG = ("#15803d", "✓", "right"), ("#c2261f", "✗", "wrong")  # white text on either has 5:1 contrast
 _QUERIES_SEARCHED = 2000  # enough to choose from, cheap for sets of 60,000
-_NAME = "overflow:hidden;overflow-wrap:anywhere;max-height:2.7em;font-size:12px;line-height:1.35"
+_NAME = "overflow:hidden;overflow-wrap:anywhere;max-height:4.05em;font-size:12px;line-height:1.35"
 
 
 def retrieval_gallery(run: Run, queries: int = 8, k: int = 8, seed: int = 0) -> str:
@@ -84,7 +84,7 @@ def retrieval_strips(results: RetrievalResults, rows: list[int], saved: SavedEmb
 
 
 _HEAD = "text-align:center;font-size:12px;font-weight:600;opacity:.7;padding:0"
-_CELL = "vertical-align:top;width:84px;max-width:84px;padding:0;text-align:left"
+_CELL = "vertical-align:top;width:90px;max-width:90px;padding:0;text-align:left"
 
 
 def _query_cell(position: int, saved: SavedEmbeddings, thumbnails: Thumbnails) -> str:
@@ -113,7 +113,7 @@ def _image(thumbnails: Thumbnails, image_id: str, alt: str, border: str) -> str:
     note = html.escape(f"{alt} ({plain(image_id)})")
     return (
         f'<img src="{source}" alt="{html.escape(alt)}" title="{note}" width="78" height="78" '
-        f'style="display:block;width:78px;height:78px;box-sizing:border-box;border:{border};border-radius:6px">'
+        f'style="display:block;width:84px;height:84px;box-sizing:border-box;border:{border};border-radius:6px">'
     )
 
 
