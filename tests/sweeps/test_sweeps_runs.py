@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -249,6 +250,27 @@ def test_progress_and_best_so_far_come_from_the_run(finished: SweepFolder, tmp_p
     assert (row.place, row.fraction, row.metric, row.best) == ("epoch 1 of 4", 0.25, "recall_at_1", 0.75)
     assert row.seconds is not None
     assert row.left == pytest.approx(3 * row.seconds)
+
+
+def test_time_left_is_divided_by_the_runs_at_once(finished: SweepFolder, tmp_path: Path) -> None:
+    names = ["one", "two", "waits"]
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "job.json").write_text(json.dumps(finished.jobs()[0].record))
+    for name in names[:2]:
+        (tmp_path / name / "progress.json").write_text(
+            json.dumps({"state": "training", "step": 5, "steps": 20, "epoch": 1, "epochs": 4})
+        )
+        started = time.time() - 3000
+        status = {"state": "running", "attempts": 1, "error": "", "host": "elsewhere", "heartbeat": 4e9}
+        Job(tmp_path / name).write_status(**status, started=started)
+    left = {}
+    for workers in (1, 2, None):  # none: Dask's workers come and go
+        record = {"jobs": names, "differing": [], "workers": workers}
+        (tmp_path / "sweep.json").write_text(json.dumps(record))
+        left[workers] = overview(SweepFolder(tmp_path)).left
+    assert left[1] is not None
+    assert (left[2], left[None]) == (pytest.approx(left[1] / 2, rel=0.01),) * 2
 
 
 def test_the_terminal_shows_a_table_or_a_line_per_change(finished: SweepFolder) -> None:

@@ -60,7 +60,7 @@ def overview(folder: SweepFolder, done: dict[str, Row] | None = None) -> Overvie
             done[job.name] = row
         rows.append(row)
     counts = Counter(row.state for row in rows)
-    return Overview(rows, {state: counts[state] for state in STATES}, _time_left(rows, record.get("workers") or 1))
+    return Overview(rows, {state: counts[state] for state in STATES}, _time_left(rows, record.get("workers")))
 
 
 def _row(job: Job, names: Sequence[str]) -> Row:
@@ -110,7 +110,7 @@ def _best(job: Job) -> tuple[str, float | None]:
     return "", None
 
 
-def _time_left(rows: list[Row], workers: int) -> float | None:
+def _time_left(rows: list[Row], workers: int | None) -> float | None:
     """From the median of finished runs, or the pace of the running ones."""
     known = [row.seconds for row in rows if row.state == "done" and row.seconds]
     known = known or [row.seconds + row.left for row in rows if row.left is not None and row.seconds]
@@ -119,4 +119,5 @@ def _time_left(rows: list[Row], workers: int) -> float | None:
     usual = median(known)
     running = [row for row in rows if row.state == "running"]
     work = sum(row.left if row.left is not None else max(usual - (row.seconds or 0), 0) for row in running)
-    return (work + usual * sum(row.state == "queued" for row in rows)) / max(1, workers)
+    at_once = workers or len(running)  # Dask's workers come and go
+    return (work + usual * sum(row.state == "queued" for row in rows)) / max(1, at_once)
