@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import multiprocessing
 import shutil
 from collections.abc import Iterator
 
@@ -15,6 +17,11 @@ _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-back
 def playwright_driver() -> Iterator[Playwright]:
     with sync_playwright() as driver:
         yield driver
+        # a worker forked while the driver ran keeps its pipe open, and the driver would wait for that for ever
+        gc.collect()
+        for child in multiprocessing.active_children():
+            child.terminate()  # which a data loader's worker takes as the end of its work
+            child.join(10)
 
 
 @pytest.fixture(scope="session")

@@ -68,8 +68,6 @@ class SweepWatch:
         # runs of an executor on other machines do not hold this machine's lock
         alive = counts["running"] > 0 or is_held(self.folder.path / ".sweep.lock")
         left = view.left if alive and not wish and counts["running"] + counts["queued"] else None
-        if left is not None and not record.get("workers"):  # whatever an executor has at work just now
-            left /= max(1, counts["running"])
         share = sum(row["fraction"] or 0.0 for row in self.rows if row["state"] not in ("failed", UNREADABLE))
         return to_plain({
             "name": text(self.folder.path.resolve().name),
