@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import multiprocessing
 import shutil
 from collections.abc import Iterator
 
@@ -17,11 +15,6 @@ _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-back
 def playwright_driver() -> Iterator[Playwright]:
     with sync_playwright() as driver:
         yield driver
-        # a worker forked while the driver ran keeps its pipe open, and the driver would wait for that for ever
-        gc.collect()
-        for child in multiprocessing.active_children():
-            child.terminate()  # which a data loader's worker takes as the end of its work
-            child.join(10)
 
 
 @pytest.fixture(scope="session")

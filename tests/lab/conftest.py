@@ -171,14 +171,6 @@ class Notebook:
         self.page.evaluate(f"{_PANEL}.sessionContext.shutdown()")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A second try for what drives a whole JupyterLab: on a loaded machine a server, a kernel and a browser that wait
-    for each other sometimes time out. What is wrong with a view fails twice."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.flaky(reruns=1))
-
-
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """JupyterLab as it comes: comm messages go over subshells, so that they pass a busy kernel."""
