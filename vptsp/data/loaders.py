@@ -48,9 +48,12 @@ class Loader(DataLoader[Item]):
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         try:
             yield from super().__iter__()
+            return
         except DataError as error:
             # torch puts the worker's traceback, which ends in the sentence, in place of the message.
-            raise DataError(str(error).rsplit(f"{DataError.__name__}: ", 1)[-1].strip()) from error
+            sentence = str(error).rsplit(f"{DataError.__name__}: ", 1)[-1].strip()
+            error.__traceback__ = None  # its frames would keep the worker processes alive
+        raise DataError(sentence)  # not inside the handler, for the same reason
 
 
 def train_loader(

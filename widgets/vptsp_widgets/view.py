@@ -129,6 +129,16 @@ class View(anywidget.AnyWidget):
         page = int(content["page"])
         self.send({"kind": "page", "page": page}, [self._thumbnails.page_bytes(page)])
 
+    def open(self) -> None:
+        """Open the channel to the front end, on which messages take the way that the front end chose.
+
+        ipykernel (7.4) would send them to the shell from which this view last spoke: to the one that runs cells
+        after every cell that touches the view, so that the view would be deaf for as long as the next cell runs.
+        """
+        super().open()
+        if hasattr(self.comm, "_reply_subshell_for"):
+            self.comm._reply_subshell_for = None
+
     def close(self) -> None:
         """Close the view and its layout, which ipywidgets would keep for as long as the kernel lives."""
         if self.comm is not None:
