@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import shutil
 from collections.abc import Iterator
 
@@ -15,6 +16,10 @@ _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-back
 def playwright_driver() -> Iterator[Playwright]:
     with sync_playwright() as driver:
         yield driver
+        # A process forked since then holds the driver's pipe open, and the driver would wait for it for ever.
+        for child in multiprocessing.active_children():
+            child.terminate()
+            child.join()
 
 
 @pytest.fixture(scope="session")
