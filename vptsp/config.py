@@ -172,7 +172,7 @@ class Config(BaseModel):
         "recall_at_1", description="validation metric that selects the epoch; map_at_r is steadier with few classes"
     )
     track_test: bool = Field(False, description="also score test each epoch, kept only as max_over_test_epochs")
-    track_from: Positive = Field(1, description="first epoch that track_test scores")
+    track_from: Positive = Field(1, description="first epoch that track_test scores; the last is always scored")
     probe_images: Annotated[int, Field(ge=0)] = Field(256, description="test images embedded into every snapshot")
 
     tracker: str | None = Field(

@@ -81,6 +81,8 @@ class Run:
     @classmethod
     def open(cls, path: str | Path) -> Run:
         """An existing run directory."""
+        if not isinstance(path, str | os.PathLike):
+            raise RunError(f"{path!r} is not a run directory; give the path of one, vptsp runs lists them")
         folder = Path(path)
         if not (folder / "config.json").is_file():
             near = [str(run.path) for run in list_runs(folder if folder.is_dir() else folder.parent)][:5]

@@ -117,7 +117,7 @@ def _train(run: Run, session: Session, observer: Observer) -> Run:
             }
             if (epoch + 1) % config.eval_every == 0 or epoch + 1 == epochs:
                 line |= _validate(session)
-            if config.track_test and epoch + 1 >= config.track_from:
+            if config.track_test and epoch + 1 >= min(config.track_from, epochs):
                 line |= _score_split(session, splits.test, "test")
             improved = judged in line and (state["best"] is None or line[judged] > state["best"][judged])
             if improved:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from test_board import Sweeping, sweep_of_all_states
+from sweepings import Sweeping, sweep_of_all_states
 from test_picker_page import EVIL, Shown, low_contrast
 from vptsp_widgets.board import SweepBoard
 
