@@ -3,6 +3,9 @@
 A front end exports ``default {render({model, el})}`` and talks to ``model`` only: ``get``, ``set``,
 ``save_changes``, ``on``, ``off`` and ``send``, as anywidget defines them. In JupyterLab the model is the widget's; in
 a saved page it is the stand-in of ``host.js``, which holds the same state.
+
+Each has a folder: ``view.js`` with the export, ``style.css``, and a file for each further idea. There is no bundler:
+a view's module is their text, one after the other, so that all names of a view and of ``common.js`` are in one scope.
 """
 
 from __future__ import annotations
@@ -14,19 +17,22 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+_FILES = resources.files(__package__)
+
 
 def module(name: str) -> str:
-    """The module of a view as text: what all of them share, then its own code.
+    """The module of a view as text: what all of them share, the files of its folder, and ``view.js`` last.
 
     As text and not as a path: anywidget watches files, and the watch keeps closed widgets alive.
     """
-    return _read("common.js") + "\n" + _read(f"{name}.js")
+    files = sorted(file.name for file in (_FILES / name).iterdir() if file.name.endswith(".js"))
+    parts = [f"{name}/{file}" for file in files if file != "view.js"]
+    return "\n".join(map(_read, ["common.js", *parts, f"{name}/view.js"]))
 
 
 def style(name: str) -> str:
     """The style sheet of a view, after what all of them share."""
-    own = resources.files(__package__) / f"{name}.css"
-    return _read("common.css") + (own.read_text(encoding="utf-8") if own.is_file() else "")
+    return _read("common.css") + _read(f"{name}/style.css")
 
 
 def page_block(
@@ -58,4 +64,4 @@ def script_json(text: str) -> str:
 
 
 def _read(name: str) -> str:
-    return (resources.files(__package__) / name).read_text(encoding="utf-8")
+    return (_FILES / name).read_text(encoding="utf-8")

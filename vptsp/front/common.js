@@ -30,6 +30,10 @@ function make(tag, properties = {}, ...children) {
   return element;
 }
 
+const count = (number) => number.toLocaleString("en-US");
+const clip = (value, low, high) => Math.min(high, Math.max(low, value));
+const short = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+
 /** Calls `act` after `wait` ms without another call; the latest arguments win. */
 function debounced(act, wait = 80) {
   let timer = 0;

@@ -4,7 +4,7 @@
 >>> anatomy = ProxyAnatomy.of_run("runs/blossoms-vptsp_g-1")  # doctest: +SKIP
 >>> anatomy.alpha, anatomy.score().accuracy  # doctest: +SKIP
 
-The front end (``vptsp/front/anatomy.js``) fuses, classifies and retrieves by itself, also while the kernel is busy.
+The front end (``vptsp/front/anatomy/``) fuses, classifies and retrieves by itself, also while the kernel is busy.
 """
 
 from __future__ import annotations

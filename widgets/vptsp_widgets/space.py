@@ -4,7 +4,7 @@
 >>> space = SpaceExplorer.of_run("runs/blossoms-vptsp_g")  # doctest: +SKIP
 >>> space.selection  # ids of what was lassoed  # doctest: +SKIP
 
-Drawing, hovering and picking happen in the browser (``vptsp/front/space.js``), also while the kernel is busy.
+Drawing, hovering and picking happen in the browser (``vptsp/front/space/``), also while the kernel is busy.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 >>> machine = TimeMachine.of_run("runs/blossoms-vptsp_g")  # doctest: +SKIP
 >>> machine.epoch = 0  # doctest: +SKIP
 
-All epochs are in the browser (``vptsp/front/timemachine.js``), which interpolates and draws; no kernel is needed.
+All epochs are in the browser (``vptsp/front/timemachine/``), which interpolates and draws; no kernel is needed.
 """
 
 from __future__ import annotations

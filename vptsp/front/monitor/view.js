@@ -202,9 +202,9 @@ export default {
       const training = now.state === "training";
       if (now.steps) {
         const epoch = training && now.step < now.steps ? Math.min(now.epochs, Math.floor((now.step * now.epochs) / now.steps) + 1) : now.epoch;
-        parts.push(`epoch ${epoch} of ${now.epochs}`, `step ${now.step.toLocaleString("en")} of ${now.steps.toLocaleString("en")}`);
+        parts.push(`epoch ${epoch} of ${now.epochs}`, `step ${count(now.step)} of ${count(now.steps)}`);
       } else if (training) parts.push("nothing to train");
-      if (now.speed) parts.push(`${Math.round(now.speed).toLocaleString("en")} images/s`);
+      if (now.speed) parts.push(`${count(Math.round(now.speed))} images/s`);
       if (now.scoring) parts.push("scoring the images");
       else if (training && now.left !== null) parts.push(`about ${duration(now.left)} left`);
       if (now.stopping) parts.push("stops after its current step");

@@ -3,7 +3,7 @@ const STATES = ["running", "failed", "killed", "interrupted", "unreadable", "don
 const SEGMENTS = ["done", "running", "interrupted", "failed", "killed", "unreadable"];
 const MOST = 200; // rows at once; a table of thousands would make every change slow
 const percent = (value) => (value === null || value === undefined ? "–" : `${(100 * value).toFixed(1)} %`);
-const count = (number, one) => `${number.toLocaleString("en")} ${one}${number === 1 ? "" : "s"}`;
+const several = (number, one) => `${count(number)} ${one}${number === 1 ? "" : "s"}`;
 
 function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
@@ -13,7 +13,7 @@ function duration(seconds) {
   return hours ? `${hours}:${two(minutes)} h` : minutes ? `${minutes}:${two(rest)} min` : `${rest} s`;
 }
 
-const epochs = (job) => (job.epochs ? `${job.epoch ?? 0} of ${count(job.epochs, "epoch")}` : "");
+const epochs = (job) => (job.epochs ? `${job.epoch ?? 0} of ${several(job.epochs, "epoch")}` : "");
 
 function moment(seconds) {
   const time = new Date(seconds * 1000);
@@ -119,7 +119,7 @@ export default {
       confirmation.hidden = !open;
       if (open) {
         const { running = 0, queued = 0 } = model.get("_head").counts;
-        question.textContent = `Stop the sweep? ${count(running, "running job")} will write a checkpoint and end, ${count(queued, "waiting job")} will not start. Starting it again goes on from there.`;
+        question.textContent = `Stop the sweep? ${several(running, "running job")} will write a checkpoint and end, ${several(queued, "waiting job")} will not start. Starting it again goes on from there.`;
         no.focus();
       } else if (had) stop.focus();
     }
@@ -186,7 +186,7 @@ export default {
       }
       for (const chip of chips.children) {
         const { word } = chip.dataset;
-        chip.lastChild.textContent = `${(counts[word] ?? 0).toLocaleString("en")} ${word}`;
+        chip.lastChild.textContent = `${count(counts[word] ?? 0)} ${word}`;
         chip.setAttribute("aria-pressed", String(state === word));
       }
     }
@@ -326,12 +326,12 @@ export default {
         body.replaceChildren(...wanted);
         if (focused?.isConnected) focused.focus({ preventScroll: true });
       }
-      const [shown, all] = [shownRows.length, rows.length].map((number) => number.toLocaleString("en"));
+      const [shown, all] = [shownRows.length, rows.length].map(count);
       const says = `${shown} of ${all} jobs shown`;
       if (shownCount.textContent !== says) shownCount.textContent = says;
       const rest = fitting.length - shownRows.length;
       more.hidden = rest <= 0;
-      more.textContent = `Show ${Math.min(MOST, rest)} more of ${fitting.length.toLocaleString("en")}`;
+      more.textContent = `Show ${Math.min(MOST, rest)} more of ${count(fitting.length)}`;
       for (const th of headRow.children) {
         const mine = th.dataset.key === sort.key;
         if (th.querySelector("button")) th.setAttribute("aria-sort", mine ? (sort.down ? "descending" : "ascending") : "none");
@@ -378,7 +378,7 @@ export default {
       const heading = make("div", { className: "vptsp-head" }, badge(job.state), make("strong", { className: "vptsp-sweepname" }, job.title), make("span", { className: "vptsp-ends" }, close));
       const known = [
         job.epochs ? fact("trained", epochs(job)) : null,
-        job.attempts ? fact("started", count(job.attempts, "time")) : null,
+        job.attempts ? fact("started", several(job.attempts, "time")) : null,
         job.memory ? fact("peak memory", `${(job.memory / 2 ** 30).toFixed(1)} GiB`) : null,
       ];
       const files = job.files.length ? fact("files", ...links(job, true)) : fact("directory", `${model.get("_head").folder}/${job.name}`);

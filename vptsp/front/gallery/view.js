@@ -23,7 +23,6 @@ const LISTS = {
 const oneLine = (name) => String(name).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ").trim() || "(no name)";
 const isolated = (name) => `\u2068${oneLine(name)}\u2069`;
 const bdi = (name) => make("bdi", {}, oneLine(name));
-const counted = (number) => number.toLocaleString("en-US");
 
 /** A text box with a list of what fits: `options(text)` gives [{text, note, act}]. */
 function chooser(label, placeholder, options) {
@@ -208,7 +207,7 @@ export default {
       many.parentElement.hidden = !live;
       const lines = [...(model.get("_notes") ?? [])];
       if (data.tabled && data.tabled.length < labels.length) {
-        lines.push(`this page holds the answers to ${counted(data.tabled.length)} of ${counted(labels.length)} images`);
+        lines.push(`this page holds the answers to ${count(data.tabled.length)} of ${count(labels.length)} images`);
       }
       notes.replaceChildren(...lines.map((line) => make("div", {}, line)));
       listChoices();
@@ -230,7 +229,7 @@ export default {
       for (const [label, rows] of data.rows) {
         if (options.length >= 40) break;
         if (oneLine(data.classes[label]).toLowerCase().includes(low)) {
-          options.push({ text: data.classes[label], note: `class of ${counted(rows.length)}`, act: () => openClass(label) });
+          options.push({ text: data.classes[label], note: `class of ${count(rows.length)}`, act: () => openClass(label) });
         }
       }
       for (let row = 0; low && row < data.ids.length && options.length < 60; row++) {
@@ -340,7 +339,7 @@ export default {
     function outcome() {
       const right = result.rows.filter((row) => isRight(row) === true).length;
       const judged = result.label < 0 ? "" : `: ${right} right, ${result.rows.length - right} wrong`;
-      return `${result.rows.length} nearest of ${counted(data.gallery)} gallery images${judged}.${aboutPair()}`;
+      return `${result.rows.length} nearest of ${count(data.gallery)} gallery images${judged}.${aboutPair()}`;
     }
 
     function aboutPair() {
@@ -397,8 +396,8 @@ export default {
 
     function needList(name, act) {
       if (known.has(name)) return act();
-      const count = Math.min(data.queries.length, 5000);
-      const sample = count < data.queries.length ? `a sample of ${counted(count)}` : counted(count);
+      const taken = Math.min(data.queries.length, 5000);
+      const sample = taken < data.queries.length ? `a sample of ${count(taken)}` : count(taken);
       latest.query = 0;
       afterList = act;
       request("list", { which: name }, `working: comparing ${sample} queries with all images, once; waiting for the kernel`);
@@ -454,8 +453,8 @@ export default {
 
     function step(by) {
       if (!list?.rows.length) return;
-      const count = list.rows.length;
-      list.at = list.at < 0 ? 0 : (list.at + by + count) % count;
+      const { length } = list.rows;
+      list.at = list.at < 0 ? 0 : (list.at + by + length) % length;
       ask({ row: list.rows[list.at] });
     }
 
@@ -484,13 +483,13 @@ export default {
       }
       pickAll.hidden = !tiles.querySelector("button.vg-tile");
       unpick.hidden = !picked.size;
-      unpick.textContent = `Clear selection (${counted(picked.size)})`;
+      unpick.textContent = `Clear selection (${count(picked.size)})`;
     }
     function selectionCame() {
       if (own) return;
       picked = new Set(int32(model.get("_selected")));
       if (picked.size > 1) {
-        showGrid(`${counted(picked.size)} selected images; choose one to search with`, [...picked], "selection");
+        showGrid(`${count(picked.size)} selected images; choose one to search with`, [...picked], "selection");
         if (!waiting) status.say(""); // what was said of the answer before
       } else if (grid?.of === "selection") start();
       else markPicked();
@@ -508,7 +507,7 @@ export default {
       const tabled = data.tabled && new Set(data.tabled);
       const rows = [...data.rows.keys()].sort((a, b) => a - b)
         .map((label) => data.rows.get(label).find((row) => !tabled || tabled.has(row))).filter((row) => row !== undefined);
-      showGrid(`${counted(rows.length)} classes, an image of each; choose one to search with`, rows, "start");
+      showGrid(`${count(rows.length)} classes, an image of each; choose one to search with`, rows, "start");
     }
 
     function clear() {
@@ -575,7 +574,7 @@ export default {
       const built = [];
       if (grid) {
         const rows = grid.rows.slice(0, more);
-        title.replaceChildren(grid.title + (rows.length < grid.rows.length ? ` (the first ${counted(rows.length)})` : ""));
+        title.replaceChildren(grid.title + (rows.length < grid.rows.length ? ` (the first ${count(rows.length)})` : ""));
         built.push(...rows.map((row) => tileOf(row)));
         if (rows.length < grid.rows.length) {
           built.push(make("li", {}, button("Show more", "", showMore)));
@@ -609,13 +608,13 @@ export default {
     }
 
     function drawPlace() {
-      const count = list?.rows.length ?? 0;
-      const number = list && list.at >= 0 ? counted(list.at + 1) : "–";
-      place.textContent = list ? `${number} of ${counted(count)}` : "";
+      const most = list?.rows.length ?? 0;
+      const number = list && list.at >= 0 ? count(list.at + 1) : "–";
+      place.textContent = list ? `${number} of ${count(most)}` : "";
       place.title = list?.note ?? "";
       if (list?.note) place.textContent += ` (${list.note})`;
       steps.hidden = !list;
-      previous.disabled = next.disabled = !count;
+      previous.disabled = next.disabled = !most;
       atLeastBox.hidden = list?.which !== "duplicates";
     }
 
@@ -650,12 +649,12 @@ export default {
 
     function factsOf({ ranks, relevant, precision }) {
       if (!relevant) return [make("div", {}, "No other image of its class is in the gallery.")];
-      const some = ranks.slice(0, 8).map(counted).join(", ") + (relevant > 8 ? ", …" : "");
+      const some = ranks.slice(0, 8).map(count).join(", ") + (relevant > 8 ? ", …" : "");
       const strip = make("canvas", { role: "img", "aria-label": `ranks of the images of its class: ${some}` });
       const rows = [
-        ["to find (R)", counted(relevant)],
-        ["first right image", `rank ${counted(ranks[0])}`],
-        [`right in the top ${counted(relevant)}`, `${(100 * precision).toFixed(0)} %`],
+        ["to find (R)", count(relevant)],
+        ["first right image", `rank ${count(ranks[0])}`],
+        [`right in the top ${count(relevant)}`, `${(100 * precision).toFixed(0)} %`],
       ];
       requestAnimationFrame(() => strip.isConnected && drawRanks(strip, ranks, Math.max(2, data.gallery)));
       return [
@@ -728,7 +727,7 @@ export default {
       root.classList.toggle("vptsp-dark", dark);
       if (result && !grid) drawPanel();
     });
-    if (picked.size > 1 && model.get("_focused") < 0) showGrid(`${counted(picked.size)} selected images; choose one to search with`, [...picked], "selection");
+    if (picked.size > 1 && model.get("_focused") < 0) showGrid(`${count(picked.size)} selected images; choose one to search with`, [...picked], "selection");
     else {
       focusCame();
       if (!query) start();

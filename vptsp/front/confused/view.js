@@ -2,8 +2,6 @@
 
 const ORDERS = { images: "hard negatives in common", proxies: "overlap of their proxies" };
 const WORDS = ["", "hard negative", "mistaken"]; // what an image of the other class is to an image
-const count = (number) => number.toLocaleString("en-US");
-const short = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
 export default {
   render({ model, el }) {

@@ -22,8 +22,6 @@ const HELP = [
   ["?", "this list"],
 ];
 const SVG = "http://www.w3.org/2000/svg";
-const clip = (value, low, high) => Math.min(high, Math.max(low, value));
-const count = (number) => number.toLocaleString("en-US");
 const some = (shown, of, what) => (shown === of ? `${count(of)} ${what}` : `${count(shown)} of ${count(of)} ${what} shown`);
 
 function svg(tag, attributes = {}, ...children) {

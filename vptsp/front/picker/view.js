@@ -6,7 +6,7 @@ const COLUMNS = [
   ["dataset", "data set"],
   ["recall", "R@1", (value, row) => `${(100 * value).toFixed(1)} % ${row.metrics[0]}`.trim()], // of recognition: top-1
   ["map", "MAP@R", (value, row) => `${(100 * value).toFixed(1)} % ${row.metrics[1]}`.trim()],
-  ["trained", "trained", (value) => value.toLocaleString("en")],
+  ["trained", "trained", count],
   ["when", "when", moment],
 ];
 
@@ -39,7 +39,7 @@ export default {
     let marked = new Set();
 
     const filter = make("input", { type: "search", placeholder: "filter: every word must match", "aria-label": "filter runs; every word must match some column", oninput: debounced(() => showRows(), 60) });
-    const count = make("span", { className: "vptsp-count", "aria-live": "polite" });
+    const shownCount = make("span", { className: "vptsp-count", "aria-live": "polite" });
     const refresh = make("button", { type: "button", onclick: reload }, "Refresh");
     const clear = make("button", { type: "button", onclick: () => mark([]) }, "Unmark all");
     const compare = make("button", { type: "button", onclick: () => showComparison(true) }, "Compare");
@@ -52,7 +52,7 @@ export default {
       ["?", "this list"],
     ]);
     const helpButton = make("button", { type: "button", "aria-label": "keys", title: "keys (?)", onclick: help.toggle }, "?");
-    const bar = make("div", { className: "vptsp-bar" }, filter, count, make("span", { className: "vptsp-ends" }, compare, clear, model.live === false ? null : refresh, helpButton));
+    const bar = make("div", { className: "vptsp-bar" }, filter, shownCount, make("span", { className: "vptsp-ends" }, compare, clear, model.live === false ? null : refresh, helpButton));
     const heads = new Map(COLUMNS.map((column) => [column[0], heading(column)]));
     const body = make("tbody", { onclick: clicked, onkeydown: keyed, onfocusin: entered });
     const headRow = make("tr", {}, make("th", { scope: "col", className: "vptsp-markcell" }, make("span", { className: "vptsp-hidden" }, "marked")), ...heads.values());
@@ -118,8 +118,8 @@ export default {
       shownRows = sorted(rows, sort.key, sort.down).filter((index) => fits(rows[index]));
       body.replaceChildren(...shownRows.map((index) => lines.get(index)));
       if (!shownRows.length && rows.length) body.append(make("tr", {}, make("td", { colSpan: COLUMNS.length + 1 }, "no run matches the filter")));
-      const both = `${shownRows.length.toLocaleString("en")} of ${rows.length.toLocaleString("en")} runs`;
-      count.textContent = rows.length ? both : "";
+      const both = `${count(shownRows.length)} of ${count(rows.length)} runs`;
+      shownCount.textContent = rows.length ? both : "";
       for (const [key, head] of heads) {
         const mine = key === sort.key;
         head.setAttribute("aria-sort", mine ? (sort.down ? "descending" : "ascending") : "none");
@@ -247,7 +247,7 @@ export default {
     const answered = (message) => {
       if (message.kind !== "answered") return;
       refresh.disabled = false;
-      status.say(model.get("status") || `${model.get("_rows").length.toLocaleString("en")} runs found`);
+      status.say(model.get("status") || `${count(model.get("_rows").length)} runs found`);
     };
     root.addEventListener("keydown", keys);
     model.on("msg:custom", answered);

@@ -16,9 +16,6 @@ const NEAREST = 10; // thumbnails of a strip
 const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
 const signed = (value, digits = 1) => `${value < 0 ? "−" : "+"}${Math.abs(100 * value).toFixed(digits)}`;
 const cosine = (value, digits = 3) => value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1").replace("-", "−");
-const count = (number) => number.toLocaleString("en-US");
-const clip = (value, low, high) => Math.min(high, Math.max(low, value));
-const short = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
 /** Proxies and images as numbers: fuses, classifies, retrieves. */
 class Parts {

@@ -741,7 +741,7 @@ class Sandbox {
   drawCurve() {
     const values = this.history, steps = values.length - 1;
     this.curveText.textContent = steps > 0
-      ? `${steps.toLocaleString("en")} step${steps > 1 ? "s" : ""}: ${digits(values[0])} → ${digits(values[steps])}` : "loss over the steps of descent";
+      ? `${count(steps)} step${steps > 1 ? "s" : ""}: ${digits(values[0])} → ${digits(values[steps])}` : "loss over the steps of descent";
     const most = Math.max(...values, 1e-12);
     this.curve.setAttribute("d", steps > 0 ? "M" + values.map((value, k) => `${((200 * k) / steps).toFixed(1)} ${(37 - (34 * value) / most).toFixed(1)}`).join("L") : "");
   }

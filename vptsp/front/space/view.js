@@ -20,11 +20,8 @@ const HELP = [
   ["/", "find a class"],
   ["?", "this list"],
 ];
-const count = (number) => number.toLocaleString("en-US");
 const images = (number) => `${count(number)} image${number === 1 ? "" : "s"}`;
 const figure = (number) => (Number.isInteger(number) ? count(number) : Number(number.toPrecision(4)).toString());
-const clip = (value, low, high) => Math.min(high, Math.max(low, value));
-const short = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
 /** The images: where they are, what is known of them, which are shown, and where they lie on the screen. */
 class Cloud {
