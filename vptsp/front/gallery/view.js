@@ -1,6 +1,5 @@
 // A gallery: a query, its nearest images in order, and lists of queries worth a look.
 
-const LARGEST = 8 * 2 ** 20; // bytes of an upload, as the kernel's side says
 const GRID = 36; // tiles of a grid shown at once
 const KEYS = [
   ["arrows", "move through the tiles"],
@@ -18,74 +17,6 @@ const LISTS = {
   hardest: "hardest negatives",
   duplicates: "near duplicates",
 };
-
-/** A name as one line of text; the isolates keep right-to-left names from turning what stands beside them. */
-const oneLine = (name) => String(name).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ").trim() || "(no name)";
-const isolated = (name) => `\u2068${oneLine(name)}\u2069`;
-const bdi = (name) => make("bdi", {}, oneLine(name));
-
-/** A text box with a list of what fits: `options(text)` gives [{text, note, act}]. */
-function chooser(label, placeholder, options) {
-  const id = `vptsp-${Math.random().toString(36).slice(2)}`;
-  const list = make("ul", { role: "listbox", id, hidden: true, className: "vg-options", "aria-label": label });
-  const input = make("input", {
-    type: "text", role: "combobox", placeholder, autocomplete: "off", spellcheck: false,
-    "aria-label": label, "aria-controls": id, "aria-expanded": "false", "aria-autocomplete": "list",
-  });
-  let found = [];
-  let at = 0;
-  const mark = () => {
-    [...list.children].forEach((item, place) => item.setAttribute("aria-selected", String(place === at)));
-    const item = list.children[at];
-    if (item) item.scrollIntoView({ block: "nearest" });
-    input.setAttribute("aria-activedescendant", item?.id ?? "");
-  };
-  const hide = () => {
-    list.hidden = true;
-    input.setAttribute("aria-expanded", "false");
-  };
-  const choose = (option) => {
-    input.value = "";
-    hide();
-    option?.act();
-  };
-  const show = () => {
-    found = options(input.value.trim());
-    at = 0;
-    list.replaceChildren(
-      ...found.map((option, place) =>
-        make(
-          "li",
-          { role: "option", id: `${id}-${place}`, onmousedown: (event) => (event.preventDefault(), choose(option)) },
-          bdi(option.text), make("span", { className: "vg-soft" }, option.note),
-        )),
-    );
-    if (!found.length) list.append(make("li", { className: "vg-soft" }, "nothing fits"));
-    list.hidden = false;
-    input.setAttribute("aria-expanded", "true");
-    mark();
-  };
-  input.addEventListener("input", show);
-  input.addEventListener("focus", show);
-  input.addEventListener("click", show);
-  input.addEventListener("blur", () => {
-    input.value = "";
-    hide();
-  });
-  input.addEventListener("keydown", (event) => {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step && found.length) {
-      if (list.hidden) show();
-      else at = (at + step + found.length) % found.length;
-      mark();
-    } else if (event.key === "Enter" && !list.hidden) choose(found[at]);
-    else if (event.key === "Escape" && !list.hidden) hide();
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-  });
-  return { element: make("span", { className: "vg-chooser" }, input, list), input };
-}
 
 /** Where the images of the query's class are among all, on a logarithmic line of ranks. */
 function drawRanks(canvas, ranks, last) {
@@ -114,7 +45,7 @@ function drawRanks(canvas, ranks, last) {
 export default {
   render({ model, el }) {
     const live = model.live !== false;
-    let data; // ids, labels, names, roles, classes: what the kernel said about the images
+    const images = new Images(model, live);
     let query = null; // {row} | {proxy: [kind, number]} | {upload, name}
     let result = null; // the answer to it
     let grid = null; // {title, rows, of}: images without an order, in place of an answer
@@ -128,8 +59,6 @@ export default {
     let own = false; // whether a change of the model is ours
     const history = [];
     const known = new Map(); // lists that have come
-    const previews = new Map(); // upload -> URL
-    const small = new Map(); // row -> URL of its thumbnail
 
     // --- elements ------------------------------------------------------------------------------
     const root = make("div", {
@@ -138,15 +67,12 @@ export default {
     });
     const status = statusLine(model);
     const help = helpPanel(KEYS);
-    const atlas = new Atlas(model, () => atlas.refill(root));
-    const button = (text, title, act) => make("button", { type: "button", title, onclick: act }, text);
+    const pictures = new Pictures(model, images, root);
+    const findOptions = (text) => imageOptions(images, text, { ask, openClass });
     const find = chooser("find a class or an image", "class, image id or number", findOptions);
-    const file = make("input", { type: "file", accept: "image/*", hidden: true, onchange: () => take(file.files[0]) });
-    const open = button("Open image…", "search with a file of your own; it can be dropped here as well", () => file.click());
+    const uploads = fileTaker(root, { send: upload, say: status.say });
     const back = button("← Back", "the query before (Backspace)", goBack);
-    const proxyKind = make("select", { "aria-label": "kind of proxy" });
-    const proxyClass = chooser("class of the proxy", "class of the proxy", proxyOptions);
-    const proxyBox = make("label", {}, "Proxy", proxyKind, proxyClass.element);
+    const proxies = proxyFinder(model, ask);
     const which = make("select", { "aria-label": "list of queries", onchange: () => openList(which.value) });
     const previous = button("‹", "previous query of the list (p)", () => step(-1));
     const next = button("›", "next query of the list (n)", () => step(1));
@@ -163,52 +89,32 @@ export default {
     const panel = make("section", { className: "vg-panel", "aria-label": "query" });
     const title = make("div", { className: "vg-title" });
     const tiles = make("ul", { className: "vg-tiles", role: "list" });
-    const dropHere = make("div", { className: "vg-drop", hidden: true }, "Drop the image to search with it");
     root.append(
       make("div", { className: "vptsp-bar" },
         find.element, button("Random", "a random query (r)", random),
         button("Random mistake", "a random query whose first image is wrong (m)", () => needList("mistakes", randomMistake)),
-        open, file, proxyBox, back, make("span", { className: "vg-grow" }), button("?", "keys (?)", help.toggle)),
+        uploads.open, uploads.file, proxies.element, back,
+        make("span", { className: "vg-grow" }), button("?", "keys (?)", help.toggle)),
       make("div", { className: "vptsp-bar" },
         make("label", {}, "Browse", which), steps, atLeastBox,
         make("label", {}, "Show", many), make("label", {}, onlyWrong, "only wrong ones"),
         make("span", { className: "vg-grow" }), pickAll, unpick),
       help.table, notes,
       make("div", { className: "vg-main" }, panel, make("div", { className: "vg-side" }, title, tiles)),
-      status.line, dropHere,
+      status.line, uploads.dropHere,
     );
     el.append(root);
 
     // --- data ----------------------------------------------------------------------------------
     function read() {
-      const bytes = model.get("_ids");
-      const labels = int32(model.get("_labels"));
-      const roles = typed(Uint8Array, model.get("_roles"));
-      data = {
-        ids: labels.length ? new TextDecoder().decode(bytes).split("\0") : [],
-        labels, roles,
-        classes: model.get("_class_names"),
-        rows: new Map(), // class -> its rows
-        queries: [...labels.keys()].filter((row) => !roles.length || roles[row] & 1),
-        proxies: live ? model.get("_proxy_kinds") : [],
-        tabled: live ? null : int32(model.get("_table_rows")),
-      };
-      labels.forEach((label, row) => (data.rows.get(label) ?? data.rows.set(label, []).get(label)).push(row));
-      if (data.tabled) {
-        const tabled = new Set(data.tabled);
-        data.queries = data.queries.filter((row) => tabled.has(row));
-      }
-      data.gallery = roles.length ? roles.reduce((sum, role) => sum + (role >> 1), 0) : labels.length;
-      open.hidden = !(live && model.get("_can_embed"));
-      proxyBox.hidden = !data.proxies.length;
-      proxyKind.replaceChildren(...data.proxies.map((kind) => make("option", { value: kind }, oneLine(kind))));
-      proxyKind.value = data.proxies.includes("fused") ? "fused" : data.proxies[0] ?? "";
+      images.read();
+      uploads.offer(live && model.get("_can_embed"));
+      proxies.offer(live ? model.get("_proxy_kinds") : []);
       showMany();
       many.parentElement.hidden = !live;
       const lines = [...(model.get("_notes") ?? [])];
-      if (data.tabled && data.tabled.length < labels.length) {
-        lines.push(`this page holds the answers to ${count(data.tabled.length)} of ${count(labels.length)} images`);
-      }
+      const [held, all] = [images.tabled?.size, images.labels.length];
+      if (held < all) lines.push(`this page holds the answers to ${count(held)} of ${count(all)} images`);
       notes.replaceChildren(...lines.map((line) => make("div", {}, line)));
       listChoices();
     }
@@ -216,35 +122,6 @@ export default {
       const choices = [...new Set([12, 24, 48, 96, model.get("k")])].sort((a, b) => a - b);
       many.replaceChildren(...choices.map((k) => make("option", { value: String(k) }, `${k} nearest`)));
       many.value = String(model.get("k"));
-    }
-    const nameOf = (row) => data.classes[data.labels[row]];
-
-    function findOptions(text) {
-      const low = text.toLowerCase();
-      const options = [];
-      if (/^\d+$/.test(text) && Number(text) < data.ids.length) {
-        const row = Number(text);
-        options.push({ text: data.ids[row], note: `image number ${row}`, act: () => ask({ row }) });
-      }
-      for (const [label, rows] of data.rows) {
-        if (options.length >= 40) break;
-        if (oneLine(data.classes[label]).toLowerCase().includes(low)) {
-          options.push({ text: data.classes[label], note: `class of ${count(rows.length)}`, act: () => openClass(label) });
-        }
-      }
-      for (let row = 0; low && row < data.ids.length && options.length < 60; row++) {
-        if (data.ids[row].toLowerCase().includes(low)) {
-          options.push({ text: data.ids[row], note: `image of ${isolated(nameOf(row))}`, act: () => ask({ row }) });
-        }
-      }
-      return options;
-    }
-
-    function proxyOptions(text) {
-      const low = text.toLowerCase();
-      return model.get("_proxy_names")
-        .map((name, number) => ({ text: name, note: "", act: () => ask({ proxy: [proxyKind.value, number] }) }))
-        .filter((option) => oneLine(option.text).toLowerCase().includes(low)).slice(0, 40);
     }
 
     // --- requests ------------------------------------------------------------------------------
@@ -267,7 +144,7 @@ export default {
 
     /** Search with a query; `told`: it comes from the model, which needs not be told. */
     function ask(asked, { remember = true, told = false } = {}) {
-      if (asked.row !== undefined && !(asked.row in data.ids)) return;
+      if (asked.row !== undefined && !(asked.row in images.ids)) return;
       if (remember && query && key(query) !== key(asked)) history.push(query);
       history.splice(0, history.length - 200);
       [query, result, grid] = [asked, null, null];
@@ -300,11 +177,7 @@ export default {
       if (message.kind === "result" && message.number === latest.query) {
         done();
         result = message;
-        const pictures = buffers?.slice(buffers.length - (message.tiles?.length ?? 0)) ?? [];
-        message.tiles?.forEach((row, place) => keepTile(row, pictures[place]));
-        if (buffers?.length > pictures.length && query?.upload && !previews.has(query.upload)) {
-          previews.set(query.upload, URL.createObjectURL(new Blob([buffers[0]], { type: "image/jpeg" })));
-        }
+        pictures.take(message.tiles, buffers, query?.upload);
         draw();
         status.say(grid ? "" : outcome());
       } else if (message.kind === "uploaded" && message.number === latest.upload) {
@@ -325,65 +198,27 @@ export default {
       }
     }
 
-    /** Of large sets the kernel sends the tiles of an answer, not the pages that hold them. */
-    function keepTile(row, bytes) {
-      if (small.has(row)) return;
-      small.set(row, URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" })));
-      while (small.size > 2000) dropTile(small.keys().next().value);
-    }
-    function dropTile(row) {
-      URL.revokeObjectURL(small.get(row));
-      small.delete(row);
-    }
-
     function outcome() {
       const right = result.rows.filter((row) => isRight(row) === true).length;
       const judged = result.label < 0 ? "" : `: ${right} right, ${result.rows.length - right} wrong`;
-      return `${result.rows.length} nearest of ${count(data.gallery)} gallery images${judged}.${aboutPair()}`;
+      return `${result.rows.length} nearest of ${count(images.gallery)} gallery images${judged}.${aboutPair()}`;
     }
 
     function aboutPair() {
       if (!list?.others || list.at < 0) return "";
       const other = list.others[list.at];
       const what = list.which === "duplicates" ? "Near duplicate" : "Nearest wrong image";
-      const same = data.labels[other] === data.labels[query.row] ? "the same class" : "another class";
-      return ` ${what}: ${isolated(data.ids[other])}, of ${same}, similarity ${list.values[list.at].toFixed(3)}.`;
+      const same = images.labels[other] === images.labels[query.row] ? "the same class" : "another class";
+      return ` ${what}: ${isolated(images.ids[other])}, of ${same}, similarity ${list.values[list.at].toFixed(3)}.`;
     }
 
     // --- uploads -------------------------------------------------------------------------------
     let pendingName = "";
-    async function take(given) {
-      file.value = ""; // so that the same file can be chosen again
-      if (!given) return;
-      if (given.size > LARGEST) {
-        status.say(`${isolated(given.name)} has ${(given.size / 2 ** 20).toFixed(1)} MB; save it with at most 8 MB`);
-        return;
-      }
-      const bytes = await given.arrayBuffer();
-      pendingName = given.name;
+    function upload(name, bytes) {
+      pendingName = name;
       latest = {};
-      request("upload", { name: given.name }, `embedding ${isolated(given.name)}, waiting for the kernel`, [bytes]);
+      request("upload", { name }, `embedding ${isolated(name)}, waiting for the kernel`, [bytes]);
     }
-    const hasFile = (event) => !open.hidden && [...(event.dataTransfer?.types ?? [])].includes("Files");
-    const drops = {
-      dragover(event) {
-        if (!hasFile(event)) return;
-        event.preventDefault();
-        event.stopPropagation();
-        dropHere.hidden = false;
-      },
-      dragleave(event) {
-        if (!root.contains(event.relatedTarget)) dropHere.hidden = true;
-      },
-      drop(event) {
-        dropHere.hidden = true;
-        if (!hasFile(event)) return;
-        event.preventDefault();
-        event.stopPropagation();
-        take(event.dataTransfer.files[0]);
-      },
-    };
-    for (const [name, act] of Object.entries(drops)) root.addEventListener(name, act);
 
     // --- lists of queries ----------------------------------------------------------------------
     function listChoices() {
@@ -396,8 +231,8 @@ export default {
 
     function needList(name, act) {
       if (known.has(name)) return act();
-      const taken = Math.min(data.queries.length, 5000);
-      const sample = taken < data.queries.length ? `a sample of ${count(taken)}` : count(taken);
+      const taken = Math.min(images.queries.length, 5000);
+      const sample = taken < images.queries.length ? `a sample of ${count(taken)}` : count(taken);
       latest.query = 0;
       afterList = act;
       request("list", { which: name }, `working: comparing ${sample} queries with all images, once; waiting for the kernel`);
@@ -445,9 +280,9 @@ export default {
     }
 
     function openClass(label) {
-      const rows = data.rows.get(label);
-      const queries = rows.filter((row) => !data.roles.length || data.roles[row] & 1);
-      list = { which: "class", title: `class: ${oneLine(data.classes[label])}`, rows: queries.length ? queries : rows, at: -1, note: "" };
+      const rows = images.rows.get(label);
+      const queries = rows.filter((row) => images.isQuery(row));
+      list = { which: "class", title: `class: ${oneLine(images.classes[label])}`, rows: queries.length ? queries : rows, at: -1, note: "" };
       first();
     }
 
@@ -460,7 +295,7 @@ export default {
 
     const anyOf = (rows) => rows[Math.floor(Math.random() * rows.length)];
     function random() {
-      ask({ row: anyOf(data.queries) });
+      ask({ row: anyOf(images.queries) });
     }
     function randomMistake() {
       const rows = known.get("mistakes").rows;
@@ -504,9 +339,7 @@ export default {
     /** Nothing is asked yet, or no longer: an image of each class to choose from. */
     function start() {
       if (query) return ask(query, { remember: false, told: true });
-      const tabled = data.tabled && new Set(data.tabled);
-      const rows = [...data.rows.keys()].sort((a, b) => a - b)
-        .map((label) => data.rows.get(label).find((row) => !tabled || tabled.has(row))).filter((row) => row !== undefined);
+      const rows = images.ofEachClass();
       showGrid(`${count(rows.length)} classes, an image of each; choose one to search with`, rows, "start");
     }
 
@@ -525,26 +358,16 @@ export default {
       status.say("");
     }
 
-    const isRight = (row) => (result.label < 0 ? null : data.labels[row] === result.label);
+    const isRight = (row) => (result.label < 0 ? null : images.labels[row] === result.label);
     function shownRows() {
       return [...tiles.querySelectorAll("button.vg-tile")].map((tile) => Number(tile.dataset.row));
-    }
-
-    function picture(row, size, alt) {
-      const { tile } = model.get("_atlas") ?? {};
-      if (tile && small.has(row)) return make("img", { src: small.get(row), alt, width: size, height: size });
-      if (tile && atlas.place(row)) return atlas.element(row, size, alt);
-      return make(
-        "span", { className: "vg-missing", role: "img", "aria-label": `${alt}; no picture`, title: data.ids[row], style: { width: `${size}px`, height: `${size}px` } },
-        "no picture of", bdi(data.ids[row].split("/").at(-1)),
-      );
     }
 
     function tileOf(row, rank, similarity) {
       const right = result && rank ? isRight(row) : null;
       const other = list?.others && list.at >= 0 && query && list.others[list.at] === row;
       const word = right === null ? "" : right ? ", right" : ", wrong";
-      const name = oneLine(nameOf(row));
+      const name = oneLine(images.nameOf(row));
       const label = (rank ? `rank ${rank}, ` : "") + `${name}${word}` + (rank ? `, similarity ${similarity.toFixed(3)}` : "");
       const line = rank && make(
         "span", { className: "vg-line" },
@@ -554,7 +377,7 @@ export default {
       const tile = make(
         "button",
         {
-          type: "button", title: `${oneLine(data.ids[row])} (${name})`, "aria-label": label, tabIndex: -1,
+          type: "button", title: `${oneLine(images.ids[row])} (${name})`, "aria-label": label, tabIndex: -1,
           "aria-pressed": String(picked.has(row)),
           className: `vg-tile ${right === null ? "" : right ? "vg-right" : "vg-wrong"} ${other ? "vg-other" : ""}`,
           onclick(event) {
@@ -562,7 +385,7 @@ export default {
             else ask({ row });
           },
         },
-        picture(row, 92, label), line || null, make("span", { className: "vg-name" }, bdi(nameOf(row))),
+        pictures.element(row, 92, label), line || null, make("span", { className: "vg-name" }, bdi(images.nameOf(row))),
       );
       tile.dataset.row = row;
       return make("li", {}, tile);
@@ -625,12 +448,11 @@ export default {
       let image;
       let heading;
       if (query.row !== undefined) {
-        image = picture(query.row, 196, `query: ${oneLine(nameOf(query.row))}`);
-        heading = bdi(nameOf(query.row));
-        facts.push(make("div", { className: "vg-id vg-soft" }, bdi(data.ids[query.row])));
+        image = pictures.element(query.row, 196, `query: ${oneLine(images.nameOf(query.row))}`);
+        heading = bdi(images.nameOf(query.row));
+        facts.push(make("div", { className: "vg-id vg-soft" }, bdi(images.ids[query.row])));
       } else if (query.upload) {
-        const url = previews.get(query.upload);
-        image = url ? make("img", { src: url, alt: `query: the file ${oneLine(query.name)}` }) : make("span", { className: "vg-missing" }, "…");
+        image = pictures.ofUpload(query.upload, `query: the file ${oneLine(query.name)}`);
         heading = bdi(query.name);
         facts.push(make("div", { className: "vg-soft" }, "a file of your own; its class is not known"));
       } else {
@@ -656,7 +478,7 @@ export default {
         ["first right image", `rank ${count(ranks[0])}`],
         [`right in the top ${count(relevant)}`, `${(100 * precision).toFixed(0)} %`],
       ];
-      requestAnimationFrame(() => strip.isConnected && drawRanks(strip, ranks, Math.max(2, data.gallery)));
+      requestAnimationFrame(() => strip.isConnected && drawRanks(strip, ranks, Math.max(2, images.gallery)));
       return [
         make("table", {}, ...rows.map(([what, value]) => make("tr", {}, make("th", { scope: "row" }, what), make("td", {}, value)))),
         make("div", { className: "vg-soft" }, "ranks of the true images"),
@@ -707,9 +529,7 @@ export default {
       }
     }
     function imagesCame() {
-      for (const number of [...atlas.pages.keys()]) atlas.drop(number);
-      atlas.asked.clear();
-      for (const row of [...small.keys()]) dropTile(row);
+      pictures.forget();
       known.clear();
       history.length = 0;
       [query, result, list, grid, latest] = [null, null, null, null, {}];
@@ -738,39 +558,11 @@ export default {
       endTheme();
       status.end();
       model.off("msg:custom", receive);
-      atlas.close();
-      for (const row of [...small.keys()]) dropTile(row);
-      for (const url of previews.values()) URL.revokeObjectURL(url);
+      pictures.close();
       root.remove();
     };
   },
 
   /** In a page without a kernel: the answers that were put into it. */
-  answer(message, model, reply) {
-    const { number } = message;
-    if (message.kind === "list") {
-      reply({ kind: "list", number, which: message.which, ...model.get("_table_lists")[message.which] });
-    } else if (message.kind === "query") {
-      const rows = int32(model.get("_table_rows"));
-      const place = rows.indexOf(message.query.row);
-      if (place < 0) {
-        reply({ kind: "failed", number, text: "this page does not hold the answer to this image; open the run in a notebook" });
-        return;
-      }
-      const part = (Kind, name) => {
-        const all = typed(Kind, model.get(name));
-        const width = all.length / rows.length;
-        return [...all.slice(place * width, (place + 1) * width)];
-      };
-      const near = part(Int32Array, "_table_near").filter((row) => row >= 0);
-      reply({
-        kind: "result", number, rows: near,
-        similarities: part(Float32Array, "_table_similarities").slice(0, near.length),
-        label: int32(model.get("_labels"))[message.query.row],
-        relevant: part(Int32Array, "_table_relevant")[0],
-        ranks: part(Int32Array, "_table_ranks").filter((rank) => rank > 0),
-        precision: part(Float32Array, "_table_precision")[0],
-      });
-    }
-  },
+  answer: answerFromTables,
 };
