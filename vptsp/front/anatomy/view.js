@@ -1,10 +1,5 @@
 // The anatomy of proxies. For any alpha everything follows from the dot products of O and G with the images.
 
-const LOOK = {
-  learned: { sign: "O", title: "learned", light: "#b84a08", dark: "#fb9a4b" },
-  semantic: { sign: "G", title: "semantic", light: "#8b31d6", dark: "#c79bfb" },
-  fused: { sign: "q", title: "fused", light: "#1d5fd6", dark: "#7fb1ff" },
-};
 const CURVES = [
   { key: "accuracy", title: "accuracy", light: "#1d5fd6", dark: "#7fb1ff", dash: [] },
   { key: "recall", title: "recall@1", light: "#0e7a52", dark: "#4ade80", dash: [] },
@@ -13,236 +8,6 @@ const CURVES = [
 ];
 const STEPS = 100; // of alpha
 const NEAREST = 10; // thumbnails of a strip
-const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
-const signed = (value, digits = 1) => `${value < 0 ? "−" : "+"}${Math.abs(100 * value).toFixed(digits)}`;
-const cosine = (value, digits = 3) => value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1").replace("-", "−");
-
-/** Proxies and images as numbers: fuses, classifies, retrieves. */
-class Parts {
-  constructor(model) {
-    this.facts = model.get("_facts");
-    this.names = model.get("_class_names");
-    this.rows = int32(model.get("_rows"));
-    this.labels = int32(model.get("_labels"));
-    this.dots = float32(model.get("_dots"));
-    this.lengths = float32(model.get("_lengths"));
-    this.rho = float32(model.get("_rho"));
-    [this.classes, this.images] = [this.names.length, this.labels.length];
-    this.own = this.names.map(() => []);
-    this.labels.forEach((label, image) => this.own[label].push(image));
-    const places = float32(model.get("_places"));
-    const [n, c] = [this.images, this.classes];
-    const size = 2 * n + 4 * c + 2;
-    this.frames = [0, 1].map((frame) => {
-      const at = frame * size;
-      return {
-        images: places.subarray(at, at + 2 * n), learned: places.subarray(at + 2 * n, at + 2 * n + 2 * c),
-        second: places.subarray(at + 2 * n + 2 * c, at + 2 * n + 4 * c), mean: places.subarray(at + size - 2, at + size),
-      };
-    });
-    this.column = new Float64Array(n);
-    this.best = new Float64Array(n);
-    this.which = new Int32Array(n);
-    this.cache = new Map();
-  }
-
-  /** |a O + (1 - a) G| of a class. */
-  length(label, alpha) {
-    const [oo, gg, og] = [0, 1, 2].map((part) => this.lengths[part * this.classes + label]);
-    return Math.sqrt(Math.max(alpha * alpha * oo + 2 * alpha * (1 - alpha) * og + (1 - alpha) ** 2 * gg, 1e-30));
-  }
-
-  /** Cosines of a class's fused proxy with all images, into `into`. */
-  similarities(label, alpha, into = new Float64Array(this.images)) {
-    const n = this.images;
-    const [o, g, scale] = [label * n, (this.classes + label) * n, 1 / this.length(label, alpha)];
-    const [one, other] = [alpha * scale, (1 - alpha) * scale];
-    for (let image = 0; image < n; image++) into[image] = one * this.dots[o + image] + other * this.dots[g + image];
-    return into;
-  }
-
-  /** Accuracy, recall@1 and MAP@R, of all and by class; kept for each alpha asked for. */
-  score(alpha) {
-    const key = Math.round(alpha * 1e6);
-    if (!this.cache.has(key)) {
-      if (this.cache.size > 300) this.cache.clear();
-      this.cache.set(key, this.compute(alpha));
-    }
-    return this.cache.get(key);
-  }
-
-  compute(alpha) {
-    const { images, classes, labels, column, best, which } = this;
-    best.fill(-Infinity);
-    const precision = new Float64Array(classes).fill(NaN);
-    let [found, asked, sum] = [0, 0, 0];
-    for (let label = 0; label < classes; label++) {
-      this.similarities(label, alpha, column);
-      for (let image = 0; image < images; image++) if (column[image] > best[image]) [best[image], which[image]] = [column[image], label];
-      if (!this.own[label].length) continue;
-      const ranks = this.ranks(label, column);
-      const r = ranks.length;
-      let ap = 0;
-      ranks.forEach((rank, place) => rank <= r && (ap += (place + 1) / rank));
-      precision[label] = ap / r;
-      asked += 1;
-      sum += precision[label];
-      found += ranks[0] === 1;
-    }
-    const right = new Int32Array(classes);
-    let all = 0;
-    for (let image = 0; image < images; image++) {
-      if (which[image] === labels[image]) {
-        right[labels[image]] += 1;
-        all += 1;
-      }
-    }
-    return { accuracy: all / images, recall: found / asked, map: sum / asked, right, precision, rho: this.rhoAt(alpha) };
-  }
-
-  /** Ranks of a class's own images, ascending; of equally similar images the first comes first. */
-  ranks(label, column) {
-    const own = [...this.own[label]].sort((a, b) => column[b] - column[a] || a - b);
-    const before = new Int32Array(own.length + 1);
-    const last = own[own.length - 1];
-    for (let image = 0; image < this.images; image++) {
-      if (this.labels[image] === label || column[image] < column[last]) continue;
-      let [low, high] = [0, own.length]; // the first own image that comes after this one
-      while (low < high) {
-        const middle = (low + high) >> 1;
-        const ahead = column[own[middle]] - column[image] || image - own[middle];
-        if (ahead > 0) low = middle + 1;
-        else high = middle;
-      }
-      before[low] += 1;
-    }
-    let others = 0;
-    return own.map((_, place) => place + 1 + (others += before[place]));
-  }
-
-  rhoAt(alpha) {
-    if (!this.rho.length) return NaN;
-    const at = alpha * (this.rho.length - 1);
-    const low = Math.floor(at);
-    const high = Math.min(low + 1, this.rho.length - 1);
-    return this.rho[low] + (at - low) * (this.rho[high] - this.rho[low]);
-  }
-
-  /** The share of O in the lengths that are added up: what alpha amounts to. */
-  weight(label, alpha) {
-    const one = alpha * Math.sqrt(this.lengths[label]);
-    const other = (1 - alpha) * Math.sqrt(this.lengths[this.classes + label]);
-    return one / Math.max(one + other, 1e-30);
-  }
-
-  meanWeight(alpha) {
-    let sum = 0;
-    for (let label = 0; label < this.classes; label++) sum += this.weight(label, alpha);
-    return sum / this.classes;
-  }
-
-  /** Angle between O and G in radians. */
-  angle(label) {
-    const [oo, gg, og] = [0, 1, 2].map((part) => this.lengths[part * this.classes + label]);
-    return Math.acos(clip(og / Math.sqrt(Math.max(oo * gg, 1e-30)), -1, 1));
-  }
-
-  /** Angle of q from O in radians, in the plane of O and G. */
-  turn(label, alpha) {
-    const [oo, og] = [this.lengths[label], this.lengths[2 * this.classes + label]];
-    return Math.acos(clip((alpha * oo + (1 - alpha) * og) / (Math.sqrt(Math.max(oo, 1e-30)) * this.length(label, alpha)), -1, 1));
-  }
-
-  /** Where a frame shows a class's unit q. */
-  placed(frame, label, alpha) {
-    const { learned, second, mean } = this.frames[frame];
-    const scale = 1 / this.length(label, alpha);
-    return [0, 1].map((side) => (alpha * learned[2 * label + side] + (1 - alpha) * second[2 * label + side]) * scale - mean[side]);
-  }
-
-  /** An image in the plane of O and G: [towards O, square to it towards G], cosines both. */
-  inPlane(label, image, angle = this.angle(label)) {
-    const towards = this.dots[label * this.images + image] / Math.sqrt(Math.max(this.lengths[label], 1e-30));
-    const other = this.dots[(this.classes + label) * this.images + image] / Math.sqrt(Math.max(this.lengths[this.classes + label], 1e-30));
-    const sine = Math.sin(angle);
-    return [towards, sine > 1e-6 ? (other - Math.cos(angle) * towards) / sine : 0];
-  }
-}
-
-/** A canvas that fits its box, redraws on demand and tells what lies under the pointer. */
-function plot(height, label, draw, pick, choose) {
-  const canvas = make("canvas", { className: "va-plot", role: "img", "aria-label": label });
-  canvas.style.height = `${height}px`;
-  const tip = make("div", { className: "va-tip", hidden: true });
-  const box = make("div", { className: "va-stage" }, canvas, tip);
-  const state = { width: 0, height };
-  const paint = () => {
-    const ratio = Math.max(1, Math.min(3, window.devicePixelRatio || 1));
-    const width = Math.round(box.clientWidth);
-    if (!width) return;
-    if (canvas.width !== Math.round(width * ratio)) [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
-    const context = canvas.getContext("2d");
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, width, height);
-    state.width = width;
-    draw(context, width, height);
-  };
-  const watcher = new ResizeObserver(paint);
-  watcher.observe(box);
-  const found = (event) => {
-    const area = canvas.getBoundingClientRect();
-    return pick?.(event.clientX - area.left, event.clientY - area.top);
-  };
-  canvas.addEventListener("mousemove", (event) => {
-    const hit = found(event);
-    tip.hidden = !hit?.content;
-    canvas.style.cursor = hit?.act ? "pointer" : "default";
-    if (!hit?.content) return;
-    tip.replaceChildren(...hit.content());
-    const area = canvas.getBoundingClientRect();
-    const [x, y] = [event.clientX - area.left, event.clientY - area.top];
-    tip.style.left = `${clip(x + 14, 4, Math.max(4, state.width - tip.offsetWidth - 4))}px`;
-    tip.style.top = `${y + 18 + tip.offsetHeight < height ? y + 18 : Math.max(2, y - tip.offsetHeight - 12)}px`;
-  });
-  canvas.addEventListener("mouseleave", () => (tip.hidden = true));
-  canvas.addEventListener("click", (event) => found(event)?.act?.());
-  if (choose) canvas.addEventListener("pointerdown", (event) => choose(event, canvas));
-  return { box, canvas, tip, paint, close: () => watcher.disconnect() };
-}
-
-function star(context, x, y, size) {
-  context.beginPath();
-  for (let corner = 0; corner < 10; corner++) {
-    const [reach, turn] = [corner % 2 ? 0.5 : 1.15, (corner / 10) * 2 * Math.PI - Math.PI / 2];
-    context.lineTo(x + Math.cos(turn) * size * reach, y + Math.sin(turn) * size * reach);
-  }
-  context.closePath();
-}
-
-function arrow(context, x0, y0, x1, y1, head = 9) {
-  const length = Math.hypot(x1 - x0, y1 - y0);
-  if (length < 1) return;
-  const [dx, dy] = [(x1 - x0) / length, (y1 - y0) / length];
-  context.beginPath();
-  context.moveTo(x0, y0);
-  context.lineTo(x1 - dx * head * 0.8, y1 - dy * head * 0.8);
-  context.stroke();
-  context.beginPath();
-  context.moveTo(x1, y1);
-  context.lineTo(x1 - dx * head - dy * head * 0.42, y1 - dy * head + dx * head * 0.42);
-  context.lineTo(x1 - dx * head + dy * head * 0.42, y1 - dy * head - dx * head * 0.42);
-  context.fill();
-}
-
-/** Text with a rim of the page's colour, so that it reads on anything. */
-function write(context, text, x, y, colour, paper) {
-  context.lineJoin = "round";
-  context.lineWidth = 4;
-  context.strokeStyle = paper;
-  context.strokeText(text, x, y);
-  context.fillStyle = colour;
-  context.fillText(text, x, y);
-}
 
 export default {
   render({ model, el }) {
@@ -338,8 +103,8 @@ export default {
           context.stroke();
           const [o, g, q] = ends[label].map(to);
           context.globalAlpha = 1;
-          mark(context, "learned", o, focused ? 6 : size * 0.7, paper);
-          if (parts.facts.semantic) mark(context, "semantic", g, focused ? 6 : size * 0.7, paper);
+          mark(context, "learned", o, focused ? 6 : size * 0.7, look(LOOK.learned), paper);
+          if (parts.facts.semantic) mark(context, "semantic", g, focused ? 6 : size * 0.7, look(LOOK.semantic), paper);
           else context.fillStyle = main, context.fillRect(g[0] - 2.5, g[1] - 2.5, 5, 5);
           if (parts.facts.semantic) {
             if (focused || !many) {
@@ -348,7 +113,7 @@ export default {
               heads(context, label, now, to, focused ? 8 : 5);
               context.globalAlpha = 1;
             }
-            mark(context, "fused", q, focused ? 9 : size, paper);
+            mark(context, "fused", q, focused ? 9 : size, look(LOOK.fused), paper);
           }
           drawn.push({ label, at: q }, { label, at: o }, { label, at: g });
         });
@@ -380,28 +145,6 @@ export default {
     /** Steps even on the arc where O is much longer than G: most of the way lies at small alpha. */
     function trailAlpha(share) {
       return share ** 2.5;
-    }
-
-    function mark(context, kind, [x, y], size, paper) {
-      const colour = look(LOOK[kind]);
-      if (kind === "fused") {
-        star(context, x, y, size);
-        context.lineWidth = 2.5;
-        context.strokeStyle = paper;
-        context.stroke();
-        context.fillStyle = colour;
-        context.fill();
-        return;
-      }
-      context.beginPath();
-      if (kind === "learned") context.arc(x, y, size * 0.8, 0, 7);
-      else for (const [dx, dy] of [[0, -1], [1, 0], [0, 1], [-1, 0]]) context.lineTo(x + dx * size, y + dy * size);
-      context.closePath();
-      context.fillStyle = kind === "learned" ? paper : colour;
-      context.fill();
-      context.lineWidth = kind === "learned" ? 1.8 : 0.8;
-      context.strokeStyle = kind === "learned" ? colour : paper;
-      context.stroke();
     }
 
     /** Arrowheads on the trail just before q, from both sides. */
@@ -441,7 +184,7 @@ export default {
     function aboutClass(label) {
       const gain = parts.score(alpha()).precision[label] - parts.score(1).precision[label];
       const line = parts.facts.semantic
-        ? `AP@R ${signed(gain)} points against O alone; O and G ${Math.round((parts.angle(label) * 180) / Math.PI)}° apart`
+        ? `AP@R ${signed(gain)} points against O alone; O and G ${degrees(parts.angle(label))} apart`
         : `AP@R ${percent(parts.score(1).precision[label])}`;
       return [make("div", {}, make("b", { dir: "auto" }, parts.names[label]), make("div", {}, line))];
     }
@@ -478,7 +221,7 @@ export default {
       const to = ([x, y]) => [width / 2 + (x - (left + far) / 2) * scale, top + (height - top) / 2 - (y - (low + high) / 2) * scale];
       const similarity = parts.similarities(label, now);
       const r = parts.own[label].length;
-      const ranked = Array.from(similarity.keys()).sort((a, b) => similarity[b] - similarity[a] || a - b);
+      const ranked = mostSimilarFirst(similarity);
       const rank = new Int32Array(parts.images);
       ranked.forEach((image, place) => (rank[image] = place + 1));
 
@@ -751,7 +494,7 @@ export default {
         }
         cells.ap.textContent = Number.isNaN(one.ap) ? "–" : percent(one.ap, 0);
         cells.right.textContent = parts.facts.semantic ? `${one.before} → ${one.right} of ${total}` : `${one.right} of ${total}`;
-        cells.angle.textContent = `${Math.round((one.angle * 180) / Math.PI)}°`;
+        cells.angle.textContent = degrees(one.angle);
         if (cells.weight) cells.weight.textContent = percent(one.weight, 0);
       });
       tally.textContent = parts.facts.semantic
@@ -802,7 +545,7 @@ export default {
       const r = parts.own[label].length;
       strips.replaceChildren(...kinds.map(([kind, at]) => {
         const similarity = parts.similarities(label, at);
-        const ranked = Array.from(similarity.keys()).sort((a, b) => similarity[b] - similarity[a] || a - b);
+        const ranked = mostSimilarFirst(similarity);
         const right = ranked.slice(0, r).filter((image) => parts.labels[image] === label).length;
         const sign = make("b", {}, LOOK[kind].sign);
         sign.style.color = look(LOOK[kind]);
@@ -871,18 +614,12 @@ export default {
         tile("accuracy", "images classified by their nearest proxy", "proxy classification: share of training images whose nearest proxy is their class's"),
         tile("recall", "proxies whose nearest image is right", "recall@1 of proxies as queries against the training images"),
         tile("map", "MAP@R, proxy to images", "mean average precision at R of proxies as queries"),
-        ...(parts.facts.semantic ? [make("div", { className: "va-tile", title: "O is not normalised before fusion: |O| is several times |G|" }, make("small", {}, "real weight of O in q"), make("b", {}, percent(parts.meanWeight(now), 0)), make("small", {}, `α says ${percent(now, 0)}, but O is ${meanLength()} long and G is 1`))] : []),
+        ...(parts.facts.semantic ? [make("div", { className: "va-tile", title: "O is not normalised before fusion: |O| is several times |G|" }, make("small", {}, "real weight of O in q"), make("b", {}, percent(parts.meanWeight(now), 0)), make("small", {}, `α says ${percent(now, 0)}, but O is ${parts.meanLength().toFixed(1)} long and G is 1`))] : []),
       );
-    }
-    function meanLength() {
-      let sum = 0;
-      for (let label = 0; label < parts.classes; label++) sum += Math.sqrt(parts.lengths[label]);
-      return (sum / parts.classes).toFixed(1);
     }
     function showClass() {
       const label = focus();
       const [now, angle, turn] = [alpha(), parts.angle(label), parts.turn(label, alpha())];
-      const degrees = (radians) => `${Math.round((radians * 180) / Math.PI)}°`;
       planeTitle.replaceChildren(make("bdi", {}, parts.names[label]), make("small", {}, parts.facts.semantic ? " in the plane of its O and G" : " in the plane of its O and its mean image"));
       const long = Math.sqrt(parts.lengths[label]).toFixed(1);
       const share = parts.weight(label, now);
@@ -942,7 +679,7 @@ export default {
         canvas.style.width = canvas.style.height = "16px";
         const context = canvas.getContext("2d");
         context.scale(ratio, ratio);
-        mark(context, kind, [8, 8], 6, ink("--paper"));
+        mark(context, kind, [8, 8], 6, look(LOOK[kind]), ink("--paper"));
         return make("span", {}, canvas, `${LOOK[kind].title} ${LOOK[kind].sign}`);
       };
       const words = parts.facts.semantic
