@@ -12,11 +12,6 @@ const KEYS = [
   ["Esc", "clear query, list and selection"],
   ["?", "show or hide this help"],
 ];
-const LISTS = {
-  mistakes: "mistakes (first image wrong)",
-  hardest: "hardest negatives",
-  duplicates: "near duplicates",
-};
 
 /** Where the images of the query's class are among all, on a logarithmic line of ranks. */
 function drawRanks(canvas, ranks, last) {
@@ -49,16 +44,10 @@ export default {
     let query = null; // {row} | {proxy: [kind, number]} | {upload, name}
     let result = null; // the answer to it
     let grid = null; // {title, rows, of}: images without an order, in place of an answer
-    let list = null; // {which, title, rows, others, values, note, at}: queries to step through
-    let waiting = "";
-    let counter = 0;
-    let latest = {}; // kind of request -> its number; answers to older ones are dropped
-    let afterList = null;
-    let picked = new Set(int32(model.get("_selected")));
     let more = GRID;
     let own = false; // whether a change of the model is ours
     const history = [];
-    const known = new Map(); // lists that have come
+    let uploadName = ""; // of the file on its way
 
     // --- elements ------------------------------------------------------------------------------
     const root = make("div", {
@@ -67,38 +56,31 @@ export default {
     });
     const status = statusLine(model);
     const help = helpPanel(KEYS);
+    const requests = new Requests(model, root, status.say);
+    const selection = pickedImages(model, { shown: shownRows, tell, changed: markPicked });
+    const lists = queryLists(images, { ask, fetch: fetchList, redraw: () => draw(), say: status.say });
     const pictures = new Pictures(model, images, root);
-    const findOptions = (text) => imageOptions(images, text, { ask, openClass });
+    const findOptions = (text) => imageOptions(images, text, { ask, openClass: lists.openClass });
     const find = chooser("find a class or an image", "class, image id or number", findOptions);
     const uploads = fileTaker(root, { send: upload, say: status.say });
     const back = button("← Back", "the query before (Backspace)", goBack);
     const proxies = proxyFinder(model, ask);
-    const which = make("select", { "aria-label": "list of queries", onchange: () => openList(which.value) });
-    const previous = button("‹", "previous query of the list (p)", () => step(-1));
-    const next = button("›", "next query of the list (n)", () => step(1));
-    const place = make("span", { className: "vg-place" });
-    const steps = make("span", { className: "vg-steps" }, previous, place, next);
-    const atLeast = make("input", { type: "range", max: "1", step: "any", oninput: () => narrow() });
-    const atLeastText = make("output", {});
-    const atLeastBox = make("label", { hidden: true }, "similarity ≥", atLeast, atLeastText);
     const many = make("select", { onchange: () => (model.set("k", Number(many.value)), model.save_changes()) });
     const onlyWrong = make("input", { type: "checkbox", onchange: () => draw() });
-    const pickAll = button("Select all shown", "select the tiles shown, for linked views", () => pick(shownRows(), true));
-    const unpick = button("Clear selection", "", () => pick([...picked], false));
     const notes = make("div", { className: "vg-notes vg-soft" });
     const panel = make("section", { className: "vg-panel", "aria-label": "query" });
     const title = make("div", { className: "vg-title" });
     const tiles = make("ul", { className: "vg-tiles", role: "list" });
     root.append(
       make("div", { className: "vptsp-bar" },
-        find.element, button("Random", "a random query (r)", random),
-        button("Random mistake", "a random query whose first image is wrong (m)", () => needList("mistakes", randomMistake)),
+        find.element, button("Random", "a random query (r)", lists.random),
+        button("Random mistake", "a random query whose first image is wrong (m)", lists.randomMistake),
         uploads.open, uploads.file, proxies.element, back,
         make("span", { className: "vg-grow" }), button("?", "keys (?)", help.toggle)),
       make("div", { className: "vptsp-bar" },
-        make("label", {}, "Browse", which), steps, atLeastBox,
+        make("label", {}, "Browse", lists.which), lists.steps, lists.atLeastBox,
         make("label", {}, "Show", many), make("label", {}, onlyWrong, "only wrong ones"),
-        make("span", { className: "vg-grow" }), pickAll, unpick),
+        make("span", { className: "vg-grow" }), selection.all, selection.none),
       help.table, notes,
       make("div", { className: "vg-main" }, panel, make("div", { className: "vg-side" }, title, tiles)),
       status.line, uploads.dropHere,
@@ -116,7 +98,6 @@ export default {
       const [held, all] = [images.tabled?.size, images.labels.length];
       if (held < all) lines.push(`this page holds the answers to ${count(held)} of ${count(all)} images`);
       notes.replaceChildren(...lines.map((line) => make("div", {}, line)));
-      listChoices();
     }
     function showMany() {
       const choices = [...new Set([12, 24, 48, 96, model.get("k")])].sort((a, b) => a - b);
@@ -124,22 +105,17 @@ export default {
       many.value = String(model.get("k"));
     }
 
-    // --- requests ------------------------------------------------------------------------------
-    function request(kind, message, text, buffers) {
-      latest[kind] = ++counter;
-      waiting = text;
-      status.say(`${text} …`);
-      root.classList.add("vg-busy");
-      root.setAttribute("aria-busy", "true");
-      model.send({ kind, number: counter, ...message }, undefined, buffers);
+    /** Sets traits of the model; that they change is no news then. */
+    function tell(values) {
+      own = true;
+      for (const [name, value] of Object.entries(values)) model.set(name, value);
+      model.save_changes();
+      own = false;
     }
-    const done = () => {
-      waiting = "";
-      root.classList.remove("vg-busy");
-      root.setAttribute("aria-busy", "false");
-    };
+
+    // --- queries and answers -------------------------------------------------------------------
     const sendQuery = debounced((asked) => {
-      if (asked === query) request("query", { query: asked }, "waiting for the kernel");
+      if (asked === query) requests.send("query", { query: asked }, "waiting for the kernel");
     }, live ? 30 : 0);
 
     /** Search with a query; `told`: it comes from the model, which needs not be told. */
@@ -148,20 +124,10 @@ export default {
       if (remember && query && key(query) !== key(asked)) history.push(query);
       history.splice(0, history.length - 200);
       [query, result, grid] = [asked, null, null];
-      latest = {}; // whatever is under way is no longer wanted
-      if (list && list.rows[list.at] !== asked.row) {
-        const at = list.rows.indexOf(asked.row);
-        list.at = at;
-      }
-      if (!told) {
-        own = true;
-        model.set("_query", asked.row === undefined ? asked : {});
-        model.set("_focused", asked.row ?? -1);
-        model.save_changes();
-        own = false;
-      }
-      status.say("waiting for the kernel …");
-      root.classList.add("vg-busy");
+      requests.dropAll();
+      lists.follow(asked.row);
+      if (!told) tell({ _query: asked.row === undefined ? asked : {}, _focused: asked.row ?? -1 });
+      requests.announce("waiting for the kernel");
       draw();
       sendQuery(asked);
     }
@@ -174,26 +140,26 @@ export default {
     }
 
     function receive(message, buffers) {
-      if (message.kind === "result" && message.number === latest.query) {
-        done();
+      if (message.kind === "result" && requests.answers(message, "query")) {
+        requests.done();
         result = message;
         pictures.take(message.tiles, buffers, query?.upload);
         draw();
         status.say(grid ? "" : outcome());
-      } else if (message.kind === "uploaded" && message.number === latest.upload) {
-        done();
-        ask({ upload: message.upload, name: pendingName });
+      } else if (message.kind === "uploaded" && requests.answers(message, "upload")) {
+        requests.done();
+        ask({ upload: message.upload, name: uploadName });
       } else if (message.kind === "list") {
-        known.set(message.which, message);
-        if (message.number === latest.list) {
-          done();
+        lists.keep(message);
+        if (requests.answers(message, "list")) {
+          requests.done();
           status.say("");
-          afterList?.();
+          lists.resume();
         }
-      } else if (message.kind === "failed" && Object.values(latest).includes(message.number)) {
-        done();
+      } else if (message.kind === "failed" && requests.answersAny(message)) {
+        requests.done();
         status.say(message.text);
-        if (message.number !== latest.query && query && !result && !grid) again(); // its answer was dropped for this
+        if (!requests.answers(message, "query") && query && !result && !grid) again(); // its answer was dropped for this
         else draw(message.text);
       }
     }
@@ -201,136 +167,31 @@ export default {
     function outcome() {
       const right = result.rows.filter((row) => isRight(row) === true).length;
       const judged = result.label < 0 ? "" : `: ${right} right, ${result.rows.length - right} wrong`;
-      return `${result.rows.length} nearest of ${count(images.gallery)} gallery images${judged}.${aboutPair()}`;
+      return `${result.rows.length} nearest of ${count(images.gallery)} gallery images${judged}.${lists.aboutPair()}`;
     }
 
-    function aboutPair() {
-      if (!list?.others || list.at < 0) return "";
-      const other = list.others[list.at];
-      const what = list.which === "duplicates" ? "Near duplicate" : "Nearest wrong image";
-      const same = images.labels[other] === images.labels[query.row] ? "the same class" : "another class";
-      return ` ${what}: ${isolated(images.ids[other])}, of ${same}, similarity ${list.values[list.at].toFixed(3)}.`;
-    }
-
-    // --- uploads -------------------------------------------------------------------------------
-    let pendingName = "";
     function upload(name, bytes) {
-      pendingName = name;
-      latest = {};
-      request("upload", { name }, `embedding ${isolated(name)}, waiting for the kernel`, [bytes]);
+      uploadName = name;
+      requests.dropAll();
+      requests.send("upload", { name }, `embedding ${isolated(name)}, waiting for the kernel`, [bytes]);
     }
 
-    // --- lists of queries ----------------------------------------------------------------------
-    function listChoices() {
-      const options = [make("option", { value: "" }, "no list")];
-      for (const [value, text] of Object.entries(LISTS)) options.push(make("option", { value }, text));
-      if (list?.which === "class") options.push(make("option", { value: "class" }, list.title));
-      which.replaceChildren(...options);
-      which.value = list?.which ?? "";
-    }
-
-    function needList(name, act) {
-      if (known.has(name)) return act();
-      const taken = Math.min(images.queries.length, 5000);
-      const sample = taken < images.queries.length ? `a sample of ${count(taken)}` : count(taken);
-      latest.query = 0;
-      afterList = act;
-      request("list", { which: name }, `working: comparing ${sample} queries with all images, once; waiting for the kernel`);
-    }
-
-    function openList(name) {
-      if (name === "class") return;
-      list = null;
-      if (!name) {
-        listChoices();
-        draw();
-        return;
-      }
-      needList(name, () => {
-        const found = known.get(name);
-        list = { ...found, title: LISTS[name], at: -1 };
-        if (name === "duplicates") {
-          atLeast.min = String(Math.min(0.95, found.values.at(-1) ?? 0));
-          atLeast.value = String(Math.max(0.95, found.values[199] ?? 0)); // a set of look-alikes starts with few
-          narrow();
-        } else first();
-      });
-    }
-
-    /** Near duplicates above the similarity of the slider; they come in order. */
-    function narrow() {
-      atLeastText.textContent = Number(atLeast.value).toFixed(3);
-      const found = known.get("duplicates");
-      const kept = found.values.filter((value) => value >= Number(atLeast.value)).length;
-      list = { ...list, rows: found.rows.slice(0, kept), others: found.others, values: found.values, most: found.values[0] };
-      first();
-    }
-
-    function first() {
-      listChoices();
-      if (list.rows.length) {
-        list.at = 0;
-        ask({ row: list.rows[0] });
-        return;
-      }
-      list.at = -1;
-      draw();
-      const most = list.most === undefined ? "" : `; the most similar pair has ${list.most.toFixed(3)}`;
-      status.say(`no queries in this list: ${list.title}${most}`);
-    }
-
-    function openClass(label) {
-      const rows = images.rows.get(label);
-      const queries = rows.filter((row) => images.isQuery(row));
-      list = { which: "class", title: `class: ${oneLine(images.classes[label])}`, rows: queries.length ? queries : rows, at: -1, note: "" };
-      first();
-    }
-
-    function step(by) {
-      if (!list?.rows.length) return;
-      const { length } = list.rows;
-      list.at = list.at < 0 ? 0 : (list.at + by + length) % length;
-      ask({ row: list.rows[list.at] });
-    }
-
-    const anyOf = (rows) => rows[Math.floor(Math.random() * rows.length)];
-    function random() {
-      ask({ row: anyOf(images.queries) });
-    }
-    function randomMistake() {
-      const rows = known.get("mistakes").rows;
-      if (rows.length) ask({ row: anyOf(rows) });
-      else status.say("there are no mistakes: the first image is right for every query");
-    }
-
-    // --- selection -----------------------------------------------------------------------------
-    function pick(rows, on) {
-      for (const row of rows) if (on) picked.add(row); else picked.delete(row);
-      own = true;
-      model.set("_selected", bytesOf(Int32Array.from([...picked].sort((a, b) => a - b))));
-      model.save_changes();
-      own = false;
-      markPicked();
-    }
-    function markPicked() {
-      for (const tile of tiles.querySelectorAll("button.vg-tile")) {
-        tile.setAttribute("aria-pressed", String(picked.has(Number(tile.dataset.row))));
-      }
-      pickAll.hidden = !tiles.querySelector("button.vg-tile");
-      unpick.hidden = !picked.size;
-      unpick.textContent = `Clear selection (${count(picked.size)})`;
-    }
-    function selectionCame() {
-      if (own) return;
-      picked = new Set(int32(model.get("_selected")));
-      if (picked.size > 1) {
-        showGrid(`${count(picked.size)} selected images; choose one to search with`, [...picked], "selection");
-        if (!waiting) status.say(""); // what was said of the answer before
-      } else if (grid?.of === "selection") start();
-      else markPicked();
+    function fetchList(name, text) {
+      requests.drop("query");
+      requests.send("list", { which: name }, text);
     }
 
     // --- what is shown -------------------------------------------------------------------------
+    function markPicked() {
+      for (const tile of tiles.querySelectorAll("button.vg-tile")) {
+        tile.setAttribute("aria-pressed", String(selection.has(Number(tile.dataset.row))));
+      }
+      selection.draw();
+    }
+    function showSelection() {
+      const rows = selection.rows();
+      showGrid(`${count(rows.length)} selected images; choose one to search with`, rows, "selection");
+    }
     function showGrid(text, rows, of) {
       [grid, more] = [{ title: text, rows, of }, GRID];
       draw();
@@ -344,16 +205,13 @@ export default {
     }
 
     function clear() {
-      [query, result, list, latest] = [null, null, null, {}];
-      done();
+      [query, result] = [null, null];
+      lists.close();
+      requests.dropAll();
+      requests.done();
       help.table.hidden = true;
-      own = true;
-      model.set("_query", {});
-      model.set("_focused", -1);
-      model.save_changes();
-      own = false;
-      if (picked.size) pick([...picked], false);
-      listChoices();
+      tell({ _query: {}, _focused: -1 });
+      if (selection.rows().length) selection.clear();
       start();
       status.say("");
     }
@@ -365,7 +223,7 @@ export default {
 
     function tileOf(row, rank, similarity) {
       const right = result && rank ? isRight(row) : null;
-      const other = list?.others && list.at >= 0 && query && list.others[list.at] === row;
+      const other = query && lists.other() === row;
       const word = right === null ? "" : right ? ", right" : ", wrong";
       const name = oneLine(images.nameOf(row));
       const label = (rank ? `rank ${rank}, ` : "") + `${name}${word}` + (rank ? `, similarity ${similarity.toFixed(3)}` : "");
@@ -378,10 +236,10 @@ export default {
         "button",
         {
           type: "button", title: `${oneLine(images.ids[row])} (${name})`, "aria-label": label, tabIndex: -1,
-          "aria-pressed": String(picked.has(row)),
+          "aria-pressed": String(selection.has(row)),
           className: `vg-tile ${right === null ? "" : right ? "vg-right" : "vg-wrong"} ${other ? "vg-other" : ""}`,
           onclick(event) {
-            if (event.ctrlKey || event.metaKey || event.shiftKey) pick([row], !picked.has(row));
+            if (event.ctrlKey || event.metaKey || event.shiftKey) selection.toggle(row);
             else ask({ row });
           },
         },
@@ -418,7 +276,7 @@ export default {
       if (first) first.tabIndex = 0;
       if (held) first?.focus();
       drawPanel();
-      drawPlace();
+      lists.draw();
       markPicked();
       back.disabled = !history.length;
     }
@@ -428,17 +286,6 @@ export default {
       more += GRID;
       draw();
       tiles.querySelectorAll("button")[first]?.focus();
-    }
-
-    function drawPlace() {
-      const most = list?.rows.length ?? 0;
-      const number = list && list.at >= 0 ? count(list.at + 1) : "–";
-      place.textContent = list ? `${number} of ${count(most)}` : "";
-      place.title = list?.note ?? "";
-      if (list?.note) place.textContent += ` (${list.note})`;
-      steps.hidden = !list;
-      previous.disabled = next.disabled = !most;
-      atLeastBox.hidden = list?.which !== "duplicates";
     }
 
     function drawPanel() {
@@ -490,7 +337,7 @@ export default {
     // --- keys ----------------------------------------------------------------------------------
     const shortcuts = {
       Backspace: goBack, Escape: clear, "?": help.toggle, "/": () => find.input.focus(),
-      n: () => step(1), p: () => step(-1), r: random, m: () => needList("mistakes", randomMistake),
+      n: () => lists.step(1), p: () => lists.step(-1), r: lists.random, m: lists.randomMistake,
     };
     function onKey(event) {
       const typing = event.target.matches("input, select, textarea");
@@ -502,7 +349,7 @@ export default {
       if (move !== undefined) all[at < 0 ? 0 : Math.max(0, Math.min(all.length - 1, at + move))]?.focus();
       else if (event.key === "Home" || event.key === "End") all.at(event.key === "Home" ? 0 : -1)?.focus();
       else if (event.key === " " && at >= 0 && all[at].dataset.row) {
-        pick([Number(all[at].dataset.row)], !picked.has(Number(all[at].dataset.row)));
+        selection.toggle(Number(all[at].dataset.row));
       } else if (shortcuts[event.key]) shortcuts[event.key]();
       else return;
       event.preventDefault();
@@ -521,25 +368,36 @@ export default {
       const wanted = row >= 0 ? { row } : Object.keys(other).length ? other : null;
       if (wanted && key(wanted) !== key(query)) ask(wanted, { told: true });
       else if (!wanted && query) {
-        [query, result, latest] = [null, null, {}];
-        done();
+        [query, result] = [null, null];
+        requests.dropAll();
+        requests.done();
         if (grid?.of !== "selection") start();
         else draw();
         status.say("");
       }
     }
+    function selectionCame() {
+      if (own) return;
+      selection.read();
+      if (selection.rows().length > 1) {
+        showSelection();
+        if (!requests.waiting) status.say(""); // what was said of the answer before
+      } else if (grid?.of === "selection") start();
+      else markPicked();
+    }
     function imagesCame() {
       pictures.forget();
-      known.clear();
+      lists.forget();
       history.length = 0;
-      [query, result, list, grid, latest] = [null, null, null, null, {}];
+      [query, result, grid] = [null, null, null];
+      requests.dropAll();
       read();
       start();
     }
     const end = onTraits(model, {
       _focused: focusCame, _query: focusCame, _selected: selectionCame, _ids: imagesCame,
       k: () => (showMany(), again()),
-      status: () => model.get("status") && waiting && done(),
+      status: () => model.get("status") && requests.waiting && requests.done(),
     });
     model.on("msg:custom", receive);
     read();
@@ -547,7 +405,7 @@ export default {
       root.classList.toggle("vptsp-dark", dark);
       if (result && !grid) drawPanel();
     });
-    if (picked.size > 1 && model.get("_focused") < 0) showGrid(`${count(picked.size)} selected images; choose one to search with`, [...picked], "selection");
+    if (selection.rows().length > 1 && model.get("_focused") < 0) showSelection();
     else {
       focusCame();
       if (!query) start();
