@@ -78,6 +78,18 @@ class Cloud {
     return this.ids[row] ?? "";
   }
 
+  /** Places [x, y] of those rows that have one. */
+  places(rows) {
+    return rows.filter((row) => this.drawable[row]).map((row) => [this.xy[2 * row], this.xy[2 * row + 1]]);
+  }
+
+  /** Places [x, y] of a class's proxies, one of each kind. */
+  proxyPlaces(name) {
+    const { names, kinds } = this.proxies;
+    const number = names.indexOf(name);
+    return kinds.map((_, kind) => [...this.glyphs.subarray(2 * (kind * names.length + number)).slice(0, 2)]);
+  }
+
   /** Decides what is shown: the sample or everything; what is not of the solo and the class found is faint. */
   light(state) {
     const solo = this.column(state.colour);
