@@ -1,41 +1,6 @@
 // A gallery: a query, its nearest images in order, and lists of queries worth a look.
 
 const GRID = 36; // tiles of a grid shown at once
-const KEYS = [
-  ["arrows", "move through the tiles"],
-  ["Enter", "search with the tile"],
-  ["Space, Ctrl + click", "select the tile, for linked views"],
-  ["Backspace", "back to the query before"],
-  ["n / p", "next and previous query of the list"],
-  ["r / m", "random query, random mistake"],
-  ["/", "find a class or an image"],
-  ["Esc", "clear query, list and selection"],
-  ["?", "show or hide this help"],
-];
-
-/** Where the images of the query's class are among all, on a logarithmic line of ranks. */
-function drawRanks(canvas, ranks, last) {
-  const ratio = Math.max(1, window.devicePixelRatio || 1);
-  const [width, height] = [196, 34];
-  Object.assign(canvas, { width: width * ratio, height: height * ratio });
-  Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
-  const pen = canvas.getContext("2d");
-  const colour = (name) => getComputedStyle(canvas).getPropertyValue(name);
-  const place = (rank) => 6 + (Math.log(rank) / Math.max(Math.log(last), 1e-9)) * (width - 14);
-  pen.scale(ratio, ratio);
-  pen.fillStyle = colour("--rule");
-  pen.fillRect(0, 17, width, 1);
-  pen.fillStyle = colour("--right");
-  for (const rank of ranks) pen.fillRect(place(rank) - 1, 2, 2, 15);
-  pen.fillStyle = colour("--soft");
-  pen.font = "10px system-ui, sans-serif";
-  for (let rank = 1; rank <= last; rank *= 10) {
-    pen.fillRect(place(rank), 17, 1, 4);
-    const text = rank < 1000 ? String(rank) : `${rank / 1000}k`;
-    pen.textAlign = rank === 1 ? "left" : place(rank) > width - 12 ? "right" : "center";
-    pen.fillText(text, place(rank) + (rank === 1 ? -2 : 0), 31);
-  }
-}
 
 export default {
   render({ model, el }) {
@@ -44,7 +9,7 @@ export default {
     let query = null; // {row} | {proxy: [kind, number]} | {upload, name}
     let result = null; // the answer to it
     let grid = null; // {title, rows, of}: images without an order, in place of an answer
-    let more = GRID;
+    let most = GRID; // tiles of the grid to show
     let own = false; // whether a change of the model is ours
     const history = [];
     let uploadName = ""; // of the file on its way
@@ -57,7 +22,7 @@ export default {
     const status = statusLine(model);
     const help = helpPanel(KEYS);
     const requests = new Requests(model, root, status.say);
-    const selection = pickedImages(model, { shown: shownRows, tell, changed: markPicked });
+    const selection = pickedImages(model, { shown: () => tiles.rows(), tell, changed: markPicked });
     const lists = queryLists(images, { ask, fetch: fetchList, redraw: () => draw(), say: status.say });
     const pictures = new Pictures(model, images, root);
     const findOptions = (text) => imageOptions(images, text, { ask, openClass: lists.openClass });
@@ -68,9 +33,9 @@ export default {
     const many = make("select", { onchange: () => (model.set("k", Number(many.value)), model.save_changes()) });
     const onlyWrong = make("input", { type: "checkbox", onchange: () => draw() });
     const notes = make("div", { className: "vg-notes vg-soft" });
-    const panel = make("section", { className: "vg-panel", "aria-label": "query" });
+    const panel = queryPanel(model, images, pictures);
     const title = make("div", { className: "vg-title" });
-    const tiles = make("ul", { className: "vg-tiles", role: "list" });
+    const tiles = tileList(images, pictures, selection, ask);
     root.append(
       make("div", { className: "vptsp-bar" },
         find.element, button("Random", "a random query (r)", lists.random),
@@ -82,7 +47,7 @@ export default {
         make("label", {}, "Show", many), make("label", {}, onlyWrong, "only wrong ones"),
         make("span", { className: "vg-grow" }), selection.all, selection.none),
       help.table, notes,
-      make("div", { className: "vg-main" }, panel, make("div", { className: "vg-side" }, title, tiles)),
+      make("div", { className: "vg-main" }, panel.element, make("div", { className: "vg-side" }, title, tiles.element)),
       status.line, uploads.dropHere,
     );
     el.append(root);
@@ -183,9 +148,7 @@ export default {
 
     // --- what is shown -------------------------------------------------------------------------
     function markPicked() {
-      for (const tile of tiles.querySelectorAll("button.vg-tile")) {
-        tile.setAttribute("aria-pressed", String(selection.has(Number(tile.dataset.row))));
-      }
+      tiles.markPicked();
       selection.draw();
     }
     function showSelection() {
@@ -193,7 +156,7 @@ export default {
       showGrid(`${count(rows.length)} selected images; choose one to search with`, rows, "selection");
     }
     function showGrid(text, rows, of) {
-      [grid, more] = [{ title: text, rows, of }, GRID];
+      [grid, most] = [{ title: text, rows, of }, GRID];
       draw();
     }
 
@@ -217,147 +180,51 @@ export default {
     }
 
     const isRight = (row) => (result.label < 0 ? null : images.labels[row] === result.label);
-    function shownRows() {
-      return [...tiles.querySelectorAll("button.vg-tile")].map((tile) => Number(tile.dataset.row));
-    }
-
-    function tileOf(row, rank, similarity) {
-      const right = result && rank ? isRight(row) : null;
-      const other = query && lists.other() === row;
-      const word = right === null ? "" : right ? ", right" : ", wrong";
-      const name = oneLine(images.nameOf(row));
-      const label = (rank ? `rank ${rank}, ` : "") + `${name}${word}` + (rank ? `, similarity ${similarity.toFixed(3)}` : "");
-      const line = rank && make(
-        "span", { className: "vg-line" },
-        right === null ? null : make("span", { className: "vg-mark" }, right ? "✓" : "✗"),
-        make("b", {}, String(rank)), make("span", {}, similarity.toFixed(3)),
-      );
-      const tile = make(
-        "button",
-        {
-          type: "button", title: `${oneLine(images.ids[row])} (${name})`, "aria-label": label, tabIndex: -1,
-          "aria-pressed": String(selection.has(row)),
-          className: `vg-tile ${right === null ? "" : right ? "vg-right" : "vg-wrong"} ${other ? "vg-other" : ""}`,
-          onclick(event) {
-            if (event.ctrlKey || event.metaKey || event.shiftKey) selection.toggle(row);
-            else ask({ row });
-          },
-        },
-        pictures.element(row, 92, label), line || null, make("span", { className: "vg-name" }, bdi(images.nameOf(row))),
-      );
-      tile.dataset.row = row;
-      return make("li", {}, tile);
-    }
 
     /** `trouble`: why there is no answer to the query. */
     function draw(trouble = "") {
-      const held = tiles.contains(document.activeElement);
-      const built = [];
+      let shown = null; // what was shown stays, dimmed, until the answer comes
+      let moreButton = null;
       if (grid) {
-        const rows = grid.rows.slice(0, more);
+        const rows = grid.rows.slice(0, most);
         title.replaceChildren(grid.title + (rows.length < grid.rows.length ? ` (the first ${count(rows.length)})` : ""));
-        built.push(...rows.map((row) => tileOf(row)));
-        if (rows.length < grid.rows.length) {
-          built.push(make("li", {}, button("Show more", "", showMore)));
-        }
+        shown = rows.map((row) => ({ row }));
+        if (rows.length < grid.rows.length) moreButton = button("Show more", "", showMore);
       } else if (result) {
-        const kept = result.rows.map((row, place) => [row, place + 1]).filter(([row]) => !onlyWrong.checked || isRight(row) === false);
-        built.push(...kept.map(([row, rank]) => tileOf(row, rank, result.similarities[rank - 1])));
+        shown = result.rows
+          .map((row, place) => ({ row, rank: place + 1, similarity: result.similarities[place], right: isRight(row) }))
+          .filter((tile) => !onlyWrong.checked || tile.right === false);
         title.replaceChildren(
           !onlyWrong.checked ? "Nearest gallery images"
             : result.label < 0 ? "Right and wrong are not known for this query"
-              : kept.length ? `Wrong ones among the ${result.rows.length} nearest: ${kept.length}`
+              : shown.length ? `Wrong ones among the ${result.rows.length} nearest: ${shown.length}`
                 : `All of the ${result.rows.length} nearest are right`,
         );
+      } else if (trouble) {
+        shown = [];
+        title.replaceChildren("No answer");
       }
-      if (trouble && !grid && !result) title.replaceChildren("No answer");
-      if (grid || result || trouble) tiles.replaceChildren(...built); // what was shown stays, dimmed, until the answer comes
-      const first = tiles.querySelector("button");
-      if (first) first.tabIndex = 0;
-      if (held) first?.focus();
+      tiles.show(shown, query ? lists.other() : undefined, moreButton);
       drawPanel();
       lists.draw();
       markPicked();
       back.disabled = !history.length;
     }
 
-    function showMore() {
-      const first = more;
-      more += GRID;
-      draw();
-      tiles.querySelectorAll("button")[first]?.focus();
-    }
-
     function drawPanel() {
-      panel.hidden = !query || Boolean(grid);
-      if (panel.hidden) return;
-      const facts = [];
-      let image;
-      let heading;
-      if (query.row !== undefined) {
-        image = pictures.element(query.row, 196, `query: ${oneLine(images.nameOf(query.row))}`);
-        heading = bdi(images.nameOf(query.row));
-        facts.push(make("div", { className: "vg-id vg-soft" }, bdi(images.ids[query.row])));
-      } else if (query.upload) {
-        image = pictures.ofUpload(query.upload, `query: the file ${oneLine(query.name)}`);
-        heading = bdi(query.name);
-        facts.push(make("div", { className: "vg-soft" }, "a file of your own; its class is not known"));
-      } else {
-        const name = model.get("_proxy_names")[query.proxy[1]];
-        image = make("span", { className: "vg-missing vg-proxy" }, make("span", { style: { fontSize: "52px", lineHeight: "1.1", color: "var(--accent)" } }, "◆"), make("span", {}, `${oneLine(query.proxy[0])} proxy`));
-        heading = bdi(name);
-        facts.push(make("div", { className: "vg-soft" }, "what this proxy takes its class to look like"));
-        if (result && result.label < 0) facts.push(make("div", {}, "None of these images is of this class."));
-      }
-      if (result && result.label >= 0) facts.push(...factsOf(result));
-      panel.replaceChildren(
-        make("div", { className: "vg-query" }, image),
-        make("div", { className: "vg-facts" }, make("div", { className: "vg-soft" }, "Query"), make("h3", {}, heading), ...facts),
-      );
+      panel.draw(grid ? null : query, result);
     }
 
-    function factsOf({ ranks, relevant, precision }) {
-      if (!relevant) return [make("div", {}, "No other image of its class is in the gallery.")];
-      const some = ranks.slice(0, 8).map(count).join(", ") + (relevant > 8 ? ", …" : "");
-      const strip = make("canvas", { role: "img", "aria-label": `ranks of the images of its class: ${some}` });
-      const rows = [
-        ["to find (R)", count(relevant)],
-        ["first right image", `rank ${count(ranks[0])}`],
-        [`right in the top ${count(relevant)}`, `${(100 * precision).toFixed(0)} %`],
-      ];
-      requestAnimationFrame(() => strip.isConnected && drawRanks(strip, ranks, Math.max(2, images.gallery)));
-      return [
-        make("table", {}, ...rows.map(([what, value]) => make("tr", {}, make("th", { scope: "row" }, what), make("td", {}, value)))),
-        make("div", { className: "vg-soft" }, "ranks of the true images"),
-        strip,
-        make("div", { className: "vg-ranks" }, some),
-      ];
+    function showMore() {
+      const first = most;
+      most += GRID;
+      draw();
+      tiles.focus(first);
     }
 
-    // --- keys ----------------------------------------------------------------------------------
-    const shortcuts = {
+    onKeys(root, tiles, {
       Backspace: goBack, Escape: clear, "?": help.toggle, "/": () => find.input.focus(),
       n: () => lists.step(1), p: () => lists.step(-1), r: lists.random, m: lists.randomMistake,
-    };
-    function onKey(event) {
-      const typing = event.target.matches("input, select, textarea");
-      if (event.ctrlKey || event.metaKey || event.altKey || (typing && event.key !== "Escape")) return;
-      const all = [...tiles.querySelectorAll("button")];
-      const at = all.indexOf(event.target);
-      const columns = Math.max(1, all.filter((tile) => tile.offsetTop === all[0].offsetTop).length);
-      const move = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
-      if (move !== undefined) all[at < 0 ? 0 : Math.max(0, Math.min(all.length - 1, at + move))]?.focus();
-      else if (event.key === "Home" || event.key === "End") all.at(event.key === "Home" ? 0 : -1)?.focus();
-      else if (event.key === " " && at >= 0 && all[at].dataset.row) {
-        selection.toggle(Number(all[at].dataset.row));
-      } else if (shortcuts[event.key]) shortcuts[event.key]();
-      else return;
-      event.preventDefault();
-      event.stopPropagation();
-    }
-    root.addEventListener("keydown", onKey);
-    tiles.addEventListener("focusin", (event) => {
-      for (const tile of tiles.querySelectorAll("button")) tile.tabIndex = tile === event.target ? 0 : -1;
     });
 
     // --- the model -----------------------------------------------------------------------------
