@@ -294,3 +294,17 @@ def test_unmounting_leaves_no_listener(page: Page, tiny_run: Run) -> None:
     page.evaluate("window.end()")
     assert page.evaluate("[...listeners.values()].flat().length") == 0
     expect(page.locator(".vptsp-timemachine")).to_have_count(0)
+
+
+def test_curves_and_signs_change_with_the_theme(page: Page, tiny_run: Run) -> None:
+    machine = Machine(page, TimeMachine.of_run(tiny_run))
+    strokes = "[...document.querySelectorAll('.vt-plot [stroke]')].map((line) => line.getAttribute('stroke'))"
+    light = machine.page.evaluate(strokes)
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    expect(page.locator(".vptsp-dark")).to_be_visible()
+    dark = machine.page.evaluate(strokes)
+    assert light
+    assert not set(light) & set(dark)
+    page.evaluate("document.documentElement.dataset.theme = 'light'")
+    expect(page.locator(".vptsp-dark")).to_have_count(0)
+    assert machine.page.evaluate(strokes) == light

@@ -30,9 +30,18 @@ function make(tag, properties = {}, ...children) {
   return element;
 }
 
+/** The same for a drawing. */
+function svg(tag, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
+
 const count = (number) => number.toLocaleString("en-US");
 const clip = (value, low, high) => Math.min(high, Math.max(low, value));
 const short = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+const total = (values) => values.reduce((sum, value) => sum + value, 0);
 
 /** Calls `act` after `wait` ms without another call; the latest arguments win. */
 function debounced(act, wait = 80) {

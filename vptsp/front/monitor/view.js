@@ -1,12 +1,4 @@
 // A run watched while it trains: state, progress, curves, confused classes, and buttons to stop and resume it.
-const SVG = "http://www.w3.org/2000/svg";
-
-function svg(tag, attributes = {}, ...children) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
 
 /** Round values that cover low..high in about `most` steps. */
 function ticks(low, high, most, whole = false) {

@@ -7,7 +7,7 @@ function ticks(sight) {
     const tick = lineElement(on(0.975), on(1), "vptsp-sb-rim", 0);
     if (angle % 90) return [tick];
     const at = on(0.88);
-    return [tick, vector("text", { x: at.x, y: at.y, class: "vptsp-sb-tick" }, `${angle}°`)];
+    return [tick, svg("text", { x: at.x, y: at.y, class: "vptsp-sb-tick" }, `${angle}°`)];
   });
 }
 
@@ -31,16 +31,16 @@ function globe(sight, orthant) {
     }
   }
   const drawn = [
-    vector("path", { d: paths.far, class: "vptsp-sb-grid vptsp-sb-far" }),
-    vector("path", { d: paths.near, class: "vptsp-sb-grid" }),
+    svg("path", { d: paths.far, class: "vptsp-sb-grid vptsp-sb-far" }),
+    svg("path", { d: paths.near, class: "vptsp-sb-grid" }),
   ];
   if (orthant) drawn.push(eighth(sight));
   for (const k of [0, 1, 2]) {
     const axis = [0, 1, 2].map((other) => Number(other === k));
     const tip = sight.project(axis), label = sight.project(axis.map((value) => 1.1 * value));
     const behind = tip.depth < 0;
-    drawn.push(vector("circle", { cx: tip.x, cy: tip.y, r: 2.5, fill: "var(--soft)", "fill-opacity": behind ? 0.4 : 1 }));
-    if (!behind) drawn.push(vector("text", { x: label.x, y: label.y, class: "vptsp-sb-tick" }, `e${"₁₂₃"[k]}`));
+    drawn.push(svg("circle", { cx: tip.x, cy: tip.y, r: 2.5, fill: "var(--soft)", "fill-opacity": behind ? 0.4 : 1 }));
+    if (!behind) drawn.push(svg("text", { x: label.x, y: label.y, class: "vptsp-sb-tick" }, `e${"₁₂₃"[k]}`));
   }
   return drawn;
 }
@@ -53,5 +53,5 @@ function eighth(sight) {
   });
   const [x, y, z] = [[1, 0, 0], [0, 1, 0], [0, 0, 1]];
   const outline = [...arc(x, y), ...arc(y, z), ...arc(z, x)].map((at) => sight.project(at));
-  return vector("path", { d: `M${outline.map((at) => `${at.x.toFixed(1)} ${at.y.toFixed(1)}`).join("L")}Z`, class: "vptsp-sb-eighth" });
+  return svg("path", { d: `M${outline.map((at) => `${at.x.toFixed(1)} ${at.y.toFixed(1)}`).join("L")}Z`, class: "vptsp-sb-eighth" });
 }

@@ -5,13 +5,13 @@ class Legend {
   }
 
   renew(state) {
-    const sign = (...parts) => vector("svg", { viewBox: "0 0 46 24", "aria-hidden": "true" }, ...parts);
+    const sign = (...parts) => svg("svg", { viewBox: "0 0 46 24", "aria-hidden": "true" }, ...parts);
     const glyph = (path, open) => glyphElement(path, open, "A", { transform: "translate(23 12) scale(0.8)", style: "--c: var(--soft); cursor: default" });
-    const line = (kind) => sign(vector("path", { d: "M4 12H42", class: `vptsp-sb-pair ${kind}` }));
+    const line = (kind) => sign(svg("path", { d: "M4 12H42", class: `vptsp-sb-pair ${kind}` }));
     const item = (mark, text, wide) => make("div", wide ? { className: "vptsp-sb-wide" } : {}, mark, text.nodeType ? text : make("span", {}, text));
     this.mixed = Boolean(state.semantic);
     this.sphere = isSphere(state);
-    this.arrowMark = vector("path", { class: "vptsp-sb-arrow" });
+    this.arrowMark = svg("path", { class: "vptsp-sb-arrow" });
     this.scaleText = make("span", { className: "vptsp-sb-scale" });
     this.element.replaceChildren(
       item(sign(this.arrowMark), this.scaleText, true),
@@ -20,13 +20,13 @@ class Legend {
         item(sign(glyph(DIAMOND, false)), "fused proxy q, as the loss sees it"),
         item(sign(glyph(LEARNED, true)), "learned proxy O, length = weight"),
         item(sign(glyph(SQUARE, true)), "semantic proxy G"),
-        item(sign(vector("path", { d: "M4 12H42", class: "vptsp-sb-mix" })), "where αO + (1 − α)G can lie"),
+        item(sign(svg("path", { d: "M4 12H42", class: "vptsp-sb-mix" })), "where αO + (1 − α)G can lie"),
       ] : [item(sign(glyph(DIAMOND, false)), "proxy of class A")]),
       item(line(""), "hard pair, pulled together"),
       item(line("vptsp-sb-push"), "hard pair, pushed apart"),
-      item(sign(vector("circle", { cx: 23, cy: 12, r: 10.5, class: "vptsp-sb-ring" }), glyph(DISC, false)),
+      item(sign(svg("circle", { cx: 23, cy: 12, r: 10.5, class: "vptsp-sb-ring" }), glyph(DISC, false)),
         "hard sample: in a hard pair, one whose |∂L/∂s|, s its cosine, is at least half of the largest of all pairs, and 0.01", true),
-      ...(this.sphere ? [item(sign(vector("g", { class: "vptsp-sb-behind" }, glyph(DISC, false))), "dimmed: on the far side of the sphere", true)] : []),
+      ...(this.sphere ? [item(sign(svg("g", { class: "vptsp-sb-behind" }, glyph(DISC, false))), "dimmed: on the far side of the sphere", true)] : []),
     );
   }
 

@@ -69,6 +69,6 @@ class Player {
     this.frame = 0;
     this.acts.playing(false);
     const { result, losses } = this.experiment;
-    this.acts.say(`${why}: loss ${digits(result.loss)} after ${losses.length - 1} steps`);
+    this.acts.say(`${why}: loss ${digits(result.loss)} after ${Math.max(0, losses.length - 1)} steps`);
   }
 }

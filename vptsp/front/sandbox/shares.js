@@ -2,13 +2,13 @@
 class Shares {
   constructor() {
     this.number = make("b", {});
-    this.curve = vector("path", {});
+    this.curve = svg("path", {});
     this.curveText = make("span", {});
     this.bars = make("table", { className: "vptsp-sb-bars" });
     this.element = make("fieldset", { "aria-label": "loss now" },
       make("div", { className: "vptsp-sb-total" }, make("div", {}, make("span", {}, "total loss"), this.number),
         make("div", { className: "vptsp-sb-curve" },
-          vector("svg", { viewBox: "0 0 200 38", preserveAspectRatio: "none", "aria-hidden": "true" }, vector("line", { x1: 0, x2: 200, y1: 37, y2: 37 }), this.curve),
+          svg("svg", { viewBox: "0 0 200 38", preserveAspectRatio: "none", "aria-hidden": "true" }, svg("line", { x1: 0, x2: 200, y1: 37, y2: 37 }), this.curve),
           this.curveText)),
       this.bars);
   }

@@ -3,25 +3,19 @@ const LETTERS = "ABCDEFGH";
 const DIAMOND = "M0-14L14 0L0 14L-14 0Z", SQUARE = "M-10-10H10V10H-10Z", DISC = "M0-9A9 9 0 1 1 0 9A9 9 0 1 1 0-9Z";
 const LEARNED = "M0-11.5L10.5 8H-10.5Z";
 
-function vector(tag, attributes = {}, ...children) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
 const coloured = (c) => `--c: var(--c${c})`;
 
 /** A glyph with a letter on it; `halo` is the radius of a disc under both, if there is one. */
 function glyphElement(path, open, letter, attributes, halo = 0) {
-  return vector("g", { class: `vptsp-sb-point${open ? " vptsp-sb-open" : ""}`, ...attributes },
-    ...(halo ? [vector("circle", { r: halo, class: "vptsp-sb-halo" })] : []),
-    vector("path", { d: path, class: "vptsp-sb-glyph" }),
-    vector("text", { y: path === LEARNED ? 2 : 0.5 }, letter));
+  return svg("g", { class: `vptsp-sb-point${open ? " vptsp-sb-open" : ""}`, ...attributes },
+    ...(halo ? [svg("circle", { r: halo, class: "vptsp-sb-halo" })] : []),
+    svg("path", { d: path, class: "vptsp-sb-glyph" }),
+    svg("text", { y: path === LEARNED ? 2 : 0.5 }, letter));
 }
 
 /** A line between two places on the screen, in the colour of a class. */
 function lineElement(from, to, name, c, behind) {
-  return vector("path", {
+  return svg("path", {
     d: `M${from.x.toFixed(2)} ${from.y.toFixed(2)}L${to.x.toFixed(2)} ${to.y.toFixed(2)}`,
     class: `${name}${behind ? " vptsp-sb-behind" : ""}`, style: coloured(c),
   });

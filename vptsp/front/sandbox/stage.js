@@ -6,10 +6,10 @@ class Stage {
     this.points = []; // as pointsOf says, with their element and, once drawn, {x, y, behind} on the screen
     this.focused = null;
     this.unitGradient = 0; // the length of a full arrow
-    this.element = vector("svg", { class: "vptsp-sb-stage", role: "group", "aria-label": "points on the circle or sphere" });
+    this.element = svg("svg", { class: "vptsp-sb-stage", role: "group", "aria-label": "points on the circle or sphere" });
     this.element.dataset.lmSuppressShortcuts = "true";
-    this.layers = Object.fromEntries(["under", "ink", "over"].map((name) => [name, vector("g", name === "over" ? {} : { "aria-hidden": "true" })]));
-    this.ball = vector("circle", { "aria-label": "sphere: arrow keys turn it" });
+    this.layers = Object.fromEntries(["under", "ink", "over"].map((name) => [name, svg("g", name === "over" ? {} : { "aria-hidden": "true" })]));
+    this.ball = svg("circle", { "aria-label": "sphere: arrow keys turn it" });
     this.element.append(this.ball, this.layers.under, this.layers.ink, this.layers.over);
   }
 
@@ -97,7 +97,7 @@ class Stage {
       const lines = [spoke, lineElement(o, g, "vptsp-sb-mix", c, o.behind && g.behind)];
       if (lengthOf(proxy) <= FURTHEST) {
         const raw = this.sight.project(fused[c]);
-        lines.push(vector("circle", { cx: raw.x, cy: raw.y, r: 3.5, style: `${coloured(c)}; fill: var(--c)`, class: q.behind ? "vptsp-sb-behind" : "" }));
+        lines.push(svg("circle", { cx: raw.x, cy: raw.y, r: 3.5, style: `${coloured(c)}; fill: var(--c)`, class: q.behind ? "vptsp-sb-behind" : "" }));
       }
       return lines;
     });
@@ -113,7 +113,7 @@ class Stage {
 
   rings(rows) {
     return this.points.filter((point) => point.kind === "samples" && rows.has(point.row)).map((point) =>
-      vector("circle", { cx: point.x, cy: point.y, r: 12.5, class: `vptsp-sb-ring${point.behind ? " vptsp-sb-behind" : ""}` }));
+      svg("circle", { cx: point.x, cy: point.y, r: 12.5, class: `vptsp-sb-ring${point.behind ? " vptsp-sb-behind" : ""}` }));
   }
 
   /** Negative gradients, all to one scale; it changes in steps of 1, 2, 5 and only when arrows no longer fit it.
@@ -139,7 +139,7 @@ class Stage {
       // on the circle just outside its point: along the circle it would lie under the neighbours
       const out = sphere || (point.kind === "proxies" && semantic) ? 0 : point.kind === "samples" ? 15 : 20;
       const [fromX, fromY] = out ? [point.x + out * point.shown[0], point.y - out * point.shown[1]] : [point.x, point.y];
-      return [vector("path", { d: arrowPath(fromX, fromY, dx, dy), class: `vptsp-sb-arrow${point.behind ? " vptsp-sb-behind" : ""}`, style: coloured(point.c) })];
+      return [svg("path", { d: arrowPath(fromX, fromY, dx, dy), class: `vptsp-sb-arrow${point.behind ? " vptsp-sb-behind" : ""}`, style: coloured(point.c) })];
     });
     const length = Math.min(full, 46);
     return { drawn, scale: { length, gradient: (this.unitGradient * length) / full } };

@@ -6,7 +6,6 @@ const unit = (a) => {
   return a.map((value) => value / length);
 };
 const plus = (a, factor, b) => a.map((value, k) => value + factor * b[k]);
-const total = (values) => values.reduce((sum, value) => sum + value, 0);
 
 const cross = ([a, b, c], [x, y, z]) => [b * z - c * y, c * x - a * z, a * y - b * x];
 

@@ -14,14 +14,14 @@ class Card {
     const card = this.element;
     card.hidden = hovered < 0 || !choice.isShown(hovered);
     if (card.hidden) return;
-    if (card.dataset.point !== String(hovered) || card.dataset.film !== film.title) {
+    if (this.point !== hovered || this.film !== film) {
       const proxy = film.proxyOf(hovered);
       const name = film.names[film.classOf(hovered)];
       const what = proxy ? `${proxy.kind} proxy · click for trails` : `${film.isTest(hovered) ? "test" : "train"} image ${film.ids[hovered]}`;
       const picture = !proxy && atlas?.place(hovered) ? [atlas.element(hovered, 48, name)] : [];
       card.replaceChildren(...picture, make("div", {}, make("b", {}, name), make("small", {}, what)));
-      card.dataset.point = hovered;
-      card.dataset.film = film.title;
+      this.point = hovered;
+      this.film = film;
     }
     const [x, y] = scale.at(film, hovered);
     const [wide, high] = [card.offsetWidth, card.offsetHeight];

@@ -4,14 +4,6 @@ const LINES = [ // of the curves, as colours and dashes
   { light: "#0e7a52", dark: "#4ade80", dash: "5 3" },
   { light: "#8a6100", dark: "#e0c264", dash: "2 3" },
 ];
-const SVG = "http://www.w3.org/2000/svg";
-
-function svg(tag, attributes = {}, ...children) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
 
 class Curves {
   constructor() {

@@ -19,7 +19,9 @@ class TimeMachine {
       onTheme((dark) => {
         this.root.classList.toggle("vptsp-dark", dark);
         this.looks.setTheme(dark);
-        this.film && this.showAll();
+        if (!this.film) return;
+        this.curves.show(this.player.moment, this.looks);
+        this.showAll();
       }),
       onTraits(model, {
         _content: () => this.later(), _places: () => this.later(), _tiles: () => this.later(),
@@ -79,7 +81,7 @@ class TimeMachine {
     const film = this.film = new Film(this.model);
     const { tile } = this.model.get("_atlas") ?? {};
     this.atlas?.close();
-    this.atlas = tile ? new Atlas({ get: (key) => this.model.get(key), on() {}, off() {}, send() {} }, () => this.draw()) : null;
+    this.atlas = tile ? new Atlas({ get: (key) => this.model.get(key), on() {}, off() {}, send() {} }, () => this.arrived()) : null;
     this.atlas?.arrived(0, this.model.get("_tiles"));
     this.title.textContent = `Time machine of ${film.title}`;
     this.title.title = film.title;
@@ -95,6 +97,12 @@ class TimeMachine {
     this.curves.load(film);
     this.choice.load(film);
     this.takeFrame();
+  }
+
+  /** The thumbnails are decoded. */
+  arrived() {
+    this.atlas.refill(this.root);
+    this.draw();
   }
 
   // --- what Python sets -----------------------------------------------------------------------------

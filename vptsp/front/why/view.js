@@ -29,7 +29,6 @@ function numbersOf(model) {
 const percent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
 /** Three digits of the largest value of the pair, for all of its values. */
 const decimals = (most) => (most ? Math.min(8, Math.max(3, 2 - Math.floor(Math.log10(most)))) : 3);
-const total = (values) => values.reduce((sum, value) => sum + value, 0);
 
 /** One image: the picture, dark where the model does not look, and the attention to prompts as bars. */
 function sideView(index, say, where) {
