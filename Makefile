@@ -1,63 +1,66 @@
 # Two commands on a fresh machine with Python >= 3.11, git and make:
 #   make demo    trains, evaluates and writes a report on the embedded default
-#   make test    passes the tests
-# Everything they need is installed into .venv by uv, which is fetched from PyPI when missing.
+#   make test    passes the tests; without a browser to be had: make test BROWSER=none
+# Everything they need is installed into .venv by .ci/setup, with uv, which is fetched from PyPI when missing.
 
 PYTHON ?= python3
-UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
-RUN := $(UV) run --frozen --no-sync
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+WITHOUT_BROWSER := $(if $(filter none,$(BROWSER)),--without-browser)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow sweep-full lab bench notebooks-full lint format pretrain clean
+.PHONY: help setup browser demo test test-quick test-slow sweep-full lab bench notebooks-full lint format pretrain clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-.tools/bin/uv:
-	$(PYTHON) -m venv .tools
-	.tools/bin/pip install --quiet uv
-
-.venv/.synced: $(filter .tools/bin/uv,$(UV)) pyproject.toml uv.lock
-	$(UV) sync --frozen --all-extras --quiet
-	@touch $@
+.venv/.synced: .ci/setup pyproject.toml uv.lock
+	@rm -f $@; PYTHON="$(PYTHON)" .ci/setup
 
 setup: .venv/.synced  ## install everything into .venv
 
 demo: setup  ## train, evaluate and report on the embedded default (about five minutes)
-	$(RUN) vptsp demo
+	$(BIN)/vptsp demo
 
-test: setup  ## run the tests
-	$(RUN) pytest -m "not slow" -n 2 --dist loadfile
+browser: setup
+	$(if $(WITHOUT_BROWSER),,$(BIN)/python tests/browsers.py)
 
-test-slow: setup  ## run the tests that take minutes
-	$(RUN) pytest -m slow
+test: setup browser  ## run the tests; BROWSER=none leaves those out that need Chromium
+	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile $(WITHOUT_BROWSER)
+
+test-quick: setup  ## run the tests of the core, between two edits
+	$(BIN)/pytest -m "not slow" -n 2 $(QUICK)
+
+test-slow: setup browser  ## run the tests that take minutes
+	$(BIN)/pytest -m slow $(WITHOUT_BROWSER)
 
 sweep-full: setup  ## the sweep of 24 runs that are killed, fail and are interrupted, and one on Dask
-	$(RUN) pytest -m slow tests/sweeps
+	$(BIN)/pytest -m slow tests/sweeps
 
 lab: setup  ## open JupyterLab ready to use
-	$(RUN) jupyter lab --notebook-dir . $(if $(filter 0,$(shell id -u)),--allow-root)
+	$(BIN)/jupyter lab --notebook-dir . $(if $(filter 0,$(shell id -u)),--allow-root)
 
 bench: setup  ## measure speed, as ratios within one process
-	$(RUN) python -m benchmarks
+	$(BIN)/python -m benchmarks
 
 notebooks-full: setup  ## run notebooks 05-07 at full length (about an hour) and render them into docs/
 	for name in 05_compare_methods 07_recognition 06_ablations; do \
-	  OMP_NUM_THREADS=1 $(RUN) python -c "from vptsp.notebooks import run_notebook; run_notebook('$$name', 'runs/full/$$name.ipynb', {'run_dir': 'runs/full/$$name'})" && \
-	  $(RUN) python -m vptsp.pages runs/full/$$name.ipynb docs/$$name.html || exit 1; \
+	  OMP_NUM_THREADS=1 $(BIN)/python -c "from vptsp.notebooks import run_notebook; run_notebook('$$name', 'runs/full/$$name.ipynb', {'run_dir': 'runs/full/$$name'})" && \
+	  $(BIN)/python -m vptsp.pages runs/full/$$name.ipynb docs/$$name.html || exit 1; \
 	done
 
 lint: setup  ## ruff and mypy
-	$(RUN) ruff check .
-	$(RUN) ruff format --check .
-	$(RUN) mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 format: setup  ## rewrite the code in the project's format
-	$(RUN) ruff check --fix .
-	$(RUN) ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 pretrain: setup  ## train the bundled backbone again, from generated images
-	$(RUN) python -m vptsp.pretraining
+	$(BIN)/python -m vptsp.pretraining
 
 clean:  ## remove what the targets made, except runs
 	rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis

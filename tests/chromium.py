@@ -1,15 +1,14 @@
-"""Debian's Chromium as fixtures, one for the whole session; nothing is downloaded."""
+"""One Chromium as fixtures for the whole session; nothing is downloaded here: ``make test`` did it before."""
 
 from __future__ import annotations
 
 import multiprocessing
-import shutil
+import os
 from collections.abc import Iterator
 
+import browsers
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
-
-_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +24,10 @@ def playwright_driver() -> Iterator[Playwright]:
 @pytest.fixture(scope="session")
 def browser(playwright_driver: Playwright) -> Iterator[Browser]:
     """Fails, saying what to do, where Chromium is not installed."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    path = browsers.find()
     if path is None:
-        pytest.fail("the browser tests need Chromium; install it with: apt-get install chromium")
-    browser = playwright_driver.chromium.launch(executable_path=path, args=_ARGUMENTS)
+        pytest.fail("the browser tests need Chromium; make test installs it, or run python tests/browsers.py")
+    environment = os.environ | browsers.font_settings()
+    browser = playwright_driver.chromium.launch(executable_path=path, args=list(browsers.ARGUMENTS), env=environment)
     yield browser
     browser.close()

@@ -20,6 +20,8 @@ from vptsp.progress import Event
 from vptsp.runs import Run
 from vptsp.training import train
 
+_LEFT_OUT = pytest.StashKey[int]()  # browser tests that were left out
+
 # Small tensors: more threads than one only wait for each other, above all beside other test processes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 torch.set_num_threads(1)
@@ -32,6 +34,35 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("here")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--without-browser", action="store_true", help="leave out the tests that drive Chromium")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the browser's tests out where that was asked for; :func:`pytest_terminal_summary` says how many."""
+    if not config.getoption("--without-browser"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("browser") and not item.get_closest_marker("slow")]
+    items[:] = [item for item in items if not item.get_closest_marker("browser")]
+    config.stash[_LEFT_OUT] = len(left_out)
+
+
+def pytest_testnodedown(node: Any) -> None:
+    """A worker of xdist has collected the same tests and says how many it left out."""
+    node.config.stash[_LEFT_OUT] = node.workeroutput.get("left_out", 0)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = session.config.stash.get(_LEFT_OUT, 0)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if config.getoption("--without-browser"):
+        number = config.stash.get(_LEFT_OUT, 0)
+        terminalreporter.write_line(f"{number} tests that need a browser were left out; make test runs them as well")
 
 
 def write_images(root: Path, split: str, classes: int, images: int, first: int = 0, size: int = 32) -> None:
