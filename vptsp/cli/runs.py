@@ -61,7 +61,7 @@ def table(found: Overview, width: int | None = None) -> list[str]:
         for line in range(len(found.rows) + 1)
     ]
     if left := [name for name in columns if name not in kept]:
-        lines.append(f"left out, as the terminal is narrow: {', '.join(left)}; vptsp runs | cat shows all")
+        lines.append(f"left out, as the terminal is narrow: {', '.join(left)}; a pipe (| cat) gets all")
     return lines
 
 
