@@ -20,7 +20,7 @@ ORDER = """
 errors
 methods presets tasks
 config
-files machine
+environment files machine
 attention bank bundled
 backbones prompts
 swin adapters

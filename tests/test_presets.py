@@ -11,7 +11,7 @@ import torch
 from vptsp.backbones import Backbone, load_backbone
 from vptsp.config import make_config
 from vptsp.data import DATASETS
-from vptsp.data.sources.vtab import TASKS
+from vptsp.data.sources.vtab_tasks import TASKS
 from vptsp.model import EmbeddingModel
 from vptsp.presets import preset_names, preset_notes, read_preset
 from vptsp.published import BECAME, IGNORED, settings_of

@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from vptsp.baselines import BASELINES, result_line
 from vptsp.config import make_config
+from vptsp.data.find import place_of
 from vptsp.errors import UsageError
 from vptsp.methods import METHODS
 from vptsp.notebooks import run_notebook
@@ -30,12 +30,18 @@ def run_demo(run_dir: str | Path | None = None, settings: Mapping[str, Any] | No
     """
     parameters = {"preset": "demo"} | dict(settings or {})
     fields = {name: value for name, value in parameters.items() if name not in ("preset", "baselines", "projection")}
-    method = make_config(fields, preset=parameters["preset"] or None).method  # a wrong setting is refused at once
+    config = make_config(fields, preset=parameters["preset"] or None)  # a wrong setting is refused at once
+    place_of(config)
     folder = Path(run_dir) if run_dir else _free_directory()
     run = Run(folder)
+    if (folder / "config.json").exists():
+        raise UsageError(f"{folder} already holds a run; choose another directory, or delete it")
+
+    from vptsp.baselines import result_line  # imports torch: only now is there something to do
+
     executed = folder / f"{_NOTEBOOK}.ipynb"
     click.echo(f"running {_NOTEBOOK} into {folder}")
-    with _progress(run, method):
+    with _progress(run, config.method):
         _execute(executed, parameters | {"run_dir": str(folder)})
     click.echo(result_line(run))
     click.echo(f"notebook: {executed.resolve()}")
@@ -46,8 +52,6 @@ def run_demo(run_dir: str | Path | None = None, settings: Mapping[str, Any] | No
 def _execute(output: Path, parameters: Mapping[str, Any]) -> None:
     from papermill.exceptions import PapermillExecutionError  # Jupyter, which importing this package must not need
 
-    if (output.parent / "config.json").exists():
-        raise UsageError(f"{output.parent} already holds a run; choose another directory, or delete it")
     try:
         run_notebook(_NOTEBOOK, output, parameters)
     except PapermillExecutionError as error:
@@ -67,6 +71,8 @@ def _free_directory() -> Path:
 @contextlib.contextmanager
 def _progress(run: Run, method: str) -> Iterator[None]:
     """Tell the terminal where the notebook is, from what the runs write about themselves."""
+    from vptsp.baselines import BASELINES
+
     stages = [(METHODS[method].title, run)]
     stages += [(METHODS[name].title, Run(run.path / "baselines" / name)) for name in BASELINES]
     finished = threading.Event()

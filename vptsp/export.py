@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from vptsp.checkpoints import inference_path, load_inference
 from vptsp.errors import UsageError
+from vptsp.export_forms import require_form
 from vptsp.files import explained
 from vptsp.model import EmbeddingModel
 from vptsp.runs import Run
@@ -66,8 +67,7 @@ def export(source: Run | str | Path, path: str | Path, which: str | None = None)
     be written.
     """
     path = Path(path)
-    if path.suffix not in _WRITERS:
-        raise UsageError(f"{path}: cannot export to {path.suffix or 'no suffix'!r}; use {', '.join(_WRITERS)}")
+    require_form(path)
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".safetensors":
@@ -142,8 +142,4 @@ def _write_program(model: Embedder, path: Path) -> None:
     _require_equal(model, torch.export.load(path).module(), path)
 
 
-_WRITERS: dict[str, Callable[[Embedder, Path], None]] = {
-    ".safetensors": lambda model, path: None,
-    ".onnx": _write_onnx,
-    ".pt2": _write_program,
-}
+_WRITERS: dict[str, Callable[[Embedder, Path], None]] = {".onnx": _write_onnx, ".pt2": _write_program}

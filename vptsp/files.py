@@ -1,21 +1,24 @@
-"""Write files so that a reader, a crash or a full disk never meets half of one."""
+"""Write files so that a reader, a crash or a full disk never meets half of one.
+
+What reads and writes tensors imports torch when it is called: most of what lies in a run directory is text.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import torch
-from safetensors.torch import load_file, save
+from typing import TYPE_CHECKING, Any
 
 from vptsp.errors import RunError
+
+if TYPE_CHECKING:
+    import torch
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -63,14 +66,14 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def to_plain(value: Any) -> Any:
-    """Numpy scalars, paths, tuples and non-finite numbers as JSON can hold them."""
+    """Numpy arrays and scalars, paths, tuples and non-finite numbers as JSON can hold them."""
     if isinstance(value, dict):
         return {str(key): to_plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, np.ndarray)):
+    if isinstance(value, (list, tuple)):
         return [to_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        return to_plain(value.item())
-    if isinstance(value, float) and not np.isfinite(value):
+    if hasattr(value, "tolist"):  # numpy's arrays and scalars, told by what they can do: numpy is not imported for text
+        return to_plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     return str(value) if isinstance(value, Path) else value
 
@@ -89,6 +92,8 @@ def read_json(path: Path, remedy: str) -> Any:
 
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
     """Store tensors as safetensors, atomically."""
+    from safetensors.torch import save
+
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     write_bytes(path, save(plain, metadata))
 
@@ -97,6 +102,8 @@ def read_tensors(path: Path, remedy: str) -> dict[str, torch.Tensor]:
     """Read safetensors; a missing or damaged file is a :class:`RunError` that ends in ``remedy``."""
     if not path.is_file():
         raise RunError(f"{path} does not exist; {remedy}")
+    from safetensors.torch import load_file
+
     try:
         return load_file(path)
     except Exception as error:  # safetensors raises its own types for a bad header or length

@@ -115,18 +115,26 @@ def read_signature(source: Path) -> Signature:
 
     Raises :class:`~vptsp.errors.UsageError` for a file that is no notebook.
     """
-    import nbformat  # notebooks themselves, which import this module, need no reader of notebooks
-
-    try:
-        notebook = nbformat.read(source, as_version=4)
-        code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    except Exception as error:  # nbformat raises a dozen types for files that are no notebooks
-        raise UsageError(f"{source} cannot be read as a notebook ({error})") from None
-    tagged = [cell for cell in code if "parameters" in cell.metadata.get("tags", [])]
-    parameters = _declared(tagged[0].source, source) if tagged else {}
-    resolves = any(_calls_resolve(cell.source) for cell in code)
-    text = json.dumps([cell.source for cell in code])
+    code = _code_cells(source)
+    tagged = [cell for cell in code if "parameters" in cell["metadata"].get("tags", [])]
+    parameters = _declared(tagged[0]["source"], source) if tagged else {}
+    resolves = any(_calls_resolve(cell["source"]) for cell in code)
+    text = json.dumps([cell["source"] for cell in code])
     return Signature(source, parameters, bool(tagged), resolves, hashlib.sha256(text.encode()).hexdigest())
+
+
+def _code_cells(source: Path) -> list[dict[str, Any]]:
+    """Code cells as nbformat gives them, without its seconds of imports for a notebook of the usual version 4."""
+    try:
+        notebook = json.loads(source.read_text(encoding="utf-8"))
+        if notebook["nbformat"] != 4:
+            import nbformat
+
+            notebook = nbformat.read(source, as_version=4)
+        code = [dict(cell) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+        return [cell | {"source": "".join(cell["source"]), "metadata": cell["metadata"]} for cell in code]
+    except Exception as error:  # there are a dozen ways of not being a notebook
+        raise UsageError(f"{source} cannot be read as a notebook ({type(error).__name__}: {error})") from None
 
 
 def _declared(text: str, source: Path) -> dict[str, Parameter]:

@@ -14,7 +14,7 @@
       embeddings/        train and test embeddings with ids, labels and thumbnails
       report.html, executed notebooks
 
-Whatever shows a run reads this directory and nothing else.
+Whatever shows a run reads this directory and nothing else. Listing runs imports neither torch nor pandas.
 """
 
 from __future__ import annotations
@@ -23,21 +23,19 @@ import contextlib
 import itertools
 import json
 import os
-import platform
-import subprocess
 import time
-from collections.abc import Iterator
-from importlib import metadata
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
-
-import filelock
-import pandas as pd
-import torch
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vptsp.config import Config, make_config
+from vptsp.environment import environment
 from vptsp.errors import ConfigError, RunError
 from vptsp.files import explained, read_json, read_tensors, write_json, write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
 
 RUNS = Path("runs")
 
@@ -60,23 +58,34 @@ class Run:
         a run that failed before its first checkpoint.
         """
         folder = Path(path) if path else _make_free(RUNS / f"{config.dataset}-{config.method}")
-        if folder.exists() and not folder.is_dir():
-            raise RunError(f"{folder} is a file; choose a directory for the run")
+        run = cls(folder)
+        run._require_directory()
         with explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        run = cls(folder)
         with run.lock():
-            again = run.came_to_nothing()
-            if (folder / "config.json").exists() and not again:
-                raise RunError(
-                    f"{folder} already holds a run; resume it (vptsp train --resume {folder}), "
-                    "choose another run directory, or delete it"
-                )
-            if not again and any(item.name not in _BESIDE_A_RUN for item in folder.glob("[!.]*")):
-                raise RunError(f"{folder} is not empty and not a run; choose a new directory for the run")
+            run._require_nothing_in_it()
             write_json(folder / "environment.json", environment())
             write_json(folder / "config.json", config.model_dump(mode="json"))  # last: it makes the directory a run
         return run
+
+    def require_free(self) -> None:
+        """Raises :class:`RunError` where :meth:`create` would refuse the directory for what is there."""
+        self._require_directory()
+        self._require_nothing_in_it()
+
+    def _require_directory(self) -> None:
+        if self.path.exists() and not self.path.is_dir():
+            raise RunError(f"{self.path} is a file; choose a directory for the run")
+
+    def _require_nothing_in_it(self) -> None:
+        again = self.came_to_nothing()
+        if (self.path / "config.json").exists() and not again:
+            raise RunError(
+                f"{self.path} already holds a run; resume it (vptsp train --resume {self.path}), "
+                "choose another run directory, or delete it"
+            )
+        if not again and any(item.name not in _BESIDE_A_RUN for item in self.path.glob("[!.]*")):
+            raise RunError(f"{self.path} is not empty and not a run; choose a new directory for the run")
 
     @classmethod
     def open(cls, path: str | Path) -> Run:
@@ -95,6 +104,8 @@ class Run:
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the directory against other processes that would write it."""
+        import filelock  # here, as only a run that says it is training needs asking
+
         lock = filelock.FileLock(self.path / ".lock")
         try:
             lock.acquire(timeout=0)
@@ -214,59 +225,49 @@ def list_runs(folder: str | Path = RUNS) -> list[Run]:
     return [Run(path) for path in sorted(found, key=lambda path: (path / "config.json").stat().st_mtime)]
 
 
-def compare(runs: list[Run]) -> pd.DataFrame:
-    """One row per run, also for unfinished ones: state, final metrics, counts, then every differing setting."""
+class Overview(NamedTuple):
+    """One row per run. ``results`` are the columns of name, state, final metrics and trained parameters, ``settings``
+    those in which the runs differ. A row lacks what its run does not have."""
+
+    results: list[str]
+    settings: list[str]
+    rows: list[dict[str, Any]]
+
+
+def overview(runs: Sequence[Run]) -> Overview:
+    """Runs beside each other, unfinished and unreadable ones as well."""
     results: list[dict[str, Any]] = []
-    settings: dict[int, dict[str, Any]] = {}
-    for index, run in enumerate(runs):
+    settings: list[dict[str, Any]] = []
+    for run in runs:
         row: dict[str, Any] = {"run": run.name, "state": run.state()}
         with contextlib.suppress(RunError):
             summary = run.summary()
             metrics = summary["test"][summary["selected"]]
             row |= {name: value for name, value in metrics.items() if not name.startswith("num_")}
             row["trained"] = summary["counts"]["trained"]
+        given: dict[str, Any] = {}
         try:
-            settings[index] = run.config.model_dump(mode="json")
+            given = run.config.model_dump(mode="json")
         except RunError:
             row["state"] = "unreadable"
         results.append(row)
-    given = pd.DataFrame.from_dict(settings, orient="index")
-    differing = [name for name in given if given[name].map(str).nunique() > 1]
-    table = pd.DataFrame(results)
+        settings.append(given)
+    names = dict.fromkeys(name for given in settings for name in given)
+    differing = [name for name in names if len({str(given[name]) for given in settings if given}) > 1]
+    columns = list(dict.fromkeys(name for row in results for name in row))
+    chosen = ({name: given[name] for name in differing if given} for given in settings)
+    return Overview(columns, differing, [row | own for row, own in zip(results, chosen, strict=True)])
+
+
+def compare(runs: Sequence[Run]) -> pd.DataFrame:
+    """:func:`overview` as a table: results, then every setting in which the runs differ."""
+    import pandas as pd  # here, as it takes longer than everything else that reads a run
+
+    found = overview(runs)
+    table = pd.DataFrame(found.rows, columns=found.results + found.settings)
     if "trained" in table:
         table["trained"] = table["trained"].astype("Int64")  # a count stays a count beside runs without one
-    return table.join(given[differing])
-
-
-def environment() -> dict[str, Any]:
-    """Versions of what decides the numbers, the code version and the device."""
-    names = ("vptsp-workbench", "torch", "torchvision", "timm", "lightning-fabric", "numpy", "faiss-cpu", "umap-learn")
-    cuda = torch.cuda.is_available()
-    return {
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "packages": {name: _version(name) for name in names},
-        "code": code_version(),
-        "device": torch.cuda.get_device_name() if cuda else "cpu",
-        "threads": torch.get_num_threads(),
-    }
-
-
-def code_version() -> str:
-    """The commit this package runs from, ``+changes`` when the tree differs, or the installed version."""
-    folder = Path(__file__).parent
-    try:
-        command = ["git", "-C", str(folder), "describe", "--always", "--dirty=+changes", "--abbrev=12"]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return _version("vptsp-workbench")
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"
+    return table
 
 
 def _make_free(base: Path) -> Path:

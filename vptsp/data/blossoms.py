@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -27,7 +28,8 @@ from vptsp.data.blossom_paint import (
     smooth,
 )
 from vptsp.data.blossom_species import COLOURS, Species, attribute_table, grow_species, name_species
-from vptsp.data.images import ImageSet
+from vptsp.data.images import DRAWN_SIZE, ImageSet, Parts
+from vptsp.data.settings import DataConfig
 from vptsp.errors import ConfigError
 
 CACHE_BYTES = 1 << 29
@@ -225,3 +227,8 @@ def blossom_sets(classes: int, images: int, image_size: int, seed: int = 0) -> t
         )
 
     return part("train", 0, half), part("test", half, classes)
+
+
+def blossoms(config: DataConfig, root: Path) -> Parts:
+    """The set of a configuration; it is drawn, so there is no ``root``."""
+    return Parts(*blossom_sets(config.blossoms_classes, config.blossoms_images, config.image_size or DRAWN_SIZE))

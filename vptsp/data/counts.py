@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from vptsp.data.images import ImageSet, Parts
 from vptsp.errors import DataError
+
+if TYPE_CHECKING:  # a list of data sets needs the numbers, not numpy
+    from vptsp.data.images import ImageSet, Parts
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from vptsp.data.images import ImageSet
+from vptsp.data.images import DRAWN_SIZE, ImageSet, Parts
+from vptsp.data.settings import DataConfig
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,11 @@ class DigitLoader:
     def __call__(self, position: int) -> Image.Image:
         digit = Image.fromarray(self.pixels[position])
         return digit.resize((self.size, self.size), Image.Resampling.BICUBIC).convert("RGB")
+
+
+def digits(config: DataConfig, root: Path) -> Parts:
+    """The set of a configuration; it comes with scikit-learn, so there is no ``root``."""
+    return Parts(*digit_sets(config.image_size or DRAWN_SIZE))
 
 
 def digit_sets(image_size: int) -> tuple[ImageSet, ImageSet]:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from vptsp.data.images import ImageSet
+from vptsp.data.images import ImageSet, Parts
+from vptsp.data.settings import DataConfig
 from vptsp.data.splits import some
 from vptsp.errors import DataError
 
@@ -110,6 +111,11 @@ def scan(name: str, folders: dict[str, Path], mirror_ok: bool = True) -> ImageSe
         )
     load = FileLoader(tuple(map(str, paths)))
     return ImageSet(name, ids, np.array(labels), list(folders), load, mirror_ok=mirror_ok)
+
+
+def split_set(config: DataConfig, root: Path) -> Parts:
+    """The set of a configuration, named after its folder."""
+    return Parts(*split_folders(root.resolve().name, root))
 
 
 def split_folders(name: str, root: Path, mirror_ok: bool = True) -> tuple[ImageSet, ImageSet]:

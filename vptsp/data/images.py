@@ -12,6 +12,7 @@ from PIL import Image
 from vptsp.errors import DataError
 
 LoadImage = Callable[[int], Image.Image]
+DRAWN_SIZE = 64  # pixels of drawn images when a configuration leaves the size to the backbone
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from vptsp.data.cache import open_cache
 from vptsp.data.closed_set import closed_splits
 from vptsp.data.counts import check_counts
+from vptsp.data.find import place_of
 from vptsp.data.images import DataSplits, Parts
 from vptsp.data.readable import drop_bad, refuse_missing
-from vptsp.data.registry import DATASETS, Source
 from vptsp.data.settings import DataConfig
 from vptsp.data.sources.lists import LayoutError
 from vptsp.data.splits import check_splits, hold_out_classes, queries_by_csv, queries_by_pattern
@@ -43,13 +41,7 @@ def load_data(config: DataConfig) -> DataSplits:
 
 def read_parts(config: DataConfig) -> Parts:
     """What the data set's own lists say, with its counts checked; whether the images can be read is not."""
-    source = find_source(config.dataset)
-    if source.task == "recognition" and config.task == "retrieval":
-        raise ConfigError(
-            f"dataset={config.dataset} has the same classes in train and test; use it with task=recognition, or for "
-            f"retrieval choose one of {', '.join(n for n, s in DATASETS.items() if s.task != 'recognition')}"
-        )
-    root = _root(config, source)
+    source, root = place_of(config)
     try:
         parts = source.build(config, root)
     except LayoutError as error:
@@ -71,24 +63,3 @@ def usable_parts(config: DataConfig, parts: Parts) -> tuple[Parts, list[str]]:
         return drop_bad(parts)
     refuse_missing(config.dataset, parts)
     return parts, []
-
-
-def find_source(name: str) -> Source:
-    """Raises ConfigError listing the names there are."""
-    if name not in DATASETS:
-        raise ConfigError(f"dataset={name!r} is unknown; choose one of {', '.join(DATASETS)}")
-    return DATASETS[name]
-
-
-def _root(config: DataConfig, source: Source) -> Path:
-    root = config.data_root
-    if root is None:
-        if source.root in ("folder", "file"):
-            what = "FOLDER with" if source.root == "folder" else "FILE,"
-            raise ConfigError(f"dataset={config.dataset} needs data_root={what} {source.layout}")
-        return Path()
-    if source.root == "folder" and not root.is_dir():
-        raise DataError(f"data_root={root} is not a folder; for dataset={config.dataset} it must hold {source.layout}")
-    if source.root == "file" and not root.is_file():
-        raise DataError(f"data_root={root} is not a file; for dataset={config.dataset} it must be {source.layout}")
-    return root

@@ -8,11 +8,17 @@ from pathlib import Path
 from torchvision.datasets import Omniglot
 
 from vptsp.data.folder import class_folders, scan, split_folders
-from vptsp.data.images import ImageSet
+from vptsp.data.images import ImageSet, Parts
+from vptsp.data.settings import DataConfig
 from vptsp.errors import DataError
 
 DEFAULT_ROOT = Path.home() / ".cache" / "vptsp"
 PARTS = {"train": "images_background", "test": "images_evaluation"}
+
+
+def omniglot(config: DataConfig, root: Path) -> Parts:
+    """The set of a configuration; ``data_root`` may be none, so it is read and not ``root``."""
+    return Parts(*omniglot_sets(config.data_root))
 
 
 def omniglot_sets(root: Path | None) -> tuple[ImageSet, ImageSet]:

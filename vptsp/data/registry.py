@@ -1,60 +1,13 @@
-"""Every data set by name, with what is needed to use it: the one place that knows them all."""
+"""Every data set by name, with what is needed to use it: the one place that knows them all.
+
+It imports none of them: a set's own file is imported when the set is read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
-
-from vptsp.data.blossoms import blossom_sets
 from vptsp.data.counts import Counts
-from vptsp.data.digits import digit_sets
-from vptsp.data.folder import split_folders
-from vptsp.data.images import Parts
-from vptsp.data.omniglot import omniglot_sets
-from vptsp.data.photos import photos
-from vptsp.data.settings import DataConfig
-from vptsp.data.sources.birds import cub, fgvc_cub, fgvc_nabirds
-from vptsp.data.sources.cars import cars, fgvc_cars
-from vptsp.data.sources.dogs import fgvc_dogs
-from vptsp.data.sources.flowers import fgvc_flowers
-from vptsp.data.sources.hub import hub
-from vptsp.data.sources.inaturalist import inaturalist
-from vptsp.data.sources.inshop import inshop
-from vptsp.data.sources.products import sop
-from vptsp.data.sources.table import table
-from vptsp.data.sources.vtab import TASKS, vtab
-
-DRAWN_SIZE = 64  # pixels of drawn images when a configuration leaves the size to the backbone
-
-
-@dataclass(frozen=True)
-class Archive:
-    """A file that its owner lets anyone download: ``makes`` is what is there afterwards, below the root."""
-
-    url: str
-    md5: str
-    makes: str
-
-
-@dataclass(frozen=True)
-class Source:
-    """A data set: ``build`` reads it from ``data_root``, of which ``root`` says what it must be.
-
-    ``expected`` counts are checked on load. ``layout`` completes "data_root must hold ..."; ``where`` says where the
-    files are from and on what terms. Without ``archives`` nothing can be downloaded by program.
-    """
-
-    title: str
-    build: Callable[[DataConfig, Path], Parts]
-    task: Literal["retrieval", "recognition", "any"] = "any"
-    root: Literal["folder", "file", "optional", "none"] = "folder"
-    layout: str = ""
-    expected: Counts | None = None
-    where: str = ""
-    archives: tuple[Archive, ...] = ()
-
+from vptsp.data.source import Archive, Source
+from vptsp.data.sources.vtab_tasks import TASKS
 
 CUB_LISTS = "images/, images.txt, image_class_labels.txt, classes.txt"
 CUB_WHERE = "Caltech (data.caltech.edu/records/65de6-vp158), for research and education, not for sale"
@@ -76,45 +29,43 @@ VTAB_WHERE = "VTAB-1k as images, linked by the releases of NOAH, SSF and PETL-Vi
 DATASETS: dict[str, Source] = {
     "blossoms": Source(
         "procedural flowers",
-        lambda c, _: Parts(*blossom_sets(c.blossoms_classes, c.blossoms_images, c.image_size or DRAWN_SIZE)),
+        "blossoms:blossoms",
         root="none",
     ),
-    "digits": Source(
-        "scikit-learn's digits, 0-4 and 5-9", lambda c, _: Parts(*digit_sets(c.image_size or DRAWN_SIZE)), root="none"
-    ),
+    "digits": Source("scikit-learn's digits, 0-4 and 5-9", "digits:digits", root="none"),
     "omniglot": Source(
         "Omniglot characters",
-        lambda c, _: Parts(*omniglot_sets(c.data_root)),
+        "omniglot:omniglot",
         root="optional",
         layout="torchvision's omniglot-py/, or train/<class>/<image> and test/<class>/<image>",
         where="downloaded by torchvision when first used; MIT licence",
     ),
     "folder": Source(
         "any folder of images",
-        lambda c, root: Parts(*split_folders(root.resolve().name, root)),
+        "folder:split_set",
         layout="train/<class>/<image> and test/<class>/<image>",
     ),
     "photos": Source(
         "any folder of photos, some classes of which are kept back for the test",
-        photos,
+        "photos:photos",
         layout="<class>/<image>",
     ),
     "table": Source(
         "any CSV or Parquet table",
-        table,
+        "sources.table:table",
         root="file",
         layout="a table with the columns path,label,split and, if wanted, is_query,is_gallery",
     ),
     "hub": Source(
         "Hugging Face data set",
-        lambda c, _: hub(c, c.data_root),
+        "sources.hub:hub",
         root="optional",
         layout="a data set saved by save_to_disk",
         where="hub_name=OWNER/NAME fetches it; each has its own terms",
     ),
     "cub": Source(
         "CUB-200-2011 birds",
-        cub,
+        "sources.birds:cub",
         "retrieval",
         layout=CUB_LISTS,
         expected=Counts((5_864, 100), (5_924, 100)),
@@ -123,7 +74,7 @@ DATASETS: dict[str, Source] = {
     ),
     "cars": Source(
         "Cars196",
-        cars,
+        "sources.cars:cars",
         "retrieval",
         layout=CARS_LAYOUT,
         expected=Counts((8_054, 98), (8_131, 98)),
@@ -131,7 +82,7 @@ DATASETS: dict[str, Source] = {
     ),
     "sop": Source(
         "Stanford Online Products",
-        sop,
+        "sources.products:sop",
         "retrieval",
         layout="Ebay_train.txt, Ebay_test.txt and the folders bicycle_final/ to toaster_final/",
         expected=Counts((59_551, 11_318), (60_502, 11_316)),
@@ -139,7 +90,7 @@ DATASETS: dict[str, Source] = {
     ),
     "inshop": Source(
         "In-Shop Clothes Retrieval",
-        inshop,
+        "sources.inshop:inshop",
         "retrieval",
         layout="list_eval_partition.txt (or Eval/list_eval_partition.txt) and img/",
         expected=Counts((25_882, 3_997), (26_830, 3_985), query=14_218, gallery=12_612),
@@ -147,7 +98,7 @@ DATASETS: dict[str, Source] = {
     ),
     "inaturalist": Source(
         "iNaturalist 2018 for retrieval",
-        inaturalist,
+        "sources.inaturalist:inaturalist",
         "retrieval",
         layout="train_val2018/ and Inat_dataset_splits/Inaturalist_train_set1.txt and Inaturalist_test_set1.txt",
         expected=Counts((325_846, 5_690), (136_093, 2_452)),
@@ -157,7 +108,7 @@ DATASETS: dict[str, Source] = {
     ),
     "fgvc_cub": Source(
         "CUB-200-2011, VPT's FGVC",
-        fgvc_cub,
+        "sources.birds:fgvc_cub",
         "recognition",
         layout=CUB_LISTS + ", train_test_split.txt (or VPT's train.json, val.json, test.json)",
         expected=Counts((5_994, 200), (5_794, 200)),
@@ -166,7 +117,7 @@ DATASETS: dict[str, Source] = {
     ),
     "fgvc_nabirds": Source(
         "NABirds, VPT's FGVC",
-        fgvc_nabirds,
+        "sources.birds:fgvc_nabirds",
         "recognition",
         layout=CUB_LISTS + ", train_test_split.txt (or VPT's train.json, val.json, test.json)",
         expected=Counts((23_929, 555), (24_633, 555)),
@@ -174,7 +125,7 @@ DATASETS: dict[str, Source] = {
     ),
     "fgvc_flowers": Source(
         "Oxford Flowers 102, VPT's FGVC",
-        fgvc_flowers,
+        "sources.flowers:fgvc_flowers",
         "recognition",
         layout="jpg/, imagelabels.mat and setid.mat (or VPT's train.json, val.json, test.json)",
         expected=Counts((2_040, 102), (6_149, 102)),
@@ -187,7 +138,7 @@ DATASETS: dict[str, Source] = {
     ),
     "fgvc_dogs": Source(
         "Stanford Dogs, VPT's FGVC",
-        fgvc_dogs,
+        "sources.dogs:fgvc_dogs",
         "recognition",
         layout="Images/, train_list.mat and test_list.mat (or VPT's train.json, val.json, test.json)",
         expected=Counts((12_000, 120), (8_580, 120)),
@@ -195,7 +146,7 @@ DATASETS: dict[str, Source] = {
     ),
     "fgvc_cars": Source(
         "Stanford Cars, VPT's FGVC",
-        fgvc_cars,
+        "sources.cars:fgvc_cars",
         "recognition",
         layout=CARS_LAYOUT + " (or VPT's train.json, val.json, test.json)",
         expected=Counts((8_144, 196), (8_041, 196)),
@@ -204,7 +155,7 @@ DATASETS: dict[str, Source] = {
 } | {
     f"vtab_{task}": Source(
         f"VTAB-1k {about.group}: {about.title}",
-        vtab(task),
+        "sources.vtab:vtab",
         "recognition",
         layout=VTAB_LAYOUT.format(task=task),
         expected=Counts((1_000, about.classes), (about.test_images, about.classes)),

@@ -7,19 +7,18 @@ of a published configuration, ``[expected]`` with results and their source.
 from __future__ import annotations
 
 import tomllib
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from vptsp.errors import ConfigError
 
 NOTES = ("published", "expected")
+_HERE = Path(__file__).parent  # importlib.resources would take longer to import than all presets to read
 
 
 def preset_names() -> list[str]:
     """Names of the presets that ship with the package."""
-    folder = resources.files("vptsp.presets")
-    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+    return sorted(path.stem for path in _HERE.glob("*.toml"))
 
 
 def read_preset(name: str) -> dict[str, Any]:
@@ -42,7 +41,7 @@ def _load(name: str) -> dict[str, Any]:
             raise ConfigError(f"preset file {name} does not exist")
         data = path.read_bytes()
     elif name in preset_names():
-        data = (resources.files("vptsp.presets") / f"{name}.toml").read_bytes()
+        data = (_HERE / f"{name}.toml").read_bytes()
     else:
         raise ConfigError(
             f"preset {name!r} is not known; legal: {', '.join(preset_names())}, or a path to a .toml file"

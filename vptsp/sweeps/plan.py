@@ -95,7 +95,7 @@ def code_key() -> str:
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*")):
         part = path.relative_to(package)
-        if path.suffix in _SOURCES and part.parts[0] != "sweeps" and not part.name.startswith("cli"):
+        if path.suffix in _SOURCES and part.parts[0] not in ("sweeps", "cli"):
             digest.update(f"{part.as_posix()}\0{path.stat().st_size}\0".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import filelock
-import nbformat
 
 from vptsp.errors import ConfigError, RunError
 from vptsp.files import explained, write_bytes, write_json
@@ -190,6 +189,8 @@ def _held(path: Path) -> Iterator[SweepFolder]:
 
 
 def _write(folder: SweepFolder, plan: Plan, chosen: Chosen, workers: int | None) -> None:
+    import nbformat  # here, as a sweep that is refused or only listed needs none
+
     source, stored = plan.signature.source, f"{plan.signature.content[:16]}.ipynb"
     text = nbformat.writes(nbformat.read(source, as_version=4))
     write_bytes(folder.path / ".notebooks" / stored, text.encode())

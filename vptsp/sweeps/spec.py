@@ -26,15 +26,16 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from vptsp import presets
 from vptsp.errors import ConfigError
 from vptsp.sweeps.search import draw, require_distributions
 from vptsp.sweeps.yaml12 import read_yaml
 
 SWEEPS = Path("runs/sweeps")
+_SHIPPED = Path(presets.__file__).parent / "sweeps"
 Values = dict[str, Any]
 Labelled = tuple[str, Values]
 Axis = list[Labelled]
@@ -147,8 +148,7 @@ class Sweep:
 
 def sweep_names() -> list[str]:
     """Names of the sweeps that ship with the package."""
-    folder = resources.files("vptsp") / "presets" / "sweeps"
-    return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
+    return sorted(path.stem for path in _SHIPPED.glob("*.yaml"))
 
 
 def read_sweep(name: str | Path) -> Sweep:
@@ -163,7 +163,7 @@ def read_sweep(name: str | Path) -> Sweep:
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error})") from None
     elif str(name) in sweep_names():
-        text = (resources.files("vptsp") / "presets" / "sweeps" / f"{name}.yaml").read_text(encoding="utf-8")
+        text = (_SHIPPED / f"{name}.yaml").read_text(encoding="utf-8")
     else:
         raise ConfigError(
             f"sweep {str(name)!r} is not known; pass a .yaml file, the folder of a sweep, "

@@ -39,13 +39,13 @@ class HubLoader:
         return f"{self.split._fingerprint}-{position}"
 
 
-def hub(config: DataConfig, root: Path | None) -> Parts:
+def hub(config: DataConfig, root: Path) -> Parts:
     """The splits train and test (or the validation images in its place) by the image and label columns.
 
     For retrieval, a set whose splits share their classes is divided as CUB and Cars are: all images together, the
-    first half of the classes trains, the rest is searched.
+    first half of the classes trains, the rest is searched. ``data_root`` may be none, so it is read and not ``root``.
     """
-    name, splits = _load(config.hub_name, root)
+    name, splits = _load(config.hub_name, config.data_root)
     held = next((split for split in VALIDATION if split in splits), None)
     tested = "test" if "test" in splits and _labelled(splits["test"]) else held
     if "train" not in splits or (tested is None and config.task == "recognition"):

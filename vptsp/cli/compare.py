@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 @click.option("--reference", metavar="EXPERIMENT", help="What others are compared with; default: best by validation.")
 @click.option("--runs", "by_run", is_flag=True, help="A row per run instead of one per experiment.")
 @click.option("--to", type=click.Path(path_type=Path), metavar="FILE", help="Write the table: .csv .parquet .md .tex")
-def compare(paths: tuple[Path, ...], reference: str | None, by_run: bool, to: Path | None) -> None:
+def command(paths: tuple[Path, ...], reference: str | None, by_run: bool, to: Path | None) -> None:
     """Compare runs, folders of runs and sweeps: differing settings first, spread over seeds, paired bootstrap."""
-    from vptsp.comparing import Comparison
+    from vptsp.entries import find_entries
+
+    entries = find_entries(paths)
+
+    from vptsp.comparing import Comparison  # imports torch and pandas
     from vptsp.tables import write_table
 
-    comparison = Comparison.of(paths)
+    comparison = Comparison(entries)
     table = comparison.runs() if by_run else comparison.table()
     if to:
         click.echo(write_table(table, to))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vptsp.config import parse_assignments
+from vptsp.cli.options import SETTINGS
 from vptsp.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("sweep", metavar="SWEEP")
-@click.argument("settings", nargs=-1, metavar="[KEY=VALUE]...")
+@SETTINGS
 @click.option("--folder", type=click.Path(path_type=Path), help="Where the runs are kept; default: as the sweep says.")
 @click.option("--workers", type=int, help="Runs at once; default: one per GPU, else one per two cores.")
 @click.option("--threads", type=int, help="Threads of each run; default: the cores divided among the workers.")
@@ -30,7 +30,15 @@ if TYPE_CHECKING:
 @click.option("--any-code", is_flag=True, help="Count runs as done that other versions of the code have done.")
 @click.option("--yes", is_flag=True, help="Do not ask, however many runs there are.")
 @click.option("--dry-run", is_flag=True, help="Check everything and list the runs, but start none.")
-def sweep(
+@click.option(
+    "--list",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, _, given: _list(context, given),
+    help="List the sweeps that ship, and do nothing else.",
+)
+def command(
     sweep: str,
     settings: tuple[str, ...],
     folder: Path | None,
@@ -49,18 +57,14 @@ def sweep(
     Settings are parameters of every run. Runs that are done are skipped, others go on from their checkpoints.
     Ctrl-C lets running jobs write theirs; a second one kills them.
     """
-    from rich.console import Console
-
+    from vptsp.config import parse_assignments
     from vptsp.sweeps.plan import make_plan
     from vptsp.sweeps.runner import choose, run_sweep
-    from vptsp.sweeps.terminal import summary_line, table, watching
-    from vptsp.sweeps.view import overview
 
     wanted = _read(sweep).with_parameters(parse_assignments(settings))
     yes = yes or dry_run or _confirmed(wanted)
     plan = make_plan(wanted, yes)
     path = Path(folder or wanted.folder or "")
-    console = Console()
     chosen = choose(plan, path, retry_failed, any_code)
     for note in chosen.notes:
         click.echo(note)
@@ -69,6 +73,13 @@ def sweep(
         for planned, state, runs in chosen.jobs:
             click.echo(f"  {'run ' if runs else 'skip'}  {state:<11}  {planned.name}")
         return
+
+    from rich.console import Console
+
+    from vptsp.sweeps.terminal import summary_line, table, watching
+    from vptsp.sweeps.view import overview
+
+    console = Console()
     with _executor(dask) as executor, watching(console) as watch:
         done = run_sweep(
             plan, path, workers=workers, threads=threads, gpus=[gpu.strip() for gpu in gpus.split(",") if gpu.strip()],
@@ -84,6 +95,17 @@ def sweep(
         click.echo(f"some runs did not finish; vptsp sweep {path} goes on with killed ones, with --retry-failed "
                    "also with failed ones", err=True)  # fmt: skip
         raise SystemExit(1)
+
+
+def _list(context: click.Context, wanted: bool) -> None:
+    if not wanted:
+        return
+    from vptsp.sweeps.spec import read_sweep, sweep_names
+
+    for name in sweep_names():
+        sweep = read_sweep(name)
+        click.echo(f"{name:<20}{sweep.notebook:<24}{sweep.count()} runs")
+    context.exit()
 
 
 def _read(name: str) -> Sweep:

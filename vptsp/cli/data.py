@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vptsp.config import Config, make_config, parse_assignments
+from vptsp.cli.options import SETTINGS
 from vptsp.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from vptsp.data.registry import Source
+    from vptsp.config import Config
+    from vptsp.data.source import Source
 
 ROOT = click.option("--root", type=click.Path(path_type=Path), help="Folder (or table) of the data set.")
-SETTINGS = click.argument("settings", nargs=-1, metavar="[KEY=VALUE]...")
 
 
 @click.group()
-def data() -> None:
+def command() -> None:
     """Data sets: list, check, prepare and download them."""
 
 
-@data.command(name="list")
+@command.command(name="list")
 def list_command() -> None:
     """List every data set: its name, what it is for, its size, what its folder holds and where it is from."""
     from vptsp.data.registry import DATASETS
@@ -38,20 +38,21 @@ def list_command() -> None:
             click.echo(f"    from: {source.where}{'; vptsp data download' if source.archives else ''}")
 
 
-@data.command()
+@command.command()
 @click.argument("name")
 @ROOT
 @SETTINGS
 @click.option("--sheet", type=click.Path(path_type=Path), help="Where to write a contact sheet, a PNG file.")
 def check(name: str, root: Path | None, settings: tuple[str, ...], sheet: Path | None) -> None:
     """Read every image of data set NAME: counts, sizes, unreadable images, images in both train and test."""
+    config = _config(name, root, settings)
+
     from vptsp.data.check import Findings
     from vptsp.data.check import check as check_images
     from vptsp.data.load import read_parts
     from vptsp.data.readable import refuse_missing
     from vptsp.data.sheet import contact_sheet
 
-    config = _config(name, root, settings)
     parts = read_parts(config)
     if not config.skip_bad:
         refuse_missing(name, parts)
@@ -68,7 +69,7 @@ def check(name: str, root: Path | None, settings: tuple[str, ...], sheet: Path |
         )
 
 
-@data.command()
+@command.command()
 @click.argument("name")
 @ROOT
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the cache.")
@@ -80,11 +81,12 @@ def prepare(name: str, root: Path | None, out: Path, size: int, settings: tuple[
     skip_bad=true leaves unreadable images out, num_workers=8 uses eight processes. The size 256 is right for
     image_size=224 (S * 256 / 224 in general).
     """
+    config = _config(name, root, settings)
+
     from vptsp.data.load import read_parts
     from vptsp.data.prepare import Prepared
     from vptsp.data.prepare import prepare as fill
 
-    config = _config(name, root, settings)
     parts = read_parts(config)
     steps = fill(parts, out, name, size, skip_bad=config.skip_bad, num_workers=config.num_workers)
     done = _last(steps, sum(map(len, parts.each())), "preparing")
@@ -95,21 +97,23 @@ def prepare(name: str, root: Path | None, out: Path, size: int, settings: tuple[
     )
 
 
-@data.command()
+@command.command()
 @click.argument("name")
 @ROOT
 def download(name: str, root: Path | None) -> None:
     """Fetch data set NAME into the folder --root, where its owner lets anyone do so; an interrupted one goes on."""
-    from tqdm import tqdm
-
-    from vptsp.data.download import fetch
-    from vptsp.data.load import find_source
+    from vptsp.data.find import find_source
 
     source = find_source(name)
     if not source.archives:
         raise UsageError(_by_hand(name, source))
     if root is None:
         raise UsageError(f"give --root FOLDER, where {name} is to be put")
+
+    from tqdm import tqdm
+
+    from vptsp.data.download import fetch
+
     for archive in source.archives:
         with tqdm(desc=archive.makes, unit="B", unit_scale=True, disable=None) as bar:
             for have, total in fetch(archive, root):
@@ -130,15 +134,18 @@ def _by_hand(name: str, source: Source) -> str:
 
 
 def _config(name: str, root: Path | None, settings: tuple[str, ...]) -> Config:
-    """The whole data set, nothing held out, under the task that it is for."""
-    from vptsp.data.load import find_source
+    """The whole data set, nothing held out, under the task that it is for; its place is checked."""
+    from vptsp.config import make_config, parse_assignments
+    from vptsp.data.find import find_source, place_of
 
     values: dict[str, Any] = {"dataset": name, "val_fraction": 0.0}
     if root is not None:
         values["data_root"] = root
     if find_source(name).task == "recognition":
         values["task"] = "recognition"
-    return make_config(values, parse_assignments(settings))
+    config = make_config(values, parse_assignments(settings))
+    place_of(config)
+    return config
 
 
 def _last(steps: Iterator[Any], total: int, title: str) -> Any:

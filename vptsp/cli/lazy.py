@@ -1,0 +1,44 @@
+"""A group of commands that knows their names and one line about each, and imports a command when it is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+from vptsp.errors import UsageError
+
+
+class LazyCommands(click.Group):
+    """``table`` has a line for each command; the command itself is ``command`` in ``<package>.<name>``.
+
+    Prints errors meant for the user as one message, without a traceback.
+    """
+
+    def __init__(self, *arguments: Any, table: Mapping[str, str], package: str, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.table, self.package = table, package
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(self.table)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in self.table:
+            return None
+        command: click.Command = import_module(f"{self.package}.{name.replace('-', '_')}").command
+        return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.table.items()))
+
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except UsageError as error:
+            raise click.ClickException(str(error)) from None
+        except KeyboardInterrupt as stop:
+            click.echo(str(stop) or "interrupted", err=True)
+            raise SystemExit(130) from None

@@ -1,0 +1,82 @@
+"""``vptsp runs``."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vptsp.errors import UsageError
+from vptsp.labels import plain
+
+if TYPE_CHECKING:
+    from vptsp.runs import Overview
+
+_GAP = "  "
+_LONGEST = 32  # letters of a name or setting on a terminal
+_WHOLE = 10_000
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path), default="runs")
+def command(folder: Path) -> None:
+    """List runs: state, test metrics, parameters, and the settings in which they differ.
+
+    On a terminal, what does not fit its width is left out and named; into a pipe or a file everything is written.
+    """
+    from vptsp.runs import list_runs, overview
+
+    found = list_runs(folder)
+    if not found:
+        raise UsageError(f"there are no runs in {folder}; vptsp train makes one")
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in table(overview(found), width):
+        click.echo(line)
+
+
+def table(found: Overview, width: int | None = None) -> list[str]:
+    """A heading and a line per run, at most ``width`` letters wide (none: however wide it is).
+
+    What selects and what differs stays longest; a last line names what is left out.
+    """
+    from vptsp.tasks import TASKS
+
+    columns = found.results + found.settings
+    longest = _WHOLE if width is None else _LONGEST
+    cells = {name: [name, *(_text(row.get(name), longest) for row in found.rows)] for name in columns}
+    sizes = {name: max(map(len, column)) for name, column in cells.items()}
+    kept = columns
+    if width is not None:
+        first = ["run", "state", *(task.metric for task in TASKS.values())]
+        kept = _fitting(dict.fromkeys([*first, *found.settings, "trained", *columns]), columns, sizes, width)
+    lines = [
+        _GAP.join(
+            cells[name][line].ljust(sizes[name]) if name in ("run", "state") else cells[name][line].rjust(sizes[name])
+            for name in kept
+        ).rstrip()
+        for line in range(len(found.rows) + 1)
+    ]
+    if left := [name for name in columns if name not in kept]:
+        lines.append(f"left out, as the terminal is narrow: {', '.join(left)}; a pipe (| cat) gets all")
+    return lines
+
+
+def _fitting(by_worth: Iterable[str], columns: list[str], sizes: dict[str, int], width: int) -> list[str]:
+    """The columns that fit, in their own order; the name is there whatever its size."""
+    chosen: set[str] = set()
+    used = -len(_GAP)
+    for name in by_worth:
+        if name in sizes and (not chosen or used + len(_GAP) + sizes[name] <= width):
+            chosen.add(name)
+            used += len(_GAP) + sizes[name]
+    return [name for name in columns if name in chosen]
+
+
+def _text(value: Any, longest: int) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.6g}" if isinstance(value, float) else plain(value, longest)
