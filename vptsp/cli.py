@@ -8,6 +8,8 @@ import click
 
 from vptsp.cli_compare import compare
 from vptsp.cli_data import data
+from vptsp.cli_doctor import doctor
+from vptsp.cli_notebooks import lab, notebooks
 from vptsp.cli_sweep import sweep
 from vptsp.config import Config, make_config, parse_assignments
 from vptsp.errors import UsageError
@@ -35,6 +37,9 @@ def main() -> None:
 
 main.add_command(compare)
 main.add_command(data)
+main.add_command(doctor)
+main.add_command(lab)
+main.add_command(notebooks)
 main.add_command(sweep)
 
 
