@@ -8,10 +8,10 @@ UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 RUN := $(UV) run --frozen --no-sync
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow sweep-full lab bench notebooks-full lint format pretrain clean
+.PHONY: help setup demo test test-slow test-wheel lock-check sweep-full lab bench notebooks-full lint format pretrain clean
 
 help:  ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 .tools/bin/uv:
 	$(PYTHON) -m venv .tools
@@ -27,16 +27,23 @@ demo: setup  ## train, evaluate and report on the embedded default (about five m
 	$(RUN) vptsp demo
 
 test: setup  ## run the tests
-	$(RUN) pytest -m "not slow" -n 2 --dist loadfile
+	$(RUN) pytest -m "not slow and not wheel" -n 2 --dist loadfile
 
 test-slow: setup  ## run the tests that take minutes
 	$(RUN) pytest -m slow
+
+test-wheel: setup  ## build the packages from a clone of HEAD, install the wheel elsewhere, and use it
+	$(RUN) pytest -m wheel tests/wheel
+
+lock-check: $(filter .tools/bin/uv,$(UV))  ## whether uv.lock and environment.yml are in step with pyproject.toml
+	$(UV) lock --check
+	$(RUN) pytest tests/test_environment.py -k conda
 
 sweep-full: setup  ## the sweep of 24 runs that are killed, fail and are interrupted, and one on Dask
 	$(RUN) pytest -m slow tests/sweeps
 
 lab: setup  ## open JupyterLab ready to use
-	$(RUN) jupyter lab --notebook-dir . $(if $(filter 0,$(shell id -u)),--allow-root)
+	$(RUN) vptsp lab
 
 bench: setup  ## measure speed, as ratios within one process
 	$(RUN) python -m benchmarks

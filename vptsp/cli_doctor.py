@@ -10,7 +10,7 @@ _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 @click.command()
 def doctor() -> None:
     """Look at versions, device, threads, folders and disk; exit with 1 if something would not work."""
-    from vptsp.checks import run_checks
+    from vptsp.doctor import run_checks
 
     failed = 0
     for finding in run_checks():
