@@ -10,10 +10,11 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tarfile
-import threading
+import time
 import urllib.request
 import zipfile
 from dataclasses import dataclass
@@ -24,8 +25,14 @@ import pytest
 pytestmark = pytest.mark.wheel
 
 ROOT = Path(__file__).parents[2]
-CLUTTER = ("notebooks/11_mine.ipynb", "notebooks/.ipynb_checkpoints/01_train-checkpoint.ipynb", "vptsp/stray.py",
-           "vptsp/__pycache__/cli.cpython-311.pyc", "widgets/vptsp_widgets/notes.txt", "runs/demo-1/config.json")  # fmt: skip
+CLUTTER = (
+    "notebooks/11_mine.ipynb",
+    "notebooks/.ipynb_checkpoints/01_train-checkpoint.ipynb",
+    "vptsp/stray.py",
+    "vptsp/__pycache__/cli.cpython-311.pyc",
+    "widgets/vptsp_widgets/notes.txt",
+    "runs/demo-1/config.json",
+)
 TINY = ("epochs=1", "blossoms_classes=12", "blossoms_images=4", "batch_size=8", "baselines=false", "projection=pca")
 
 
@@ -90,6 +97,7 @@ def installed(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Install
     variables |= {
         "PATH": os.pathsep.join([str(environment / "bin"), os.environ["PATH"]]),
         "JUPYTER_CONFIG_DIR": str(folder / "jupyter"),  # not the developer's own
+        "JUPYTER_DATA_DIR": str(folder / "jupyter"),
         "OMP_NUM_THREADS": "1",
     }
     return Installed(environment, variables)
@@ -140,25 +148,32 @@ def test_the_demo_trains_and_reports_without_the_repository(installed: Installed
 
 
 def test_lab_opens_jupyterlab_on_copies(installed: Installed, tmp_path: Path) -> None:
-    command = ["vptsp", "lab", "--no-browser", "--ServerApp.port=0", "--IdentityProvider.token=word"]
-    server = subprocess.Popen(
-        command, cwd=tmp_path, env=installed.variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    guard = threading.Timer(120, server.kill)  # then its output ends, and so does the loop
-    guard.start()
+    browser, opened, user = tmp_path / "browser", tmp_path / "opened.html", tmp_path / "user"
+    browser.write_text(f'#!/bin/sh\ncp "${{1#file://}}" {opened}.part && mv {opened}.part {opened}\n')
+    browser.chmod(0o755)
+    user.mkdir()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    with (tmp_path / "log").open("w") as log:
+        server = subprocess.Popen(
+            ["vptsp", "lab", f"--ServerApp.port={address.rpartition(':')[2]}", "--IdentityProvider.token=word"],
+            cwd=user,
+            env=installed.variables | {"BROWSER": f"{browser} %s"},
+            stdout=log,
+            stderr=log,
+        )
     try:
-        assert server.stdout is not None
-        address, said = None, []
-        for line in server.stdout:
-            said.append(line)
-            if address := re.search(r"(http://127\.0\.0\.1:\d+)/lab/tree/(\S+)\?token=", line):
-                break
-        assert address is not None, "".join(said)
-        assert said[0].startswith("copied ")
-        assert address[2] == "notebooks/01_train.ipynb"
-        with urllib.request.urlopen(f"{address[1]}/api/contents/{address[2]}?content=0&token=word") as answer:
-            assert json.load(answer)["writable"] is True
+        until = time.monotonic() + 120
+        while not opened.exists():
+            assert server.poll() is None, (tmp_path / "log").read_text()
+            assert time.monotonic() < until, (tmp_path / "log").read_text()
+            time.sleep(0.2)
+        assert "/lab/tree/notebooks/01_train.ipynb?token=word" in opened.read_text()
+        with urllib.request.urlopen(f"{address}/api/contents/notebooks?token=word", timeout=30) as answer:
+            listed = {entry["name"] for entry in json.load(answer)["content"]}
+        assert listed == {path.name for path in (user / "notebooks").glob("*.ipynb")}
     finally:
-        guard.cancel()
         server.terminate()
         server.wait(30)
+    assert (tmp_path / "log").read_text().startswith(f"copied {len(listed)} notebooks into {user / 'notebooks'}; ")
