@@ -35,7 +35,7 @@ test-slow: setup  ## run the tests that take minutes
 test-wheel: setup  ## build the packages from a clone of HEAD, install the wheel elsewhere, and use it
 	$(RUN) pytest -m wheel tests/wheel
 
-lock-check: $(filter .tools/bin/uv,$(UV))  ## whether uv.lock and environment.yml are in step with pyproject.toml
+lock-check: setup  ## whether uv.lock and environment.yml are in step with pyproject.toml
 	$(UV) lock --check
 	$(RUN) pytest tests/test_environment.py -k conda
 

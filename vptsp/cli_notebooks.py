@@ -69,9 +69,7 @@ def lab_command(arguments: tuple[str, ...]) -> list[str]:
     from importlib.util import find_spec
 
     if find_spec("jupyterlab") is None:
-        raise UsageError(
-            f"JupyterLab is not installed beside {sys.executable}; install it with: pip install jupyterlab"
-        )
+        raise UsageError(f"JupyterLab is not installed; install it: {sys.executable} -m pip install jupyterlab")
     command = [sys.executable, "-m", "jupyterlab"]
     if not any(word.split("=")[0] in ("--notebook-dir", "--ServerApp.root_dir") for word in arguments):
         command.append("--notebook-dir=.")

@@ -190,5 +190,5 @@ def test_lab_copies_only_where_there_are_none(here: Path, monkeypatch: pytest.Mo
 
 def test_lab_without_jupyterlab_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UsageError, match="JupyterLab is not installed; install it: .* -m pip install jupyterlab"):
+    with pytest.raises(UsageError, match=r"JupyterLab is not installed; install it: .* -m pip install jupyterlab"):
         lab_command(())

@@ -57,7 +57,7 @@ def split_names(words: Sequence[str], default: Path) -> tuple[list[str], Path]:
         last = names.pop()
         known = [path.stem for path in _paths()]
         near = difflib.get_close_matches(last.removesuffix(".ipynb"), known, n=1, cutoff=0.75)
-        if (near or last.endswith(".ipynb")) and not Path(last).is_dir():
+        if (near or last.endswith(".ipynb")) and Path(last).name == last and not Path(last).is_dir():
             meant = f". Did you mean {near[0]}? A folder of that name is ./{last}" if near else ""
             raise UsageError(_unknown(last) + meant)
         folder = Path(last)
