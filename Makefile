@@ -5,15 +5,16 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+UV = $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 WITHOUT_BROWSER := $(if $(filter none,$(BROWSER)),--without-browser)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo test test-quick test-slow sweep-full lab bench notebooks-full lint format pretrain clean
+.PHONY: help setup browser demo test test-quick test-slow test-wheel lock-check sweep-full lab bench notebooks-full lint format pretrain clean
 
 help:  ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 .venv/.synced: .ci/setup pyproject.toml uv.lock
 	@rm -f $@; PYTHON="$(PYTHON)" .ci/setup
@@ -27,19 +28,26 @@ browser: setup
 	$(if $(WITHOUT_BROWSER),,$(BIN)/python tests/browsers.py)
 
 test: setup browser  ## run the tests; BROWSER=none leaves those out that need Chromium
-	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile $(WITHOUT_BROWSER)
+	$(BIN)/pytest -m "not slow and not wheel" -n 2 --dist loadfile $(WITHOUT_BROWSER)
 
 test-quick: setup  ## run the tests of the core, between two edits
-	$(BIN)/pytest -m "not slow" -n 2 $(QUICK)
+	$(BIN)/pytest -m "not slow and not wheel" -n 2 $(QUICK)
 
 test-slow: setup browser  ## run the tests that take minutes
 	$(BIN)/pytest -m slow $(WITHOUT_BROWSER)
+
+test-wheel: setup  ## build the packages from a clone of HEAD, install the wheel elsewhere, and use it
+	$(BIN)/pytest -m wheel tests/wheel
+
+lock-check: setup  ## whether uv.lock and environment.yml are in step with pyproject.toml
+	$(UV) lock --check
+	$(BIN)/pytest tests/test_environment.py -k conda
 
 sweep-full: setup  ## the sweep of 24 runs that are killed, fail and are interrupted, and one on Dask
 	$(BIN)/pytest -m slow tests/sweeps
 
 lab: setup  ## open JupyterLab ready to use
-	$(BIN)/jupyter lab --notebook-dir . $(if $(filter 0,$(shell id -u)),--allow-root)
+	$(BIN)/vptsp lab
 
 bench: setup  ## measure speed, as ratios within one process
 	$(BIN)/python -m benchmarks

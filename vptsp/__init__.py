@@ -12,6 +12,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from vptsp import home
+
 if TYPE_CHECKING:
     from vptsp.checkpoints import load_inference as load_inference
     from vptsp.config import Config as Config
@@ -35,6 +37,8 @@ _HOMES = {
     "SavedEmbeddings": "evaluation",
 }
 __all__ = list(_HOMES)
+
+home.settle()  # before any library looks for a place for its caches
 
 
 def __getattr__(name: str) -> Any:

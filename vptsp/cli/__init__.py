@@ -25,6 +25,9 @@ COMMANDS = {
     "settings": "List every setting with its default and meaning",
     "presets": "List the presets, or print the settings of one",
     "methods": "List the tuning methods and what each trains",
+    "notebooks": "List the workbench's notebooks",
+    "lab": "Open JupyterLab in the current folder",
+    "doctor": "Look at versions, device, threads, folders and disk",
 }
 
 

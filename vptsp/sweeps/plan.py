@@ -17,7 +17,7 @@ from typing import Any
 import vptsp
 from vptsp.errors import ConfigError, UsageError
 from vptsp.notebooks import find_notebook
-from vptsp.parameters import Signature, read_signature
+from vptsp.notebooks.parameters import Signature, read_signature
 from vptsp.sweeps.spec import Sweep
 
 MANY = 100  # runs that nobody asks for by accident

@@ -1,0 +1,135 @@
+"""The workbench's own notebooks: where they are, what each is for, and editable copies of them.
+
+Reads notebooks as the JSON they are: who lists or copies them waits for no library.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vptsp.errors import UsageError
+
+_SENTENCE = re.compile(r"(.+?[.?!])(?:\s|$)", re.DOTALL)
+_MARKS = re.compile(r"[*`]|\[([^]]*)\]\([^)]*\)")  # emphasis, code, and links, of which the words stay
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook of the workbench. ``title`` and ``purpose``: its heading, and the first sentence below it."""
+
+    path: Path
+    title: str
+    purpose: str
+
+    @property
+    def name(self) -> str:
+        """Its file's name without the ending: ``01_train``."""
+        return self.path.stem
+
+
+def list_notebooks() -> list[Notebook]:
+    """The workbench's notebooks in the order of their numbers."""
+    return [_described(path) for path in _paths()]
+
+
+def find_notebook(name: str) -> Path:
+    """A notebook by path, or one of the workbench's own by name (``01_train``)."""
+    if Path(name).suffix == ".ipynb" and Path(name).is_file():
+        return Path(name)
+    if path := _own(Path(name).stem):
+        return path
+    raise UsageError(f"{_unknown(name)}, or pass the path of an .ipynb")
+
+
+def split_names(words: Sequence[str], default: Path) -> tuple[list[str], Path]:
+    """``NAME... FOLDER`` apart: the last word is the folder if it is no notebook's name. No names: all notebooks.
+
+    Raises :class:`UsageError` for what looks like a misspelt name.
+    """
+    names, folder = list(words), default
+    if names and not _own(names[-1]):
+        last = names.pop()
+        known = [path.stem for path in _paths()]
+        near = difflib.get_close_matches(last.removesuffix(".ipynb"), known, n=1, cutoff=0.75)
+        if (near or last.endswith(".ipynb")) and Path(last).name == last and not Path(last).is_dir():
+            meant = f". Did you mean {near[0]}? A folder of that name is ./{last}" if near else ""
+            raise UsageError(_unknown(last) + meant)
+        folder = Path(last)
+    return names or [path.stem for path in _paths()], folder
+
+
+def copy_notebooks(names: Sequence[str], folder: Path) -> list[Path]:
+    """Copy notebooks into a folder, which is made if need be; all of them or none, and never over a file.
+
+    Raises :class:`UsageError` for unknown names, for a file that is there already, and where nothing can be written.
+    """
+    sources: dict[str, Path] = {}
+    for name in names:
+        if (path := _own(name)) is None:
+            raise UsageError(_unknown(name))
+        sources[path.name] = path
+    for name in sources:
+        if (folder / name).exists():
+            raise _taken(folder / name)
+    made: list[Path] = []
+    new = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, source in sources.items():
+            with (folder / name).open("xb") as file:  # x: also a file that came meanwhile is not written over
+                made.append(folder / name)
+                file.write(source.read_bytes())
+    except BaseException as error:
+        for path in made:
+            path.unlink(missing_ok=True)
+        for parent in new:
+            with contextlib.suppress(OSError):
+                parent.rmdir()
+        if isinstance(error, FileExistsError):
+            raise _taken(Path(error.filename)) from None
+        if isinstance(error, OSError):
+            raise UsageError(
+                f"cannot copy notebooks into {folder}: {error.strerror or error}; nothing was copied, "
+                "choose another folder"
+            ) from error
+        raise
+    return made
+
+
+def _unknown(name: str) -> str:
+    return f"notebook {name!r} does not exist; there are: {', '.join(path.stem for path in _paths())}"
+
+
+def _taken(path: Path) -> UsageError:
+    what = "already exists" if path.suffix == ".ipynb" else "is a file, not a folder"
+    return UsageError(f"{path} {what}; nothing was copied, choose another folder or move it away")
+
+
+def _paths() -> list[Path]:
+    package = Path(__file__).parents[1]
+    installed, checkout = package / "_notebooks", package.parent / "notebooks"
+    return sorted((installed if installed.is_dir() else checkout).glob("*.ipynb"))
+
+
+def _own(name: str) -> Path | None:
+    """``01_train``, ``01_train.ipynb`` or ``01``."""
+    stem = name.removesuffix(".ipynb")
+    return next((path for path in _paths() if stem in (path.stem, path.stem.partition("_")[0])), None)
+
+
+def _described(path: Path) -> Notebook:
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        text = next("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
+        raise UsageError(f"{path} cannot be read as a notebook ({error}); install the workbench again") from None
+    heading, _, body = text.partition("\n")
+    body = " ".join(_MARKS.sub(r"\1", body).split())
+    sentence = _SENTENCE.match(body)
+    return Notebook(path, _MARKS.sub(r"\1", heading).lstrip("# ").strip(), sentence[1] if sentence else body)

@@ -1,0 +1,68 @@
+"""What a notebook's own cells call: its settings from the names it defined, and a run trained once.
+
+The module is not called as its function is: importing it would put the module in the function's place.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vptsp.config import Config, make_config
+from vptsp.errors import ConfigError
+
+if TYPE_CHECKING:
+    from vptsp.progress import Observer
+    from vptsp.runs import Run
+
+_IPYTHON_NAMES = {"In", "Out", "exit", "quit", "open", "get_ipython", "papermill"}
+
+
+def resolve(
+    namespace: Mapping[str, Any], extras: Mapping[str, type], preset: str | None = None
+) -> tuple[Config, dict[str, Any]]:
+    """The configuration and the notebook's own settings, from the names its parameter cells defined.
+
+    Call it with ``globals()`` in the first cell after the parameters. A configuration field that is none
+    is as the preset has it. ``extras`` are the notebook's own parameters and their types.
+
+    Raises :class:`ConfigError` for names that are neither, and for values of the wrong type.
+    """
+    given = {
+        name: value
+        for name, value in namespace.items()
+        if not name.startswith("_")
+        and name not in _IPYTHON_NAMES
+        and not isinstance(value, (types.ModuleType, types.FunctionType, types.MethodType, type))
+    }
+    own = {name: given.pop(name) for name in extras if name in given}
+    for name, value in own.items():
+        if not isinstance(value, extras[name]):
+            raise ConfigError(
+                f"{name}={value!r} is of type {type(value).__name__}; this notebook wants {extras[name].__name__}"
+            )
+    unknown = sorted(given.keys() - Config.model_fields.keys())
+    if unknown:
+        try:
+            make_config(dict.fromkeys(unknown))
+        except ConfigError as error:
+            raise ConfigError(f"{error}\nThe notebook's own parameters are: {', '.join(extras)}") from None
+    settings = {name: value for name, value in given.items() if value is not None}
+    return make_config(settings, preset=preset or own.get("preset") or None), own
+
+
+def train_or_resume(config: Config, run_dir: str, observer: Observer | None = None) -> Run:
+    """Train into ``run_dir`` (empty: a new one), go on with the unfinished run that is there, or return a finished one.
+
+    Raises :class:`~vptsp.errors.RunError` if the run that is there has other settings.
+    """
+    from vptsp.runs import Run  # late: what only starts notebooks needs no torch
+    from vptsp.training import train
+    from vptsp.trials import require_own
+
+    resume = bool(run_dir) and (Path(run_dir) / "config.json").exists() and not Run(Path(run_dir)).came_to_nothing()
+    if resume:
+        require_own(Path(run_dir), config)
+    return train(config, run_dir or None, resume=resume, observer=observer)
