@@ -20,14 +20,14 @@ from itertools import cycle
 import torch
 
 from benchmarks.steps import BACKBONE, seconds
-from vptsp.backbones import load_backbone
-from vptsp.bank import DiskBank
-from vptsp.config import make_config
+from vptsp.core.backbones.load import load_backbone
+from vptsp.core.model import EmbeddingModel
+from vptsp.core.prompts.bank import DiskBank
+from vptsp.core.prompts.learned import ClassPromptRows
 from vptsp.machine import make_fabric
-from vptsp.model import EmbeddingModel
-from vptsp.objective import make_objective
-from vptsp.optim import make_optimizers
-from vptsp.prompts import ClassPromptRows
+from vptsp.settings.config import make_config
+from vptsp.training.objective import make_objective
+from vptsp.training.optimizers import make_optimizers
 
 # name: classes, class prompts in each of 12 blocks, shared prompts (the published configurations for ViT-S)
 SIZES = {"SOP": (11_318, 5, 90), "In-Shop": (3_997, 80, 90)}
@@ -42,7 +42,7 @@ def make_step(size: str, place: str) -> tuple[Callable[[], None], ClassPromptRow
          "num_class_prompts": per_class, "batch_size": BATCH, "images_per_class": 1, "class_prompt_updates": "rows",
          "class_prompts_on": place}
     )  # fmt: skip
-    fabric, objective = make_fabric(config), make_objective(config)
+    fabric, objective = make_fabric(config.device, config.precision), make_objective(config)
     backbone = load_backbone(BACKBONE, "random")
     model = EmbeddingModel(config, backbone, classes).train()
     forward, *optimizers = fabric.setup(model, *make_optimizers(model, config))

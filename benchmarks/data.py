@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from vptsp.config import make_config
 from vptsp.data import load_data, train_loader, train_transform
 from vptsp.data.load import read_parts
 from vptsp.data.prepare import prepare
+from vptsp.settings.config import make_config
 
 CLASSES, SIZE, BATCH = 10, (500, 375), 32
 

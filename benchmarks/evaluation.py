@@ -17,8 +17,8 @@ import faiss
 import numpy as np
 import torch
 
-from vptsp.clustering import kmeans
-from vptsp.metrics import evaluate_retrieval
+from vptsp.evaluation.clustering import kmeans
+from vptsp.evaluation.metrics import evaluate_retrieval
 
 # name: images, classes, ranks of recall
 SIZES = {

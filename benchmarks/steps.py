@@ -12,13 +12,13 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-import vptsp.model
+import vptsp.core.model
 from benchmarks.token_path import encode_with_prompt_tokens
-from vptsp.backbones import Backbone, load_backbone
-from vptsp.config import make_config
-from vptsp.losses import make_loss
+from vptsp.core.backbones.load import Backbone, load_backbone
+from vptsp.core.losses.losses import make_loss
+from vptsp.core.model import EmbeddingModel
 from vptsp.machine import fast_bf16
-from vptsp.model import EmbeddingModel
+from vptsp.settings.config import make_config
 
 BACKBONE = "vit_small_patch16_224"
 CLASSES = 100
@@ -35,9 +35,9 @@ def make_step(shared: int, per_class: int, batch: int, precision: str, token_pat
     labels = torch.arange(batch) // 2
 
     def step() -> None:
-        encode = encode_with_prompt_tokens if token_path else vptsp.model.encode
+        encode = encode_with_prompt_tokens if token_path else vptsp.core.model.encode
         with (
-            mock.patch.object(vptsp.model, "encode", encode),
+            mock.patch.object(vptsp.core.model, "encode", encode),
             torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"),
         ):
             output = model(images, labels)

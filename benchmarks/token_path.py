@@ -1,4 +1,4 @@
-"""VPT-deep as the papers write it: prompts run as tokens. The yardstick for :mod:`vptsp.encoder`."""
+"""VPT-deep as the papers write it: prompts run as tokens. The yardstick for :mod:`vptsp.core.encoder`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vptsp.backbones import Backbone
-from vptsp.encoder import Encoded
+from vptsp.core.backbones.load import Backbone
+from vptsp.core.encoder import Encoded
 
 
 def encode_with_prompt_tokens(
     backbone: Backbone, tokens: Tensor, prompts: Sequence[Tensor] = (), groups: Tensor | None = None, **_: Any
 ) -> Encoded:
-    """Same arguments and numbers as :func:`vptsp.encoder.encode`; prompt tokens enter each block and are cut off."""
+    """Arguments and numbers of :func:`vptsp.core.encoder.encode`; prompt tokens enter each block and are cut off."""
     vit = backbone.vit
     for index, block in enumerate(vit.blocks):
         count = 0

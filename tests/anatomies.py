@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vptsp.anatomy import Anatomy
-from vptsp.retrieval import unit_rows
+from vptsp.analysis.anatomy import Anatomy
+from vptsp.evaluation.search import unit_rows
 
 
 def some_anatomy(seed: int = 0, classes: int = 6, size: int = 5, images: int = 30) -> Anatomy:

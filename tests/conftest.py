@@ -14,11 +14,11 @@ import torch
 from chromium import browser, playwright_driver  # noqa: F401 - fixtures of the browser tests
 from PIL import Image
 
-from vptsp.baselines import train_baselines
-from vptsp.config import Config, make_config
-from vptsp.progress import Event
-from vptsp.runs import Run
-from vptsp.training import train
+from vptsp.runs.progress import Event
+from vptsp.runs.run import Run
+from vptsp.settings.config import Config, make_config
+from vptsp.training.baselines import train_baselines
+from vptsp.training.loop import train
 
 _LEFT_OUT = pytest.StashKey[int]()  # browser tests that were left out
 

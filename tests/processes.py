@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["vptsp.training", "vptsp.cli"])
+_CONTEXT.set_forkserver_preload(["vptsp.training.loop", "vptsp.cli"])
 
 
 @dataclass
@@ -69,7 +69,7 @@ class SignalAfter:
     times: int = 1
 
     def __call__(self) -> None:
-        from vptsp import training
+        from vptsp.training import loop as training
 
         def observe(event: object) -> None:
             if event.kind == "step" and event.step == self.step:  # type: ignore[attr-defined]

@@ -68,8 +68,8 @@ def test_without_torch_everything_else_is_still_looked_at(tmp_path: Path) -> Non
 
 
 def test_the_device_is_what_auto_gives(monkeypatch: pytest.MonkeyPatch) -> None:
-    from vptsp.config import make_config
     from vptsp.machine import make_fabric
+    from vptsp.settings.config import make_config
 
     found = doctor.device()
     assert found.state in ("ok", "warn")

@@ -15,26 +15,26 @@ from typing import TYPE_CHECKING, Any
 from vptsp import home
 
 if TYPE_CHECKING:
-    from vptsp.checkpoints import load_inference as load_inference
-    from vptsp.config import Config as Config
-    from vptsp.config import make_config as make_config
-    from vptsp.evaluation import SavedEmbeddings as SavedEmbeddings
-    from vptsp.evaluation import evaluate_run as evaluate_run
-    from vptsp.methods import METHODS as METHODS
-    from vptsp.runs import Run as Run
-    from vptsp.runs import list_runs as list_runs
-    from vptsp.training import train as train
+    from vptsp.evaluation.evaluate import SavedEmbeddings as SavedEmbeddings
+    from vptsp.evaluation.evaluate import evaluate_run as evaluate_run
+    from vptsp.runs.checkpoints import load_inference as load_inference
+    from vptsp.runs.run import Run as Run
+    from vptsp.runs.run import list_runs as list_runs
+    from vptsp.settings.config import Config as Config
+    from vptsp.settings.config import make_config as make_config
+    from vptsp.settings.methods import METHODS as METHODS
+    from vptsp.training.loop import train as train
 
 _HOMES = {
-    "Config": "config",
-    "make_config": "config",
-    "METHODS": "methods",
-    "Run": "runs",
-    "list_runs": "runs",
-    "train": "training",
-    "load_inference": "checkpoints",
-    "evaluate_run": "evaluation",
-    "SavedEmbeddings": "evaluation",
+    "Config": "settings.config",
+    "make_config": "settings.config",
+    "METHODS": "settings.methods",
+    "Run": "runs.run",
+    "list_runs": "runs.run",
+    "train": "training.loop",
+    "load_inference": "runs.checkpoints",
+    "evaluate_run": "evaluation.evaluate",
+    "SavedEmbeddings": "evaluation.evaluate",
 }
 __all__ = list(_HOMES)
 

@@ -120,10 +120,9 @@ def device() -> Finding:
     """What ``device=auto precision=auto`` give here, and why."""
     import torch
 
-    from vptsp.config import make_config
     from vptsp.machine import make_fabric
 
-    fabric = make_fabric(make_config({}))
+    fabric = make_fabric()
     precision = {"32-true": "fp32", "bf16-mixed": "bf16"}.get(str(fabric.strategy.precision.precision), "?")
     kind = fabric.device.type
     if kind == "cuda":

@@ -6,25 +6,15 @@ traceback. Its message says what was given, what is legal, and what to do.
 
 from __future__ import annotations
 
-
-class UsageError(Exception):
-    """The input cannot be used; the message is written for the user."""
-
-
-class ConfigError(UsageError, ValueError):
-    """A setting is unknown, impossible, or contradicts another one."""
+from vptsp.core.errors import BackboneError as BackboneError
+from vptsp.core.errors import ConfigError as ConfigError
+from vptsp.core.errors import RunError as RunError
+from vptsp.core.errors import UsageError as UsageError
+from vptsp.core.errors import explained as explained
 
 
 class DataError(UsageError):
     """Images, labels or splits on disk are not what they should be."""
-
-
-class BackboneError(UsageError):
-    """A backbone or its weights cannot be had, or do not fit."""
-
-
-class RunError(UsageError):
-    """A run directory cannot be created, read, resumed or written."""
 
 
 class TrainingError(UsageError):

@@ -6,35 +6,17 @@ What reads and writes tensors imports torch when it is called: most of what lies
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vptsp.errors import RunError
+from vptsp.errors import RunError, explained
 
 if TYPE_CHECKING:
     import torch
-
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
-@contextlib.contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn the system's refusal to write ``path`` into a :class:`RunError` that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise RunError(
-                f"no space left while writing {path}; what was saved before is intact. "
-                "Free some space and resume, or choose a run directory on another disk"
-            ) from error
-        raise RunError(f"cannot write {path}: {error.strerror or error}; choose another run directory") from error
 
 
 def write_bytes(path: Path, data: bytes) -> None:

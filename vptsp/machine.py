@@ -7,20 +7,18 @@ import logging
 import lightning_fabric as lightning
 import torch
 
-from vptsp.config import Config
 from vptsp.errors import ConfigError
 
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces the precision it was told to use
 logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
 
 
-def make_fabric(config: Config) -> lightning.Fabric:
-    """A Fabric for the configured device and precision.
+def make_fabric(device: str = "auto", precision: str = "auto") -> lightning.Fabric:
+    """A Fabric for a device (auto, cpu, cuda, cuda:1, mps) and a precision (auto, fp32, bf16, fp16).
 
     Raises :class:`ConfigError` for devices and precisions that this machine does not have.
     """
-    accelerator, devices = _device(config.device)
-    precision = config.precision
+    accelerator, devices = _device(device)
     if precision == "auto":
         precision = "bf16" if fast_bf16(accelerator) else "fp32"
     if precision == "fp16" and accelerator == "cpu":

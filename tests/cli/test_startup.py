@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from vptsp.config import Config
 from vptsp.files import write_json
-from vptsp.runs import Run
+from vptsp.runs.run import Run
+from vptsp.settings.config import Config
 
 ROOT = Path(__file__).parent.parent.parent
 HEAVY = {

@@ -14,9 +14,9 @@ from PIL import Image
 from replicas import REPLICAS
 
 from vptsp.cli import main
-from vptsp.config import make_config
 from vptsp.data import DATASETS, load_data
 from vptsp.data.counts import Counts
+from vptsp.settings.config import make_config
 
 Expect = Callable[[str, Counts], None]
 

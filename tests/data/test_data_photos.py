@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vptsp.config import make_config
 from vptsp.data import load_data
 from vptsp.data.sample import sample_photos
 from vptsp.errors import DataError
+from vptsp.settings.config import make_config
 
 
 def folders(root: Path, classes: int, images: int = 4) -> Path:

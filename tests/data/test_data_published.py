@@ -12,12 +12,12 @@ import pytest
 import replicas
 from replicas import REPLICAS
 
-from vptsp.config import make_config
 from vptsp.data import DATASETS, load_data
 from vptsp.data.counts import Counts
 from vptsp.errors import ConfigError, DataError
-from vptsp.metrics import evaluate_retrieval
-from vptsp.training import train
+from vptsp.evaluation.metrics import evaluate_retrieval
+from vptsp.settings.config import make_config
+from vptsp.training.loop import train
 
 Settings = Callable[..., SimpleNamespace]
 Expect = Callable[[str, Counts], None]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from views import make_views
 
-from vptsp.runs import Run
+from vptsp.runs.run import Run
 
 pytestmark = pytest.mark.browser
 

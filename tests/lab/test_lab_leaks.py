@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from views import IMPORTS
 
-from vptsp.runs import Run
+from vptsp.runs.run import Run
 
 pytestmark = pytest.mark.browser
 
@@ -19,9 +19,9 @@ SETUP = (
 import gc, weakref
 from ipywidgets.widgets.widget import _instances
 from IPython.display import clear_output
-from vptsp.checkpoints import load_inference
-from vptsp.embeddings import SavedEmbeddings
-from vptsp.runs import Run
+from vptsp.runs.checkpoints import load_inference
+from vptsp.runs.embeddings import SavedEmbeddings
+from vptsp.runs.run import Run
 
 run = Run.open(RUN)
 saved, model = SavedEmbeddings.of_run(run, "test"), load_inference(run)

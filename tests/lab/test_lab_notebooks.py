@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, expect
 from views import make_views
 
 from vptsp.notebooks import find_notebook
-from vptsp.runs import Run
+from vptsp.runs.run import Run
 
 pytestmark = pytest.mark.browser
 

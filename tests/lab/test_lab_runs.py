@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from vptsp.runs import Run
+from vptsp.runs.run import Run
 
 pytestmark = pytest.mark.browser
 

@@ -12,7 +12,7 @@ from views import make_views
 from vptsp_widgets.why import WhyNeighbour
 
 from vptsp.notebooks import run_notebook
-from vptsp.runs import Run
+from vptsp.runs.run import Run
 
 pytestmark = pytest.mark.browser
 

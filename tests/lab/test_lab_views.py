@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator
 from views import make_views
 
-from vptsp.runs import Run
+from vptsp.runs.run import Run
 
 pytestmark = pytest.mark.browser
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vptsp.runs import Run
+from vptsp.runs.run import Run
 
 IMPORTS = """\
 from IPython.display import display

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toys import toy, write_notebook
 
-from vptsp.config import Config, make_config
 from vptsp.errors import UsageError
+from vptsp.settings.config import Config, make_config
 from vptsp.sweeps import Sweep, make_plan, read_sweep
 from vptsp.sweeps.search import draw
 from vptsp.sweeps.spec import sweep_from, sweep_names

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from toys import orphans
 
-from vptsp.config import Config
 from vptsp.errors import RunError
 from vptsp.notebooks import train_or_resume
-from vptsp.runs import Run
+from vptsp.runs.run import Run
+from vptsp.settings.config import Config
 from vptsp.sweeps import Sweep, SweepFolder, overview, read_ledger, run_sweep
-from vptsp.training import train
+from vptsp.training.loop import train
 
 
 def test_training_into_a_directory_again_goes_on_or_returns_what_is_there(

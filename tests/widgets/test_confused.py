@@ -15,11 +15,11 @@ from vptsp_widgets.confused_data import HARD, MISTAKE, OTHER, Pairs
 from vptsp_widgets.linking import link
 from vptsp_widgets.space import SpaceExplorer
 
-from vptsp.confusions import confused_pairs, overlapping_proxies
+from vptsp.analysis.confusions import confused_pairs, overlapping_proxies
 from vptsp.data.images import ImageSet
-from vptsp.embeddings import SavedEmbeddings, save_embeddings
 from vptsp.errors import DataError
-from vptsp.runs import Run
+from vptsp.runs.embeddings import SavedEmbeddings, save_embeddings
+from vptsp.runs.run import Run
 
 EVIL = '<img src=x onerror=alert(1)> "\u202eاسم\n🌸'
 

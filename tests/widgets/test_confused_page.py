@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 from vptsp_widgets.confused import ConfusedPairs
 
 from vptsp.front import page_block
-from vptsp.runs import Run
+from vptsp.runs.run import Run
 
 pytestmark = pytest.mark.browser
 

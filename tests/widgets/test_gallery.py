@@ -16,11 +16,11 @@ from vptsp_widgets.linking import link
 from vptsp_widgets.uploads import LARGEST
 
 from vptsp.data.images import ImageSet
-from vptsp.embeddings import SavedEmbeddings, save_embeddings
 from vptsp.errors import ConfigError, DataError
-from vptsp.indexes import GalleryIndex
-from vptsp.retrieval import search
-from vptsp.runs import Run
+from vptsp.evaluation.indexes import GalleryIndex
+from vptsp.evaluation.search import search
+from vptsp.runs.embeddings import SavedEmbeddings, save_embeddings
+from vptsp.runs.run import Run
 
 EVIL = '<img src=x onerror=alert(1)> "\u202eاسم\n🌸'
 

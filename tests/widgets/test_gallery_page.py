@@ -14,9 +14,9 @@ from test_gallery import EVIL, png, saved_set
 from vptsp_widgets.gallery import RetrievalGallery
 from vptsp_widgets.view import View
 
-from vptsp.embeddings import SavedEmbeddings
 from vptsp.front import module, page_block, style
-from vptsp.runs import Run
+from vptsp.runs.embeddings import SavedEmbeddings
+from vptsp.runs.run import Run
 
 pytestmark = pytest.mark.browser
 

@@ -20,10 +20,10 @@ from vptsp_widgets import watching
 from vptsp_widgets.monitor import TrainingMonitor
 from vptsp_widgets.watching import Watch, confusions_of
 
-from vptsp.config import Config
 from vptsp.errors import RunError, UsageError
 from vptsp.files import write_json, write_tensors
-from vptsp.runs import Run
+from vptsp.runs.run import Run
+from vptsp.settings.config import Config
 
 Tiny = Callable[..., Config]
 

@@ -16,9 +16,9 @@ from test_picker_page import Shown, low_contrast
 from vptsp_widgets import watching
 from vptsp_widgets.monitor import TrainingMonitor
 
-from vptsp.config import Config
 from vptsp.front import page_block
-from vptsp.runs import Run
+from vptsp.runs.run import Run
+from vptsp.settings.config import Config
 
 pytestmark = pytest.mark.browser
 Tiny = Callable[..., Config]
@@ -101,7 +101,7 @@ class _Slowly:
         self.seconds = seconds
 
     def __call__(self) -> None:
-        from vptsp import training
+        from vptsp.training import loop as training
 
         training.default_observer = lambda: lambda event: time.sleep(self.seconds)
 

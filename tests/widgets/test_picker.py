@@ -16,10 +16,10 @@ from vptsp_widgets.linking import link
 from vptsp_widgets.monitor import TrainingMonitor
 from vptsp_widgets.picker import RunPicker
 
-from vptsp.config import Config
 from vptsp.errors import DataError, RunError
 from vptsp.files import read_json, write_json
-from vptsp.runs import Run
+from vptsp.runs.run import Run
+from vptsp.settings.config import Config
 
 Tiny = Callable[..., Config]
 EVIL = '<img src=x onerror="alert(1)"> 🌸\nورد'

@@ -12,10 +12,10 @@ from playwright.sync_api import Page, expect
 from vptsp_widgets.picker import RunPicker
 from vptsp_widgets.view import View
 
-from vptsp.config import Config
 from vptsp.files import write_json
 from vptsp.front import page_block
-from vptsp.runs import Run
+from vptsp.runs.run import Run
+from vptsp.settings.config import Config
 
 pytestmark = pytest.mark.browser
 Tiny = Callable[..., Config]

@@ -17,10 +17,10 @@ from vptsp_widgets.anatomy import ProxyAnatomy
 from vptsp_widgets.linking import link
 from vptsp_widgets.space import SpaceExplorer
 
-from vptsp.anatomy import Anatomy
+from vptsp.analysis.anatomy import Anatomy
 from vptsp.errors import DataError, RunError
-from vptsp.retrieval import unit_rows
-from vptsp.runs import Run
+from vptsp.evaluation.search import unit_rows
+from vptsp.runs.run import Run
 
 EVIL = '<img src=x onerror=alert(1)> "\u202eاسم\n🌸 $x$'
 

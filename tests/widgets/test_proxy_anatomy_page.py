@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 from vptsp_widgets.anatomy import ProxyAnatomy
 
 from vptsp.front import page_block
-from vptsp.runs import Run
+from vptsp.runs.run import Run
 
 pytestmark = pytest.mark.browser
 # where on the map another class than the given one has a sign

@@ -16,7 +16,7 @@ from vptsp_widgets.sandbox_presets import presets
 from vptsp_widgets.sandbox_state import LOSSES, to_json
 
 from vptsp.errors import DataError, RunError
-from vptsp.runs import Run
+from vptsp.runs.run import Run
 
 POINTS: dict[str, Any] = {"samples": [[1, 0], [0, 2], [-1, 1]], "labels": [0, 1, 1], "proxies": [[1, 1], [0, -3]]}
 

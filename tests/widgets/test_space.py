@@ -20,10 +20,10 @@ from vptsp_widgets.linking import link
 from vptsp_widgets.space import VIEW_STATE, SpaceExplorer
 
 from tests.markup import Markup, refused_by_sanitiser
-from vptsp.embeddings import SavedEmbeddings
 from vptsp.errors import DataError, RunError
 from vptsp.files import write_json, write_tensors
-from vptsp.runs import Run
+from vptsp.runs.embeddings import SavedEmbeddings
+from vptsp.runs.run import Run
 
 EVIL = ['<img src=x onerror="boom()">', "'\"&amp;</script>", "line\nbreak", "فراشة \u202egnp.exe", "🌸 $x$", ""]
 

@@ -17,11 +17,11 @@ from vptsp_widgets.space import SpaceExplorer
 from vptsp_widgets.timemachine import TimeMachine
 
 from tests.markup import Markup, outside_references, refused_by_sanitiser
-from vptsp.embeddings import SavedEmbeddings
+from vptsp.analysis.replay import replay
 from vptsp.errors import DataError, RunError
 from vptsp.files import write_json
-from vptsp.replay import replay
-from vptsp.runs import Run
+from vptsp.runs.embeddings import SavedEmbeddings
+from vptsp.runs.run import Run
 
 EVIL = '<img src=x onerror="boom()"> $x$ فراشة'
 

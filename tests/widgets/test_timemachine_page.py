@@ -14,10 +14,10 @@ from playwright.sync_api import Page, expect
 from test_picker_page import Shown, low_contrast
 from vptsp_widgets.timemachine import TimeMachine
 
+from vptsp.analysis.replay import Replay, replay
 from vptsp.files import write_json
 from vptsp.front import page_block
-from vptsp.replay import Replay, replay
-from vptsp.runs import Run
+from vptsp.runs.run import Run
 
 pytestmark = pytest.mark.browser
 EVIL = '<img src=x onerror="alert(1)"> ورد'

@@ -15,13 +15,13 @@ from vptsp_widgets.view import View
 from vptsp_widgets.why import WhyNeighbour
 from vptsp_widgets.why_pair import Explained
 
-from vptsp.config import Config
+from vptsp.analysis.explain import prompt_effects
 from vptsp.data.folder import any_folder
-from vptsp.embeddings import SavedEmbeddings, save_embeddings
 from vptsp.errors import DataError
-from vptsp.evaluation import embed_folder
-from vptsp.explain import prompt_effects
-from vptsp.runs import Run
+from vptsp.evaluation.evaluate import embed_folder
+from vptsp.runs.embeddings import SavedEmbeddings, save_embeddings
+from vptsp.runs.run import Run
+from vptsp.settings.config import Config
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 from vptsp_widgets.why import WhyNeighbour
 
 from vptsp.front import page_block
-from vptsp.runs import Run
+from vptsp.runs.run import Run
 
 pytestmark = pytest.mark.browser
 

@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     import pandas as pd
 
-    from vptsp.comparing import Comparison
+    from vptsp.analysis.comparison import Comparison
 
 
 @click.command()
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 @click.option("--to", type=click.Path(path_type=Path), metavar="FILE", help="Write the table: .csv .parquet .md .tex")
 def command(paths: tuple[Path, ...], reference: str | None, by_run: bool, to: Path | None) -> None:
     """Compare runs, folders of runs and sweeps: differing settings first, spread over seeds, paired bootstrap."""
-    from vptsp.entries import find_entries
+    from vptsp.analysis.entries import find_entries
 
     entries = find_entries(paths)
 
-    from vptsp.comparing import Comparison  # imports torch and pandas
-    from vptsp.tables import write_table
+    from vptsp.analysis.comparison import Comparison  # imports torch and pandas
+    from vptsp.reports.tables import write_table
 
     comparison = Comparison(entries)
     table = comparison.runs() if by_run else comparison.table()
@@ -45,7 +45,7 @@ def _short(comparison: Comparison, table: pd.DataFrame, by_run: bool) -> pd.Data
     """What fits a terminal: what runs differ in, how they stand, the task's two metrics; --to writes all of it."""
     import pandas as pd
 
-    from vptsp.comparing import METRIC_TITLES, cell, records, with_spread
+    from vptsp.analysis.comparison import METRIC_TITLES, cell, records, with_spread
 
     names = comparison.headings + (["seed"] if by_run else [])
     lines = []

@@ -12,8 +12,8 @@ from vptsp.cli.options import SETTINGS
 from vptsp.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from vptsp.config import Config
     from vptsp.data.source import Source
+    from vptsp.settings.config import Config
 
 ROOT = click.option("--root", type=click.Path(path_type=Path), help="Folder (or table) of the data set.")
 
@@ -135,8 +135,8 @@ def _by_hand(name: str, source: Source) -> str:
 
 def _config(name: str, root: Path | None, settings: tuple[str, ...]) -> Config:
     """The whole data set, nothing held out, under the task that it is for; its place is checked."""
-    from vptsp.config import make_config, parse_assignments
     from vptsp.data.find import find_source, place_of
+    from vptsp.settings.config import make_config, parse_assignments
 
     values: dict[str, Any] = {"dataset": name, "val_fraction": 0.0}
     if root is not None:

@@ -15,11 +15,11 @@ from vptsp.cli.options import CHECKPOINT, RUN, print_metrics
 def command(run: Path, checkpoint: str | None) -> None:
     """Score a run's checkpoint on its test images and refresh its stored embeddings."""
     from vptsp.data.find import place_of
-    from vptsp.runs import Run
+    from vptsp.runs.run import Run
 
     place_of(Run.open(run).config)
 
-    from vptsp.evaluation import evaluate_run  # imports torch
+    from vptsp.evaluation.evaluate import evaluate_run  # imports torch
 
     score = evaluate_run(run, checkpoint)
     sizes = ", ".join(f"{size} {name.removeprefix('num_').replace('_', ' ')}" for name, size in score.sizes.items())

@@ -15,12 +15,12 @@ from vptsp.cli.options import CHECKPOINT, RUN
 @CHECKPOINT
 def command(run: Path, file: Path, checkpoint: str | None) -> None:
     """Write a run's model to FILE: .safetensors for the workbench, .onnx or .pt2 for other programs."""
-    from vptsp.export_forms import require_form
-    from vptsp.runs import Run
+    from vptsp.reports.export_forms import require_form
+    from vptsp.runs.run import Run
 
     opened = Run.open(run)
     require_form(file)
 
-    from vptsp.export import export  # imports torch
+    from vptsp.reports.export import export  # imports torch
 
     click.echo(export(opened, file, checkpoint))

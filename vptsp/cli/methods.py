@@ -8,7 +8,7 @@ import click
 @click.command()
 def command() -> None:
     """List the tuning methods and what each trains."""
-    from vptsp.methods import METHODS
+    from vptsp.settings.methods import METHODS
 
     for method in METHODS.values():
         click.echo(f"{method.name:<18}{method.title:<24}{method.summary}")

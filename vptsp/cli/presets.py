@@ -9,7 +9,7 @@ import click
 @click.argument("name", required=False)
 def command(name: str | None) -> None:
     """List the presets, or print the settings of one and the results it is expected to give."""
-    from vptsp.presets import preset_names, preset_notes, read_preset
+    from vptsp.settings.presets import preset_names, preset_notes, read_preset
 
     if name is None:
         for preset in preset_names():

@@ -13,11 +13,11 @@ from vptsp.cli.options import RUN
 @RUN
 def command(run: Path) -> None:
     """Write a run's report.html, which needs no network and no kernel to view."""
-    from vptsp.runs import Run
+    from vptsp.runs.run import Run
 
     opened = Run.open(run)
     opened.summary()  # refused here where the run is not finished
 
-    from vptsp.report import write_report  # imports torch and plotly
+    from vptsp.reports.report import write_report  # imports torch and plotly
 
     click.echo(write_report(opened))

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vptsp.errors import UsageError
-from vptsp.labels import plain
+from vptsp.text import plain
 
 if TYPE_CHECKING:
-    from vptsp.runs import Overview
+    from vptsp.runs.run import Overview
 
 _GAP = "  "
 _LONGEST = 32  # letters of a name or setting on a terminal
@@ -28,7 +28,7 @@ def command(folder: Path) -> None:
 
     On a terminal, what does not fit its width is left out and named; into a pipe or a file everything is written.
     """
-    from vptsp.runs import list_runs, overview
+    from vptsp.runs.run import list_runs, overview
 
     found = list_runs(folder)
     if not found:
@@ -43,7 +43,7 @@ def table(found: Overview, width: int | None = None) -> list[str]:
 
     What selects and what differs stays longest; a last line names what is left out.
     """
-    from vptsp.tasks import TASKS
+    from vptsp.settings.tasks import TASKS
 
     columns = found.results + found.settings
     longest = _WHOLE if width is None else _LONGEST

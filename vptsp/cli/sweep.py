@@ -57,7 +57,7 @@ def command(
     Settings are parameters of every run. Runs that are done are skipped, others go on from their checkpoints.
     Ctrl-C lets running jobs write theirs; a second one kills them.
     """
-    from vptsp.config import parse_assignments
+    from vptsp.settings.config import parse_assignments
     from vptsp.sweeps.plan import make_plan
     from vptsp.sweeps.runner import choose, run_sweep
 

@@ -11,7 +11,7 @@ from vptsp.cli.options import RUN_DIR, SETTINGS, print_metrics
 from vptsp.errors import UsageError
 
 if TYPE_CHECKING:
-    from vptsp.runs import Run
+    from vptsp.runs.run import Run
 
 
 @click.command()
@@ -30,23 +30,23 @@ def command(settings: tuple[str, ...], preset: str | None, run_dir: Path | None,
 
 
 def _trained(settings: tuple[str, ...], preset: str | None, run_dir: Path | None) -> Run:
-    from vptsp.config import make_config, parse_assignments
     from vptsp.data.find import place_of
-    from vptsp.runs import Run
+    from vptsp.runs.run import Run
+    from vptsp.settings.config import make_config, parse_assignments
 
     config = make_config(parse_assignments(settings), preset=preset)
     place_of(config)
     if run_dir:
         Run(run_dir).require_free()
 
-    from vptsp.training import train  # imports torch: only now is there something to train
+    from vptsp.training.loop import train  # imports torch: only now is there something to train
 
     return train(config, run_dir)
 
 
 def _resumed(path: Path) -> Run:
     from vptsp.data.find import place_of
-    from vptsp.runs import Run
+    from vptsp.runs.run import Run
 
     run = Run.open(path)
     if run.is_finished():
@@ -54,6 +54,6 @@ def _resumed(path: Path) -> Run:
         return run
     place_of(run.config)
 
-    from vptsp.training import train
+    from vptsp.training.loop import train
 
     return train(run_dir=path, resume=True)

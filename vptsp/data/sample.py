@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from vptsp.data.blossoms import blossom_sets
-from vptsp.files import explained
+from vptsp.errors import explained
 
 
 def sample_photos(folder: str | Path, classes: int = 40, images: int = 15, size: int = 128) -> Path:

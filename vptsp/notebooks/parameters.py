@@ -16,8 +16,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from vptsp.config import Config, make_config
 from vptsp.errors import ConfigError, UsageError
+from vptsp.settings.config import Config, make_config
 
 _TYPES = {kind.__name__: kind for kind in (str, int, float, bool, list, dict, tuple)}
 _NONE = type(None)
@@ -49,7 +49,9 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Signature:
-    """The parameters of a notebook. ``resolves``: it also takes every setting of :class:`~vptsp.config.Config`."""
+    """The parameters of a notebook. ``resolves``: it also takes every setting of
+    :class:`~vptsp.settings.config.Config`.
+    """
 
     source: Path
     parameters: dict[str, Parameter]

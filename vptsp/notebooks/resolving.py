@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vptsp.config import Config, make_config
 from vptsp.errors import ConfigError
+from vptsp.settings.config import Config, make_config
 
 if TYPE_CHECKING:
-    from vptsp.progress import Observer
-    from vptsp.runs import Run
+    from vptsp.runs.progress import Observer
+    from vptsp.runs.run import Run
 
 _IPYTHON_NAMES = {"In", "Out", "exit", "quit", "open", "get_ipython", "papermill"}
 
@@ -58,9 +58,8 @@ def train_or_resume(config: Config, run_dir: str, observer: Observer | None = No
 
     Raises :class:`~vptsp.errors.RunError` if the run that is there has other settings.
     """
-    from vptsp.runs import Run  # late: what only starts notebooks needs no torch
-    from vptsp.training import train
-    from vptsp.trials import require_own
+    from vptsp.runs.run import Run, require_own  # late: what only starts notebooks needs no torch
+    from vptsp.training.loop import train
 
     resume = bool(run_dir) and (Path(run_dir) / "config.json").exists() and not Run(Path(run_dir)).came_to_nothing()
     if resume:

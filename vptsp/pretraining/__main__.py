@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from timm.models.vision_transformer import VisionTransformer
 
-from vptsp import bundled
+from vptsp.core.backbones import bundled
 from vptsp.files import write_tensors
 from vptsp.pretraining.generator import COPIES, background_stream, keep_memory, stream
 from vptsp.pretraining.recipe import Recipe, pretrain

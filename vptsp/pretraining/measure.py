@@ -16,11 +16,11 @@ from PIL import Image
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
-from vptsp import bundled
+from vptsp.core.backbones import bundled
 from vptsp.data.folder import EXTENSIONS, class_folders, read_image
 from vptsp.data.transforms import eval_transform
-from vptsp.metrics import recall_at_k
-from vptsp.retrieval import search
+from vptsp.evaluation.metrics import recall_at_k
+from vptsp.evaluation.search import search
 
 Extractor = Callable[[Float[Tensor, "B 3 H W"]], Float[Tensor, "B F"]]
 

@@ -23,7 +23,7 @@ from jaxtyping import Float
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from vptsp import bundled
+from vptsp.core.backbones import bundled
 
 
 @dataclass(frozen=True)

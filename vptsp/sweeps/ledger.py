@@ -16,8 +16,8 @@ from typing import Any
 
 import filelock
 
-from vptsp.errors import RunError
-from vptsp.files import explained, read_json, to_plain, write_text
+from vptsp.errors import RunError, explained
+from vptsp.files import read_json, to_plain, write_text
 from vptsp.sweeps.folder import Job
 
 NAME = "ledger.jsonl"

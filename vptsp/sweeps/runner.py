@@ -15,8 +15,8 @@ from typing import Any
 
 import filelock
 
-from vptsp.errors import ConfigError, RunError
-from vptsp.files import explained, write_bytes, write_json
+from vptsp.errors import ConfigError, RunError, explained
+from vptsp.files import write_bytes, write_json
 from vptsp.sweeps.folder import Job, SweepFolder, load
 from vptsp.sweeps.ledger import write_ledger
 from vptsp.sweeps.plan import Plan, Planned, differing, make_plan
@@ -235,7 +235,7 @@ def _run_all(
     watch: Watcher | None,
 ) -> None:
     """Submit every job and wait for the last; a wish to stop cancels those that have not started."""
-    from vptsp.guards import stop_requests
+    from vptsp.training.guards import stop_requests
 
     with stop_requests() as asked:
         futures = {executor.submit(*call(job)): job for job in jobs}

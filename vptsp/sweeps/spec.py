@@ -29,13 +29,12 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from vptsp import presets
 from vptsp.errors import ConfigError
 from vptsp.sweeps.search import draw, require_distributions
 from vptsp.sweeps.yaml12 import read_yaml
 
 SWEEPS = Path("runs/sweeps")
-_SHIPPED = Path(presets.__file__).parent / "sweeps"
+_SHIPPED = Path(__file__).parent / "presets"
 Values = dict[str, Any]
 Labelled = tuple[str, Values]
 Axis = list[Labelled]

@@ -20,8 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from vptsp.errors import RunError
-from vptsp.files import explained
+from vptsp.errors import RunError, explained
 from vptsp.sweeps.endings import killed_by
 from vptsp.sweeps.folder import HEARTBEAT_SECONDS, Job, SweepFolder, here
 

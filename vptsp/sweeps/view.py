@@ -10,9 +10,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from vptsp.settings.tasks import TASKS
 from vptsp.sweeps.folder import STATES, Job, SweepFolder
 from vptsp.sweeps.plan import describe
-from vptsp.tasks import TASKS
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 import traitlets
 
-from vptsp.anatomy import AlphaScore, Anatomy
-from vptsp.embeddings import SavedEmbeddings
+from vptsp.analysis.anatomy import AlphaScore, Anatomy
 from vptsp.errors import DataError, RunError
-from vptsp.labels import plain
-from vptsp.runs import Run
-from vptsp.thumbnails import Thumbnails
+from vptsp.runs.embeddings import SavedEmbeddings
+from vptsp.runs.run import Run
+from vptsp.runs.thumbnails import Thumbnails
+from vptsp.text import plain
 from vptsp_widgets import anatomy_data, anatomy_still
 from vptsp_widgets.view import View, shown
 
@@ -31,10 +31,10 @@ PERMUTATIONS = 1999
 class ProxyAnatomy(View):
     """Learned O, semantic G and fused q of every training class, for any ``alpha``, beside the training images.
 
-    ``alpha`` starts where the run trained; ``focus_class`` is the class looked at. Choosing one in the view selects its
-    images, so that linked views of the training images show them, and an image focused there shows its class here.
-    ``parts`` is the :class:`~vptsp.anatomy.Anatomy` that is shown: of large sets a sample, and every number is then
-    among those shown.
+    ``alpha`` starts where the run trained; ``focus_class`` is the class looked at. Choosing one in the view
+    selects its images, so that linked views of the training images show them, and an image focused there shows its
+    class here. ``parts`` is the :class:`~vptsp.analysis.anatomy.Anatomy` that is shown: of large sets a sample,
+    and every number is then among those shown.
 
     Raises RunError for a run without embeddings, snapshots or proxies. A run without semantic proxies is shown with
     its learned ones alone.

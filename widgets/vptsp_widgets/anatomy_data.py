@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32
 
-from vptsp.anatomy import Anatomy
+from vptsp.analysis.anatomy import Anatomy
 from vptsp.errors import DataError
-from vptsp.labels import plain
-from vptsp.retrieval import unit_rows
+from vptsp.evaluation.search import unit_rows
+from vptsp.text import plain
 from vptsp_widgets.space_data import spread
 
 MOST_CLASSES = 400

@@ -13,9 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg  # never pyplot: its state is global and not thread-safe
 from matplotlib.figure import Figure
 
-from vptsp.figures import BLUE, GREEN, ORANGE, PROXIES, html_table
-from vptsp.gallery import RIGHT, WRONG
-from vptsp.labels import plain, safe
+from vptsp.figures.gallery import RIGHT, WRONG
+from vptsp.figures.runs import BLUE, GREEN, ORANGE, PROXIES, html_table
+from vptsp.text import plain, safe
 from vptsp_widgets import anatomy_data
 from vptsp_widgets.still_images import framed, pictures
 

@@ -1,4 +1,4 @@
-"""Views of a run as blocks of a page without a kernel; :mod:`vptsp.report` finds them by their entry points."""
+"""Views of a run as blocks of a page without a kernel; :mod:`vptsp.reports.report` finds them by their entry points."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from vptsp.embeddings import SavedEmbeddings
+from vptsp.analysis.projection import Method
 from vptsp.errors import UsageError
 from vptsp.front import page_block
-from vptsp.labels import safe
-from vptsp.projection import Method
-from vptsp.runs import Run
+from vptsp.runs.embeddings import SavedEmbeddings
+from vptsp.runs.run import Run
+from vptsp.text import safe
 from vptsp_widgets.gallery import RetrievalGallery
 from vptsp_widgets.space import SpaceExplorer
 from vptsp_widgets.timemachine import TimeMachine

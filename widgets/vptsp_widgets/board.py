@@ -17,10 +17,10 @@ from typing import Any
 import traitlets
 
 from vptsp.errors import DataError, RunError, UsageError
-from vptsp.labels import plain
-from vptsp.progress import headless
-from vptsp.runs import Run
+from vptsp.runs.progress import headless
+from vptsp.runs.run import Run
 from vptsp.sweeps import SweepFolder, load
+from vptsp.text import plain
 from vptsp_widgets import board_still
 from vptsp_widgets.board_data import SweepWatch
 from vptsp_widgets.view import View, shown, told

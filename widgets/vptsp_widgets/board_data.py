@@ -10,10 +10,10 @@ from typing import Any
 
 from vptsp.errors import RunError, UsageError
 from vptsp.files import read_json, to_plain
-from vptsp.labels import plain
+from vptsp.settings.tasks import TASKS
 from vptsp.sweeps import STATES, Job, SweepFolder, overview
 from vptsp.sweeps.view import Overview, Row
-from vptsp.tasks import TASKS
+from vptsp.text import plain
 
 UNREADABLE = "unreadable"
 SHOWN_STATES = (*STATES, UNREADABLE)

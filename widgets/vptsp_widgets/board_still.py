@@ -6,8 +6,8 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vptsp.labels import safe
 from vptsp.sweeps.terminal import duration
+from vptsp.text import safe
 
 _ROWS = 60
 _COLOURS = {

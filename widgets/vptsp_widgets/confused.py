@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 import traitlets
 
-from vptsp.embeddings import SavedEmbeddings
 from vptsp.errors import DataError, RunError
-from vptsp.labels import plain
-from vptsp.run_proxies import proxies_beside
-from vptsp.runs import Run
-from vptsp.thumbnails import Thumbnails
+from vptsp.runs.embeddings import SavedEmbeddings
+from vptsp.runs.proxies import proxies_beside
+from vptsp.runs.run import Run
+from vptsp.runs.thumbnails import Thumbnails
+from vptsp.text import plain
 from vptsp_widgets import confused_still
 from vptsp_widgets.confused_data import Pairs
 from vptsp_widgets.view import View, shown

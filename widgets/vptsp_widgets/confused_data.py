@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int64
 
-from vptsp.confusions import ConfusedPair, ProxyOverlap, confused_pairs, hard_negatives, overlapping_proxies
-from vptsp.embeddings import SavedEmbeddings
+from vptsp.analysis.confusions import ConfusedPair, ProxyOverlap, confused_pairs, hard_negatives, overlapping_proxies
+from vptsp.analysis.mantel import visible
 from vptsp.errors import DataError
-from vptsp.labels import plain
-from vptsp.mantel import visible
-from vptsp.retrieval import unit_rows
+from vptsp.evaluation.search import unit_rows
+from vptsp.runs.embeddings import SavedEmbeddings
+from vptsp.text import plain
 
 LINKS = 10  # pairs of images shown of a pair of classes
 GALLERY = 24  # images shown of each class

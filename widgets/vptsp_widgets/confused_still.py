@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any
 
-from vptsp.figures import html_table
-from vptsp.labels import plain, safe
+from vptsp.figures.runs import html_table
+from vptsp.text import plain, safe
 from vptsp_widgets.still_images import framed, pictures
 
 if TYPE_CHECKING:

@@ -13,16 +13,16 @@ import pandas as pd
 import traitlets
 from jaxtyping import Float32
 
-from vptsp.embeddings import SavedEmbeddings
+from vptsp.analysis.maps import proxies_of
+from vptsp.core.model import EmbeddingModel
 from vptsp.errors import ConfigError, DataError, RunError
-from vptsp.gallery import choose_queries, retrieval_strips
-from vptsp.indexes import GalleryIndex, Kind, check_kind
-from vptsp.labels import plain, safe
-from vptsp.maps import proxies_of
-from vptsp.model import EmbeddingModel
-from vptsp.retrieval import RetrievalResults, search, unit_rows
-from vptsp.runs import Run
-from vptsp.thumbnails import Thumbnails
+from vptsp.evaluation.indexes import GalleryIndex, Kind, check_kind
+from vptsp.evaluation.search import RetrievalResults, search, unit_rows
+from vptsp.figures.gallery import choose_queries, retrieval_strips
+from vptsp.runs.embeddings import SavedEmbeddings
+from vptsp.runs.run import Run
+from vptsp.runs.thumbnails import Thumbnails
+from vptsp.text import plain, safe
 from vptsp_widgets.queries import QueryLists, true_ranks
 from vptsp_widgets.uploads import Uploads
 from vptsp_widgets.view import View, shown, told
@@ -41,7 +41,7 @@ class RetrievalGallery(View):
 
     ``model`` (a run, an inference checkpoint or a model; loaded when first needed) embeds files of the user's own.
     ``proxies`` are (C, E) by kind, with the class name of each row in ``proxy_names``. ``index`` is a kind of
-    :class:`~vptsp.indexes.GalleryIndex`, or one with the ids of the gallery images; the default is exact.
+    :class:`~vptsp.evaluation.indexes.GalleryIndex`, or one with the ids of the gallery images; the default is exact.
 
     Raises DataError for parts that do not fit together and ConfigError for an unknown kind of index.
     """

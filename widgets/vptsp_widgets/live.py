@@ -14,8 +14,8 @@ from itertools import pairwise
 
 from IPython.display import HTML, DisplayHandle, display
 
-from vptsp.progress import Event, headless, print_epochs
-from vptsp.tasks import TASKS
+from vptsp.runs.progress import Event, headless, print_epochs
+from vptsp.settings.tasks import TASKS
 
 BARS = 60  # of the loss sparkline
 _LEAST_SECONDS = 0.5  # between two redraws

@@ -18,11 +18,11 @@ from typing import Any
 import traitlets
 
 from vptsp.errors import UsageError
-from vptsp.figures import curves, html_table
-from vptsp.labels import plain, safe
-from vptsp.progress import headless
-from vptsp.runs import Run
-from vptsp.stills import image_html
+from vptsp.figures.runs import curves, html_table
+from vptsp.figures.stills import image_html
+from vptsp.runs.progress import headless
+from vptsp.runs.run import Run
+from vptsp.text import plain, safe
 from vptsp_widgets.view import View, shown, told
 from vptsp_widgets.watching import Watch
 

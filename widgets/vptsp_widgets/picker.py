@@ -18,12 +18,12 @@ import pandas as pd
 import traitlets
 
 from vptsp.errors import DataError, RunError
-from vptsp.figures import html_table
+from vptsp.figures.runs import html_table
 from vptsp.files import read_json
-from vptsp.labels import plain, safe
-from vptsp.methods import METHODS
-from vptsp.runs import RUNS, Run, compare, list_runs
-from vptsp.tasks import TASKS
+from vptsp.runs.run import RUNS, Run, compare, list_runs
+from vptsp.settings.methods import METHODS
+from vptsp.settings.tasks import TASKS
+from vptsp.text import plain, safe
 from vptsp_widgets.view import View, shown
 from vptsp_widgets.watching import state_word
 

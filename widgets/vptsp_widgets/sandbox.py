@@ -15,8 +15,8 @@ import numpy as np
 import traitlets
 
 from vptsp.errors import DataError
-from vptsp.labels import plain
-from vptsp.runs import Run
+from vptsp.runs.run import Run
+from vptsp.text import plain
 from vptsp_widgets.sandbox_gradients import loss_and_gradients
 from vptsp_widgets.sandbox_presets import presets
 from vptsp_widgets.sandbox_run import of_run
@@ -104,7 +104,7 @@ class ProxySandbox(View):
 
     @property
     def loss(self) -> float:
-        """The loss of the state, by :mod:`vptsp.losses`."""
+        """The loss of the state, by :mod:`vptsp.core.losses.losses`."""
         return loss_and_gradients(self.state)[0]
 
     @traitlets.validate("state")

@@ -1,12 +1,14 @@
-"""Loss and gradients of a sandbox by automatic differentiation of :mod:`vptsp.losses`; the front end has its own."""
+"""Loss and gradients of a sandbox by automatic differentiation of :mod:`vptsp.core.losses.losses`; the front end has
+its own.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 
-from vptsp import losses
-from vptsp.proxies import fuse
+from vptsp.core.losses import losses
+from vptsp.core.proxies.container import fuse
 from vptsp_widgets.sandbox_state import State
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from scipy.stats import spearmanr
 
+from vptsp.core.proxies.container import fuse
 from vptsp.errors import DataError, RunError
 from vptsp.files import read_json
-from vptsp.labels import plain
-from vptsp.proxies import fuse
-from vptsp.runs import Run
+from vptsp.runs.run import Run
+from vptsp.text import plain
 from vptsp_widgets.sandbox_state import MOST_CLASSES, MOST_SAMPLES, looking_from
 
 _FEW = 4

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vptsp.errors import DataError
-from vptsp.labels import plain
+from vptsp.text import plain
 
 State = dict[str, Any]
 LOSSES = {

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
-from vptsp.labels import plain, safe
+from vptsp.text import plain, safe
 from vptsp_widgets.sandbox_gradients import fused_proxies, loss_and_gradients
 from vptsp_widgets.sandbox_state import LETTERS, LOSSES, State
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from vptsp.embeddings import SavedEmbeddings
+from vptsp.analysis.projection import Method
 from vptsp.errors import RunError
-from vptsp.evaluation import embed_folder
-from vptsp.figures import html_table
-from vptsp.labels import plain
-from vptsp.projection import Method
-from vptsp.retrieval import search
-from vptsp.runs import RUNS, Run, list_runs
+from vptsp.evaluation.evaluate import embed_folder
+from vptsp.evaluation.search import search
+from vptsp.figures.runs import html_table
+from vptsp.runs.embeddings import SavedEmbeddings
+from vptsp.runs.run import RUNS, Run, list_runs
+from vptsp.text import plain
 from vptsp_widgets.gallery import RetrievalGallery
 from vptsp_widgets.space import SpaceExplorer
 from vptsp_widgets.why import WhyNeighbour

@@ -17,13 +17,13 @@ import numpy as np
 import pandas as pd
 import traitlets
 
-from vptsp.embeddings import SavedEmbeddings
+from vptsp.analysis.maps import proxies_of
+from vptsp.analysis.projection import FEWEST_FOR_UMAP, Method, project
 from vptsp.errors import DataError, RunError
-from vptsp.labels import plain
-from vptsp.maps import proxies_of
-from vptsp.projection import FEWEST_FOR_UMAP, Method, project
-from vptsp.runs import Run
-from vptsp.thumbnails import Thumbnails
+from vptsp.runs.embeddings import SavedEmbeddings
+from vptsp.runs.run import Run
+from vptsp.runs.thumbnails import Thumbnails
+from vptsp.text import plain
 from vptsp_widgets import space_data, space_still
 from vptsp_widgets.view import View, shown
 

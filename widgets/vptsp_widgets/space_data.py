@@ -11,10 +11,10 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 
-from vptsp.embeddings import SavedEmbeddings
 from vptsp.errors import DataError
-from vptsp.labels import plain
-from vptsp.retrieval import search
+from vptsp.evaluation.search import search
+from vptsp.runs.embeddings import SavedEmbeddings
+from vptsp.text import plain
 
 CLASS = "class"  # the column that every map has
 NEAREST = "nearest image"

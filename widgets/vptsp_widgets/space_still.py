@@ -16,8 +16,8 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from vptsp.figures import PROXIES
-from vptsp.labels import plain, safe
+from vptsp.figures.runs import PROXIES
+from vptsp.text import plain, safe
 from vptsp_widgets import space_data
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from vptsp.labels import plain
-from vptsp.thumbnails import Thumbnails
+from vptsp.runs.thumbnails import Thumbnails
+from vptsp.text import plain
 
 
 def pictures(thumbnails: Thumbnails | None, ids: Sequence[str]) -> list[str]:

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import traitlets
 
+from vptsp.analysis.replay import Frame, Replay, replay, some_classes
 from vptsp.errors import DataError
-from vptsp.labels import plain
-from vptsp.replay import Frame, Replay, replay, some_classes
-from vptsp.runs import Run
+from vptsp.runs.run import Run
+from vptsp.text import plain
 from vptsp_widgets import space_data, timemachine_still
 from vptsp_widgets.timemachine_data import curves_of, farthest, frame_note, some_of
 from vptsp_widgets.timemachine_tiles import SIDE, TILE, tiles_of
@@ -75,7 +75,7 @@ class TimeMachine(View):
 
         ``frame`` may name both frames, to switch between them; aligned UMAP takes minutes the first time.
         ``classes`` (names) are the only ones shown; without them a run of more than ``most`` training classes shows
-        an even choice, and says so. Raises as :func:`vptsp.replay.replay` does.
+        an even choice, and says so. Raises as :func:`vptsp.analysis.replay.replay` does.
         """
         run = run if isinstance(run, Run) else Run.open(run)
         frames = [frame] if isinstance(frame, str) else list(frame)
@@ -88,7 +88,7 @@ class TimeMachine(View):
     def _read(self, run: Run | None) -> dict[str, Any]:
         """The synced traits for these replays; sets what Python itself keeps of them."""
         if not self.replays:
-            raise DataError("there is no replay to show; give what vptsp.replay.replay returns")
+            raise DataError("there is no replay to show; give what vptsp.analysis.replay.replay returns")
         first = self.replays[0]
         for other in self.replays[1:]:
             if (other.epochs, other.ids, other.class_names) != (first.epochs, first.ids, first.class_names):

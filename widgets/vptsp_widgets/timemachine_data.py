@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from vptsp.replay import Replay
+from vptsp.analysis.replay import Replay
 
 
 def farthest(shown: Replay, count: int) -> list[str]:

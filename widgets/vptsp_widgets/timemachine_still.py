@@ -15,9 +15,9 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from vptsp.figures import html_table
-from vptsp.labels import plain, safe
-from vptsp.replay import Replay
+from vptsp.analysis.replay import Replay
+from vptsp.figures.runs import html_table
+from vptsp.text import plain, safe
 from vptsp_widgets import space_data
 
 if TYPE_CHECKING:

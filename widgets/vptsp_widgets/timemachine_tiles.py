@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from PIL import Image
 
 from vptsp.errors import RunError
-from vptsp.runs import Run
-from vptsp.thumbnails import Thumbnails
+from vptsp.runs.run import Run
+from vptsp.runs.thumbnails import Thumbnails
 
 TILE, SIDE = 48, 32  # pixels of a tile, tiles in a row
 

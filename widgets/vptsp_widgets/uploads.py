@@ -11,15 +11,15 @@ import numpy as np
 from jaxtyping import Float32
 from PIL import Image, ImageOps
 
-from vptsp.checkpoints import load_inference
+from vptsp.core.model import EmbeddingModel
 from vptsp.data.folder import to_rgb
 from vptsp.data.images import ImageSet
 from vptsp.errors import ConfigError, DataError
-from vptsp.evaluation import embed
-from vptsp.labels import plain
+from vptsp.evaluation.evaluate import embed
 from vptsp.machine import make_fabric
-from vptsp.model import EmbeddingModel
-from vptsp.runs import Run
+from vptsp.runs.checkpoints import load_inference
+from vptsp.runs.run import Run
+from vptsp.text import plain
 
 LARGEST = 8 * 2**20  # bytes: Jupyter's connection breaks at messages of 10 MB
 _MOST_PIXELS = 64_000_000
@@ -64,7 +64,7 @@ class Uploads:
     def _embed(self, image: Image.Image) -> Float32[np.ndarray, " E"]:
         model = self._model
         config = model.config.changed(num_workers=0)
-        fabric = make_fabric(config)
+        fabric = make_fabric(config.device, config.precision)
         alone = ImageSet("upload", ["upload"], np.zeros(1, dtype=np.int64), ["unknown"], lambda _: image)
         vector = embed(model.to(fabric.device), alone, config, fabric)[0].numpy()
         if len(vector) != self.size:

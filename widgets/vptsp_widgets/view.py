@@ -17,9 +17,9 @@ import traitlets
 
 from vptsp import front
 from vptsp.errors import DataError, UsageError
-from vptsp.labels import plain
-from vptsp.progress import headless
-from vptsp.thumbnails import Thumbnails
+from vptsp.runs.progress import headless
+from vptsp.runs.thumbnails import Thumbnails
+from vptsp.text import plain
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from vptsp.confusions import confused_pairs, overlapping_proxies
-from vptsp.errors import RunError
-from vptsp.files import explained, read_json
-from vptsp.labels import plain
-from vptsp.runs import Run
-from vptsp.tasks import TASKS, Task
+from vptsp.analysis.confusions import confused_pairs, overlapping_proxies
+from vptsp.errors import RunError, explained
+from vptsp.files import read_json
+from vptsp.runs.run import Run
+from vptsp.settings.tasks import TASKS, Task
+from vptsp.text import plain
 
 RESUMABLE = ("stopped", "killed", "failed")
 MOST_PAIRS = 8

@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 import traitlets
 
-from vptsp.checkpoints import load_inference
+from vptsp.analysis.explain import Attention, why_no_effects
+from vptsp.core.model import EmbeddingModel
 from vptsp.data.folder import any_folder
 from vptsp.data.images import ImageSet
-from vptsp.embeddings import SavedEmbeddings
 from vptsp.errors import DataError
-from vptsp.explain import Attention, why_no_effects
-from vptsp.labels import plain
-from vptsp.model import EmbeddingModel
-from vptsp.progress import headless
-from vptsp.runs import Run
+from vptsp.runs.checkpoints import load_inference
+from vptsp.runs.embeddings import SavedEmbeddings
+from vptsp.runs.progress import headless
+from vptsp.runs.run import Run
+from vptsp.text import plain
 from vptsp_widgets.view import View, shown, told
 from vptsp_widgets.why_pair import Explained, Neighbours
 from vptsp_widgets.why_pictures import Pictures

@@ -7,10 +7,10 @@ import threading
 import numpy as np
 import torch
 
-from vptsp.embeddings import SavedEmbeddings
-from vptsp.explain import attention, block_effects
-from vptsp.model import EmbeddingModel
-from vptsp.retrieval import unit_rows
+from vptsp.analysis.explain import attention, block_effects
+from vptsp.core.model import EmbeddingModel
+from vptsp.evaluation.search import unit_rows
+from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp_widgets.why_pictures import Pictures
 
 _TRIED = 256  # queries among which a mistake is looked for

@@ -9,15 +9,15 @@ from functools import cache
 from PIL import Image
 from torch import Tensor
 
-from vptsp.backbones import Backbone
+from vptsp.core.backbones.load import Backbone
 from vptsp.data import load_data
 from vptsp.data.images import ImageSet
 from vptsp.data.transforms import eval_transform
-from vptsp.embeddings import SavedEmbeddings
 from vptsp.errors import DataError, RunError
-from vptsp.labels import plain
-from vptsp.runs import Run
-from vptsp.thumbnails import placeholder
+from vptsp.runs.embeddings import SavedEmbeddings
+from vptsp.runs.run import Run
+from vptsp.runs.thumbnails import placeholder
+from vptsp.text import plain
 
 SIDE = 320  # pixels of a picture for people
 

@@ -16,8 +16,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from PIL import Image
 
-from vptsp.explain import why_no_effects
-from vptsp.labels import plain, safe
+from vptsp.analysis.explain import why_no_effects
+from vptsp.text import plain, safe
 
 if TYPE_CHECKING:
     from vptsp_widgets.why import WhyNeighbour

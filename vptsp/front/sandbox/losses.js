@@ -1,4 +1,4 @@
-// The losses of vptsp/losses.py with their gradients in closed form, and a step of descent.
+// The losses of vptsp/core/losses/losses.py with their gradients in closed form, and a step of descent.
 /** log(1 + sum of exp(terms)) and its derivative by each term; 0 for no terms. */
 function softplusOfSum(terms) {
   const most = Math.max(0, ...terms);

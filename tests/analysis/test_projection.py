@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vptsp.analysis.projection import project
+from vptsp.errors import ConfigError, DataError
+
+
+def clusters(per_cluster: int = 12, size: int = 8, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(3), per_cluster)
+    return np.eye(3, size)[labels] + 0.05 * rng.standard_normal((len(labels), size)), labels
+
+
+def share_of_own_nearest(points: np.ndarray, labels: np.ndarray) -> float:
+    distances = np.linalg.norm(points[:, None] - points[None], axis=2) + np.diag(np.full(len(points), np.inf))
+    return float((labels[distances.argmin(axis=1)] == labels).mean())
+
+
+@pytest.mark.parametrize("method", ["umap", "pca"])
+def test_clusters_stay_together_and_lengths_do_not_matter(method: str) -> None:
+    vectors, labels = clusters()
+    points = project(vectors, method)  # type: ignore[arg-type]
+    longer = vectors * np.random.default_rng(1).uniform(0.5, 20, (len(vectors), 1))
+    assert points.shape == (36, 2)
+    assert share_of_own_nearest(points, labels) == 1
+    np.testing.assert_allclose(project(longer, "pca"), project(vectors, "pca"), atol=1e-5)
+
+
+def test_pca_keeps_the_distances_of_a_plane() -> None:
+    rng = np.random.default_rng(0)
+    angles = rng.uniform(0, 2 * np.pi, 30)
+    basis = np.linalg.qr(rng.standard_normal((6, 2)))[0]
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1) @ basis.T
+    points = project(vectors, "pca")
+    before = np.linalg.norm(vectors[:, None] - vectors[None], axis=2)
+    after = np.linalg.norm(points[:, None] - points[None], axis=2)
+    np.testing.assert_allclose(after, before, atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 9])
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_few_vectors_are_projected_too(count: int, size: int) -> None:
+    points = project(np.random.default_rng(0).standard_normal((count, size)), "umap")
+    assert points.shape == (count, 2)
+    assert np.isfinite(points).all()
+
+
+def test_cache_is_by_content_and_settings(tmp_path: Path) -> None:
+    vectors, _ = clusters()
+    first = project(vectors, "pca", cache=tmp_path)
+    (path,) = tmp_path.iterdir()
+    stamp = path.stat().st_mtime_ns
+    np.testing.assert_array_equal(project(vectors, "pca", cache=tmp_path), first)
+    assert path.stat().st_mtime_ns == stamp
+    vectors[0, 0] += 0.5
+    project(vectors, "pca", cache=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_what_cannot_be_projected_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"tsne.*legal: umap, pca"):
+        project(np.eye(3), "tsne")  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="1 of 3"):
+        project(np.array([[1.0, 0], [0, 1], [np.nan, 0]]), "pca")
+
+
+@pytest.mark.parametrize("method", ["umap", "pca"])
+def test_guests_are_placed_among_their_like_and_move_nothing(method: str) -> None:
+    vectors, labels = clusters()
+    guests = np.eye(3, 8)[[2, 0]]
+    alone = project(vectors, method)  # type: ignore[arg-type]
+    points = project(vectors, method, guests=guests)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(points[: len(vectors)], alone)
+    centres = np.stack([alone[labels == label].mean(axis=0) for label in range(3)])
+    nearest = np.linalg.norm(points[len(vectors) :, None] - centres[None], axis=2).argmin(axis=1)
+    assert nearest.tolist() == [2, 0]

@@ -1,0 +1,144 @@
+"""Why two images are close: where the model looks in each, and which prompts bring them together.
+
+Visual prompts act through attention alone (VPT, arXiv 2203.12119), so a prompt is taken away by leaving out its key
+and its value. Setting it to zero would not do: a zero prompt still draws attention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+from torch import Tensor
+
+from vptsp.core.encoder import embed_patches, encode
+from vptsp.core.model import EmbeddingModel
+from vptsp.errors import BackboneError
+
+_IMAGES_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Attention that makes the feature of I images, in L blocks of H heads on a grid of h x w patches.
+
+    It is the attention of what the model pools: of CLS (``pooled`` is ``"CLS"``), or, for backbones that average
+    their patches, the mean over the patches' queries (``"patches"``). ``patches``, the sum of ``prompts`` and
+    ``prefix`` (CLS and registers) make 1. Prompts of block l are ``prompts[..., l, :, :N_l]``; the rest is NaN.
+    """
+
+    pooled: str
+    patches: Float32[np.ndarray, "I L H h w"]
+    prompts: Float32[np.ndarray, "I L H N"]
+    prefix: Float32[np.ndarray, "I L H"]
+
+
+@torch.no_grad()
+def attention(model: EmbeddingModel, images: Float[Tensor, "I 3 S S"]) -> tuple[Float32[np.ndarray, "I E"], Attention]:
+    """Embeddings of the images, unit length, and the attention behind them.
+
+    Raises BackboneError for a Swin, whose attention stays within windows and so says nothing of the whole image.
+    """
+    if model.backbone.is_swin:
+        raise BackboneError(
+            f"{model.backbone.name} attends within windows, so there is no attention of the feature over the image; "
+            "use a model with a plain vision transformer"
+        )
+    blocks = model(images, want_attention=True)
+    prefix, grid = model.backbone.num_prefix, model.vit.patch_embed.grid_size
+    shallow, by_cls = model.method.prompts == "shallow", model.backbone.pooling == "cls"
+    counts = [len(prompt) for prompt in model.prompts()]
+    depth = model.backbone.depth
+    counts = counts * depth if shallow else counts + [0] * (depth - len(counts))
+    parts: list[tuple[Tensor, Tensor, Tensor]] = []
+    for count, weights in zip(counts, blocks.encoded.attention, strict=True):
+        # deep prompts are the first keys; shallow ones travel behind CLS and the registers
+        first, prompts = (prefix, slice(prefix, prefix + count)) if shallow else (count, slice(0, count))
+        heads = slice(0, prefix) if shallow else slice(first, first + prefix)
+        queries = slice(0, 1) if by_cls else slice(prefix + (count if shallow else 0), None)
+        row = weights[:, :, queries].float().mean(dim=2)  # (I, H, K)
+        parts.append((row[..., prefix + count :], row[..., prompts], row[..., heads].sum(dim=-1)))
+    most = max(counts, default=0)
+    pad = torch.nn.functional.pad
+    padded = [pad(part[1], (0, most - part[1].shape[-1]), value=torch.nan) for part in parts]
+    return blocks.embeddings.float().cpu().numpy(), Attention(
+        pooled="CLS" if by_cls else "patches",
+        patches=_stacked([part[0].unflatten(-1, tuple(grid)) for part in parts]),
+        prompts=_stacked(padded),
+        prefix=_stacked([part[2] for part in parts]),
+    )
+
+
+def _stacked(blocks: list[Tensor]) -> np.ndarray:
+    return torch.stack(blocks, dim=1).cpu().numpy().astype(np.float32)
+
+
+def why_no_effects(model: EmbeddingModel) -> str | None:
+    """For models without prompts that could be switched off the sentence that says so, else none."""
+    if any(len(prompt) for prompt in model.prompts()):
+        return None
+    if model.location is not None:
+        return f"The prompts of this model ({model.config.prompt_location}) are no tokens that could be switched off."
+    return f"{model.method.title} has no visual prompts, so there is none to switch off."
+
+
+def prompt_effects(
+    model: EmbeddingModel, image_a: Float[Tensor, "3 S S"], image_b: Float[Tensor, "3 S S"]
+) -> Float32[np.ndarray, "L N"]:
+    """Change of the cosine similarity of two images when one visual prompt is taken away: (block, prompt).
+
+    Negative: the prompt brings the images together. Shallow prompts make one row; blocks with fewer than N prompts
+    end in NaN. ``(0, 0)`` for methods without prompts.
+    """
+    rows = list(block_effects(model, image_a, image_b))
+    table = np.full((len(rows), max(map(len, rows), default=0)), np.nan, dtype=np.float32)
+    for block, row in enumerate(rows):
+        table[block, : len(row)] = row
+    return table
+
+
+def block_effects(
+    model: EmbeddingModel, image_a: Float[Tensor, "3 S S"], image_b: Float[Tensor, "3 S S"]
+) -> Iterator[Float32[np.ndarray, " N"]]:
+    """The rows of :func:`prompt_effects`, each computed when it is asked for."""
+    device = next(model.parameters()).device
+    pair = torch.stack([image_a, image_b]).to(device)
+    with torch.no_grad():
+        prompts = model.prompts()
+        whole = _similarities(model, pair, prompts)
+    for block, prompt in enumerate(prompts):
+        others = ~torch.eye(len(prompt), dtype=torch.bool, device=device)
+        found = []
+        with torch.no_grad():
+            if model.method.prompts == "shallow":  # one at a time: as tokens they cannot differ within a batch
+                found = [_similarities(model, pair, [prompt[kept]]) for kept in others]
+            elif len(prompt):
+                for some in others.split(_IMAGES_AT_ONCE // 2):
+                    without = torch.stack([prompt[kept] for kept in some])  # (variants, N - 1, D)
+                    found.append(_similarities(model, pair, [*prompts[:block], without, *prompts[block + 1 :]]))
+        row = torch.cat(found) - whole if found else whole[:0]
+        yield row.cpu().numpy().astype(np.float32)
+
+
+def _similarities(
+    model: EmbeddingModel, pair: Float[Tensor, "2 3 S S"], prompts: Sequence[Tensor]
+) -> Float[Tensor, " V"]:
+    """Cosine similarity of two images, for V variants of one block's prompts (V, N, D) or for one set of prompts."""
+    variants = max((len(prompt) for prompt in prompts if prompt.dim() == 3), default=1)
+    tokens = embed_patches(model.vit, pair)
+    shallow = model.method.prompts == "shallow"
+    encoded = encode(
+        model.backbone,
+        tokens.repeat(variants, *[1] * (tokens.dim() - 1)),
+        () if shallow else prompts,
+        torch.arange(variants, device=tokens.device).repeat_interleave(2),
+        shallow=prompts if shallow else (),
+        kernel=model.kernel,
+    )
+    # the model's own way from the feature to the embedding, whatever its method adds there
+    vectors = model._head_output(encoded, pair.repeat(variants, 1, 1, 1)).embeddings
+    a, b = vectors.unflatten(0, (variants, 2)).unbind(dim=1)
+    return (a * b).sum(dim=1)

@@ -1,0 +1,97 @@
+"""Embeddings and proxies as points of a plane: UMAP for neighbourhoods, PCA for true distances.
+
+UMAP: McInnes, Healy and Melville, arXiv 1802.03426. Both are deterministic by seed and see directions
+only (cosine), as retrieval does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+
+from vptsp.errors import ConfigError
+from vptsp.evaluation.search import unit_rows
+from vptsp.files import read_tensors, write_tensors
+
+Method: TypeAlias = Literal["umap", "pca"]
+FEWEST_FOR_UMAP = 10  # below, a neighbourhood graph says nothing and its spectral start fails
+
+
+def project(
+    vectors: Float[np.ndarray, "N E"],
+    method: Method = "umap",
+    seed: int = 0,
+    n_neighbors: int = 15,
+    min_dist: float = 0.15,
+    cache: Path | None = None,
+    guests: Float[np.ndarray, "G E"] | None = None,
+) -> Float32[np.ndarray, "N+G 2"]:
+    """Coordinates (N, 2) of vectors (N, E), followed by those of ``guests`` (G, E).
+
+    Guests are placed into the map of the vectors without shaping it: by UMAP where their nearest
+    vectors are, by PCA on the vectors' axes. Proxies are guests: they lie apart from every image, and a
+    map that must show that distance shows little else. Fewer than ten vectors are always projected by PCA.
+    With ``cache`` (a folder, such as a run's ``embeddings/projections``) the result is kept there by the
+    content of the vectors and the settings.
+
+    Raises ConfigError for an unknown method and DataError for vectors that are not finite.
+    """
+    if method not in get_args(Method):
+        raise ConfigError(f"projection method={method!r} is unknown; legal: {', '.join(get_args(Method))}")
+    rows = unit_rows(vectors).cpu().numpy()
+    others = rows[:0] if guests is None or not len(guests) else unit_rows(guests).cpu().numpy()
+    if len(rows) < FEWEST_FOR_UMAP:
+        method = "pca"
+    settings = (method, seed, n_neighbors, min_dist) if method == "umap" else (method,)
+    key = _content_key(np.concatenate([rows, others]), (*settings, len(rows)))
+    path = cache and cache / f"{key}.safetensors"
+    if path and path.is_file():
+        return read_tensors(path, "delete it")["coordinates"].numpy()
+    points = _pca(rows, others) if method == "pca" else _umap(rows, others, seed, n_neighbors, min_dist)
+    if path:
+        write_tensors(path, {"coordinates": torch.from_numpy(points)}, {"settings": repr(settings)})
+    return points
+
+
+def _content_key(rows: Float[np.ndarray, "N E"], settings: tuple[object, ...]) -> str:
+    content = hashlib.sha256(repr((rows.shape, settings)).encode())
+    content.update(np.ascontiguousarray(rows).tobytes())
+    return f"{settings[0]}_{content.hexdigest()[:16]}"
+
+
+def _pca(rows: Float[np.ndarray, "N E"], others: Float[np.ndarray, "G E"]) -> Float32[np.ndarray, "N+G 2"]:
+    """The two directions of largest variance; signs such that the largest loading is positive."""
+    mean = rows.mean(axis=0, dtype=np.float64) if len(rows) else 0.0
+    centred = rows - mean
+    _, _, axes = np.linalg.svd(centred.T @ centred)
+    axes = axes[:2] * np.sign(axes[:2, np.abs(axes[:2]).argmax(axis=1)].diagonal())[:, None]
+    points = np.concatenate([centred, others - mean]) @ axes.T
+    return np.pad(points, ((0, 0), (0, 2 - points.shape[1]))).astype(np.float32)
+
+
+def _umap(
+    rows: Float[np.ndarray, "N E"], others: Float[np.ndarray, "G E"], seed: int, n_neighbors: int, min_dist: float
+) -> Float32[np.ndarray, "N+G 2"]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns that a seed makes it single-threaded, which is the point of one
+        import umap  # seconds of compilation: only who maps pays
+
+        mapper = umap.UMAP(
+            n_components=2,
+            metric="cosine",
+            n_neighbors=min(n_neighbors, len(rows) - 1),
+            min_dist=min_dist,
+            random_state=seed,
+            transform_seed=seed,
+            n_jobs=1,
+        )
+        points = mapper.fit_transform(rows)
+        if len(others):
+            points = np.concatenate([points, mapper.transform(others)])
+        return np.asarray(points, dtype=np.float32)

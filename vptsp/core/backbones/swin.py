@@ -1,0 +1,205 @@
+"""Run a frozen Swin transformer with prompts (VPT, Jia et al., arXiv 2203.12119; Swin, arXiv 2103.14030).
+
+Every window attends to the prompts of its block. These have no place in the window: no relative position bias, and
+the mask of shifted windows hides them from no token. As in :mod:`vptsp.core.encoder`, the outputs of deep prompts are
+thrown away, so deep prompts are keys and values only, projected once for all windows and images (shared) or once
+per class. Shallow prompts travel on as tokens and follow VPT's code: each window computes its own output for them,
+the mean over the image's windows goes on, and at patch merging a prompt takes the place of all four patches.
+
+Two things in VPT's code are not followed. It hands the prompts to the windows in another order than it lists the
+windows in, so that from the second block on shallow prompts mix the images of a batch; here images never meet. And
+its final mean runs over patches and prompts; here over patches, as timm pools, for prompts that travel as for others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from timm.models.swin_transformer import SwinTransformer, window_partition, window_reverse
+from torch import Tensor
+
+from vptsp.core.backbones.attention import Kernel, effective_weight, run_block
+
+
+def swin_depths(swin: SwinTransformer) -> list[int]:
+    """Blocks in each stage, first stage first."""
+    return [len(stage.blocks) for stage in _stages(swin)]
+
+
+def swin_widths(swin: SwinTransformer) -> list[int]:
+    """Width of each block in order over all stages; it doubles from stage to stage."""
+    return [int(block.dim) for stage in _stages(swin) for block in stage.blocks]
+
+
+def _stages(swin: SwinTransformer) -> list[Any]:
+    return list(swin.layers)
+
+
+def embed_swin(swin: SwinTransformer, images: Float[Tensor, "B 3 height width"]) -> Float[Tensor, "B H W D"]:
+    """The patches that enter the first stage, normalised; a Swin has no position embedding and no CLS token."""
+    tokens: Tensor = swin.patch_embed(images)
+    return tokens
+
+
+def encode_swin(
+    swin: SwinTransformer,
+    tokens: Float[Tensor, "B H W D"],
+    prompts: Sequence[Tensor] = (),
+    groups: Int[Tensor, " B"] | None = None,
+    *,
+    shallow: Sequence[Tensor] = (),
+    kernel: Kernel = "auto",
+    want_tokens: bool = False,
+    want_attention: bool = False,
+    recompute: bool = False,
+) -> tuple[Float[Tensor, "B D_last"], list[Tensor], list[Tensor]]:
+    """Run all stages on ``tokens`` (from :func:`embed_swin`), in evaluation mode (no dropout, no stochastic depth).
+
+    ``prompts`` holds one tensor per block (:func:`swin_widths`), for as many blocks as have prompts: (N, D) shared
+    by all images, or (U, N, D) of U groups with ``groups`` (B,) giving the row of each image. ``shallow`` holds at
+    most one (N, D) tensor whose prompts enter at the first block and travel on as tokens. ``recompute`` keeps only
+    the inputs of the blocks for the backward pass.
+
+    Returns the features, normalised and averaged over the last stage's patches; on request the patches after each
+    block (B, H, W, D), each of its stage's size; on request each block's attention (B, windows, heads, queries,
+    keys). Keys are the block's prompts, then travelling prompts, then the patches of the window; queries are
+    travelling prompts, then patches. Windows are those of the shifted and padded map, row by row.
+    """
+    if shallow:
+        travelling = shallow[0].to(tokens.dtype).expand(tokens.shape[0], -1, -1)
+    else:
+        travelling = tokens.new_empty(tokens.shape[0], 0, tokens.shape[-1])
+    all_tokens: list[Tensor] = []
+    all_attention: list[Tensor] = []
+    upcoming = iter(prompts)
+    for stage in _stages(swin):
+        tokens, travelling = stage.downsample(tokens), _merge_prompts(stage.downsample, travelling)
+        for block in stage.blocks:
+            tokens, travelling, weights = run_block(
+                _run_block, recompute, block, tokens, travelling, next(upcoming, None), groups, kernel, want_attention
+            )
+            if want_tokens:
+                all_tokens.append(tokens)
+            if weights is not None:
+                all_attention.append(weights)
+    return swin.norm(tokens).mean(dim=(1, 2)), all_tokens, all_attention
+
+
+def _merge_prompts(downsample: Any, travelling: Float[Tensor, "B N D"]) -> Float[Tensor, "B N D_out"]:
+    """Patch merging for prompts: each stands in for the four patches that are merged into one."""
+    if isinstance(downsample, torch.nn.Identity):
+        return travelling
+    merged: Tensor = downsample.reduction(downsample.norm(travelling.repeat(1, 1, 4)))
+    return merged
+
+
+def _run_block(
+    block: Any,  # timm SwinTransformerBlock
+    tokens: Float[Tensor, "B H W D"],
+    travelling: Float[Tensor, "B M D"],
+    prompt: Tensor | None,
+    groups: Int[Tensor, " B"] | None,
+    kernel: Kernel,
+    want_attention: bool,
+) -> tuple[Float[Tensor, "B H W D"], Float[Tensor, "B M D"], Tensor | None]:
+    attention, height, width = block.attn, tokens.shape[1], tokens.shape[2]
+    padded = _shift_and_pad(block, block.norm1(tokens))
+    windows = window_partition(padded, block.window_size).flatten(1, 2).unflatten(0, (tokens.shape[0], -1))
+    query, key, value = _project(attention, windows)
+    count = windows.shape[1]
+    num_travelling = travelling.shape[1]
+    if num_travelling:
+        ahead = _project(attention, block.norm1(travelling)[:, None])
+        query, key, value = (_prepend(a, part, count) for a, part in zip(ahead, (query, key, value), strict=True))
+    if prompt is not None and prompt.shape[-2] > 0:
+        prompt_key, prompt_value = _project_prompts(attention, block.norm1(prompt), groups, tokens.shape[0])
+        key, value = _prepend(prompt_key, key, count), _prepend(prompt_value, value, count)
+
+    bias = _bias(block, padded, query.shape[-2], key.shape[-2])
+    mixed, weights = _attend(query, key, value, bias, attention.scale, kernel, want_attention)
+    mixed = mixed.transpose(2, 3).flatten(3)  # (B, windows, heads, Q, d) -> (B, windows, Q, heads*d)
+    merged = mixed[:, :, num_travelling:].flatten(0, 1).unflatten(1, block.window_size)
+    merged = window_reverse(merged, block.window_size, padded.shape[1], padded.shape[2])[:, :height, :width]
+    tokens = tokens + attention.proj(merged.roll(block.shift_size, dims=(1, 2)))
+    tokens = tokens + block.mlp(block.norm2(tokens))
+    if num_travelling:  # projection is linear, so the mean over windows may come before it
+        travelling = travelling + attention.proj(mixed[:, :, :num_travelling].mean(dim=1))
+        travelling = travelling + block.mlp(block.norm2(travelling))
+    return tokens, travelling, weights
+
+
+def _shift_and_pad(block: Any, normed: Float[Tensor, "B H W D"]) -> Float[Tensor, "B H_pad W_pad D"]:
+    """Shift cyclically, then pad with zeros to whole windows, in timm's order."""
+    (win_height, win_width), (shift_height, shift_width) = block.window_size, block.shift_size
+    shifted = normed.roll((-shift_height, -shift_width), dims=(1, 2))
+    return F.pad(shifted, (0, 0, 0, -normed.shape[2] % win_width, 0, -normed.shape[1] % win_height))
+
+
+def _project(attention: Any, normed: Float[Tensor, "B w T D"]) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, keys and values (B, w, heads, T, d) of the T tokens in each of w windows."""
+    query, key, value = attention.qkv(normed).unflatten(-1, (3, attention.num_heads, -1)).unbind(dim=-3)
+    return query.transpose(2, 3), key.transpose(2, 3), value.transpose(2, 3)
+
+
+def _project_prompts(
+    attention: Any, normed: Tensor, groups: Int[Tensor, " B"] | None, batch: int | torch.SymInt
+) -> tuple[Float[Tensor, "B 1 heads N d"], Float[Tensor, "B 1 heads N d"]]:
+    """Keys and values of shared (N, D) or grouped (U, N, D) prompts, projected once, for all windows of an image."""
+    weight, bias = effective_weight(attention.qkv)
+    inner = len(weight) // 3
+    both = F.linear(normed, weight[inner:], None if bias is None else bias[inner:])
+    key, value = both.unflatten(-1, (2, attention.num_heads, -1)).transpose(-4, -2).unbind(dim=-3)
+    if normed.dim() == 2:
+        return key.expand(batch, 1, -1, -1, -1), value.expand(batch, 1, -1, -1, -1)
+    assert groups is not None, "grouped prompts need the group of each image"
+    return key[groups, None], value[groups, None]
+
+
+def _prepend(
+    ahead: Float[Tensor, "B 1 heads N d"], part: Float[Tensor, "B w heads T d"], count: int
+) -> Float[Tensor, "B w heads N+T d"]:
+    return torch.cat([ahead.to(part.dtype).expand(-1, count, -1, -1, -1), part], dim=-2)
+
+
+def _bias(
+    block: Any, padded: Float[Tensor, "B H W D"], queries: int, keys: int
+) -> Float[Tensor, "w heads {queries} {keys}"]:
+    """Relative position bias plus the mask of shifted windows; zero wherever a prompt asks or is asked.
+
+    w is the number of windows, or 1 where all have the same.
+    """
+    bias: Tensor = block.attn._get_rel_pos_bias()
+    mask = block.get_attn_mask(padded) if block.dynamic_mask else block.attn_mask
+    if mask is not None:
+        bias = bias + mask[:, None]
+    area = block.window_area
+    return F.pad(bias, (keys - area, 0, queries - area, 0))
+
+
+def _attend(
+    query: Float[Tensor, "B w heads Q d"],
+    key: Float[Tensor, "B w heads K d"],
+    value: Float[Tensor, "B w heads K d"],
+    bias: Float[Tensor, "_ heads Q K"],
+    scale: float,
+    kernel: Kernel,
+    want_weights: bool,
+) -> tuple[Float[Tensor, "B w heads Q d"], Tensor | None]:
+    """Softmax attention within windows; the matmul form where it is faster, and always for the weights.
+
+    On CPUs plain products are the faster ones for such short sequences with a bias, in fp32 and bf16.
+    """
+    if kernel == "auto":
+        kernel = "matmul" if query.device.type == "cpu" else "fused"
+    if kernel == "fused" and not want_weights:
+        # Windows count as heads, so that one bias serves all images without a copy for each.
+        count = query.shape[1]
+        query, key, value = query.flatten(1, 2), key.flatten(1, 2), value.flatten(1, 2)
+        bias = bias.expand(count, -1, -1, -1).flatten(0, 1)[None].to(query.dtype)
+        return F.scaled_dot_product_attention(query, key, value, bias, scale=scale).unflatten(1, (count, -1)), None
+    weights = ((query * scale) @ key.transpose(-2, -1) + bias).softmax(dim=-1)
+    return weights.to(value.dtype) @ value, weights if want_weights else None

@@ -1,0 +1,111 @@
+"""From the backbone's feature to an embedding or to class scores, and the networks of VPT's baselines around it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+import torchvision
+from jaxtyping import Float
+from timm.models import load_state_dict
+from torch import Tensor, nn
+
+from vptsp.core.errors import BackboneError
+
+
+class Head(nn.Module):
+    """``LayerNorm -> Linear(D, E) -> L2 normalise`` on the backbone's feature."""
+
+    def __init__(self, width: int, size: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.linear = nn.Linear(width, size)
+
+    def forward(self, features: Float[Tensor, "B D"]) -> Float[Tensor, "B E"]:
+        # Unit vectors in fp32: under autocast the linear layer returns half precision.
+        return F.normalize(self.linear(self.norm(features)).float(), dim=1)
+
+
+class CentredFeature(nn.Module):
+    """No training: the backbone's feature minus its mean over the training images, L2-normalised."""
+
+    mean: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+
+    def forward(self, features: Float[Tensor, "B D"]) -> Float[Tensor, "B D"]:
+        return F.normalize(features.float() - self.mean, dim=1)
+
+
+class Classifier(nn.Module):
+    """A linear classifier on the feature, as in VPT: scores (B, C), D C + C parameters."""
+
+    def __init__(self, width: int, num_classes: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, num_classes)
+
+    def forward(self, features: Float[Tensor, "B D"]) -> Float[Tensor, "B C"]:
+        scores: Tensor = self.linear(features)
+        return scores.float()
+
+
+class HiddenLayers(nn.Sequential):
+    """MLP-k of VPT: k times ``Linear(D, D) -> ReLU -> BatchNorm -> Dropout(0.1)``; k (D^2 + 3 D) parameters."""
+
+    def __init__(self, width: int, count: int) -> None:
+        layers: list[nn.Module] = []
+        for _ in range(count):
+            layers += [nn.Linear(width, width), nn.ReLU(), nn.BatchNorm1d(width), nn.Dropout(0.1)]
+        super().__init__(*layers)
+
+
+class SideNetwork(nn.Module):
+    """Sidetune (arXiv 1912.13503) as in VPT: ``sig(a) * feature + (1 - sig(a)) * linear(AlexNet(image))``, a = 0.
+
+    2 469 696 parameters of AlexNet, 9216 D of the linear map without bias, and a. ``weights``: pretrained
+    (torchvision's, from its cache or the web), random, or the path of torchvision's weight file.
+    """
+
+    def __init__(self, width: int, weights: str) -> None:
+        super().__init__()
+        alexnet = torchvision.models.alexnet()
+        self.features, self.pool = alexnet.features, alexnet.avgpool
+        if weights != "random":
+            _load_features(self.features, weights)
+        self.linear = nn.Linear(9216, width, bias=False)
+        self.share = nn.Parameter(torch.zeros(()))
+
+    def forward(self, images: Float[Tensor, "B 3 S S"], features: Float[Tensor, "B D"]) -> Float[Tensor, "B D"]:
+        side = self.linear(self.pool(self.features(images)).flatten(1))
+        share = torch.sigmoid(self.share)
+        mixed: Tensor = share * features + (1 - share) * side
+        return mixed
+
+
+def _load_features(features: nn.Module, weights: str) -> None:
+    """Fill AlexNet's convolutions; its classifier, which a weight file may hold too, is not used."""
+    remedy = "pass side_weights=PATH of torchvision's alexnet weight file, or side_weights=random"
+    state = _alexnet_weights(weights, remedy)
+    expected = {f"features.{name}": tuple(value.shape) for name, value in features.state_dict().items()}
+    odd = [name for name, shape in expected.items() if name not in state or tuple(state[name].shape) != shape]
+    if odd:
+        raise BackboneError(f"{weights} is not AlexNet's weight file: it has no {odd[0]} {expected[odd[0]]}; {remedy}")
+    features.load_state_dict({name.removeprefix("features."): state[name] for name in expected})
+
+
+def _alexnet_weights(weights: str, remedy: str) -> dict[str, Tensor]:
+    if weights == "pretrained":
+        try:
+            return torchvision.models.AlexNet_Weights.IMAGENET1K_V1.get_state_dict(progress=False)
+        except Exception as error:  # the download raises anything
+            raise BackboneError(f"the pretrained weights of AlexNet could not be had ({error}); {remedy}") from error
+    path = Path(weights).expanduser()
+    if not path.is_file():
+        raise BackboneError(f"side_weights={weights!r} is neither pretrained nor random nor an existing file; {remedy}")
+    try:
+        return load_state_dict(str(path), weights_only=True)
+    except Exception as error:  # torch and safetensors raise anything
+        raise BackboneError(f"{path} is damaged or no weight file; {remedy}") from error

@@ -1,0 +1,144 @@
+"""Embed a set of images and score it; keep the embeddings where everything that shows a run finds them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import lightning_fabric as lightning
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from vptsp.core.model import EmbeddingModel
+from vptsp.data import load_data
+from vptsp.data.folder import any_folder
+from vptsp.data.images import DataSplits, ImageSet
+from vptsp.data.loaders import eval_loader
+from vptsp.data.transforms import eval_transform
+from vptsp.errors import RunError
+from vptsp.evaluation.metrics import evaluate_retrieval
+from vptsp.evaluation.recognition import recognition_metrics
+from vptsp.files import write_json
+from vptsp.machine import make_fabric
+from vptsp.runs.checkpoints import inference_path, load_inference
+from vptsp.runs.embeddings import SavedEmbeddings, save_embeddings
+from vptsp.runs.run import Run
+from vptsp.settings.config import Config
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of N images, in order, fp32, on the CPU: unit embeddings, and class scores in recognition."""
+
+    embeddings: Float[Tensor, "N E"]
+    logits: Float[Tensor, "N C"] | None
+
+
+@torch.no_grad()
+def predict(model: EmbeddingModel, images: ImageSet, config: Config, fabric: lightning.Fabric) -> Prediction:
+    """Embed (and classify) all images, as for a test. Leaves the model's mode as it was."""
+    backbone = model.backbone
+    transform = eval_transform(backbone.image_size, backbone.mean, backbone.std, config.augment == "resize")
+    loader = eval_loader(images, transform, batch_size=max(config.batch_size, 64), num_workers=config.num_workers)
+    training = model.training
+    model.eval()
+    embeddings, logits = [], []
+    with fabric.autocast():
+        for batch, _, _ in loader:
+            output = model(batch.to(fabric.device))
+            embeddings.append(output.embeddings.float().cpu())
+            if output.logits is not None:
+                logits.append(output.logits.float().cpu())
+    model.train(training)
+    return Prediction(torch.cat(embeddings), torch.cat(logits) if logits else None)
+
+
+def embed(model: EmbeddingModel, images: ImageSet, config: Config, fabric: lightning.Fabric) -> Float[Tensor, "N E"]:
+    """Embeddings of all images, in order, unit length, fp32, on the CPU. Leaves the model's mode as it was."""
+    return predict(model, images, config, fabric).embeddings
+
+
+@dataclass(frozen=True)
+class Score:
+    """Metrics by name, and the numbers of images they rest on."""
+
+    metrics: dict[str, float]
+    sizes: dict[str, int]
+
+    def values(self) -> dict[str, float | int]:
+        """All of it, for a summary."""
+        return {**self.metrics, **self.sizes}
+
+
+def score(outcome: Prediction, images: ImageSet, config: Config, clustering: bool = True) -> Score:
+    """Metrics of the task: of retrieval by the set's own protocol (self-retrieval or query/gallery), or of classes."""
+    if outcome.logits is not None:
+        return Score(recognition_metrics(outcome.logits, images.labels), {"num_images": len(images)})
+    report = evaluate_retrieval(
+        outcome.embeddings,
+        images.labels,
+        images.is_query,
+        images.is_gallery,
+        recall_ks=config.recall_ks,
+        clustering=clustering,
+        seed=config.seed,
+    )
+    sizes = {
+        "num_queries": report.num_queries,
+        "num_gallery": report.num_gallery,
+        "num_lone_queries": report.num_lone_queries,
+    }
+    return Score(report.metrics, sizes)
+
+
+def embed_folder(source: Run | str | Path, images: str | Path, keep: str | Path) -> SavedEmbeddings:
+    """Embed a folder of images with a saved model, into the folder ``keep``, and open it.
+
+    ``source`` is a run or an inference checkpoint; ``images`` holds ``<class>/<image>``, or images alone, which then
+    count as one class named after the folder. Raises DataError for a folder without readable images.
+    """
+    model = load_inference(source if isinstance(source, Run) or Path(source).is_file() else Run.open(source))
+    image_set = any_folder(Path(images))
+    fabric = make_fabric(model.config.device, model.config.precision)
+    save_embeddings(Path(keep), embed(model.to(fabric.device), image_set, model.config, fabric), image_set)
+    return SavedEmbeddings(keep)
+
+
+# --- whole runs -----------------------------------------------------------------------------------
+def score_checkpoint(
+    run: Run, which: str, splits: DataSplits, config: Config, fabric: lightning.Fabric, keep: bool
+) -> Score:
+    """Test metrics of one inference checkpoint; with ``keep`` its train and test embeddings are stored."""
+    model = load_inference(run, which, device=str(fabric.device))
+    outcome = predict(model, splits.test, config, fabric)
+    if keep:
+        save_embeddings(run.path / "embeddings" / "test", outcome.embeddings, splits.test)
+        train = embed(model, splits.train, config, fabric)
+        save_embeddings(run.path / "embeddings" / "train", train, splits.train)
+    return score(outcome, splits.test, config)
+
+
+def evaluate_run(run: Run | str | Path, which: str | None = None) -> Score:
+    """Score a run's checkpoint on its test images and refresh the run's stored embeddings.
+
+    ``which`` is ``last`` or ``best_val``; none: the selected one. Works on unfinished runs, as soon as they
+    have an inference checkpoint. A finished run's ``summary.json`` is not touched.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    config = run.config
+    path = inference_path(run, which)
+    if not path.exists():
+        when = "a validation, so never with val_fraction=0" if which == "best_val" else "the first epoch"
+        raise RunError(f"{run.path} has no {path.name} yet; it appears after {when}")
+    fabric = make_fabric(config.device, config.precision)
+    name = path.stem.removeprefix("inference_")
+    with run.lock():
+        report = score_checkpoint(run, name, load_data(config), config, fabric, keep=True)
+        write_json(run.path / "evaluation.json", {"checkpoint": name, **report.values()})
+    return report
+
+
+def counts_of(model: EmbeddingModel) -> dict[str, object]:
+    """Parameter counts for a summary."""
+    return asdict(model.counts())

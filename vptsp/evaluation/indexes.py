@@ -1,0 +1,237 @@
+"""A gallery of embeddings that answers queries at once: exact, or approximate for very large galleries.
+
+:func:`vptsp.evaluation.search.search` scores whole sets and builds what it needs each time; a :class:`GalleryIndex` is
+built once, can grow and shrink, and is kept on disk. Its exact kind ranks as ``search`` does, ties included.
+
+Dimensions: G gallery images, E embedding size, Q queries, k neighbours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
+
+import faiss
+import numpy as np
+from jaxtyping import Float32, Int64
+
+from vptsp.errors import ConfigError, DataError, RunError, explained
+from vptsp.evaluation.search import Array, unit_rows
+from vptsp.files import read_json, write_bytes, write_json
+
+Kind: TypeAlias = Literal["exact", "hnsw", "ivf"]
+_faiss: Any = faiss  # its type stubs do not know the search parameters
+_SPARE = 4  # candidates beyond k: where the next one is clearly less similar, the k are certain
+_MOST_REMOVED = 0.25  # share of removed images from which an approximate index is built anew
+_PER_LIST = 39  # images per list of an inverted file, below which FAISS warns of poor lists
+_REMEDY = "build the index again and save it"
+
+
+def check_kind(kind: str) -> None:
+    """Raises ConfigError for a kind of index that there is not."""
+    if kind not in get_args(Kind):
+        raise ConfigError(f"index kind {kind!r} is unknown; legal: {', '.join(get_args(Kind))}")
+
+
+class GalleryIndex:
+    """Embeddings by id, searched by cosine similarity; :meth:`build` makes one, :meth:`load` reads one.
+
+    ``exact`` compares with every image (FAISS ``IndexFlatIP``). ``ivf`` compares with the images of the ``effort``
+    nearest of about 4 sqrt(G) lists (``IndexIVFFlat``), ``hnsw`` follows a graph of neighbours, ``effort`` candidates
+    at a time (``IndexHNSWFlat``). Whatever an approximate index finds has exact similarities, in order.
+
+    ``ids`` are the images in the order in which they were added. A graph cannot lose a node: removed images of the
+    approximate kinds stay as dead nodes that are passed over, until they are a quarter and the index is built anew.
+    """
+
+    def __init__(self, index: Any, ids: Sequence[str], alive: np.ndarray, kind: Kind, effort: int) -> None:
+        self.kind, self.effort = kind, effort
+        self._index = index  # of all images ever added, by number
+        self._alive = alive  # bool, per number
+        self._take(ids)
+
+    @classmethod
+    def build(
+        cls, embeddings: Array, ids: Sequence[str], kind: Kind = "exact", effort: int | None = None
+    ) -> GalleryIndex:
+        """An index of embeddings (G, E), of any length, under unique ids.
+
+        ``effort`` is candidates followed (``hnsw``, 128) or lists searched (``ivf``, 16): more finds more, and takes
+        longer. Raises DataError for embeddings and ids that do not fit, ConfigError for an unknown kind.
+        """
+        check_kind(kind)
+        vectors = _checked(embeddings, ids)
+        if not len(vectors):
+            raise DataError("there are no images to build an index of")
+        effort = effort or {"exact": 1, "hnsw": 128, "ivf": 16}[kind]
+        return cls(_filled(vectors, kind), ids, np.ones(len(vectors), dtype=bool), kind, effort)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def size(self) -> int:
+        """Embedding size E."""
+        return int(self._index.d)
+
+    # --- search ---------------------------------------------------------------------------------
+    def search(
+        self, vectors: Array, k: int, exclude_ids: Sequence[str | None] | None = None
+    ) -> tuple[Int64[np.ndarray, "Q k"], Float32[np.ndarray, "Q k"]]:
+        """Rows of ``ids`` and cosine similarities of the k nearest images of each vector (Q, E), nearest first.
+
+        ``exclude_ids`` names for each query the image that it is, which it must not find; ids that are not in the
+        index exclude nothing. Equal similarities are ordered by row. Ranks that nothing was found for hold row -1
+        and similarity -inf. Raises DataError for vectors of another size or not finite, and for k < 1.
+        """
+        queries = unit_rows(vectors).cpu().numpy()
+        if queries.shape[1] != self.size:
+            raise DataError(f"the queries have {queries.shape[1]} numbers each, the index holds {self.size}")
+        if k < 1:
+            raise DataError(f"k is {k}; it must be at least 1")
+        own = np.full(len(queries), -1)
+        if exclude_ids is not None:
+            if len(exclude_ids) != len(queries):
+                raise DataError(f"{len(queries)} queries but {len(exclude_ids)} exclude_ids; give one per query")
+            own = np.array([self._row.get(name, -1) if name is not None else -1 for name in exclude_ids])
+        rows = np.full((len(queries), k), -1)
+        similarities = np.full((len(queries), k), -np.inf, dtype=np.float32)
+        wanted = min(k + _SPARE + 1, len(self._alive))
+        rough, candidates = _own(self._index, "search")(queries, wanted, params=self._parameters(wanted))
+        for query, vector in enumerate(queries):
+            found = candidates[query][candidates[query] >= 0]
+            scores = self._scores(vector, _own(self._index, "reconstruct_batch")(found))
+            unsure = len(found) == wanted < len(self) and not self._settled(scores, rough[query, -1], k)
+            if self.kind == "exact" and unsure:
+                found, scores = np.arange(len(self)), self._scores(vector, self._vectors())
+            found = self._row_of[found]
+            others = found != own[query]
+            found, scores = found[others], scores[others]
+            order = np.lexsort((found, -scores))[:k]
+            rows[query, : len(order)], similarities[query, : len(order)] = found[order], scores[order]
+        return rows, similarities
+
+    @staticmethod
+    def _scores(vector: Float32[np.ndarray, " E"], others: Float32[np.ndarray, "m E"]) -> Float32[np.ndarray, " m"]:
+        """Cosines in fp64, which holds the products of fp32 numbers exactly, rounded to fp32."""
+        return (others.astype(np.float64) @ vector.astype(np.float64)).astype(np.float32) + np.float32(0)
+
+    def _settled(self, scores: Float32[np.ndarray, " m"], worst: float, k: int) -> bool:
+        """Whether no image beyond the candidates can be among the k nearest, one excluded image allowed for."""
+        margin = 2 * math.sqrt(self.size) * 2.0**-24  # as in vptsp.evaluation.search
+        return bool(np.sort(scores)[::-1][k] > worst + margin)
+
+    def _parameters(self, wanted: int) -> Any:
+        if self.kind == "exact":
+            return None
+        numbers = np.flatnonzero(self._alive)
+        selector = None if self._alive.all() else faiss.IDSelectorBatch(numbers)
+        if self.kind == "ivf":
+            return _faiss.SearchParametersIVF(sel=selector, nprobe=min(self.effort, self._index.nlist))
+        return _faiss.SearchParametersHNSW(sel=selector, efSearch=max(self.effort, wanted))
+
+    # --- change ---------------------------------------------------------------------------------
+    def add(self, embeddings: Array, ids: Sequence[str]) -> None:
+        """Add embeddings (n, E) under new ids. Raises DataError, with the index unchanged, if they do not fit."""
+        vectors = _checked(embeddings, ids)
+        if vectors.shape[1] != self.size:
+            raise DataError(f"the embeddings have {vectors.shape[1]} numbers each, the index holds {self.size}")
+        known = [name for name in ids if name in self._row]
+        if known:
+            raise DataError(f"{len(known)} of {len(ids)} ids are in the index already, the first is {known[0]!r}")
+        self._index.add(vectors)
+        self._alive = np.concatenate([self._alive, np.ones(len(vectors), dtype=bool)])
+        self._take([*self.ids, *ids])
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Remove images. Raises DataError, with the index unchanged, for unknown ids and when none would be left."""
+        unknown = [name for name in ids if name not in self._row]
+        if unknown:
+            raise DataError(f"{len(unknown)} of {len(ids)} ids are not in the index, the first is {unknown[0]!r}")
+        gone = set(ids)
+        if len(gone) == len(self):
+            raise DataError(f"removing all {len(self)} images would leave an index of nothing; delete it instead")
+        kept = np.array([name not in gone for name in self.ids])
+        self._alive[np.flatnonzero(self._alive)[~kept]] = False
+        if self.kind == "exact" or self._alive.mean() < 1 - _MOST_REMOVED:
+            self._index = _filled(self._vectors()[self._alive], self.kind)
+            self._alive = np.ones(self._index.ntotal, dtype=bool)
+        self._take([name for name in self.ids if name not in gone])
+
+    def _take(self, ids: Sequence[str]) -> None:
+        self.ids = list(ids)
+        self._row = {name: row for row, name in enumerate(self.ids)}
+        self._row_of = np.where(self._alive, np.cumsum(self._alive) - 1, -1)  # number -> row
+
+    def _vectors(self) -> Float32[np.ndarray, "M E"]:
+        return _own(self._index, "reconstruct_n")(0, self._index.ntotal)
+
+    # --- files ----------------------------------------------------------------------------------
+    def save(self, folder: str | Path) -> None:
+        """Write the index into a folder, in place of the one that it holds. A crash leaves the old one or the new one.
+
+        ``index.json`` holds the ids and names the file of the vectors, which is FAISS's own format.
+        """
+        folder, data = Path(folder), faiss.serialize_index(self._index).tobytes()
+        digest = hashlib.sha256(data).hexdigest()
+        name = f"vectors-{digest[:16]}.faiss"
+        write_bytes(folder / name, data)
+        removed = np.flatnonzero(~self._alive)
+        index = {"kind": self.kind, "effort": self.effort, "vectors": name, "sha256": digest}
+        write_json(folder / "index.json", {**index, "removed": removed, "ids": self.ids})  # last: it decides
+        with explained(folder):
+            for old in folder.glob("vectors-*.faiss"):
+                if old.name != name:
+                    old.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> GalleryIndex:
+        """An index that :meth:`save` wrote. Raises RunError for files that are missing or damaged."""
+        folder = Path(folder)
+        facts = read_json(folder / "index.json", _REMEDY)
+        path = folder / facts["vectors"]
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise RunError(f"{path} cannot be read ({error.strerror}); {_REMEDY}") from None
+        if hashlib.sha256(data).hexdigest() != facts["sha256"]:  # FAISS would crash on some damaged files
+            raise RunError(f"{path} is damaged or cut off; {_REMEDY}")
+        index = faiss.deserialize_index(np.frombuffer(data, dtype=np.uint8))
+        alive = np.ones(index.ntotal, dtype=bool)
+        alive[np.array(facts["removed"], dtype=int)] = False
+        return cls(index, facts["ids"], alive, facts["kind"], facts["effort"])
+
+
+def _checked(embeddings: Array, ids: Sequence[str]) -> Float32[np.ndarray, "n E"]:
+    vectors = unit_rows(embeddings).cpu().numpy()
+    if len(ids) != len(vectors):
+        raise DataError(f"{len(vectors)} embeddings but {len(ids)} ids; give one id per embedding")
+    if len(set(ids)) != len(ids):
+        raise DataError(f"{len(ids) - len(set(ids))} of {len(ids)} ids are not unique")
+    return vectors
+
+
+def _own(index: Any, name: str) -> Any:
+    """FAISS's own method: faiss.contrib.torch_utils, which other packages import, puts another in its place."""
+    return getattr(index, f"{name}_numpy", None) or getattr(index, name)
+
+
+def _filled(vectors: Float32[np.ndarray, "n E"], kind: Kind) -> Any:
+    """A FAISS index of unit vectors, by inner product."""
+    size = vectors.shape[1]
+    index: Any
+    if kind == "exact":
+        index = faiss.IndexFlatIP(size)
+    elif kind == "hnsw":
+        index = faiss.IndexHNSWFlat(size, 32, faiss.METRIC_INNER_PRODUCT)
+    else:
+        lists = max(1, min(round(4 * math.sqrt(len(vectors))), len(vectors) // _PER_LIST))
+        index = faiss.IndexIVFFlat(faiss.IndexFlatIP(size), size, lists, faiss.METRIC_INNER_PRODUCT)
+        index.cp.min_points_per_centroid = 1  # a single list is no reason to warn
+        index.train(vectors)
+        index.make_direct_map()  # so that vectors can be read back
+    index.add(vectors)
+    return index

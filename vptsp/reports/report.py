@@ -1,0 +1,167 @@
+"""A run as one page: ``report.html`` holds its pictures, figures and scripts, and asks no network for anything.
+
+It is written from the run directory alone.
+"""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import plotly
+import plotly.graph_objects as go
+
+from vptsp.analysis.projection import Method
+from vptsp.figures.gallery import retrieval_gallery
+from vptsp.figures.maps import run_map
+from vptsp.figures.runs import curves, html_table, parameter_table, result_table
+from vptsp.figures.stills import image_html
+from vptsp.files import read_json, write_text
+from vptsp.front import script_json
+from vptsp.runs.run import Run
+from vptsp.settings.config import Config
+from vptsp.settings.methods import METHODS
+from vptsp.settings.tasks import TASKS
+from vptsp.text import plain
+from vptsp.training.baselines import Result, compared
+
+SETTINGS = (  # those that a reader of the numbers asks for first
+    "dataset", "method", "backbone", "backbone_weights", "image_size", "embedding_size", "num_prompts",
+    "num_class_prompts", "alpha", "loss", "epochs", "batch_size", "images_per_class", "optimizer", "lr",
+    "lr_proxy", "val_fraction", "precision", "seed",
+)  # fmt: skip
+_METRICS = {
+    "map_at_r": "MAP@R",
+    "map_at_r_published": "MAP@R (published variant)",
+    "r_precision": "R-precision",
+    "top1": "top-1 accuracy",
+    "top5": "top-5 accuracy",
+    "mean_class_accuracy": "mean class accuracy",
+    "nmi": "NMI",
+    "pairwise_f1": "pairwise F1",
+}
+
+
+def write_report(run: Run, projection: Method = "umap") -> Path:
+    """Write ``<run>/report.html`` (self-contained, some 6 to 12 MB, most of it plotly) and return its path.
+
+    Raises :class:`~vptsp.errors.RunError` for a run that is not finished or not readable.
+    """
+    results = compared(run)
+    summary, config = results[0].summary, run.config
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("vptsp.reports"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+    )
+    page = environment.get_template("report.html").render(
+        projection=projection,
+        title=f"{results[0].title} on {plain(config.dataset)}",
+        run=run.name,
+        results=results,
+        task=TASKS[config.task],
+        summary=summary,
+        settings=_settings(config),
+        tables={
+            "results": result_table(results),
+            "metrics": _metrics_table(summary),
+            "parameters": parameter_table({result.title: result.summary["counts"] for result in results}),
+        },
+        figures=_figures(run, projection),
+        gallery=retrieval_gallery(run),
+        environment=read_json(run.path / "environment.json", "train the run again"),
+        plotly_js=plotly.offline.get_plotlyjs(),
+        views=_views(run, projection),
+        lead=_lead(results),
+    )
+    path = run.path / "report.html"
+    write_text(path, page)
+    return path
+
+
+def _settings(config: Config) -> list[tuple[str, str, bool]]:
+    """Name, value, and whether it differs from the default."""
+    rows = []
+    for name in SETTINGS:
+        value = getattr(config, name)
+        rows.append((name, plain("none" if value is None else value), value != Config.model_fields[name].default))
+    return rows
+
+
+def _lead(results: list[Result]) -> str:
+    """One sentence that a reader can take away."""
+    first, *others = results
+    summary = first.summary
+    task = TASKS[summary.get("task", "retrieval")]
+    best = 100 * first.test[task.metric]
+    if task is TASKS["recognition"]:
+        text = (
+            f"Of {first.test['num_images']:,} test images of the {summary['classes']['test']:,} training classes, "
+            f"{best:.1f} % are recognised"
+        )
+    else:
+        text = (
+            f"Of {first.test['num_queries']:,} test images from {summary['classes']['test']:,} classes never seen in "
+            f"training, {best:.1f} % have an image of their own class as the nearest neighbour"
+        )
+    names = {"linear": "a linear probe", "frozen": "the frozen backbone"}
+    gains = [
+        f"{best - 100 * other.test[task.metric]:+.1f} points against {names[other.summary['method']]}"
+        for other in others
+    ]
+    return text + (f": {', '.join(gains)}." if gains else ".")
+
+
+def _metrics_table(summary: dict[str, Any]) -> str:
+    test, best = summary["test"], summary["best_val"]
+    columns = {f"last epoch ({summary['epochs']})": test["last"]} if summary["epochs"] else {"frozen": test["last"]}
+    if best:
+        columns[f"selected epoch ({best['epoch']}, by validation {_selected_by(best)})"] = test["best_val"]
+    if "max_over_test_epochs" in summary:
+        columns["best over test epochs (not a fair result)"] = summary["max_over_test_epochs"]
+    recalls = [name for name in test["last"] if name.startswith("recall_at_")]
+    titles = {name: f"R@{name.removeprefix('recall_at_')}" for name in recalls} | _METRICS
+    rows = [
+        [title, *(_percent(values.get(name)) for values in columns.values())]
+        for name, title in titles.items()
+        if name in test["last"]
+    ]
+    caption = "Metrics on the test classes. " if recalls else "Metrics on the test images. "
+    if lone := test["last"].get("num_lone_queries"):
+        caption += f"{lone:,} queries without another image of their class are left out. "
+    return html_table(["metric", *columns], rows, caption)
+
+
+def _selected_by(best: dict[str, Any]) -> str:
+    """The metric of the record of the selected epoch, as printed."""
+    name = next(key for key in best if key.startswith("val_")).removeprefix("val_")
+    titles = {t.metric: t.title for t in TASKS.values()} | {t.second: t.second_title for t in TASKS.values()}
+    return titles[name]
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.2f} %"
+
+
+def _figures(run: Run, projection: Method) -> dict[str, dict[str, str]]:
+    """For each figure its JSON, a still for readers without scripts, and what a screen reader says."""
+    made: dict[str, tuple[go.Figure, str]] = {}
+    if run.metrics():
+        made["curves"] = curves(run), "Training loss and validation recall over epochs."
+    title = METHODS[run.config.method].title
+    made["map"] = (
+        run_map(run, projection),
+        f"Map of the test embeddings of {title}, coloured by class, with the proxies of the training classes.",
+    )
+    return {
+        name: {"json": script_json(figure.to_json()), "still": image_html(figure, alt), "alt": alt}
+        for name, (figure, alt) in made.items()
+    }
+
+
+def _views(run: Run, projection: Method) -> dict[str, str]:
+    """The live blocks of the page, by name, from whoever offers some: the core knows no widgets."""
+    return {entry.name: entry.load()(run, projection) for entry in metadata.entry_points(group="vptsp.report_views")}

@@ -1,0 +1,174 @@
+"""Checkpoints: one to resume from, bit for bit, and small ones to embed images with.
+
+``checkpoint/last/`` is a training checkpoint: ``tensors.safetensors`` (everything that trains, buffers,
+both optimisers, random states) and ``state.json`` (place in the run, sums of the epoch so far). The
+frozen weights are not stored, only their fingerprint. ``checkpoint/inference_*.safetensors`` hold what
+retrieval needs beside the backbone, with the settings in the file's header. Nothing is ever unpickled.
+
+Class prompts by rows are a file ``class_prompts.bank`` (:mod:`vptsp.core.prompts.bank`): a copy in the checkpoint of those that live
+in memory; of those on disk the file in the run directory itself, of which the checkpoint says what counts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+from torch.optim import Optimizer
+
+from vptsp.core.backbones.load import load_backbone
+from vptsp.settings.config import Config, make_config
+from vptsp.errors import ConfigError, RunError
+from vptsp.files import read_json, read_tensors, write_json, write_tensors
+from vptsp.errors import explained
+from vptsp.core.model import EmbeddingModel
+from vptsp.runs.run import Run
+
+State = dict[str, Any]
+_NAMES = ("others", "proxies", "class_prompts")  # the optimisers, as many as there are
+
+
+def save_training(run: Run, model: EmbeddingModel, optimizers: Sequence[Optimizer], state: State) -> None:
+    """Replace the training checkpoint. A crash leaves the old one or the new one, whole."""
+    folder, staging = run.path / "checkpoint" / "last", run.path / "checkpoint" / ".next"
+    shutil.rmtree(staging, ignore_errors=True)
+    bank = model.rows.bank if model.rows is not None else None
+    tensors = {f"model.{name}": value for name, value in _own_state(model).items()}
+    groups: State = {}
+    for name, optimizer in zip(_NAMES, optimizers, strict=False):
+        packed = optimizer.state_dict()
+        groups[name] = packed["param_groups"]
+        for index, slots in packed["state"].items():
+            tensors |= {
+                f"optimizer.{name}.{index}.{slot}": torch.as_tensor(v) for slot, v in slots.items() if v is not None
+            }
+    if bank is not None:
+        tensors |= {f"bank.{name}": value for name, value in bank.save(staging).items()}
+    tensors["random.cpu"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        tensors |= {f"random.cuda.{i}": value for i, value in enumerate(torch.cuda.get_rng_state_all())}
+    write_tensors(staging / "tensors.safetensors", tensors)
+    write_json(staging / "state.json", {**state, "optimizers": groups, "fingerprint": model.backbone.fingerprint})
+    _replace(folder, staging)
+    if bank is not None:
+        bank.commit()
+
+
+def _replace(folder: Path, staging: Path) -> None:
+    """Swap directories; between the two renames the old checkpoint waits under ``.old``."""
+    old = folder.with_name(".old")
+    with explained(folder):
+        if folder.exists():  # otherwise .old is all there is, until the new one has its place
+            shutil.rmtree(old, ignore_errors=True)
+            os.rename(folder, old)
+        os.rename(staging, folder)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def load_training(run: Run, model: EmbeddingModel, optimizers: Sequence[Optimizer]) -> State | None:
+    """Put the training checkpoint into ``model`` and ``optimizers``; its state, or none if there is no checkpoint.
+
+    Raises :class:`RunError` for a damaged checkpoint and for one made with another backbone.
+    """
+    folder = run.path / "checkpoint" / "last"
+    if not folder.exists():
+        folder = folder.with_name(".old")  # there if the process was killed between the two renames
+    if not folder.exists():
+        return None
+    remedy = f"start again in another run directory with the settings of {run.path / 'config.json'}"
+    state = read_json(folder / "state.json", remedy)
+    tensors = read_tensors(folder / "tensors.safetensors", remedy)
+    _check_backbone(state["fingerprint"], model, str(folder))
+    _load_own_state(model, {n.removeprefix("model."): v for n, v in tensors.items() if n.startswith("model.")}, folder)
+    for name, optimizer in zip(_NAMES, optimizers, strict=False):
+        slots: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            if key.startswith(f"optimizer.{name}."):
+                index, slot = key.removeprefix(f"optimizer.{name}.").split(".")
+                slots.setdefault(int(index), {})[slot] = value
+        optimizer.load_state_dict({"state": slots, "param_groups": state["optimizers"][name]})
+    if model.rows is not None and model.rows.bank is not None:
+        own = {name.removeprefix("bank."): value for name, value in tensors.items() if name.startswith("bank.")}
+        model.rows.bank.load(folder, own)
+    torch.set_rng_state(tensors["random.cpu"])
+    cuda = [tensors[f"random.cuda.{i}"] for i in range(sum(name.startswith("random.cuda.") for name in tensors))]
+    if cuda and torch.cuda.device_count() == len(cuda):
+        torch.cuda.set_rng_state_all(cuda)
+    return state
+
+
+def save_inference(path: Path, model: EmbeddingModel, config: Config, **facts: Any) -> None:
+    """Store what retrieval needs beside the backbone: prompts, tuned biases, head; settings in the header."""
+    kept = set(model.kept_names())
+    header = {
+        "config": config.model_dump_json(),
+        "fingerprint": model.backbone.fingerprint,
+        "facts": json.dumps({**facts, "num_classes": model.num_classes}),
+    }
+    write_tensors(path, {name: value for name, value in model.state_dict().items() if name in kept}, header)
+
+
+def load_inference(source: Run | str | Path, which: str | None = None, device: str = "cpu") -> EmbeddingModel:
+    """A model ready to embed images, from a run (``which``: last or best_val; none: the selected one) or a file.
+
+    Raises :class:`RunError` for missing or damaged files and for weights of another backbone.
+    """
+    path = inference_path(source, which) if isinstance(source, Run) else Path(source)
+    tensors = read_tensors(path, "train the run to its end, or pass an inference checkpoint")
+    with safe_open(path, "pt") as file:
+        header = file.metadata() or {}
+    if "config" not in header:
+        raise RunError(f"{path} is not an inference checkpoint of this workbench (its header holds no settings)")
+    try:
+        config = make_config(json.loads(header["config"]))
+    except (ConfigError, json.JSONDecodeError) as error:
+        raise RunError(f"{path} was not written by this version: {error}") from None
+    backbone = load_backbone(config.backbone, config.backbone_weights, config.image_size, config.pooling, config.seed)
+    # a classifier is as wide as its training set; embedding takes no classes
+    classes = json.loads(header["facts"])["num_classes"] if config.task == "recognition" else None
+    model = EmbeddingModel(config, backbone, classes, inference=True)
+    _check_backbone(header["fingerprint"], model, str(path))
+    _load_own_state(model, tensors, path)
+    return model.to(device).eval()
+
+
+def inference_path(run: Run, which: str | None = None) -> Path:
+    """Where a run keeps the inference checkpoint ``which``; none: best_val if there is one, else last."""
+    folder = run.path / "checkpoint"
+    if which is None:
+        which = "best_val" if (folder / "inference_best_val.safetensors").exists() else "last"
+    return folder / f"inference_{which}.safetensors"
+
+
+def _own_state(model: EmbeddingModel) -> dict[str, Tensor]:
+    """Everything but the frozen backbone: what trains, and buffers such as the semantic container."""
+    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    return {n: value for n, value in model.state_dict().items() if n in trained or not n.startswith("vit.")}
+
+
+def _load_own_state(model: EmbeddingModel, tensors: dict[str, Tensor], source: Path) -> None:
+    expected = {name: tuple(value.shape) for name, value in _own_state(model).items()}
+    found = {name: tuple(value.shape) for name, value in tensors.items()}
+    if expected != found:
+        odd = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+        raise RunError(
+            f"{source} does not fit the model of its settings; differing: "
+            + ", ".join(f"{name} ({found.get(name)} for {expected.get(name)})" for name in odd[:3])
+        )
+    model.load_state_dict(tensors, strict=False)
+
+
+def _check_backbone(fingerprint: str, model: EmbeddingModel, source: str) -> None:
+    backbone = model.backbone
+    if fingerprint != backbone.fingerprint:
+        raise RunError(
+            f"{source} was made with another backbone: the weights of {backbone.name} ({backbone.weights}) differ "
+            "from those it was trained on; pass the original backbone and backbone_weights"
+        )

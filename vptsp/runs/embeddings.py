@@ -1,0 +1,93 @@
+"""Embedded images on disk: vectors, labels, ids, class names and thumbnails in one folder.
+
+Runs keep one such folder per split, ``embeddings/<split>/``; a folder of the user's own images becomes one through
+:func:`vptsp.evaluation.evaluate.embed_folder`. Whatever shows images reads this and nothing else.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from vptsp.data.images import ImageSet
+from vptsp.errors import DataError
+from vptsp.files import read_json, read_tensors, write_json, write_tensors
+from vptsp.runs.run import Run
+from vptsp.runs.thumbnails import Thumbnails, write_thumbnails
+
+
+def save_embeddings(folder: Path, embeddings: Tensor, images: ImageSet) -> None:
+    """Write embeddings (N, E) of all images of a set, with labels, ids, class names, attributes and thumbnails."""
+    tensors = {"embeddings": embeddings, "labels": torch.from_numpy(np.array(images.labels))}
+    if images.is_query is not None and images.is_gallery is not None:
+        tensors |= {"is_query": torch.from_numpy(images.is_query), "is_gallery": torch.from_numpy(images.is_gallery)}
+    write_tensors(folder / "embeddings.safetensors", tensors)
+    index = {"name": images.name, "ids": list(images.ids), "class_names": list(images.class_names)}
+    write_json(folder / "index.json", index)
+    if images.attributes is not None:
+        write_json(folder / "attributes.json", images.attributes.to_dict(orient="split"))
+    write_thumbnails(folder, images)
+
+
+class SavedEmbeddings:
+    """What :func:`save_embeddings` wrote.
+
+    ``embeddings`` float32 (N, E) and ``labels`` int64 (N,) as numpy, ``ids``, ``class_names``; ``is_query`` and
+    ``is_gallery`` bool (N,) or none. Images whose embedding holds NaN or infinity are left out of all of these;
+    ``left_out`` has their ids, so that whoever shows the rest can say how many.
+
+    Raises RunError for files that are missing or damaged, DataError for parts that do not fit together.
+    """
+
+    def __init__(self, folder: str | Path, remedy: str = "embed the images again") -> None:
+        self.folder = Path(folder)
+        tensors = read_tensors(self.folder / "embeddings.safetensors", remedy)
+        index = read_json(self.folder / "index.json", remedy)
+        vectors, names = tensors["embeddings"].numpy(), index["ids"]
+        for what, length in (("labels", len(tensors["labels"])), ("ids", len(names))):
+            if length != len(vectors):
+                raise DataError(f"{self.folder} holds {len(vectors)} embeddings but {length} {what}; {remedy}")
+        finite = np.isfinite(vectors).all(axis=1)
+        self.name: str = index["name"]
+        self.left_out = [name for name, kept in zip(names, finite, strict=True) if not kept]
+        self.embeddings = vectors[finite]
+        self.labels = tensors["labels"].numpy()[finite]
+        self.is_query = tensors["is_query"].numpy()[finite] if "is_query" in tensors else None
+        self.is_gallery = tensors["is_gallery"].numpy()[finite] if "is_gallery" in tensors else None
+        self.ids: list[str] = [name for name, kept in zip(names, finite, strict=True) if kept]
+        self.class_names: list[str] = index["class_names"]
+
+    @classmethod
+    def of_run(cls, run: Run | str | Path, split: str = "test") -> SavedEmbeddings:
+        """Embeddings that a run keeps of a split (``train`` or ``test``)."""
+        run = run if isinstance(run, Run) else Run.open(run)
+        return cls(run.path / "embeddings" / split, f"vptsp evaluate {run.path} makes it")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def thumbnails(self) -> Thumbnails:
+        """Small pictures of the images, by id."""
+        return Thumbnails(self.folder)
+
+    @cached_property
+    def attributes(self) -> pd.DataFrame | None:
+        """What is known of each class (rows: class names), for sets that say so."""
+        path = self.folder / "attributes.json"
+        return pd.DataFrame(**read_json(path, "delete it")) if path.is_file() else None
+
+    @property
+    def left_out_note(self) -> str:
+        """What to say of the images that were left out; empty if none was."""
+        return f"{len(self.left_out):,} left out: their embeddings hold NaN or infinity" if self.left_out else ""
+
+    @property
+    def names(self) -> list[str]:
+        """The class name of each image."""
+        return [self.class_names[label] for label in self.labels]

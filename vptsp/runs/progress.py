@@ -1,0 +1,110 @@
+"""What training tells whoever watches: a small event after every step and epoch, and the plain watchers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tqdm import tqdm
+
+from vptsp.errors import UsageError
+from vptsp.runs.run import Run
+
+
+@dataclass(frozen=True)
+class Event:
+    """One moment of a run. ``step`` and ``epoch`` count finished ones; ``values`` are the latest numbers."""
+
+    kind: Literal["start", "step", "epoch", "done", "stopped"]
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+Observer = Callable[[Event], None]
+
+
+def headless() -> bool:
+    """Whether nobody watches this process live: the notebook runner sets ``VPTSP_HEADLESS=1``."""
+    return os.environ.get("VPTSP_HEADLESS", "") not in ("", "0")
+
+
+def default_observer() -> Observer:
+    """A bar where text can be redrawn (terminals, JupyterLab), else a line per epoch."""
+    in_notebook = "ipykernel" in sys.modules
+    return ProgressBar() if not headless() and (in_notebook or sys.stdout.isatty()) else print_epochs
+
+
+def print_epochs(event: Event) -> None:
+    """One line per epoch: for logs, pipes and papermill, where redrawn bars pile up as lines."""
+    if event.kind == "epoch":
+        numbers = "  ".join(f"{name} {value:.4g}" for name, value in event.values.items() if _shown(name, value))
+        print(f"epoch {event.epoch}/{event.epochs}  {numbers}", flush=True)
+    elif event.kind == "stopped":
+        print(f"stopped after step {event.step} of {event.steps}", flush=True)
+
+
+class ProgressBar:
+    """One tqdm bar over all steps, with the latest loss and validation recall."""
+
+    def __init__(self) -> None:
+        self.bar: tqdm | None = None
+
+    def __call__(self, event: Event) -> None:
+        if self.bar is None:
+            # plain tqdm redraws with a carriage return, which JupyterLab renders like a terminal does;
+            # its widget form leaves dead models in the notebook file
+            self.bar = tqdm(total=event.steps, initial=event.step, unit="step", mininterval=0.3, file=sys.stdout)
+        self.bar.update(event.step - self.bar.n)
+        if event.values:
+            shown = {name: f"{value:.4g}" for name, value in event.values.items() if _shown(name, value)}
+            self.bar.set_postfix(shown, refresh=False)
+        if event.kind in ("done", "stopped"):
+            self.bar.close()
+
+
+def _shown(name: str, value: Any) -> bool:
+    return isinstance(value, (int, float)) and name in ("loss", "val_recall_at_1", "val_top1", "images_per_second")
+
+
+class Ticker:
+    """Tells the observer everything and ``progress.json`` about once a second."""
+
+    def __init__(self, run: Run, observer: Observer, epochs: int, per_epoch: int) -> None:
+        self.run, self.observer, self.epochs, self.steps = run, observer, epochs, epochs * per_epoch
+        self.written = 0.0
+        self.last: dict[str, Any] = {"epoch": 0, "step": 0}
+
+    def step(self, epoch: int, step: int, **values: float) -> None:
+        self.observer(Event("step", epoch, self.epochs, step, self.steps, values))
+        self.last = {"epoch": epoch, "step": step, **values}
+        if time.monotonic() - self.written > 1:
+            self._write("training")
+
+    def tell(self, kind: Any, epoch: int, step: int, values: dict[str, Any] | None = None) -> None:
+        self.observer(Event(kind, epoch, self.epochs, step, self.steps, values or {}))
+        self.last = {"epoch": epoch, "step": step}
+        self._write("done" if kind == "done" else "training")
+
+    def _write(self, state: str, **more: Any) -> None:
+        self.written = time.monotonic()
+        self.run.write_progress(state=state, epochs=self.epochs, steps=self.steps, **self.last, **more)
+
+    @contextlib.contextmanager
+    def closing_with_state(self) -> Iterator[None]:
+        """Leave the truth in ``progress.json`` however the run ends (short of SIGKILL)."""
+        try:
+            yield
+        except BaseException as error:
+            self.observer(Event("stopped", self.last["epoch"], self.epochs, self.last["step"], self.steps))
+            state = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
+            with contextlib.suppress(UsageError):  # the disk that failed the run may fail this too
+                self._write(state, message=str(error) or type(error).__name__)
+            raise

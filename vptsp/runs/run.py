@@ -1,0 +1,299 @@
+"""A run directory: written while training goes on, readable by anything at any time.
+
+::
+
+    runs/<name>/
+      config.json        settings, as given and completed
+      environment.json   versions, code version, device
+      progress.json      state (training, done, stopped, failed), process, step: rewritten about once a second
+      metrics.jsonl      one line per epoch
+      summary.json       final metrics and parameter counts; exists only once the run is done
+      checkpoint/        everything needed to resume, and small inference checkpoints
+      class_prompts.bank  class prompts on disk, if they are kept there; belongs to the checkpoint
+      snapshots/         per epoch: learned, semantic and fused proxies, embeddings of fixed probe images
+      embeddings/        train and test embeddings with ids, labels and thumbnails
+      report.html, executed notebooks
+
+Whatever shows a run reads this directory and nothing else. Listing runs imports neither torch nor pandas.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vptsp.settings.config import Config, make_config
+from vptsp.runs.environment import environment
+from vptsp.errors import ConfigError, RunError
+from vptsp.files import read_json, read_tensors, write_json, write_text
+from vptsp.errors import explained
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+
+RUNS = Path("runs")
+
+
+class Run:
+    """A run directory. :meth:`create` makes one, :meth:`open` reads one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    # --- making and opening -------------------------------------------------------------------
+    @classmethod
+    def create(cls, path: str | Path | None, config: Config) -> Run:
+        """A new run directory holding ``config.json`` and ``environment.json``.
+
+        ``path`` none: a free name under ``runs/``. Refuses a directory that already holds something, except
+        a run that failed before its first checkpoint.
+        """
+        folder = Path(path) if path else _make_free(RUNS / f"{config.dataset}-{config.method}")
+        run = cls(folder)
+        run._require_directory()
+        with explained(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        with run.lock():
+            run._require_nothing_in_it()
+            write_json(folder / "environment.json", environment())
+            write_json(folder / "config.json", config.model_dump(mode="json"))  # last: it makes the directory a run
+        return run
+
+    def require_free(self) -> None:
+        """Raises :class:`RunError` where :meth:`create` would refuse the directory for what is there."""
+        self._require_directory()
+        self._require_nothing_in_it()
+
+    def _require_directory(self) -> None:
+        if self.path.exists() and not self.path.is_dir():
+            raise RunError(f"{self.path} is a file; choose a directory for the run")
+
+    def _require_nothing_in_it(self) -> None:
+        again = self.came_to_nothing()
+        if (self.path / "config.json").exists() and not again:
+            raise RunError(
+                f"{self.path} already holds a run; resume it (vptsp train --resume {self.path}), "
+                "choose another run directory, or delete it"
+            )
+        if not again and any(item.name not in _BESIDE_A_RUN for item in self.path.glob("[!.]*")):
+            raise RunError(f"{self.path} is not empty and not a run; choose a new directory for the run")
+
+    @classmethod
+    def open(cls, path: str | Path) -> Run:
+        """An existing run directory."""
+        if not isinstance(path, str | os.PathLike):
+            raise RunError(f"{path!r} is not a run directory; give the path of one, vptsp runs lists them")
+        folder = Path(path)
+        if not (folder / "config.json").is_file():
+            near = [str(run.path) for run in list_runs(folder if folder.is_dir() else folder.parent)][:5]
+            raise RunError(
+                f"{folder} is not a run directory (it holds no config.json); "
+                + (f"runs near it: {', '.join(near)}" if near else "vptsp train makes one")
+            )
+        return cls(folder)
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the directory against other processes that would write it."""
+        import filelock  # here, as only a run that says it is training needs asking
+
+        lock = filelock.FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            owner = self.progress().get("pid")
+            raise RunError(
+                f"{self.path} is in use by another process{f' (pid {owner})' if owner else ''}; "
+                "wait for it, or choose another run directory"
+            ) from None
+        except OSError as error:
+            raise RunError(f"{self.path} cannot be written ({error.strerror or error})") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    # --- settings and results -----------------------------------------------------------------
+    @property
+    def config(self) -> Config:
+        """The settings, validated again."""
+        values = read_json(self.path / "config.json", "delete the directory and train again")
+        try:
+            return make_config(values)
+        except ConfigError as error:
+            raise RunError(f"{self.path / 'config.json'} was not written by this version: {error}") from None
+
+    @property
+    def name(self) -> str:
+        return self.path.resolve().name
+
+    def summary(self) -> dict[str, Any]:
+        """Final metrics and counts.
+
+        Raises :class:`RunError` for a run that is not finished or whose file is cut off.
+        """
+        return read_json(
+            self.path / "summary.json",
+            f"the run's state is {self.state()!r}. Finish it with vptsp train --resume {self.path}, "
+            f"or score what it has with vptsp evaluate {self.path}",
+        )
+
+    def is_finished(self) -> bool:
+        """Whether the run is scored, so that there is nothing left to resume."""
+        try:
+            return "test" in self.summary()
+        except RunError:
+            return False
+
+    def state(self) -> str:
+        """training, done, stopped, failed, killed (it says training, but no process holds it) or unknown."""
+        state = str(self.progress().get("state", "unknown"))
+        return "killed" if state == "training" and not self.is_in_use() else state
+
+    def is_in_use(self) -> bool:
+        """Whether a process holds the directory; its lock ends with it, whatever ended the process."""
+        if not (self.path / ".lock").exists():
+            return False
+        try:
+            with self.lock():
+                return False
+        except RunError:
+            return True
+
+    def came_to_nothing(self) -> bool:
+        """Whether the run failed before its first checkpoint, on a bad image for example."""
+        return self.progress().get("state") == "failed" and not (self.path / "checkpoint").exists()
+
+    def progress(self) -> dict[str, Any]:
+        """State, process and step, as last written; empty before the first step."""
+        try:
+            return read_json(self.path / "progress.json", "")
+        except RunError:
+            return {}
+
+    def write_progress(self, **values: Any) -> None:
+        write_json(self.path / "progress.json", {**values, "pid": os.getpid(), "updated": time.time()})
+
+    def stop_requested(self) -> bool:
+        """Whether somebody asked the run to stop by putting a file ``STOP`` into its directory."""
+        return (self.path / "STOP").exists()
+
+    # --- metrics, one line per epoch ----------------------------------------------------------
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of ``metrics.jsonl``; a last line still being written is left out."""
+        path = self.path / "metrics.jsonl"
+        lines = path.read_text().splitlines(keepends=True) if path.is_file() else []
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    def write_metrics(self, lines: list[dict[str, Any]]) -> None:
+        """Replace ``metrics.jsonl``: its length is the number of finished epochs, never a torn line."""
+        write_text(self.path / "metrics.jsonl", "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines))
+
+    # --- arrays ---------------------------------------------------------------------------------
+    def snapshots(self) -> list[int]:
+        """Epochs that have a snapshot."""
+        return sorted(int(path.stem.split("_")[1]) for path in (self.path / "snapshots").glob("epoch_*.safetensors"))
+
+    def snapshot(self, epoch: int) -> dict[str, torch.Tensor]:
+        """Proxies and probe embeddings after ``epoch``: learned, semantic, fused (C, E) and probe (P, E)."""
+        have = self.snapshots()
+        return read_tensors(self.snapshot_path(epoch), f"the run has snapshots of epochs {have}")
+
+    def snapshot_path(self, epoch: int) -> Path:
+        return self.path / "snapshots" / f"epoch_{epoch:04d}.safetensors"
+
+
+# may exist before the run does: what executes its notebook writes beside it, as the keeper of a sweep does (job,
+# status), and environment.json alone is left by a disk that filled up in between. Hidden files are nobody's content.
+_BESIDE_A_RUN = {
+    "01_train.ipynb", "notebook.ipynb", "log.txt", "environment.json", "job.json", "status.json", "STOP",
+}  # fmt: skip
+
+
+def require_own(path: Path, config: Config) -> None:
+    """Refuse a directory whose run has other settings than those asked for."""
+    if not (path / "config.json").exists():
+        return
+    asked, found = config.model_dump(mode="json"), Run(path).config.model_dump(mode="json")
+    if config.image_size is None:  # a run has the backbone's own written in
+        asked["image_size"] = found["image_size"]
+    odd = [name for name in asked if asked[name] != found[name] and not _same_path(asked[name], found[name])]
+    if odd:
+        differing = ", ".join(f"{name} {found[name]!r} there, {asked[name]!r} asked for" for name in odd[:3])
+        raise RunError(f"{path} holds a run of other settings ({differing}); choose another folder, or delete it")
+
+
+def _same_path(asked: Any, found: Any) -> bool:
+    """Whether a run has written the absolute form of a relative path."""
+    return isinstance(asked, str) and isinstance(found, str) and str(Path(asked).expanduser().resolve()) == found
+
+
+def list_runs(folder: str | Path = RUNS) -> list[Run]:
+    """Run directories directly under ``folder``, oldest first."""
+    found = [path.parent for path in Path(folder).glob("*/config.json")]
+    return [Run(path) for path in sorted(found, key=lambda path: (path / "config.json").stat().st_mtime)]
+
+
+class Overview(NamedTuple):
+    """One row per run. ``results`` are the columns of name, state, final metrics and trained parameters, ``settings``
+    those in which the runs differ. A row lacks what its run does not have."""
+
+    results: list[str]
+    settings: list[str]
+    rows: list[dict[str, Any]]
+
+
+def overview(runs: Sequence[Run]) -> Overview:
+    """Runs beside each other, unfinished and unreadable ones as well."""
+    results: list[dict[str, Any]] = []
+    settings: list[dict[str, Any]] = []
+    for run in runs:
+        row: dict[str, Any] = {"run": run.name, "state": run.state()}
+        with contextlib.suppress(RunError):
+            summary = run.summary()
+            metrics = summary["test"][summary["selected"]]
+            row |= {name: value for name, value in metrics.items() if not name.startswith("num_")}
+            row["trained"] = summary["counts"]["trained"]
+        given: dict[str, Any] = {}
+        try:
+            given = run.config.model_dump(mode="json")
+        except RunError:
+            row["state"] = "unreadable"
+        results.append(row)
+        settings.append(given)
+    names = dict.fromkeys(name for given in settings for name in given)
+    differing = [name for name in names if len({str(given[name]) for given in settings if given}) > 1]
+    columns = list(dict.fromkeys(name for row in results for name in row))
+    chosen = ({name: given[name] for name in differing if given} for given in settings)
+    return Overview(columns, differing, [row | own for row, own in zip(results, chosen, strict=True)])
+
+
+def compare(runs: Sequence[Run]) -> pd.DataFrame:
+    """:func:`overview` as a table: results, then every setting in which the runs differ."""
+    import pandas as pd  # here, as it takes longer than everything else that reads a run
+
+    found = overview(runs)
+    table = pd.DataFrame(found.rows, columns=found.results + found.settings)
+    if "trained" in table:
+        table["trained"] = table["trained"].astype("Int64")  # a count stays a count beside runs without one
+    return table
+
+
+def _make_free(base: Path) -> Path:
+    """Make ``<base>-1``, or the first that is free; two processes at once get two directories."""
+    for number in itertools.count(1):
+        folder = base.with_name(f"{base.name}-{number}")
+        with explained(folder), contextlib.suppress(FileExistsError):
+            folder.mkdir(parents=True)
+            return folder
+    raise AssertionError

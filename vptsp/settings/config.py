@@ -1,0 +1,324 @@
+"""One validated configuration for everything the workbench does.
+
+Names are flat, so that papermill and the command line can pass them as they are. Unknown keys, wrong
+types and impossible values are refused with the field, the value given and what would be legal.
+Where the published code differs from its paper, the difference is a field here (``positive_mean``,
+``class_prompt_init``, ``store_dropped_state``, ``cosine_length``), never a habit hidden in code.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from vptsp.errors import ConfigError
+from vptsp.settings.methods import METHODS
+from vptsp.settings.presets import read_preset
+from vptsp.settings.tasks import TASKS
+
+BUNDLED_BACKBONE = (
+    "vit_bundled_64"  # defined in vptsp.core.backbones.bundled; named here so that configurations load without torch
+)
+
+Positive = Annotated[int, Field(ge=1)]
+LoraTargets = tuple[Literal["qkv", "proj", "fc1", "fc2"], ...]
+OptionalPath = Annotated[Path | None, Field(strict=False)]
+
+
+class Config(BaseModel):
+    """Settings of one run. Build it with :func:`make_config`, which explains what it refuses."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    task: Literal["retrieval", "recognition"] = Field(
+        "retrieval", description="retrieval: unseen classes, nearest neighbours; recognition: closed set, a classifier"
+    )
+
+    # --- data ---------------------------------------------------------------------------------
+    dataset: str = Field("blossoms", description="name of a data set; vptsp data list shows them all")
+    data_root: OptionalPath = Field(None, description="folder (or table) of the data set, for sets that live on disk")
+    image_size: Annotated[int, Field(ge=16)] | None = Field(
+        None, description="input side in pixels; none: the backbone's own"
+    )
+    val_fraction: float = Field(0.2, ge=0, lt=1, description="share of the train classes held out for selection")
+    test_fraction: float = Field(
+        0.3, gt=0, lt=1, description="dataset=photos: share kept back for the test, of classes (recognition: of images)"
+    )
+    query_pattern: str | None = Field(None, description="file-name pattern of test queries; the rest is gallery")
+    query_csv: OptionalPath = Field(None, description="CSV with path,is_query,is_gallery for the test images")
+    skip_bad: bool = Field(False, description="leave unreadable images out and list them, instead of stopping")
+    crop_min: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="smallest area share of the random training crop; none: 0.08, or 0.5 for glyphs"
+    )
+    hub_name: str | None = Field(None, description="data set of the Hugging Face hub, for dataset=hub")
+    data_cache: OptionalPath = Field(None, description="cache of decoded images made by vptsp data prepare")
+    augment: Literal["resized_crop", "crop", "resize"] = Field(
+        "resized_crop", description="training images: random part of random size, random part (both mirrored), or whole"
+    )
+    blossoms_classes: Annotated[int, Field(ge=4)] = Field(200, description="classes of blossoms, train and test")
+    blossoms_images: Positive = Field(20, description="images per class of blossoms")
+    num_workers: Annotated[int, Field(ge=0)] = Field(0, description="processes that load images; 0: none")
+
+    # --- model --------------------------------------------------------------------------------
+    backbone: str = Field(BUNDLED_BACKBONE, description="any timm vision transformer by name, or the bundled one")
+    backbone_weights: str = Field("pretrained", description="pretrained, random, or the path of a weight file")
+    pooling: Literal["auto", "cls", "mean"] = Field("auto", description="feature of an image; auto: the backbone's own")
+    embedding_size: Positive = Field(384, description="E, size of the embedding")
+    method: str = Field("vptsp_g", description="tuning method, one of vptsp.settings.methods.METHODS")
+    bitfit: bool | None = Field(None, description="train the backbone's biases; none: as the method does")
+    num_prompts: Annotated[int, Field(ge=0)] = Field(
+        10, description="N, shared visual prompts in the first block; channels or pixels in the locations that use them"
+    )
+    prompt_location: Literal["prepend", "add", "prepend_pixel", "concat_channel", "pad"] = Field(
+        "prepend", description="where shared prompts enter: tokens, sums, a strip of pixels, channels, or a frame"
+    )
+    prompt_depth: Positive | None = Field(None, description="blocks that get shared prompts; none: all")
+    prompt_from: Literal["bottom", "top"] = Field("bottom", description="which end prompt_depth counts from")
+    prompt_shared: bool = Field(False, description="one set of prompts for all blocks that get prompts")
+    prompt_projection: Positive | None = Field(
+        None, description="width of prompts before a learned projection to D; none: prompts of width D"
+    )
+    prompt_dropout: float = Field(0.0, ge=0, lt=1, description="dropout on shared prompts")
+    prompt_step: Annotated[int, Field(ge=0)] = Field(0, description="shared prompts fewer with each block")
+    num_class_prompts: Positive = Field(3, description="prompts per class in the first block")
+    class_prompt_depth: Positive | None = Field(None, description="blocks that get class prompts; none: all")
+    class_prompt_step: Annotated[int, Field(ge=0)] = Field(0, description="class prompts fewer with each block")
+    class_prompt_init: Literal["shared", "published"] = Field(
+        "shared", description="spread at start: as the shared prompts, or the published one that shrinks with C"
+    )
+
+    class_prompt_updates: Literal["dense", "rows"] = Field(
+        "dense", description="dense: every step moves all rows (Adam's momentum); rows: only those of the batch"
+    )
+    class_prompts_on: Literal["device", "host", "disk"] = Field(
+        "device", description="where class prompts and their optimiser state live; host and disk need updates by rows"
+    )
+
+    # --- tuning without prompts ---------------------------------------------------------------
+    partial_blocks: Positive = Field(1, description="k of partial: last blocks that train")
+    mlp_layers: Positive = Field(3, description="k of mlp: hidden layers before the head")
+    side_weights: str = Field("pretrained", description="side's AlexNet: pretrained, random, or a weight file's path")
+    adapter_size: Positive | None = Field(None, description="bottleneck of adapters; none: D // 8")
+    adapter_depth: Positive | None = Field(None, description="blocks that get adapters, from the first; none: all")
+    adapter_place: Literal["sequential", "parallel"] = Field(
+        "sequential", description="adapters see the MLP's output (VPT, Houlsby) or its input (AdaptFormer)"
+    )
+    adapter_norm: Literal["none", "pre", "post"] = Field("none", description="LayerNorm before or after adapters")
+    lora_rank: Positive = Field(8, description="rank of LoRA's updates")
+    lora_alpha: Positive = Field(16, description="LoRA's scale is lora_alpha / lora_rank")
+    lora_targets: Annotated[tuple[Literal["qkv", "proj", "fc1", "fc2"], ...], Field(strict=False, min_length=1)] = (
+        Field(("qkv",), description="linear layers of every block that LoRA updates")
+    )
+
+    # --- semantic proxies ---------------------------------------------------------------------
+    alpha: float = Field(0.5, ge=0, le=1, description="share of the learned proxy in the fused proxy")
+    ema_keep: float = Field(0.8, ge=0, le=1, description="rho, what the moving average keeps of the container")
+    semantic_source: Literal["class_prompts", "encoder", "encoder_no_grad", "samples"] = Field(
+        "class_prompts",
+        description="what is accumulated: features by class prompts, of the sample tower's encoder "
+        "with or without gradient, or the sample embeddings (VPTSP Table 5)",
+    )
+    semantic_unit: Literal["method", "rnn", "lstm", "attention"] = Field(
+        "method", description="what accumulates: the method's own unit, or another one (VPTSP Table 7)"
+    )
+    gru_activation: Literal["relu", "tanh"] = Field("relu", description="candidate activation of the GRU")
+    gru_dropout: float = Field(0.0, ge=0, lt=1, description="dropout on the GRU's output")
+    store_dropped_state: bool = Field(False, description="published: keep the dropped-out GRU state in the container")
+
+    # --- loss ---------------------------------------------------------------------------------
+    loss: Literal["proxy_anchor", "image_anchor", "proxy_nca", "normalized_softmax"] = Field(
+        "proxy_anchor",
+        description="loss of retrieval; image_anchor is what the published code calls nca. Recognition: cross-entropy",
+    )
+    loss_scale: float = Field(32.0, gt=0, description="scale of the similarities in the loss")
+    loss_margin: float = Field(0.1, ge=0, description="margin of the anchor losses")
+    positive_mean: Literal["present", "all"] = Field(
+        "present", description="proxy anchor's positive term over classes present (paper) or all C (published code)"
+    )
+    loss_proxies: Literal["all", "batch"] = Field("all", description="proxies in the loss: all C or the batch's")
+
+    # --- optimisation -------------------------------------------------------------------------
+    epochs: Annotated[int, Field(ge=0)] = Field(12, description="passes of len(train)//B batches")
+    batch_size: Positive = Field(64, description="B, images per step")
+    images_per_class: Positive = Field(2, description="K, images per class in a batch")
+    optimizer: Literal["sgd", "adam", "adamw"] = Field("adamw", description="type of both optimisers")
+    lr: float = Field(5e-3, gt=0, description="learning rate of everything but the learned proxies")
+    lr_backbone: float = Field(1e-4, gt=0, description="learning rate of the backbone's own weights, where they train")
+    lr_proxy: float = Field(5e-2, gt=0, description="learning rate of the learned proxies")
+    momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd")
+    weight_decay: float = Field(1e-4, ge=0, description="weight decay of both optimisers")
+    cosine_length: Positive | None = Field(None, description="epochs of the cosine; none: all (published: often not)")
+    warmup_epochs: Annotated[int, Field(ge=0)] = Field(
+        0, description="epochs in which learning rates rise from 0, before the cosine (VPT: 10)"
+    )
+    cosine_min: float = Field(1e-6, ge=0, description="learning rate at the end of the cosine")
+    grad_clip: Annotated[float, Field(gt=0)] | None = Field(None, description="largest gradient norm; none: unlimited")
+
+    images_per_pass: Positive | None = Field(
+        None, description="images per forward pass, fewer than batch_size to save memory at equal gradients; none: all"
+    )
+    activation_checkpointing: bool = Field(False, description="compute activations again in backward, to save memory")
+
+    # --- evaluation and record ----------------------------------------------------------------
+    recall_ks: Annotated[tuple[Positive, ...], Field(strict=False, min_length=1)] = Field(
+        (1, 2, 4, 8), description="the k of recall at k, 1 among them: it selects the epoch"
+    )
+    eval_every: Positive = Field(1, description="epochs between validations")
+    select_by: Literal["recall_at_1", "map_at_r"] = Field(
+        "recall_at_1", description="validation metric that selects the epoch; map_at_r is steadier with few classes"
+    )
+    track_test: bool = Field(False, description="also score test each epoch, kept only as max_over_test_epochs")
+    track_from: Positive = Field(1, description="first epoch that track_test scores; the last is always scored")
+    probe_images: Annotated[int, Field(ge=0)] = Field(256, description="test images embedded into every snapshot")
+
+    tracker: str | None = Field(
+        None, description="also log to a tracker: tensorboard, csv, or the import path of a Fabric logger; none: no"
+    )
+
+    # --- machine ------------------------------------------------------------------------------
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="seed of everything random")
+    device: str = Field("auto", description="auto, cpu, cuda or cuda:1")
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="bf16 where it is fast, else fp32")
+    attention: Literal["auto", "fused", "matmul"] = Field("auto", description="attention kernel")
+
+    @model_validator(mode="after")
+    def _fields_agree(self) -> Self:
+        if self.method not in METHODS:
+            raise ValueError(f"method={self.method!r} is not known; legal: {', '.join(METHODS)}")
+        method = METHODS[self.method]
+        if self.task == "recognition":
+            self._recognition_agrees()
+        elif self.batch_size % self.images_per_class:
+            raise ValueError(
+                f"images_per_class={self.images_per_class} does not divide batch_size={self.batch_size}; "
+                "choose a batch_size that is a multiple of images_per_class"
+            )
+        elif self.batch_size == self.images_per_class:
+            raise ValueError(
+                f"batch_size={self.batch_size} with images_per_class={self.images_per_class} puts a single class "
+                "into each batch; a proxy loss needs at least two, so make batch_size larger"
+            )
+        if self.bitfit and not method.trains:
+            raise ValueError(f"bitfit=True contradicts method={self.method!r}, which trains nothing; drop one of them")
+        self._prompts_agree()
+        self._memory_agrees()
+        if method.prompts != "none" and self.num_prompts == 0 and self.prompt_location != "add":
+            raise ValueError(f"method={self.method!r} needs num_prompts >= 1; for no shared prompts use linear or bias")
+        if 1 not in self.recall_ks:
+            raise ValueError(f"recall_ks={self.recall_ks} must hold 1: epochs are selected by recall at 1")
+        if self.precision == "fp16" and self.device == "cpu":
+            raise ValueError("precision='fp16' needs a GPU; on device='cpu' use bf16 or fp32")
+        return self
+
+    def _recognition_agrees(self) -> None:
+        if not METHODS[self.method].trains:
+            raise ValueError(f"method={self.method!r} trains nothing, so it learns no classifier; use method=linear")
+        if "loss" in self.model_fields_set and self.loss != "proxy_anchor":
+            raise ValueError(f"loss={self.loss!r} is for task=retrieval; recognition trains by cross-entropy")
+        if self.query_pattern is not None or self.query_csv is not None:
+            raise ValueError("query_pattern and query_csv are for task=retrieval; recognition has no queries")
+
+    def _prompts_agree(self) -> None:
+        method, where = METHODS[self.method], self.prompt_location
+        if method.prompts == "none":
+            return
+        if where in ("prepend_pixel", "concat_channel", "pad") and method.prompts == "deep":
+            raise ValueError(
+                f"prompt_location={where!r} changes the image, so it has no deep form; use method=vpt_shallow, or "
+                f"prompt_location=prepend or add with method={self.method!r}"
+            )
+        changed = [n for n in ("prompt_shared", "prompt_projection", "prompt_dropout") if getattr(self, n)]
+        if where != "prepend" and changed:
+            raise ValueError(f"{changed[0]} is for prompt_location=prepend, not {where!r}")
+        if self.prompt_shared and self.prompt_step:
+            raise ValueError(f"prompt_shared=True needs prompt_step=0, not {self.prompt_step}: one set has one size")
+
+    def _memory_agrees(self) -> None:
+        if self.class_prompts_on != "device" and self.class_prompt_updates != "rows":
+            raise ValueError(
+                f"class_prompts_on={self.class_prompts_on!r} keeps all rows but the batch's out of every step; say so "
+                "with class_prompt_updates=rows, or use class_prompts_on=device"
+            )
+        if self.images_per_pass is None:
+            return
+        if self.images_per_pass > self.batch_size:
+            raise ValueError(
+                f"images_per_pass={self.images_per_pass} is more than batch_size={self.batch_size}; legal: 1 to "
+                f"{self.batch_size}, or none for all at once"
+            )
+        if METHODS[self.method].mlp:
+            raise ValueError(
+                f"method={self.method!r} normalises over the whole batch (BatchNorm), so its gradients cannot be had "
+                "in parts; drop images_per_pass"
+            )
+
+    @property
+    def optimizer_slots(self) -> int:
+        """Numbers that the optimiser remembers for each trained parameter."""
+        return {"adam": 2, "adamw": 2, "sgd": int(self.momentum > 0)}[self.optimizer]
+
+    @property
+    def selection_metric(self) -> str:
+        """The validation metric that selects the epoch."""
+        return self.select_by if self.task == "retrieval" else TASKS[self.task].metric
+
+    def changed(self, **values: Any) -> Config:
+        """A copy with some fields changed, validated again."""
+        return make_config(values, base=self)
+
+
+def make_config(*layers: Mapping[str, Any], preset: str | None = None, base: Config | None = None) -> Config:
+    """Merge a preset (or another configuration) and dictionaries, later ones winning, into a :class:`Config`.
+
+    Raises :class:`ConfigError` that names each offending field, the value and what would be legal.
+    """
+    values: dict[str, Any] = dict(base.model_dump(exclude_unset=True)) if base else {}
+    if preset is not None:
+        values.update(read_preset(preset))
+    for layer in layers:
+        values.update(layer)
+    try:
+        return Config(**values)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(values, item) for item in error.errors())) from None
+
+
+def parse_assignments(words: Iterable[str]) -> dict[str, Any]:
+    """``["lr=1e-3", "method=linear"]`` -> values as Python literals, anything else as text."""
+    values: dict[str, Any] = {}
+    for word in words:
+        key, sign, text = word.partition("=")
+        if not sign or not key.isidentifier():
+            raise ConfigError(f"{word!r} is not a setting; write key=value, for example lr=0.001")
+        values[key] = _literal(text)
+    return values
+
+
+def _literal(text: str) -> Any:
+    if text == "none":
+        return None
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            return parse(text)
+        except (ValueError, SyntaxError):
+            continue
+    return text
+
+
+def _explain(values: Mapping[str, Any], item: Any) -> str:
+    """One pydantic complaint as a sentence a user can act on."""
+    if not item["loc"]:
+        return str(item["msg"]).removeprefix("Value error, ")
+    name = str(item["loc"][0])
+    if item["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, Config.model_fields, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"legal: {', '.join(Config.model_fields)}"
+        return f"{name} is not a setting; {hint}"
+    what = Config.model_fields[name].description
+    return f"{name}={values.get(name)!r}: {item['msg'][0].lower()}{item['msg'][1:]} ({name}: {what})"

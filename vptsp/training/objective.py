@@ -1,0 +1,34 @@
+"""What training minimises: the loss of the task on a forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from vptsp.core.losses.losses import make_loss
+from vptsp.core.model import EmbeddingModel, ModelOutput
+from vptsp.evaluation.recognition import cross_entropy
+from vptsp.settings.config import Config
+
+Objective = Callable[[EmbeddingModel, ModelOutput, Int[Tensor, " B"]], Float[Tensor, ""]]
+
+
+def make_objective(config: Config) -> Objective:
+    """Retrieval: the configured loss of embeddings and proxies. Recognition: cross-entropy of the class scores."""
+    if config.task == "recognition":
+        entropy = cross_entropy()
+
+        def recognise(model: EmbeddingModel, output: ModelOutput, labels: Tensor) -> Tensor:
+            assert output.logits is not None
+            return entropy(output.logits, labels)
+
+        return recognise
+    loss = make_loss(config)
+
+    def retrieve(model: EmbeddingModel, output: ModelOutput, labels: Tensor) -> Tensor:
+        proxies, targets = model.loss_proxies(output, labels, config.loss_proxies)
+        return loss(output.embeddings, targets, proxies)
+
+    return retrieve

@@ -1,0 +1,117 @@
+"""The optimisers and their cosine: for the learned proxies, for everything else, and for class prompts by rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from vptsp.core.model import EmbeddingModel
+from vptsp.core.prompts.learned import ClassPromptRows
+from vptsp.settings.config import Config
+
+
+class RowOptimizer(Optimizer):
+    """Steps the class prompts of a batch's classes and no others, by the rules of torch's SGD, Adam and AdamW.
+
+    What a rule remembers is kept per class, the number of steps too: a class met late gets the bias correction of its
+    own first steps. Between its batches a class does not move, neither by momentum nor by weight decay.
+    """
+
+    def __init__(self, rows: ClassPromptRows, config: Config) -> None:
+        super().__init__(rows.leaves, {"lr": config.lr, "start": config.lr})
+        self.param_groups[0]["params"] = rows.leaves  # the same list: each batch puts another leaf into it
+        self.rows, self.config = rows, config
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """One step of the rows at hand; they are stored where they live."""
+        gradient = self.rows.leaves[0].grad
+        if gradient is not None:
+            self.rows.put_back(lambda values, state, counts: self._change(values, gradient, state, counts))
+
+    def _change(self, values: Tensor, gradient: Tensor, state: Tensor, counts: Tensor) -> None:
+        lr, decay = self.param_groups[0]["lr"], self.config.weight_decay
+        if self.config.optimizer == "adamw":
+            values.mul_(1 - lr * decay)
+        elif decay:
+            gradient = gradient.add(values, alpha=decay)
+        if self.config.optimizer == "sgd":
+            _sgd(values, gradient, state, lr, self.config.momentum)
+        else:
+            _adam(values, gradient, state, counts, lr)
+
+
+def _sgd(values: Tensor, gradient: Tensor, state: Tensor, lr: float, momentum: float) -> None:
+    """Heavy ball: ``v <- mu v + g``; ``w <- w - lr v``. A velocity of zero before the first step gives ``v = g``."""
+    if momentum:
+        velocity = state[:, 0]
+        gradient = velocity.mul_(momentum).add_(gradient)
+    values.add_(gradient, alpha=-lr)
+
+
+def _adam(values: Tensor, gradient: Tensor, state: Tensor, counts: Tensor, lr: float) -> None:
+    """Adam (arXiv 1412.6980) at torch's defaults, with the bias correction of each row's own count."""
+    (first, second), epsilon = (0.9, 0.999), 1e-8
+    mean, square = state[:, 0], state[:, 1]
+    mean.lerp_(gradient, 1 - first)
+    square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
+    size, root = ((1 - beta ** counts.double()).unsqueeze(1) for beta in (first, second))
+    size, root = (lr / size).to(values), root.sqrt().to(values)
+    values.addcdiv_(mean * size, (square.sqrt() / root).add_(epsilon), value=-1)
+
+
+def make_optimizers(model: EmbeddingModel, config: Config) -> tuple[Optimizer, ...]:
+    """``(of everything else, of the learned proxies, of class prompts by rows)``, of one type, as published.
+
+    The first has a second group for the backbone's own weights, where they train. Without proxies (closed-set
+    recognition by a linear classifier) there is only the first; the third is there with ``class_prompt_updates=rows``.
+    """
+    groups = model.parameter_groups()
+
+    def build(named: dict[str, float]) -> Optimizer:
+        rows = [{"params": groups[name], "lr": lr, "start": lr} for name, lr in named.items() if groups[name]]
+        if config.optimizer == "sgd":
+            return torch.optim.SGD(rows, momentum=config.momentum, weight_decay=config.weight_decay)
+        kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
+        return kind(rows, weight_decay=config.weight_decay)
+
+    optimizers = [build({"others": config.lr, "backbone": config.lr_backbone})]
+    if groups["proxies"]:
+        optimizers.append(build({"proxies": config.lr_proxy}))
+    if model.rows is not None:
+        optimizers.append(RowOptimizer(model.rows, config))
+    return tuple(optimizers)
+
+
+def cosine(start: float, end: float, epoch: int, length: int) -> float:
+    """Learning rate of an epoch: cosine annealing from ``start`` to ``end`` over ``length`` epochs.
+
+    As with torch's scheduler the rate rises again past ``length``; some published settings do that.
+    A rate that starts below ``end`` stays where it is.
+    """
+    if start <= end:
+        return start
+    return end + (start - end) * (1 + math.cos(math.pi * epoch / length)) / 2
+
+
+def set_epoch(optimizers: Sequence[Optimizer], config: Config, epoch: int) -> dict[str, float]:
+    """Set every learning rate for ``epoch`` (from 0); returns those of the record: ``lr`` and ``lr_proxy``.
+
+    In the first ``warmup_epochs`` rates rise linearly from 0, as in VPT's code, whose first epoch therefore changes
+    nothing; the cosine follows.
+    """
+    warmup = config.warmup_epochs
+    length = config.cosine_length or max(config.epochs - warmup, 1)
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            if epoch < warmup:
+                group["lr"] = group["start"] * epoch / warmup
+            else:
+                group["lr"] = cosine(group["start"], config.cosine_min, epoch - warmup, length)
+    names = ("lr", "lr_proxy")
+    return {name: optimizer.param_groups[0]["lr"] for name, optimizer in zip(names, optimizers, strict=False)}

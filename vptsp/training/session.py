@@ -1,0 +1,125 @@
+"""Everything a run needs, built and checked before anything is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning_fabric as lightning
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader
+
+from vptsp.core.backbones.load import load_backbone
+from vptsp.core.model import EmbeddingModel
+from vptsp.data import load_data
+from vptsp.data.images import DataSplits, ImageSet
+from vptsp.data.loaders import TrainSampler, train_loader
+from vptsp.data.transforms import train_transform
+from vptsp.machine import make_fabric
+from vptsp.settings.config import Config
+from vptsp.training.divided import DividedForward
+from vptsp.training.optimizers import make_optimizers
+from vptsp.training.trackers import require_tracker
+
+
+@dataclass
+class Session:
+    """Settings completed from the backbone, data, model, optimisers; ``optimizers`` is empty if nothing trains."""
+
+    config: Config
+    splits: DataSplits
+    fabric: lightning.Fabric
+    model: EmbeddingModel
+    forward: Any  # the model as wrapped by Fabric, or in parts: same call, run under the chosen precision
+    optimizers: tuple[Optimizer, ...]  # of everything else, of the learned proxies, of class prompts by rows
+    loader: DataLoader
+    sampler: TrainSampler
+
+    @classmethod
+    def prepare(cls, config: Config) -> Session:
+        require_tracker(config.tracker)
+        fabric = make_fabric(config.device, config.precision)
+        backbone = load_backbone(
+            config.backbone, config.backbone_weights, config.image_size, config.pooling, config.seed
+        )
+        config = config.changed(image_size=backbone.image_size, **_absolute_paths(config))
+        splits = load_data(config)
+        torch.manual_seed(config.seed)
+        model = EmbeddingModel(config, backbone, len(splits.train.class_names))
+        transform = train_transform(
+            backbone.image_size,
+            backbone.mean,
+            backbone.std,
+            scale=(config.crop_min or _crop_min(splits.train), 1.0),
+            flip=splits.train.mirror_ok,
+            augment=config.augment,
+        )
+        loader = train_loader(
+            splits.train,
+            transform,
+            batch_size=config.batch_size,
+            images_per_class=None if config.task == "recognition" else config.images_per_class,
+            seed=config.seed,
+            num_workers=config.num_workers,
+        )
+        sampler = loader.batch_sampler
+        assert isinstance(sampler, TrainSampler)
+        if not model.method.trains:
+            return cls(config, splits, fabric, model.to(fabric.device), None, (), loader, sampler)
+        forward, *optimizers = fabric.setup(model, *make_optimizers(model, config))
+        if config.images_per_pass is not None and config.images_per_pass < config.batch_size:
+            forward = DividedForward(model, fabric, config.images_per_pass)
+        return cls(config, splits, fabric, model, forward, tuple(optimizers), loader, sampler)
+
+    def backward(self, loss: Tensor) -> None:
+        """Gradients of the loss of one :attr:`forward` pass."""
+        self.fabric.backward(loss)
+        if isinstance(self.forward, DividedForward):
+            self.forward.backward()
+
+    def clip_gradients(self) -> Tensor:
+        """Norm of the whole gradient, clipped to the configured size if there is one."""
+        if self._scaler:
+            for optimizer in self.optimizers:
+                self._scaler.unscale_(_unwrapped(optimizer))
+        parameters = [p for optimizer in self.optimizers for group in optimizer.param_groups for p in group["params"]]
+        limit = self.config.grad_clip or float("inf")
+        return torch.nn.utils.clip_grad_norm_(parameters, limit, error_if_nonfinite=False)
+
+    def step(self) -> None:
+        """One step of all optimisers, after :meth:`clip_gradients`."""
+        for optimizer in self.optimizers:
+            # Fabric's own step would change the scale between the optimisers
+            self._scaler.step(_unwrapped(optimizer)) if self._scaler else optimizer.step()
+            optimizer.zero_grad()
+        if self._scaler:
+            self._scaler.update()
+
+    @property
+    def _scaler(self) -> torch.amp.GradScaler | None:
+        """The loss scale of fp16; none in other precisions."""
+        return getattr(self.fabric._precision, "scaler", None)
+
+
+def _absolute_paths(config: Config) -> dict[str, Any]:
+    """Paths as any working directory understands them, so that a run can be resumed from another one."""
+    paths = {name: getattr(config, name) for name in ("data_root", "query_csv", "data_cache")}
+    absolute: dict[str, Any] = {name: path.resolve() for name, path in paths.items() if path is not None}
+    if config.backbone_weights not in ("pretrained", "random"):
+        absolute["backbone_weights"] = str(Path(config.backbone_weights).expanduser().resolve())
+    if config.side_weights not in ("pretrained", "random"):
+        absolute["side_weights"] = str(Path(config.side_weights).expanduser().resolve())
+    return absolute
+
+
+def _unwrapped(optimizer: Any) -> Optimizer:
+    """The torch optimiser inside Fabric's, which is what a gradient scaler knows."""
+    return optimizer.optimizer
+
+
+def _crop_min(images: ImageSet) -> float:
+    """The usual 0.08, except where a small part of an image is not its class any more, as with glyphs."""
+    return 0.08 if images.mirror_ok else 0.5
