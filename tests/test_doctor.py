@@ -69,14 +69,13 @@ def test_without_torch_everything_else_is_still_looked_at(tmp_path: Path) -> Non
 
 def test_the_device_is_what_auto_gives(monkeypatch: pytest.MonkeyPatch) -> None:
     from vptsp.machine import make_fabric
-    from vptsp.settings.config import make_config
 
     found = doctor.device()
     assert found.state in ("ok", "warn")
     kind, precision = found.what.replace(",", "").split()[:2]
-    assert kind == make_fabric(make_config({})).device.type
+    assert kind == make_fabric().device.type
     wanted = {"fp32": "32-true", "bf16": "bf16-mixed"}[precision]
-    assert make_fabric(make_config({})).strategy.precision.precision == wanted
+    assert make_fabric().strategy.precision.precision == wanted
 
 
 def test_threads_are_counted_against_processors_of_this_process() -> None:

@@ -28,8 +28,8 @@ HEAVY = {
 
 # What is typed, the exit code, and words that show that the command did what it is for.
 WITHOUT_SETTINGS = [
-    ("--help", 0, "train     Train a model and score it"),
-    ("-h", 0, "data      Data sets"),
+    ("--help", 0, "train      Train a model and score it"),
+    ("-h", 0, "data       Data sets"),
     ("--version", 0, "version"),
     *((f"{name} --help", 0, f"Usage: vptsp {name}") for name in (
         "train", "evaluate", "demo", "report", "export", "runs", "compare", "sweep", "data", "data check", "settings",
