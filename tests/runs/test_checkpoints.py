@@ -21,7 +21,8 @@ from vptsp.errors import RunError
 from vptsp.evaluation.evaluate import embed, evaluate_run
 from vptsp.files import read_tensors, write_tensors
 from vptsp.settings.methods import METHODS
-from vptsp.core.model import EmbeddingModel
+from vptsp.settings.build import ConfiguredModel
+from vptsp.settings.build import build_model
 from vptsp.runs.run import Run
 from vptsp.training.session import Session
 from vptsp.training.loop import train
@@ -54,7 +55,7 @@ def test_an_inference_checkpoint_embeds_exactly_like_the_model(tiny: Tiny, tmp_p
 
 def test_an_inference_checkpoint_of_vit_small_is_under_three_megabytes(tmp_path: Path) -> None:
     config = Config(backbone="vit_small_patch16_224", backbone_weights="random", embedding_size=384, num_prompts=10)
-    model = EmbeddingModel(config, load_backbone(config.backbone, "random"), num_classes=100)
+    model = build_model(config, load_backbone(config.backbone, "random"), num_classes=100)
     save_inference(tmp_path / "x", model, config)
     assert (tmp_path / "x").stat().st_size < 3e6
 

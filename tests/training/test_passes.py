@@ -12,9 +12,9 @@ from test_swin import make_swin
 
 from vptsp.analysis.footprint import training_footprint
 from vptsp.core.backbones.load import Backbone, load_backbone
-from vptsp.core.model import EmbeddingModel
 from vptsp.core.prompts.bank import MemoryBank
 from vptsp.errors import ConfigError
+from vptsp.settings.build import build_model
 from vptsp.settings.config import Config, make_config
 from vptsp.training.divided import DividedForward
 from vptsp.training.loop import train
@@ -66,7 +66,7 @@ def gradients(config: Config) -> tuple[dict[str, torch.Tensor], torch.Tensor, to
     """Gradients of one step by name, the loss, and a number drawn after it."""
     torch.manual_seed(0)
     fabric = lightning.Fabric(accelerator="cpu", devices=1)
-    model = EmbeddingModel(config, make_backbone(config), CLASSES)
+    model = build_model(config, make_backbone(config), CLASSES)
     model.double().train()
     if model.rows is not None:
         bank = model.rows.open_bank(torch.device("cpu"))
@@ -83,7 +83,7 @@ def gradients(config: Config) -> tuple[dict[str, torch.Tensor], torch.Tensor, to
     if model.rows is not None:
         found["class_prompts"] = model.rows.leaves[0].grad
     if model.method.semantic != "none" and config.task == "retrieval":
-        found["container"] = model.container.rows
+        found["container"] = model.semantic.container.rows
     return found, loss.detach(), torch.rand(3)
 
 

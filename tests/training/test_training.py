@@ -18,10 +18,10 @@ from safetensors.torch import load_file
 
 import vptsp.training.loop
 from vptsp import files
-from vptsp.core.losses.losses import make_loss
 from vptsp.errors import ConfigError, DataError, RunError, TrainingError
 from vptsp.runs.progress import Event
 from vptsp.runs.run import Run
+from vptsp.settings.build import build_loss
 from vptsp.settings.config import Config, make_config
 from vptsp.settings.methods import METHODS
 from vptsp.training.guards import TrainingStopped
@@ -92,7 +92,12 @@ def test_a_finished_run_has_everything(uninterrupted: Run) -> None:
     assert (folder / "embeddings/test/embeddings.safetensors").is_file()
     assert not list(folder.rglob(".*.safetensors.*")), "temporary files were left behind"
     tensors = contents(uninterrupted)["tensors"]
-    for part in ("model.container.rows", "model.container.visits", "optimizer.others.0.exp_avg", "random.cpu"):
+    for part in (
+        "model.semantic.container.rows",
+        "model.semantic.container.visits",
+        "optimizer.others.0.exp_avg",
+        "random.cpu",
+    ):
         assert f"checkpoint/last/tensors.safetensors:{part}" in tensors
 
 
@@ -301,17 +306,19 @@ def test_only_the_methods_parameters_move_and_all_of_them_get_gradients(
         assert without == set()
     after = model.state_dict()
     moved = {name for name in before if not torch.equal(before[name], after[name])}
-    buffers = {name for name, _ in model.named_buffers() if name.startswith(("container.", "head.", "hidden."))}
+    buffers = {
+        name for name, _ in model.named_buffers() if name.startswith(("semantic.container.", "head.", "hidden."))
+    }
     assert moved - trained <= buffers
     assert trained <= moved
-    assert ("container.rows" in moved) == (METHODS[method].semantic != "none")
+    assert ("semantic.container.rows" in moved) == (METHODS[method].semantic != "none")
 
 
 @pytest.mark.parametrize("backbone", ["test_vit2", "test_vit3"])
 def test_mean_pooling_trains_every_bias_in_use(tiny: Tiny, backbone: str) -> None:
     session = Session.prepare(tiny(backbone=backbone, pooling="mean", method="bias"))
     images, labels, _ = next(iter(session.loader))
-    make_loss(session.config)(session.forward(images, labels).embeddings, labels, session.model.learned).backward()
+    build_loss(session.config)(session.forward(images, labels).embeddings, labels, session.model.learned).backward()
     trained = {name: p for name, p in session.model.named_parameters() if p.requires_grad}
     assert {name for name, p in trained.items() if p.grad is None or not p.grad.abs().sum() > 0} == set()
 
@@ -324,7 +331,7 @@ def test_a_loss_scale_is_taken_off_before_clipping_and_updated_once_a_step(tiny:
     norms = []
     for session in (plain, scaled):
         output = session.forward(images, labels)
-        loss = make_loss(session.config)(output.embeddings, labels, output.proxies)
+        loss = build_loss(session.config)(output.embeddings, labels, output.proxies)
         (scaler.scale(loss) if session is scaled else loss).backward()
         norms.append(session.clip_gradients())
         session.step()
@@ -338,9 +345,9 @@ def test_class_prompts_get_gradients_exactly_for_the_classes_of_the_batch(tiny: 
     model = session.model.train()
     images, labels, _ = next(iter(session.loader))
     output = session.forward(images, labels)
-    make_loss(session.config)(output.embeddings, labels, output.proxies).backward()
+    build_loss(session.config)(output.embeddings, labels, output.proxies).backward()
     assert len(labels.unique()) == 4
-    for layer in model.class_prompts.layers:
+    for layer in model.semantic.class_prompts.layers:
         touched = layer.grad.flatten(1).abs().sum(1) > 0
         assert touched.nonzero().squeeze(1).tolist() == labels.unique().tolist()
 

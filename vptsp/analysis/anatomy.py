@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Bool, Float, Float32, Float64, Int64
 
 from vptsp.analysis.mantel import RankCorrelation, gower, mantel, rank_correlation, visible
-from vptsp.core.proxies.container import fuse
+from vptsp.core.proxies import fuse
 from vptsp.errors import DataError
 from vptsp.evaluation.metrics import average_precision_at_r, hit_at_k, scored_queries
 from vptsp.evaluation.search import RetrievalResults, search, unit_rows

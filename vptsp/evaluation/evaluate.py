@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vptsp.core.model import EmbeddingModel
 from vptsp.data import load_data
 from vptsp.data.folder import any_folder
 from vptsp.data.images import DataSplits, ImageSet
@@ -24,6 +23,7 @@ from vptsp.machine import make_fabric
 from vptsp.runs.checkpoints import inference_path, load_inference
 from vptsp.runs.embeddings import SavedEmbeddings, save_embeddings
 from vptsp.runs.run import Run
+from vptsp.settings.build import ConfiguredModel
 from vptsp.settings.config import Config
 
 
@@ -36,7 +36,7 @@ class Prediction:
 
 
 @torch.no_grad()
-def predict(model: EmbeddingModel, images: ImageSet, config: Config, fabric: lightning.Fabric) -> Prediction:
+def predict(model: ConfiguredModel, images: ImageSet, config: Config, fabric: lightning.Fabric) -> Prediction:
     """Embed (and classify) all images, as for a test. Leaves the model's mode as it was."""
     backbone = model.backbone
     transform = eval_transform(backbone.image_size, backbone.mean, backbone.std, config.augment == "resize")
@@ -54,7 +54,7 @@ def predict(model: EmbeddingModel, images: ImageSet, config: Config, fabric: lig
     return Prediction(torch.cat(embeddings), torch.cat(logits) if logits else None)
 
 
-def embed(model: EmbeddingModel, images: ImageSet, config: Config, fabric: lightning.Fabric) -> Float[Tensor, "N E"]:
+def embed(model: ConfiguredModel, images: ImageSet, config: Config, fabric: lightning.Fabric) -> Float[Tensor, "N E"]:
     """Embeddings of all images, in order, unit length, fp32, on the CPU. Leaves the model's mode as it was."""
     return predict(model, images, config, fabric).embeddings
 
@@ -139,6 +139,6 @@ def evaluate_run(run: Run | str | Path, which: str | None = None) -> Score:
     return report
 
 
-def counts_of(model: EmbeddingModel) -> dict[str, object]:
+def counts_of(model: ConfiguredModel) -> dict[str, object]:
     """Parameter counts for a summary."""
     return asdict(model.counts())

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from vptsp.core.losses.losses import make_loss
-from vptsp.core.model import EmbeddingModel, ModelOutput
+from vptsp.core.model import ModelOutput
 from vptsp.evaluation.recognition import cross_entropy
+from vptsp.settings.build import ConfiguredModel, build_loss
 from vptsp.settings.config import Config
 
-Objective = Callable[[EmbeddingModel, ModelOutput, Int[Tensor, " B"]], Float[Tensor, ""]]
+Objective = Callable[[ConfiguredModel, ModelOutput, Int[Tensor, " B"]], Float[Tensor, ""]]
 
 
 def make_objective(config: Config) -> Objective:
@@ -20,14 +20,14 @@ def make_objective(config: Config) -> Objective:
     if config.task == "recognition":
         entropy = cross_entropy()
 
-        def recognise(model: EmbeddingModel, output: ModelOutput, labels: Tensor) -> Tensor:
+        def recognise(model: ConfiguredModel, output: ModelOutput, labels: Tensor) -> Tensor:
             assert output.logits is not None
             return entropy(output.logits, labels)
 
         return recognise
-    loss = make_loss(config)
+    loss = build_loss(config)
 
-    def retrieve(model: EmbeddingModel, output: ModelOutput, labels: Tensor) -> Tensor:
+    def retrieve(model: ConfiguredModel, output: ModelOutput, labels: Tensor) -> Tensor:
         proxies, targets = model.loss_proxies(output, labels, config.loss_proxies)
         return loss(output.embeddings, targets, proxies)
 

@@ -13,12 +13,12 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from vptsp.core.backbones.load import load_backbone
-from vptsp.core.model import EmbeddingModel
 from vptsp.data import load_data
 from vptsp.data.images import DataSplits, ImageSet
 from vptsp.data.loaders import TrainSampler, train_loader
 from vptsp.data.transforms import train_transform
 from vptsp.machine import make_fabric
+from vptsp.settings.build import ConfiguredModel, build_model
 from vptsp.settings.config import Config
 from vptsp.training.divided import DividedForward
 from vptsp.training.optimizers import make_optimizers
@@ -32,7 +32,7 @@ class Session:
     config: Config
     splits: DataSplits
     fabric: lightning.Fabric
-    model: EmbeddingModel
+    model: ConfiguredModel
     forward: Any  # the model as wrapped by Fabric, or in parts: same call, run under the chosen precision
     optimizers: tuple[Optimizer, ...]  # of everything else, of the learned proxies, of class prompts by rows
     loader: DataLoader
@@ -48,7 +48,7 @@ class Session:
         config = config.changed(image_size=backbone.image_size, **_absolute_paths(config))
         splits = load_data(config)
         torch.manual_seed(config.seed)
-        model = EmbeddingModel(config, backbone, len(splits.train.class_names))
+        model = build_model(config, backbone, len(splits.train.class_names))
         transform = train_transform(
             backbone.image_size,
             backbone.mean,

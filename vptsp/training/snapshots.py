@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from vptsp.core.proxies.container import fuse
+from vptsp.core.proxies import fuse
 from vptsp.data.images import DataSplits, ImageSet
 from vptsp.evaluation.evaluate import embed
 from vptsp.files import write_json, write_tensors
@@ -51,7 +51,7 @@ def write_snapshot(run: Run, session: Session, probes: Probes, epoch: int) -> No
     model, tensors = session.model, {}
     if model.learned is not None:
         tensors["learned"] = model.learned.float()
-        semantic = model.container.rows.float() if model.method.semantic != "none" else None
+        semantic = None if model.semantic is None else model.semantic.container.rows.float()
         tensors["fused"] = tensors["learned"]
         if semantic is not None:
             tensors |= {"semantic": semantic, "fused": fuse(tensors["learned"], semantic, model.alpha)}

@@ -14,7 +14,6 @@ import traitlets
 from jaxtyping import Float32
 
 from vptsp.analysis.maps import proxies_of
-from vptsp.core.model import EmbeddingModel
 from vptsp.errors import ConfigError, DataError, RunError
 from vptsp.evaluation.indexes import GalleryIndex, Kind, check_kind
 from vptsp.evaluation.search import RetrievalResults, search, unit_rows
@@ -22,6 +21,7 @@ from vptsp.figures.gallery import choose_queries, retrieval_strips
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 from vptsp.runs.thumbnails import Thumbnails
+from vptsp.settings.build import ConfiguredModel
 from vptsp.text import plain, safe
 from vptsp_widgets.queries import QueryLists, true_ranks
 from vptsp_widgets.uploads import Uploads
@@ -63,7 +63,7 @@ class RetrievalGallery(View):
     def __init__(
         self,
         saved: SavedEmbeddings,
-        model: Run | str | Path | EmbeddingModel | None = None,
+        model: Run | str | Path | ConfiguredModel | None = None,
         proxies: Mapping[str, np.ndarray] | None = None,
         proxy_names: Sequence[str] = (),
         index: Kind | GalleryIndex = "exact",
@@ -85,7 +85,7 @@ class RetrievalGallery(View):
     def _content(
         self,
         saved: SavedEmbeddings,
-        model: Run | str | Path | EmbeddingModel | None,
+        model: Run | str | Path | ConfiguredModel | None,
         proxies: Mapping[str, np.ndarray],
         proxy_names: Sequence[str],
         index: Kind | GalleryIndex,

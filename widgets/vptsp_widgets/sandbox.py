@@ -104,7 +104,7 @@ class ProxySandbox(View):
 
     @property
     def loss(self) -> float:
-        """The loss of the state, by :mod:`vptsp.core.losses.losses`."""
+        """The loss of the state, by :mod:`vptsp.core.losses`."""
         return loss_and_gradients(self.state)[0]
 
     @traitlets.validate("state")

@@ -1,4 +1,4 @@
-"""Loss and gradients of a sandbox by automatic differentiation of :mod:`vptsp.core.losses.losses`; the front end has
+"""Loss and gradients of a sandbox by automatic differentiation of :mod:`vptsp.core.losses`; the front end has
 its own.
 """
 
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from vptsp.core.losses import losses
-from vptsp.core.proxies.container import fuse
+from vptsp.core.proxies import fuse
 from vptsp_widgets.sandbox_state import State
 
 

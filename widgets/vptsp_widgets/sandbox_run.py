@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import spearmanr
 
-from vptsp.core.proxies.container import fuse
+from vptsp.core.proxies import fuse
 from vptsp.errors import DataError, RunError
 from vptsp.files import read_json
 from vptsp.runs.run import Run

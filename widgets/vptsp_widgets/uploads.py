@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Float32
 from PIL import Image, ImageOps
 
-from vptsp.core.model import EmbeddingModel
 from vptsp.data.folder import to_rgb
 from vptsp.data.images import ImageSet
 from vptsp.errors import ConfigError, DataError
@@ -19,6 +18,7 @@ from vptsp.evaluation.evaluate import embed
 from vptsp.machine import make_fabric
 from vptsp.runs.checkpoints import load_inference
 from vptsp.runs.run import Run
+from vptsp.settings.build import ConfiguredModel
 from vptsp.text import plain
 
 LARGEST = 8 * 2**20  # bytes: Jupyter's connection breaks at messages of 10 MB
@@ -34,7 +34,7 @@ class Uploads:
     E that it must have.
     """
 
-    def __init__(self, source: Run | str | Path | EmbeddingModel | None, size: int) -> None:
+    def __init__(self, source: Run | str | Path | ConfiguredModel | None, size: int) -> None:
         self.source, self.size = source, size
         self._kept: dict[str, tuple[np.ndarray, bytes]] = {}
 
@@ -72,11 +72,11 @@ class Uploads:
         return vector
 
     @cached_property
-    def _model(self) -> EmbeddingModel:
+    def _model(self) -> ConfiguredModel:
         source = self.source
         if source is None:
             raise ConfigError("this gallery has no model to embed files with; make it with model=RUN")
-        if isinstance(source, EmbeddingModel):
+        if isinstance(source, ConfiguredModel):
             return source
         return load_inference(source if isinstance(source, Run) or Path(source).is_file() else Run.open(source))
 

@@ -17,7 +17,6 @@ import numpy as np
 import traitlets
 
 from vptsp.analysis.explain import Attention, why_no_effects
-from vptsp.core.model import EmbeddingModel
 from vptsp.data.folder import any_folder
 from vptsp.data.images import ImageSet
 from vptsp.errors import DataError
@@ -25,6 +24,7 @@ from vptsp.runs.checkpoints import load_inference
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.progress import headless
 from vptsp.runs.run import Run
+from vptsp.settings.build import ConfiguredModel
 from vptsp.text import plain
 from vptsp_widgets.view import View, shown, told
 from vptsp_widgets.why_pair import Explained, Neighbours
@@ -65,7 +65,7 @@ class WhyNeighbour(View):
     def __init__(
         self,
         saved: SavedEmbeddings,
-        model: EmbeddingModel | Run | str | Path,
+        model: ConfiguredModel | Run | str | Path,
         images: ImageSet | Pictures | str | Path | None = None,
         query: str = "",
         neighbour: str = "",
@@ -93,13 +93,13 @@ class WhyNeighbour(View):
     def _take(
         self,
         saved: SavedEmbeddings,
-        model: EmbeddingModel | Run | str | Path,
+        model: ConfiguredModel | Run | str | Path,
         images: ImageSet | Pictures | str | Path | None,
     ) -> None:
         if len(saved) < 2:
             raise DataError(f"{saved.folder} holds {len(saved)} embedded images; a query and a neighbour are two")
         self.saved = saved
-        self.model = model if isinstance(model, EmbeddingModel) else load_inference(_run_or_file(model))
+        self.model = model if isinstance(model, ConfiguredModel) else load_inference(_run_or_file(model))
         self._sources = _pictures(images, saved)
         self._near = Neighbours(saved)
         self._kept: OrderedDict[tuple[str, str], Explained] = OrderedDict()

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from vptsp.analysis.explain import attention, block_effects
-from vptsp.core.model import EmbeddingModel
 from vptsp.evaluation.search import unit_rows
 from vptsp.runs.embeddings import SavedEmbeddings
+from vptsp.settings.build import ConfiguredModel
 from vptsp_widgets.why_pictures import Pictures
 
 _TRIED = 256  # queries among which a mistake is looked for
@@ -51,7 +51,7 @@ class Neighbours:
 class Explained:
     """A pair of images as the model takes them, its attention, and its effects as far as they are computed."""
 
-    def __init__(self, model: EmbeddingModel, sources: Pictures, ids: tuple[str, str]) -> None:
+    def __init__(self, model: ConfiguredModel, sources: Pictures, ids: tuple[str, str]) -> None:
         self.lock = threading.Lock()
         device = next(model.parameters()).device
         inputs = torch.stack([sources.input(name, model.backbone) for name in ids]).to(device)

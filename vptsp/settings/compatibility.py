@@ -10,7 +10,7 @@ from vptsp.settings.methods import METHODS
 ALEXNET_LEAST = 63  # pixels; below, its last pooling has nothing left
 
 
-def require_fitting(config: Config, backbone: Backbone) -> None:
+def require_compatible(config: Config, backbone: Backbone) -> None:
     """Raise ConfigError, saying why and what the backbone can take, when the method does not fit it."""
     method = METHODS[config.method]
     if method.side and backbone.image_size < ALEXNET_LEAST:
@@ -23,10 +23,10 @@ def require_fitting(config: Config, backbone: Backbone) -> None:
     if method.prompts == "none":
         return
     where = config.prompt_location
-    if backbone.is_swin and where != "prepend":
+    if where != "prepend" and where not in backbone.family.locations:
         raise ConfigError(
-            f"prompt_location={where!r} is for plain vision transformers; {backbone.name} is a Swin and takes "
-            "prompt_location=prepend, or a method without prompts"
+            f"prompt_location={where!r} is for plain vision transformers; {backbone.name} is a {backbone.family.title} "
+            "and takes prompt_location=prepend, or a method without prompts"
         )
     if where == "add" and config.prompt_depth and config.prompt_depth > backbone.depth:
         raise ConfigError(
