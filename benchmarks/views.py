@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
+from vptsp_widgets.front import page_block
 from vptsp_widgets.space import SpaceExplorer
 
 from vptsp.embeddings import SavedEmbeddings
 from vptsp.files import write_bytes, write_json, write_tensors
-from vptsp.front import page_block
 
 CLASSES = 200
 # Times work in the page: how long the main thread is busy, from the event to the end of the frame it asks for.

@@ -17,9 +17,8 @@ from vptsp.baselines import Result, compared
 from vptsp.config import Config
 from vptsp.figures import curves, html_table, parameter_table, result_table
 from vptsp.files import read_json, write_text
-from vptsp.front import script_json
 from vptsp.gallery import retrieval_gallery
-from vptsp.labels import plain
+from vptsp.labels import plain, script_json
 from vptsp.maps import run_map
 from vptsp.methods import METHODS
 from vptsp.projection import Method

@@ -13,11 +13,10 @@ import processes
 import pytest
 from playwright.sync_api import Page, expect
 from test_picker_page import Shown, low_contrast
-from vptsp_widgets import watching
-from vptsp_widgets.monitor import TrainingMonitor
+from vptsp_widgets.front import page_block
+from vptsp_widgets.monitor import TrainingMonitor, watching
 
 from vptsp.config import Config
-from vptsp.front import page_block
 from vptsp.runs import Run
 
 pytestmark = pytest.mark.browser

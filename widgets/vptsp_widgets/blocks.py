@@ -8,13 +8,13 @@ import numpy as np
 
 from vptsp.embeddings import SavedEmbeddings
 from vptsp.errors import UsageError
-from vptsp.front import page_block
 from vptsp.labels import safe
 from vptsp.projection import Method
 from vptsp.runs import Run
-from vptsp_widgets.gallery import RetrievalGallery
-from vptsp_widgets.space import SpaceExplorer
-from vptsp_widgets.timemachine import TimeMachine
+from vptsp_widgets.front import page_block
+from vptsp_widgets.gallery.view import RetrievalGallery
+from vptsp_widgets.space.view import SpaceExplorer
+from vptsp_widgets.timemachine.view import TimeMachine
 
 _PAGE_BYTES = 5_000_000  # of thumbnails in a page, at most; images beyond show as grey tiles
 _MOST_POINTS = 20_000

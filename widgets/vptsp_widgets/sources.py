@@ -15,9 +15,9 @@ from vptsp.labels import plain
 from vptsp.projection import Method
 from vptsp.retrieval import search
 from vptsp.runs import RUNS, Run, list_runs
-from vptsp_widgets.gallery import RetrievalGallery
-from vptsp_widgets.space import SpaceExplorer
-from vptsp_widgets.why import WhyNeighbour
+from vptsp_widgets.gallery.view import RetrievalGallery
+from vptsp_widgets.space.view import SpaceExplorer
+from vptsp_widgets.why.view import WhyNeighbour
 
 
 @dataclass(frozen=True)
