@@ -3,7 +3,12 @@
 import { make } from "./dom.js";
 import { onTraits } from "./model.js";
 
-/** The line in which a view says what it does and what went wrong; screen readers follow it. */
+/** @import { Model } from "./model.js" */
+
+/**
+ * The line in which a view says what it does and what went wrong; screen readers follow it.
+ * @param {Model} model
+ */
 export function statusLine(model) {
   const line = make("div", { className: "vptsp-status", role: "status", "aria-live": "polite" });
   const show = () => {
@@ -11,10 +16,15 @@ export function statusLine(model) {
   };
   const end = onTraits(model, { status: show });
   show();
-  return { line, say: (text) => (line.textContent = text), end };
+  return { line, say: (/** @type {string} */ text) => (line.textContent = text), end };
 }
 
-/** A panel of keys and what they do, toggled by `?`. */
+/** @typedef {ReturnType<typeof helpPanel>} Help */
+
+/**
+ * A panel of keys and what they do, toggled by `?`.
+ * @param {[key: string, what: string][]} rows
+ */
 export function helpPanel(rows) {
   const table = make(
     "table",

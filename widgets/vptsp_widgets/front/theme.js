@@ -8,7 +8,10 @@ function isDark() {
   return own ? own === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
 }
 
-/** Calls `act(dark)` now and whenever the theme changes; returns a function that ends it. */
+/**
+ * Calls `act(dark)` now and whenever the theme changes; returns a function that ends it.
+ * @param {(dark: boolean) => void} act
+ */
 export function onTheme(act) {
   const tell = () => act(isDark());
   const observer = new MutationObserver(tell);

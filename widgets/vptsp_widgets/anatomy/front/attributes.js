@@ -3,8 +3,12 @@
 import { make } from "../../front/dom.js";
 import { count } from "../../front/text.js";
 import { LOOK, cosine } from "./signs.js";
+/** @import { Shown } from "./shown.js" */
 
-/** The panel: `card`, hidden where no class has attributes; `draw` shows it anew. */
+/**
+ * The panel: `card`, hidden where no class has attributes; `draw` shows it anew.
+ * @param {Shown} shown
+ */
 export function attributeCard(shown) {
   const card = make("section", { className: "va-card va-attributes", hidden: true });
 

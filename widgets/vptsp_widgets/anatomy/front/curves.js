@@ -4,6 +4,7 @@ import { clip } from "../../front/numbers.js";
 import { plot } from "./plot.js";
 import { STEPS } from "./shown.js";
 import { percent, write } from "./signs.js";
+/** @import { Shown } from "./shown.js" */
 
 const CURVES = [
   { key: "accuracy", title: "accuracy", light: "#1d5fd6", dark: "#7fb1ff", dash: [] },
@@ -12,12 +13,16 @@ const CURVES = [
   { key: "rho", title: "ρ attributes", light: "#6b7280", dark: "#a8b0ba", dash: [5, 4] },
 ];
 
-/** The panel: `box` with the curves; `clear` forgets them, `fill` begins to make them. `grabbed` hears of a drag. */
+/**
+ * The panel: `box` with the curves; `clear` forgets them, `fill` begins to make them. `grabbed` hears of a drag.
+ * @param {Shown} shown
+ */
 export function alphaCurves(shown, grabbed) {
   const curve = new Map(); // step of alpha -> score
   let timer = 0;
   let area = null; // inside the axes
 
+  /** @param {CanvasRenderingContext2D} context */
   function draw(context, width, height) {
     const { parts } = shown;
     const [soft, paper, rule, main] = ["--soft", "--paper", "--rule", "--ink"].map((name) => shown.ink(name));
@@ -72,7 +77,10 @@ export function alphaCurves(shown, grabbed) {
     write(context, "trained", x(parts.facts.trained), area.bottom - 9, soft, paper);
   }
 
-  /** Shares at the left, alpha below, and above what alpha amounts to. */
+  /**
+   * Shares at the left, alpha below, and above what alpha amounts to.
+   * @param {CanvasRenderingContext2D} context
+   */
   function drawAxes(context, x, y, soft, rule) {
     context.font = "11px system-ui, sans-serif";
     context.textBaseline = "middle";
@@ -105,6 +113,7 @@ export function alphaCurves(shown, grabbed) {
     }
   }
 
+  /** @param {HTMLCanvasElement} canvas */
   function drag(event, canvas) {
     const move = (at) => {
       const place = canvas.getBoundingClientRect();

@@ -3,8 +3,12 @@
 import { make } from "../../front/dom.js";
 import { STEPS } from "./shown.js";
 import { percent } from "./signs.js";
+/** @import { Shown } from "./shown.js" */
 
-/** The panel: `line` with the slider and `tiles`; `tell` shows them anew, `focus` goes to the slider. */
+/**
+ * The panel: `line` with the slider and `tiles`; `tell` shows them anew, `focus` goes to the slider.
+ * @param {Shown} shown
+ */
 export function fusionPanel(shown) {
   const slider = make("input", {
     type: "range", min: 0, max: 1, step: 1 / STEPS, className: "va-slider", "aria-label": "alpha: share of the learned proxy",

@@ -1,19 +1,29 @@
 // The map of all classes: where O and G lie among the images, and the way of q between them.
 
-import { make } from "../../front/dom.js";
+import { make, penOf } from "../../front/dom.js";
 import { clip } from "../../front/numbers.js";
 import { short } from "../../front/text.js";
 import { plot } from "./plot.js";
 import { LOOK, degrees, mark, percent, signed, write } from "./signs.js";
+/** @import { Shown } from "./shown.js" */
+/** @import { Kind } from "./signs.js" */
 
+/** @type {Kind[]} */
+const KINDS = ["learned", "semantic", "fused"];
 const TRAIL = 24; // pieces of a way
+
+/** @typedef {{ label?: number, image?: number, at: number[] }} Drawn - a sign of a class, or an image */
 
 /** Steps even on the arc where O is much longer than G: most of the way lies at small alpha. */
 const trailAlpha = (share) => share ** 2.5;
 
-/** The panel: `axes` to choose, `signs` explained, and `box` with the map; `legend` and `paint` show them anew. */
+/**
+ * The panel: `axes` to choose, `signs` explained, and `box` with the map; `legend` and `paint` show them anew.
+ * @param {Shown} shown
+ */
 export function classMap(shown) {
   let frame = 0;
+  /** @type {Drawn[]} */
   let drawn = []; // where the map shows what, for the pointer
   const axes = make("select", { "aria-label": "axes of the map", onchange: () => ((frame = Number(axes.value)), stage.paint()) });
   axes.append(make("option", { value: 0 }, "axes of proxies and images"), make("option", { value: 1 }, "axes of the images alone"));
@@ -35,6 +45,7 @@ export function classMap(shown) {
     return { ends, trails, left, right, low, high };
   }
 
+  /** @param {CanvasRenderingContext2D} context */
   function draw(context, width, height) {
     const { parts, semantic, label: chosen } = shown;
     const [soft, paper, main] = ["--soft", "--paper", "--ink"].map((name) => shown.ink(name));
@@ -43,6 +54,7 @@ export function classMap(shown) {
     const { ends, trails, left, right, low, high } = laidOut();
     const [pad, top] = [22, 26];
     const scale = Math.min((width - 2 * pad) / (right - left || 1), (height - 2 * pad - top) / (high - low || 1));
+    /** @type {(at: number[]) => [number, number]} */
     const to = ([x, y]) => [width / 2 + (x - (left + right) / 2) * scale, top + (height - top) / 2 - (y - (low + high) / 2) * scale];
     drawn = [];
     context.fillStyle = soft;
@@ -107,14 +119,16 @@ export function classMap(shown) {
   }
 
   function pick(x, y) {
-    let [best, hit] = [13 * 13, null];
+    let best = 13 * 13;
+    let hit = /** @type {Drawn | null} */ (null);
     for (const one of drawn) {
       const distance = (one.at[0] - x) ** 2 + (one.at[1] - y) ** 2;
       if (distance < best) [best, hit] = [distance, one];
     }
     if (!hit) return null;
-    if (hit.image !== undefined) return { content: () => shown.aboutImage(hit.image), act: () => shown.chooseImage(hit.image) };
-    return { content: () => aboutClass(hit.label), act: () => shown.chooseClass(hit.label) };
+    const { image, label } = hit;
+    if (image !== undefined) return { content: () => shown.aboutImage(image), act: () => shown.chooseImage(image) };
+    return { content: () => aboutClass(label), act: () => shown.chooseClass(label) };
   }
 
   function aboutClass(label) {
@@ -127,17 +141,18 @@ export function classMap(shown) {
   }
 
   function legend() {
+    /** @param {Kind} kind */
     const entry = (kind) => {
       const ratio = Math.max(1, Math.min(3, window.devicePixelRatio || 1));
       const canvas = make("canvas", { width: 16 * ratio, height: 16 * ratio, "aria-hidden": "true" });
       canvas.style.width = canvas.style.height = "16px";
-      const context = canvas.getContext("2d");
+      const context = penOf(canvas);
       context.scale(ratio, ratio);
       mark(context, kind, [8, 8], 6, shown.colour(LOOK[kind]), shown.ink("--paper"));
       return make("span", {}, canvas, `${LOOK[kind].title} ${LOOK[kind].sign}`);
     };
     const words = shown.semantic
-      ? [...["learned", "semantic", "fused"].map(entry), make("span", {}, make("i", { className: "va-helped" }), "semantics help"), make("span", {}, make("i", { className: "va-hurt" }), "hurt")]
+      ? [...KINDS.map(entry), make("span", {}, make("i", { className: "va-helped" }), "semantics help"), make("span", {}, make("i", { className: "va-hurt" }), "hurt")]
       : [entry("learned"), make("span", {}, "■ mean of the class's images")];
     signs.replaceChildren(...words);
   }
@@ -146,7 +161,10 @@ export function classMap(shown) {
   return { axes, signs, box: stage.box, legend, paint: stage.paint, close: stage.close };
 }
 
-/** Arrowheads on a way just before where it is `now`, from both sides; `at` tells where it is at an alpha. */
+/**
+ * Arrowheads on a way just before where it is `now`, from both sides; `at` tells where it is at an alpha.
+ * @param {CanvasRenderingContext2D} context
+ */
 function heads(context, at, now, size) {
   for (const side of [-1, 1]) {
     const end = at(now);
@@ -156,6 +174,7 @@ function heads(context, at, now, size) {
       const length = Math.hypot(start[0] - end[0], start[1] - end[1]);
       if (length > size * 2.6) {
         const [dx, dy] = [(end[0] - start[0]) / length, (end[1] - start[1]) / length];
+        /** @type {[number, number]} */
         const tip = [end[0] - dx * size, end[1] - dy * size];
         context.beginPath();
         context.moveTo(...tip);

@@ -2,9 +2,11 @@
 
 import { float32, int32 } from "../../front/bytes.js";
 import { clip } from "../../front/numbers.js";
+/** @import { Model } from "../../front/model.js" */
 
 /** Proxies and images as numbers: fuses, classifies, retrieves. */
 export class Parts {
+  /** @param {Model} model */
   constructor(model) {
     this.facts = model.get("_facts");
     this.names = model.get("_class_names");
@@ -13,7 +15,8 @@ export class Parts {
     this.dots = float32(model.get("_dots"));
     this.lengths = float32(model.get("_lengths"));
     this.rho = float32(model.get("_rho"));
-    [this.classes, this.images] = [this.names.length, this.labels.length];
+    this.classes = this.names.length;
+    this.images = this.labels.length;
     this.own = this.names.map(() => []);
     this.labels.forEach((label, image) => this.own[label].push(image));
     const places = float32(model.get("_places"));
@@ -73,7 +76,7 @@ export class Parts {
       precision[label] = ap / r;
       asked += 1;
       sum += precision[label];
-      found += ranks[0] === 1;
+      found += Number(ranks[0] === 1);
     }
     const right = new Int32Array(classes);
     let all = 0;

@@ -6,8 +6,13 @@ import { count } from "../../front/text.js";
 import { mostSimilarFirst } from "./parts.js";
 import { plot } from "./plot.js";
 import { LOOK, arrow, cosine, degrees, percent, write } from "./signs.js";
+/** @import { Shown } from "./shown.js" */
+/** @import { Kind } from "./signs.js" */
 
-/** The panel: `title`, `signs`, `box` with the plane, `composition` and `facts`; `tell` and `paint` show them anew. */
+/**
+ * The panel: `title`, `signs`, `box` with the plane, `composition` and `facts`; `tell` and `paint` show them anew.
+ * @param {Shown} shown
+ */
 export function classPlane(shown) {
   const title = make("h4", {});
   const facts = make("div", { className: "va-facts" });
@@ -20,12 +25,14 @@ export function classPlane(shown) {
   let rank = new Int32Array(0);
   let similarity = new Float64Array(0);
 
+  /** @param {CanvasRenderingContext2D} context */
   function draw(context, width, height) {
     const { parts, semantic, label, alpha } = shown;
     const [soft, paper, rule, main] = ["--soft", "--paper", "--rule", "--ink"].map((name) => shown.ink(name));
     const angle = parts.angle(label);
     const turn = parts.turn(label, alpha);
     const start = Math.PI / 2 + angle / 2; // O to the left, G to the right
+    /** @type {(beyond: number) => [number, number]} */
     const direction = (beyond) => [Math.cos(start - beyond), Math.sin(start - beyond)];
     const points = [];
     for (let image = 0; image < parts.images; image++) {
@@ -33,11 +40,12 @@ export function classPlane(shown) {
       points.push([a * Math.cos(start) + b * Math.sin(start), a * Math.sin(start) - b * Math.cos(start)]);
     }
     let [left, far, low, high] = [-0.1, 0.1, -0.1, 0.1];
-    const take = ([x, y]) => ([left, far, low, high] = [Math.min(left, x), Math.max(far, x), Math.min(low, y), Math.max(high, y)]);
+    const take = (/** @type {number[]} */ [x, y]) => ([left, far, low, high] = [Math.min(left, x), Math.max(far, x), Math.min(low, y), Math.max(high, y)]);
     for (let step = 0; step <= 12; step++) take(direction((angle * step) / 12));
     points.forEach(take);
     const [pad, top] = [34, 30];
     const scale = Math.min((width - 2 * pad) / (far - left), (height - top - 2 * pad) / (high - low));
+    /** @type {(at: number[]) => [number, number]} */
     const to = ([x, y]) => [width / 2 + (x - (left + far) / 2) * scale, top + (height - top) / 2 - (y - (low + high) / 2) * scale];
     similarity = parts.similarities(label, alpha);
     const r = parts.own[label].length;
@@ -83,7 +91,10 @@ export function classPlane(shown) {
       if (parts.labels[image] !== label && rank[image] > r) context.fillRect(x - 1.2, y - 1.2, 2.4, 2.4);
     });
     context.globalAlpha = 1;
-    for (const [beyond, kind] of [[0, "learned"], [angle, semantic ? "semantic" : "mean"], ...(semantic ? [[turn, "fused"]] : [])]) {
+    /** @type {[beyond: number, kind: Kind | "mean"][]} */
+    const tips = [[0, "learned"], [angle, semantic ? "semantic" : "mean"]];
+    if (semantic) tips.push([turn, "fused"]);
+    for (const [beyond, kind] of tips) {
       const colour = kind === "mean" ? main : shown.colour(LOOK[kind]);
       const tip = to(direction(beyond));
       context.strokeStyle = context.fillStyle = colour;
@@ -95,7 +106,10 @@ export function classPlane(shown) {
     context.textAlign = "center";
     context.textBaseline = "middle";
     const close = Math.min(turn, angle - turn) < 0.2;
-    for (const [beyond, kind, name] of [[0, "learned", "O"], [angle, "semantic", semantic ? "G" : "mean image"], ...(semantic ? [[turn, "fused", "q"]] : [])]) {
+    /** @type {[beyond: number, kind: Kind, name: string][]} */
+    const names = [[0, "learned", "O"], [angle, "semantic", semantic ? "G" : "mean image"]];
+    if (semantic) names.push([turn, "fused", "q"]);
+    for (const [beyond, kind, name] of names) {
       const [x, y] = direction(beyond);
       const reach = 1 + (kind === "fused" && close ? 34 : 16) / scale;
       const [at, up] = to([x * reach, y * reach]);
@@ -103,7 +117,10 @@ export function classPlane(shown) {
     }
   }
 
-  /** The images that tell how good q is: the class's own, found or missed, and those of others among the first R. */
+  /**
+   * The images that tell how good q is: the class's own, found or missed, and those of others among the first R.
+   * @param {CanvasRenderingContext2D} context
+   */
   function drawTelling(context, paper) {
     const { parts, label } = shown;
     const [right, wrong] = ["--right", "--wrong"].map((name) => shown.ink(name));
@@ -154,6 +171,7 @@ export function classPlane(shown) {
     const share = parts.weight(label, alpha);
     composition.hidden = !semantic;
     composition.setAttribute("aria-label", `q is made of ${percent(share, 0)} O and ${percent(1 - share, 0)} G`);
+    /** @param {Kind} kind */
     const side = (kind, part) => {
       const one = make("span", {}, part > 0.12 ? `${LOOK[kind].sign} ${percent(part, 0)}` : "");
       Object.assign(one.style, { width: `${100 * part}%`, background: shown.colour(LOOK[kind]) });

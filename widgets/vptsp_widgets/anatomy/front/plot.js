@@ -1,6 +1,6 @@
 // A canvas in its box: when it is painted, and what the pointer finds on it.
 
-import { make } from "../../front/dom.js";
+import { make, penOf } from "../../front/dom.js";
 import { clip } from "../../front/numbers.js";
 
 /** A canvas that fits its box, redraws on demand and tells what lies under the pointer. */
@@ -15,7 +15,7 @@ export function plot(height, label, draw, pick, choose) {
     const width = Math.round(box.clientWidth);
     if (!width) return;
     if (canvas.width !== Math.round(width * ratio)) [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
-    const context = canvas.getContext("2d");
+    const context = penOf(canvas);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
     state.width = width;

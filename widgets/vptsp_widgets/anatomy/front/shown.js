@@ -5,13 +5,23 @@ import { bytesOf } from "../../front/bytes.js";
 import { make } from "../../front/dom.js";
 import { clip } from "../../front/numbers.js";
 import { Parts } from "./parts.js";
+/** @import { Model } from "../../front/model.js" */
 
 export const STEPS = 100; // of alpha
 
 export class Shown {
-  /** `root` is the view's element, `say` tells its status line. */
+  /** @type {Parts} */ parts;
+
+  /**
+   * `root` is the view's element, `say` tells its status line.
+   * @param {Model} model
+   * @param {HTMLElement} root
+   * @param {(text: string) => void} say
+   */
   constructor(model, root, say) {
-    [this.model, this.root, this.say] = [model, root, say];
+    this.model = model;
+    this.root = root;
+    this.say = say;
     this.live = model.live !== false;
     this.dark = false;
     this.atlas = new Atlas(model, () => this.atlas.refill(root));

@@ -1,5 +1,7 @@
 // How O, G and q are told apart: colours and signs on a canvas; and how numbers are written.
 
+/** @typedef {"learned" | "semantic" | "fused"} Kind */
+
 export const LOOK = {
   learned: { sign: "O", title: "learned", light: "#b84a08", dark: "#fb9a4b" },
   semantic: { sign: "G", title: "semantic", light: "#8b31d6", dark: "#c79bfb" },
@@ -10,8 +12,12 @@ export const signed = (value, digits = 1) => `${value < 0 ? "−" : "+"}${Math.a
 export const cosine = (value, digits = 3) => value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1").replace("-", "−");
 export const degrees = (radians) => `${Math.round((radians * 180) / Math.PI)}°`;
 
-/** The sign of a kind of proxy: a ring for O, a diamond for G, a star for q, rimmed with the page's colour. */
-export function mark(context, kind, [x, y], size, colour, paper) {
+/**
+ * The sign of a kind of proxy: a ring for O, a diamond for G, a star for q, rimmed with the page's colour.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Kind} kind
+ */
+export function mark(context, kind, /** @type {number[]} */ [x, y], size, colour, paper) {
   if (kind === "fused") {
     star(context, x, y, size);
     context.lineWidth = 2.5;
@@ -32,6 +38,7 @@ export function mark(context, kind, [x, y], size, colour, paper) {
   context.stroke();
 }
 
+/** @param {CanvasRenderingContext2D} context */
 function star(context, x, y, size) {
   context.beginPath();
   for (let corner = 0; corner < 10; corner++) {
@@ -41,6 +48,7 @@ function star(context, x, y, size) {
   context.closePath();
 }
 
+/** @param {CanvasRenderingContext2D} context */
 export function arrow(context, x0, y0, x1, y1, head = 9) {
   const length = Math.hypot(x1 - x0, y1 - y0);
   if (length < 1) return;
@@ -56,7 +64,10 @@ export function arrow(context, x0, y0, x1, y1, head = 9) {
   context.fill();
 }
 
-/** Text with a rim of the page's colour, so that it reads on anything. */
+/**
+ * Text with a rim of the page's colour, so that it reads on anything.
+ * @param {CanvasRenderingContext2D} context
+ */
 export function write(context, text, x, y, colour, paper) {
   context.lineJoin = "round";
   context.lineWidth = 4;

@@ -5,13 +5,19 @@ import { short } from "../../front/text.js";
 import { debounced } from "../../front/timing.js";
 import { mostSimilarFirst } from "./parts.js";
 import { LOOK, cosine } from "./signs.js";
+/** @import { Shown } from "./shown.js" */
+/** @import { Kind } from "./signs.js" */
 
 const NEAREST = 10; // thumbnails of a strip
 
-/** The panel: `box` with a strip for each; `draw` shows them anew, `drawLater` once no more changes come. */
+/**
+ * The panel: `box` with a strip for each; `draw` shows them anew, `drawLater` once no more changes come.
+ * @param {Shown} shown
+ */
 export function nearestStrips(shown) {
   const box = make("div", { className: "va-strips" });
 
+  /** @param {Kind} kind */
   function strip(kind, alpha) {
     const { parts, label } = shown;
     const r = parts.own[label].length;

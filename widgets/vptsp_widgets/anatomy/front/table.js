@@ -5,6 +5,7 @@ import { clip } from "../../front/numbers.js";
 import { count, short } from "../../front/text.js";
 import { debounced } from "../../front/timing.js";
 import { degrees, percent, signed } from "./signs.js";
+/** @import { Shown } from "./shown.js" */
 
 // title, what it shows, why
 const WITH_SEMANTICS = [
@@ -25,6 +26,7 @@ const LEARNED_ALONE = [
 /**
  * The panel: `title`, `tally` and `scroller` with the table. `build` makes its rows, `fill` writes their numbers,
  * `sortLater` puts them in order, `show` marks the class in focus, and `placeOf` tells where a class stands.
+ * @param {Shown} shown
  */
 export function classTable(shown) {
   const head = make("tr", { role: "row" });
@@ -79,8 +81,8 @@ export function classTable(shown) {
     lines.forEach(({ label, cells, bar, value }, place) => {
       const one = values[place];
       const total = parts.own[label].length;
-      helped += one.gain > 0.0005;
-      hurt += one.gain < -0.0005;
+      helped += Number(one.gain > 0.0005);
+      hurt += Number(one.gain < -0.0005);
       if (cells.gain) {
         value.textContent = Number.isNaN(one.gain) ? "–" : signed(one.gain);
         const share = (50 * Math.abs(one.gain || 0)) / most;

@@ -6,6 +6,10 @@ import { helpPanel, statusLine } from "../../front/status.js";
 import { count } from "../../front/text.js";
 import { onTheme } from "../../front/theme.js";
 import { debounced } from "../../front/timing.js";
+/** @import { Message } from "../../front/model.js" */
+
+/** @typedef {Record<string, any>} Job - a row of `_rows`, with what `_running` says of it */
+/** @typedef {[key: string, title: string, value: ((job: Job) => any) | null, cell: (job: Job, index: number) => any, kind?: string]} Column */
 
 const STATES = ["running", "failed", "killed", "interrupted", "unreadable", "done", "queued"];
 const SEGMENTS = ["done", "running", "interrupted", "failed", "killed", "unreadable"];
@@ -21,6 +25,7 @@ function duration(seconds) {
   return hours ? `${hours}:${two(minutes)} h` : minutes ? `${minutes}:${two(rest)} min` : `${rest} s`;
 }
 
+/** @param {Job} job */
 const epochs = (job) => (job.epochs ? `${job.epoch ?? 0} of ${several(job.epochs, "epoch")}` : "");
 
 function moment(seconds) {
@@ -29,7 +34,10 @@ function moment(seconds) {
   return `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())} ${two(time.getHours())}:${two(time.getMinutes())}`;
 }
 
-/** An element whose `dataset.state` decides its colour. */
+/**
+ * An element whose `dataset.state` decides its colour.
+ * @param {string} state
+ */
 function badge(state, className = "vptsp-badge") {
   const made = make("span", { className }, state);
   made.dataset.state = state;
@@ -43,7 +51,11 @@ function compared(left, right) {
   return numbers.some(Number.isNaN) || left === "" || right === "" ? collator.compare(left, right) : numbers[0] - numbers[1];
 }
 
-/** Where JupyterLab's server has the file, and how a browser asks for it; null outside JupyterLab and its folder. */
+/**
+ * Where JupyterLab's server has the file, and how a browser asks for it; null outside JupyterLab and its folder.
+ * @param {string} path
+ * @param {string} home
+ */
 function placeOf(path, home) {
   const element = document.getElementById("jupyter-config-data");
   if (!element) return null;
@@ -63,6 +75,7 @@ export default {
     let fitting = []; // rows that pass the filters, in the order on screen
     let shownRows = []; // the first `most` of them
     let at = -1; // the row that has the keyboard
+    /** @type {Column[]} */
     let columns = [];
     let lines = new Map(); // row -> {tr, cells}
     let layout = "";
@@ -152,7 +165,7 @@ export default {
       const widths = Object.fromEntries(SEGMENTS.map((word) => [word, now.counts[word] ?? 0]));
       widths.running = Object.values(model.get("_running") ?? {}).reduce((sum, { fraction }) => sum + (fraction ?? 0), 0);
       for (const [word, segment] of segments) segment.style.width = `${(100 * widths[word]) / Math.max(1, total)}%`;
-      bar.setAttribute("aria-valuenow", Math.round(100 * now.fraction));
+      bar.setAttribute("aria-valuenow", String(Math.round(100 * now.fraction)));
       const parts = [`${Math.floor(100 * now.fraction)} % of the work done`];
       if (now.left !== null) parts.push(`about ${duration(now.left)} left`);
       if (running && now.workers) parts.push(`${now.workers} at a time`);
@@ -192,9 +205,9 @@ export default {
         );
         chips.dataset.key = key;
       }
-      for (const chip of chips.children) {
-        const { word } = chip.dataset;
-        chip.lastChild.textContent = `${count(counts[word] ?? 0)} ${word}`;
+      for (const chip of chips.querySelectorAll("button")) {
+        const { word = "" } = chip.dataset;
+        /** @type {Node} */ (chip.lastChild).textContent = `${count(counts[word] ?? 0)} ${word}`;
         chip.setAttribute("aria-pressed", String(state === word));
       }
     }
@@ -205,7 +218,8 @@ export default {
       const names = model.get("_head")?.names ?? [];
       const metrics = [...new Set(rows.map(({ metric }) => metric).filter(Boolean))];
       const one = metrics.length === 1 ? ` ${metrics[0]}` : "";
-      const score = (value, { metric }) => (value === null || one ? percent(value) : `${percent(value)} ${metric}`);
+      const score = (/** @type {number | null} */ value, /** @type {Job} */ { metric }) => (value === null || one ? percent(value) : `${percent(value)} ${metric}`);
+      /** @type {Column[]} */
       const found = [["state", "state", (job) => STATES.indexOf(job.state), (job) => [badge(job.state)]]];
       if (rows.some(({ label }) => label)) found.push(["label", "run", (job) => job.label || null, (job) => job.label || "–", "name"]);
       names.forEach((title, place) => found.push([`p${place}`, title, (job) => job.values[place], (job) => job.values[place] ?? make("span", { className: "vptsp-faded" }, "default"), "value"]));
@@ -215,13 +229,14 @@ export default {
         ["best", `val${one}`, (job) => job.best, (job, index) => (stars.has(index) ? [make("span", { className: "vptsp-star", title: "best by validation so far", role: "img", "aria-label": "best so far" }, "★"), ` ${score(job.best, job)}`] : score(job.best, job)), "number"],
         ["test", `test${one}`, (job) => job.test, (job) => score(job.test, job), "number"],
         ["seconds", "time", (job) => job.seconds, (job) => duration(job.seconds), "number"],
-        ...(["running", "stopping"].includes(model.get("_head")?.phase) ? [["left", "left", (job) => job.left, (job) => duration(job.left), "number"]] : []),
+        .../** @type {Column[]} */ (["running", "stopping"].includes(model.get("_head")?.phase) ? [["left", "left", (job) => job.left, (job) => duration(job.left), "number"]] : []),
         ["attempts", "tries", (job) => job.attempts, (job) => String(job.attempts), "number"],
         ["files", "files", null, (job) => links(job, false), "files"],
       );
       return found;
     }
 
+    /** @param {Job} job */
     function progressCell(job) {
       const first = job.error.split("\n", 1)[0];
       const fill = badge(job.state, "vptsp-fill");
@@ -233,6 +248,7 @@ export default {
       return [make("span", { className: "vptsp-small" }, fill), make("span", { className: "vptsp-faded" }, where)];
     }
 
+    /** @param {Job} job */
     function links(job, whole) {
       const now = model.get("_head");
       const files = { notebook: "notebook.ipynb", log: "log.txt", report: "report.html" };
@@ -303,6 +319,7 @@ export default {
 
     function order(rows) {
       const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+      /** @param {Job} job */
       const fits = (job) => {
         if (state && job.state !== state) return false;
         const all = [job.state, job.title, job.label, job.error, ...job.parameters.map(([key, value]) => `${key}=${value}`)].join("\n").toLowerCase();
@@ -313,7 +330,7 @@ export default {
       if (!value) return found;
       return found.sort((a, b) => {
         const [left, right] = [value(rows[a]) ?? null, value(rows[b]) ?? null];
-        if (left === null || right === null) return (left === null) - (right === null) || a - b;
+        if (left === null || right === null) return Number(left === null) - Number(right === null) || a - b;
         const way = compared(left, right);
         return (sort.down ? -way : way) || a - b;
       });
@@ -330,7 +347,7 @@ export default {
       const nothing = make("tr", {}, make("td", { colSpan: columns.length, className: "vptsp-faded" }, "no job matches the filter"));
       const wanted = made.length ? made : [nothing];
       if (wanted.length !== body.children.length || wanted.some((tr, place) => tr !== body.children[place])) {
-        const focused = body.contains(document.activeElement) ? document.activeElement : null;
+        const focused = body.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement) : null;
         body.replaceChildren(...wanted);
         if (focused?.isConnected) focused.focus({ preventScroll: true });
       }
@@ -340,7 +357,7 @@ export default {
       const rest = fitting.length - shownRows.length;
       more.hidden = rest <= 0;
       more.textContent = `Show ${Math.min(MOST, rest)} more of ${count(fitting.length)}`;
-      for (const th of headRow.children) {
+      for (const th of headRow.cells) {
         const mine = th.dataset.key === sort.key;
         if (th.querySelector("button")) th.setAttribute("aria-sort", mine ? (sort.down ? "descending" : "ascending") : "none");
         const arrow = th.querySelector(".vptsp-arrow");
@@ -437,6 +454,7 @@ export default {
         event.stopPropagation();
       }
     };
+    /** @param {Message} message */
     const answered = (message) => {
       if (message.kind !== "answered") return;
       status.say(model.get("status") || "");

@@ -8,6 +8,8 @@ import { helpPanel, statusLine } from "../../front/status.js";
 import { count, short } from "../../front/text.js";
 import { onTheme } from "../../front/theme.js";
 
+/** @typedef {Record<string, any>} Pair - of classes, as `_lists` has them */
+
 const ORDERS = { images: "hard negatives in common", proxies: "overlap of their proxies" };
 const WORDS = ["", "hard negative", "mistaken"]; // what an image of the other class is to an image
 
@@ -18,6 +20,7 @@ export default {
     const status = statusLine(model);
     const atlas = new Atlas(model, () => atlas.refill(root));
     const pairs = () => model.get("_lists")[model.get("order")];
+    /** @param {Pair} pair */
     const names = (pair) => pair.classes.map((label) => model.get("_class_names")[label]);
     const put = (name, value) => {
       model.set(name, value);
@@ -111,6 +114,7 @@ export default {
     function markFocus(row = model.get("_focused")) {
       for (const button of shown.querySelectorAll(".vc-thumb")) button.setAttribute("aria-current", String(Number(button.getAttribute("data-row")) === row));
     }
+    /** @param {Pair} pair */
     function gallery(pair, side) {
       const rows = pair.galleries[side];
       const [name, other] = side ? names(pair).reverse() : names(pair);
@@ -118,12 +122,14 @@ export default {
       const text = make("p", {}, `${pair.toward[side]} of ${count(total)} images have their hard negative in `, make("bdi", {}, short(other, 40)), rows.length < total ? `; ${rows.length} of ${count(total)} shown` : "");
       return make("div", { className: "vc-side", role: "group", "aria-label": `images of ${name}` }, make("h4", {}, make("bdi", {}, name)), text, make("div", { className: "vc-thumbs" }, ...rows.map(([row, kind]) => thumb(row, kind, 58))));
     }
+    /** @param {Pair} pair */
     function facts(pair) {
       const total = pair.toward[0] + pair.toward[1];
       const parts = [`${total} of ${count(pair.images[0] + pair.images[1])} images have their hard negative in the other class; ${pair.mistakes} of them are mistaken: it is nearer than every image of their own.`];
       if (pair.proxies !== null) parts.push(`Cosine of the two proxies: ${pair.proxies.toFixed(3)}.`);
       return parts.join(" ");
     }
+    /** @param {Pair} pair */
     function attributes(pair) {
       if (!pair.attributes.length) return null;
       const differing = pair.attributes.filter(([, one, other]) => one !== other);
@@ -146,12 +152,13 @@ export default {
         "div", { className: "vc-link", role: "group", "aria-label": `cosine ${cosine.toFixed(3)}${kind ? `, ${WORDS[kind]}` : ""}` },
         make("div", { className: "vc-two" }, thumb(a, kind, 64), thumb(b, kind, 64)), make("small", {}, cosine.toFixed(3), kind ? make("span", { className: kind === 2 ? "vc-word vc-red" : "vc-word" }, WORDS[kind]) : null),
       ));
+      const known = attributes(pair);
       shown.replaceChildren(
         make("h3", {}, make("bdi", {}, one), make("span", {}, pair.mistakes ? " taken for " : " beside "), make("bdi", {}, other)),
         make("p", {}, facts(pair)),
         make("h4", {}, "Most similar images of the two"), make("div", { className: "vc-links" }, ...links),
         make("div", { className: "vc-sides" }, gallery(pair, 0), gallery(pair, 1)),
-        ...[attributes(pair)].filter(Boolean),
+        ...(known ? [known] : []),
       );
       markFocus();
     }

@@ -3,6 +3,8 @@
 import { make } from "../../front/dom.js";
 import { count } from "../../front/text.js";
 import { bdi, isolated, oneLine } from "./elements.js";
+/** @import { Model } from "../../front/model.js" */
+/** @import { Images } from "./images.js" */
 
 /** A text box with a list of what fits: `options(text)` gives [{text, note, act}]. */
 export function chooser(label, placeholder, options) {
@@ -67,7 +69,10 @@ export function chooser(label, placeholder, options) {
   return { element: make("span", { className: "vg-chooser" }, input, list), input };
 }
 
-/** What fits of the images: one by its number, classes by name, images by id. */
+/**
+ * What fits of the images: one by its number, classes by name, images by id.
+ * @param {Images} images
+ */
 export function imageOptions(images, text, { ask, openClass }) {
   const low = text.toLowerCase();
   const options = [];
@@ -89,7 +94,10 @@ export function imageOptions(images, text, { ask, openClass }) {
   return options;
 }
 
-/** A proxy is chosen by its kind and its class; `ask` takes it as a query. */
+/**
+ * A proxy is chosen by its kind and its class; `ask` takes it as a query.
+ * @param {Model} model
+ */
 export function proxyFinder(model, ask) {
   const kind = make("select", { "aria-label": "kind of proxy" });
   const options = (text) => {

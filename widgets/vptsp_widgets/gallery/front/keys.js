@@ -1,5 +1,8 @@
 // The keyboard: what each key does, for the help and for the hands.
 
+/** @import { Tiles } from "./tiles.js" */
+
+/** @type {[key: string, what: string][]} */
 export const KEYS = [
   ["arrows", "move through the tiles"],
   ["Enter", "search with the tile"],
@@ -12,10 +15,14 @@ export const KEYS = [
   ["?", "show or hide this help"],
 ];
 
-/** Keys go to the tiles first, and else to `shortcuts`: {key: act}; in a text box they only write. */
+/**
+ * Keys go to the tiles first, and else to `shortcuts`: {key: act}; in a text box they only write.
+ * @param {HTMLElement} root
+ * @param {Tiles} tiles
+ */
 export function onKeys(root, tiles, shortcuts) {
   root.addEventListener("keydown", (event) => {
-    const typing = event.target.matches("input, select, textarea");
+    const typing = /** @type {Element} */ (event.target).matches("input, select, textarea");
     if (event.ctrlKey || event.metaKey || event.altKey || (typing && event.key !== "Escape")) return;
     if (!tiles.onKey(event)) {
       if (!shortcuts[event.key]) return;

@@ -3,6 +3,7 @@
 import { make } from "../../front/dom.js";
 import { count } from "../../front/text.js";
 import { button, isolated, oneLine } from "./elements.js";
+/** @import { Images } from "./images.js" */
 
 const LISTS = {
   mistakes: "mistakes (first image wrong)",
@@ -13,6 +14,7 @@ const LISTS = {
 /**
  * The lists, and the elements to choose and to step. `ask` takes the query one has come to, `fetch(name, text)` asks
  * the kernel for a list (it comes with `keep`, and `resume` goes on), `redraw` draws the view when there is no query.
+ * @param {Images} images
  */
 export function queryLists(images, { ask, fetch, redraw, say }) {
   let list = null; // {which, title, rows, others, values, note, at}: queries to step through
@@ -86,7 +88,7 @@ export function queryLists(images, { ask, fetch, redraw, say }) {
   }
 
   function openClass(label) {
-    const rows = images.rows.get(label);
+    const rows = images.rows.get(label) ?? [];
     const queries = rows.filter((row) => images.isQuery(row));
     const title = `class: ${oneLine(images.classes[label])}`;
     list = { which: "class", title, rows: queries.length ? queries : rows, at: -1, note: "" };

@@ -1,16 +1,23 @@
 // The query's panel: its picture and name, and where the images of its class are among all.
 
-import { make } from "../../front/dom.js";
+import { make, penOf } from "../../front/dom.js";
 import { count } from "../../front/text.js";
 import { bdi, oneLine } from "./elements.js";
+/** @import { Model } from "../../front/model.js" */
+/** @import { Images } from "./images.js" */
+/** @import { Pictures } from "./pictures.js" */
+/** @import { Query, Result } from "./requests.js" */
 
-/** Where the images of the query's class are among all, on a logarithmic line of ranks. */
+/**
+ * Where the images of the query's class are among all, on a logarithmic line of ranks.
+ * @param {HTMLCanvasElement} canvas
+ */
 function drawRanks(canvas, ranks, last) {
   const ratio = Math.max(1, window.devicePixelRatio || 1);
   const [width, height] = [196, 34];
   Object.assign(canvas, { width: width * ratio, height: height * ratio });
   Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
-  const pen = canvas.getContext("2d");
+  const pen = penOf(canvas);
   const colour = (name) => getComputedStyle(canvas).getPropertyValue(name);
   const place = (rank) => 6 + (Math.log(rank) / Math.max(Math.log(last), 1e-9)) * (width - 14);
   pen.scale(ratio, ratio);
@@ -28,10 +35,19 @@ function drawRanks(canvas, ranks, last) {
   }
 }
 
-/** A panel; `draw(query, result)` shows a query and what is known of its answer; without a query it is hidden. */
+/**
+ * A panel; `draw(query, result)` shows a query and what is known of its answer; without a query it is hidden.
+ * @param {Model} model
+ * @param {Images} images
+ * @param {Pictures} pictures
+ */
 export function queryPanel(model, images, pictures) {
   const element = make("section", { className: "vg-panel", "aria-label": "query" });
 
+  /**
+   * @param {Query | null} query
+   * @param {Result | null} result
+   */
   function draw(query, result) {
     element.hidden = !query;
     if (!query) return;
@@ -46,7 +62,7 @@ export function queryPanel(model, images, pictures) {
       image = pictures.ofUpload(query.upload, `query: the file ${oneLine(query.name)}`);
       heading = bdi(query.name);
       facts.push(make("div", { className: "vg-soft" }, "a file of your own; its class is not known"));
-    } else {
+    } else if (query.proxy) {
       const name = model.get("_proxy_names")[query.proxy[1]];
       const sign = { fontSize: "52px", lineHeight: "1.1", color: "var(--accent)" };
       image = make(
@@ -64,6 +80,7 @@ export function queryPanel(model, images, pictures) {
     );
   }
 
+  /** @param {Result} result */
   function factsOf({ ranks, relevant, precision }) {
     if (!relevant) return [make("div", {}, "No other image of its class is in the gallery.")];
     const some = ranks.slice(0, 8).map(count).join(", ") + (relevant > 8 ? ", …" : "");

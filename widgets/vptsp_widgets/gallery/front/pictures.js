@@ -3,8 +3,15 @@
 import { Atlas } from "../../front/atlas.js";
 import { make } from "../../front/dom.js";
 import { bdi } from "./elements.js";
+/** @import { Model } from "../../front/model.js" */
+/** @import { Images } from "./images.js" */
 
 export class Pictures {
+  /**
+   * @param {Model} model
+   * @param {Images} images
+   * @param {HTMLElement} root
+   */
   constructor(model, images, root) {
     this.model = model;
     this.images = images;

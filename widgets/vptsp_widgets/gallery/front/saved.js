@@ -1,7 +1,12 @@
 // A page without a kernel: it answers from the tables that were put into it.
 
 import { int32, typed } from "../../front/bytes.js";
+/** @import { Message, Model } from "../../front/model.js" */
 
+/**
+ * @param {Message} message
+ * @param {Model} model
+ */
 export function answerFromTables(message, model, reply) {
   const { number } = message;
   if (message.kind === "list") {

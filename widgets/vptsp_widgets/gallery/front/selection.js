@@ -3,8 +3,14 @@
 import { bytesOf, int32 } from "../../front/bytes.js";
 import { count } from "../../front/text.js";
 import { button } from "./elements.js";
+/** @import { Model } from "../../front/model.js" */
 
-/** `shown()` gives the rows on show, `tell(values)` sets traits of the model, `changed()` is called after a pick. */
+/** @typedef {ReturnType<typeof pickedImages>} Selection */
+
+/**
+ * `shown()` gives the rows on show, `tell(values)` sets traits of the model, `changed()` is called after a pick.
+ * @param {Model} model
+ */
 export function pickedImages(model, { shown, tell, changed }) {
   let rows = new Set();
   const all = button("Select all shown", "select the tiles shown, for linked views", () => pick(shown(), true));

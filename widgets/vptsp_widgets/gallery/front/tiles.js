@@ -2,8 +2,18 @@
 
 import { make } from "../../front/dom.js";
 import { bdi, oneLine } from "./elements.js";
+/** @import { Images } from "./images.js" */
+/** @import { Pictures } from "./pictures.js" */
+/** @import { Selection } from "./selection.js" */
 
-/** A list of tiles. A click goes to `ask` as a query, or to the selection; `selection` says which are picked. */
+/** @typedef {ReturnType<typeof tileList>} Tiles */
+
+/**
+ * A list of tiles. A click goes to `ask` as a query, or to the selection; `selection` says which are picked.
+ * @param {Images} images
+ * @param {Pictures} pictures
+ * @param {Selection} selection
+ */
 export function tileList(images, pictures, selection, ask) {
   const element = make("ul", { className: "vg-tiles", role: "list" });
   const buttons = () => [...element.querySelectorAll("button")]; // the last may be another than a tile

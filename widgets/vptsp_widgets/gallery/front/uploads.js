@@ -5,9 +5,12 @@ import { button, isolated } from "./elements.js";
 
 const LARGEST = 8 * 2 ** 20; // bytes of an upload, as the kernel's side says
 
-/** Files dropped on `root` or chosen go to `send(name, bytes)`; what is wrong with one is said with `say`. */
+/**
+ * Files dropped on `root` or chosen go to `send(name, bytes)`; what is wrong with one is said with `say`.
+ * @param {HTMLElement} root
+ */
 export function fileTaker(root, { send, say }) {
-  const file = make("input", { type: "file", accept: "image/*", hidden: true, onchange: () => take(file.files[0]) });
+  const file = make("input", { type: "file", accept: "image/*", hidden: true, onchange: () => take(file.files?.[0]) });
   const open = button("Open image…", "search with a file of your own; it can be dropped here as well", () => file.click());
   const dropHere = make("div", { className: "vg-drop", hidden: true }, "Drop the image to search with it");
 

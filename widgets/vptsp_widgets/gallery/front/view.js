@@ -18,6 +18,8 @@ import { answerFromTables } from "./saved.js";
 import { pickedImages } from "./selection.js";
 import { tileList } from "./tiles.js";
 import { fileTaker } from "./uploads.js";
+/** @import { Message } from "../../front/model.js" */
+/** @import { Query } from "./requests.js" */
 
 const GRID = 36; // tiles of a grid shown at once
 
@@ -50,6 +52,7 @@ export default {
     const back = button("← Back", "the query before (Backspace)", goBack);
     const proxies = proxyFinder(model, ask);
     const many = make("select", { onchange: () => (model.set("k", Number(many.value)), model.save_changes()) });
+    const manyLabel = make("label", {}, "Show", many);
     const onlyWrong = make("input", { type: "checkbox", onchange: () => draw() });
     const notes = make("div", { className: "vg-notes vg-soft" });
     const panel = queryPanel(model, images, pictures);
@@ -63,7 +66,7 @@ export default {
         make("span", { className: "vg-grow" }), button("?", "keys (?)", help.toggle)),
       make("div", { className: "vptsp-bar" },
         make("label", {}, "Browse", lists.which), lists.steps, lists.atLeastBox,
-        make("label", {}, "Show", many), make("label", {}, onlyWrong, "only wrong ones"),
+        manyLabel, make("label", {}, onlyWrong, "only wrong ones"),
         make("span", { className: "vg-grow" }), selection.all, selection.none),
       help.table, notes,
       make("div", { className: "vg-main" }, panel.element, make("div", { className: "vg-side" }, title, tiles.element)),
@@ -77,10 +80,10 @@ export default {
       uploads.offer(live && model.get("_can_embed"));
       proxies.offer(live ? model.get("_proxy_kinds") : []);
       showMany();
-      many.parentElement.hidden = !live;
+      manyLabel.hidden = !live;
       const lines = [...(model.get("_notes") ?? [])];
       const [held, all] = [images.tabled?.size, images.labels.length];
-      if (held < all) lines.push(`this page holds the answers to ${count(held)} of ${count(all)} images`);
+      if (held !== undefined && held < all) lines.push(`this page holds the answers to ${count(held)} of ${count(all)} images`);
       notes.replaceChildren(...lines.map((line) => make("div", {}, line)));
     }
     function showMany() {
@@ -102,7 +105,10 @@ export default {
       if (asked === query) requests.send("query", { query: asked }, "waiting for the kernel");
     }, live ? 30 : 0);
 
-    /** Search with a query; `told`: it comes from the model, which needs not be told. */
+    /**
+     * Search with a query; `told`: it comes from the model, which needs not be told.
+     * @param {Query} asked
+     */
     function ask(asked, { remember = true, told = false } = {}) {
       if (asked.row !== undefined && !(asked.row in images.ids)) return;
       if (remember && query && key(query) !== key(asked)) history.push(query);
@@ -115,6 +121,7 @@ export default {
       draw();
       sendQuery(asked);
     }
+    /** @param {Query} asked */
     const key = (asked) => JSON.stringify([asked?.row, asked?.proxy, asked?.upload]);
     const again = () => query && ask(query, { remember: false });
 
@@ -123,6 +130,7 @@ export default {
       if (before) ask(before, { remember: false });
     }
 
+    /** @param {Message} message */
     function receive(message, buffers) {
       if (message.kind === "result" && requests.answers(message, "query")) {
         requests.done();

@@ -5,12 +5,13 @@ import { onTraits } from "../../front/model.js";
 import { helpPanel, statusLine } from "../../front/status.js";
 import { count } from "../../front/text.js";
 import { onTheme } from "../../front/theme.js";
+/** @import { Message } from "../../front/model.js" */
 
 /** Round values that cover low..high in about `most` steps. */
 function ticks(low, high, most, whole = false) {
   const rough = (high - low || 1) / most;
   const power = 10 ** Math.floor(Math.log10(rough));
-  let step = [1, 2, 5, 10].map((factor) => factor * power).find((value) => value >= rough * 0.999);
+  let step = [1, 2, 5, 10].map((factor) => factor * power).find((value) => value >= rough * 0.999) ?? 10 * power;
   if (whole) step = Math.max(1, Math.round(step));
   const values = [];
   for (let index = Math.ceil(low / step - 1e-9); index * step <= high + step * 1e-9; index += 1) values.push(index * step);
@@ -26,8 +27,19 @@ function duration(seconds) {
 
 /** A curve over epochs with numbered axes; hovering or the arrow keys read single epochs. */
 class Chart {
+  /** @type {(epoch: number) => number} */ x;
+
   constructor(title, unit, colour, form) {
-    Object.assign(this, { title, unit, colour, form, at: -1, points: [], faint: [], most: 1 });
+    this.title = title;
+    this.unit = unit;
+    this.colour = colour;
+    this.form = form;
+    this.at = -1;
+    /** @type {number[][]} */
+    this.points = [];
+    /** @type {number[][]} */
+    this.faint = [];
+    this.most = 1;
     this.readout = make("span", { className: "vptsp-readout", "aria-live": "polite" });
     this.plot = svg("svg", { role: "img", tabindex: "0", class: `vptsp-plot vptsp-${colour}` });
     this.note = make("span", { className: "vptsp-note" });
@@ -45,7 +57,9 @@ class Chart {
   /** `points` are [epoch, value] and joined, `faint` likewise and drawn thin; `note` stands at the right of the title. */
   show(points, faint, most, note = "") {
     const before = this.points.length;
-    Object.assign(this, { points, faint, most: Math.max(1, most) });
+    this.points = points;
+    this.faint = faint;
+    this.most = Math.max(1, most);
     if (this.at >= points.length || before !== points.length) this.at = -1;
     this.note.textContent = note;
     this.draw();
@@ -59,8 +73,8 @@ class Chart {
     const width = Math.max(240, this.element.clientWidth);
     const [height, left, right, top, bottom] = [210, 50, 12, 10, 40];
     const values = [...this.points, ...this.faint].map((point) => point[1]);
-    this.plot.setAttribute("width", width);
-    this.plot.setAttribute("height", height);
+    this.plot.setAttribute("width", String(width));
+    this.plot.setAttribute("height", String(height));
     this.plot.setAttribute("aria-label", this.spoken());
     if (!values.length) {
       const text = svg("text", { x: width / 2, y: height / 2, "text-anchor": "middle" }, "no epoch is finished yet");
@@ -106,12 +120,12 @@ class Chart {
   say() {
     const point = this.points[this.at] ?? this.points.at(-1);
     if (point) this.readout.textContent = `${this.form(point[1])} ${this.at >= 0 ? "at" : "after"} epoch ${point[0]}`;
-    else this.readout.textContent = this.faint.length ? `${this.form(this.faint.at(-1)[1])} at the latest step` : "";
+    else this.readout.textContent = this.faint.length ? `${this.form(this.faint[this.faint.length - 1][1])} at the latest step` : "";
   }
 
   spoken() {
     if (!this.points.length) return `${this.title}: no epoch is finished yet`;
-    const [first, last] = [this.points[0], this.points.at(-1)];
+    const [first, last] = [this.points[0], this.points[this.points.length - 1]];
     return `${this.title} over epochs: ${this.form(first[1])} after epoch ${first[0]}, ${this.form(last[1])} after epoch ${last[0]}`;
   }
 
@@ -195,7 +209,7 @@ export default {
       const share = now.state === "done" ? 1 : now.steps ? now.step / now.steps : 0;
       fill.style.width = `${100 * share}%`;
       fill.dataset.state = now.state;
-      bar.setAttribute("aria-valuenow", Math.round(100 * share));
+      bar.setAttribute("aria-valuenow", String(Math.round(100 * share)));
       const parts = [];
       const training = now.state === "training";
       if (now.steps) {
@@ -243,6 +257,7 @@ export default {
       confusedTable.replaceChildren(make("thead", {}, row(chosen.header, "th")), make("tbody", {}, ...rows));
     }
 
+    /** @param {Message} message */
     const answered = (message) => {
       if (message.kind !== "answered") return;
       status.say(model.get("status") || "");

@@ -6,7 +6,11 @@ import { helpPanel, statusLine } from "../../front/status.js";
 import { count } from "../../front/text.js";
 import { onTheme } from "../../front/theme.js";
 import { debounced } from "../../front/timing.js";
+/** @import { Message } from "../../front/model.js" */
 
+/** @typedef {[key: string, title: string, form?: (value: any, row: any) => string]} Column */
+
+/** @type {Column[]} */
 const COLUMNS = [
   ["name", "run"],
   ["state", "state"],
@@ -24,6 +28,7 @@ function moment(seconds) {
   return `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())} ${two(time.getHours())}:${two(time.getMinutes())}`;
 }
 
+/** @type {(row: any, column: Column) => string} */
 const cellText = (row, [key, , form]) => (row[key] === null ? "–" : form ? form(row[key], row) : row[key]);
 
 /** Rows in the order of a column; what has no value comes last either way, equals stay as they were. */
@@ -32,7 +37,7 @@ function sorted(rows, key, down) {
   const order = rows.map((_, index) => index);
   return order.sort((a, b) => {
     const [left, right] = [rows[a][key], rows[b][key]];
-    if (left === null || right === null) return (left === null) - (right === null) || a - b;
+    if (left === null || right === null) return Number(left === null) - Number(right === null) || a - b;
     const way = typeof left === "number" ? left - right : compare(left, right);
     return (down ? -way : way) || a - b;
   });
@@ -102,10 +107,12 @@ export default {
         const [key, , form] = column;
         const kind = key === "name" ? "vptsp-name" : form && key !== "when" ? "vptsp-number" : "";
         const text = cellText(row, column);
+        /** @type {(string | Node)[]} */
         let content = [text];
         if (key === "state") {
-          content = [make("span", { className: "vptsp-badge" }, text)];
-          content[0].dataset.state = text;
+          const badge = make("span", { className: "vptsp-badge" }, text);
+          badge.dataset.state = text;
+          content = [badge];
         } else if (key === "when") content = text.split(" ").flatMap((part) => [make("span", { className: "vptsp-whole" }, part), " "]);
         return make("td", { className: kind, ...(key === "state" && row.note ? { title: row.note } : {}) }, ...content);
       });
@@ -131,7 +138,7 @@ export default {
       for (const [key, head] of heads) {
         const mine = key === sort.key;
         head.setAttribute("aria-sort", mine ? (sort.down ? "descending" : "ascending") : "none");
-        head.querySelector(".vptsp-arrow").textContent = mine ? (sort.down ? " ▾" : " ▴") : "";
+        /** @type {HTMLElement} */ (head.querySelector(".vptsp-arrow")).textContent = mine ? (sort.down ? " ▾" : " ▴") : "";
       }
       showChosen();
       rove(shownRows.includes(at) ? at : shownRows.includes(model.get("_chosen")) ? model.get("_chosen") : shownRows[0] ?? -1);
@@ -252,6 +259,7 @@ export default {
         event.stopPropagation();
       }
     };
+    /** @param {Message} message */
     const answered = (message) => {
       if (message.kind !== "answered") return;
       refresh.disabled = false;

@@ -2,6 +2,7 @@
 
 import { make } from "../../front/dom.js";
 import { digits } from "./signs.js";
+/** @import { State } from "./experiment.js" */
 
 const FORMULAS = { // ^{} raised, _{} lowered
   proxy_anchor: "mean_{c} log(1 + Σ_{x in c} e^{−a (s(x,c) − m)}) + mean_{c} log(1 + Σ_{x not in c} e^{a (s(x,c) + m)})",
@@ -86,6 +87,7 @@ export class Controls {
     ];
   }
 
+  /** @param {State} state */
   show(state, undoable) {
     this.loss.value = state.loss;
     this.mean.value = state.positive_mean;
@@ -96,7 +98,7 @@ export class Controls {
     this.movers.semantic.label.style.display = state.semantic ? "" : "none";
     this.movers.proxies.text.textContent = state.semantic ? "learned O" : "proxies";
     this.movers.semantic.text.textContent = "semantic G";
-    for (const [kind, { box }] of Object.entries(this.movers)) box.checked = state.moves.includes(kind);
+    for (const [kind, { box }] of Object.entries(this.movers)) box.checked = state.moves.some((one) => one === kind);
     for (const [key, { show }] of Object.entries(this.sliders)) show(state[key]);
     this.undoButton.disabled = !undoable;
   }

@@ -1,29 +1,65 @@
 // The experiment: the state and its loss, what it was before, its losses over a descent, and what the kernel hears.
 
-import { descend, evaluate } from "./losses.js";
+import { descend, evaluate, rowsOf } from "./losses.js";
 import { lengthOf, plus, turned, unit } from "./vectors.js";
+/** @import { Model } from "../../front/model.js" */
+/** @import { Point } from "./points.js" */
+/** @import { Result } from "./losses.js" */
+
+/**
+ * What stands on the whiteboard, as `_state` holds it: points are [x, y] or [x, y, z].
+ * @typedef {object} State
+ * @property {number[][]} samples
+ * @property {number[]} labels
+ * @property {number[][]} proxies
+ * @property {number[][] | null} semantic
+ * @property {string[]} class_names
+ * @property {"proxy_anchor" | "image_anchor" | "proxy_nca" | "normalized_softmax"} loss
+ * @property {string} positive_mean
+ * @property {number} scale
+ * @property {number} margin
+ * @property {number} alpha
+ * @property {number} learning_rate
+ * @property {("samples" | "proxies" | "semantic")[]} moves
+ * @property {string} preset
+ * @property {number[][]} turn - the axes of the screen; on the circle there are none
+ */
 
 export const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 export class Experiment {
+  /** @type {State} */ state;
+  /** @type {Result} */ result;
+  /** @type {number[]} */ losses;
+  /** @type {number | undefined} */ sending;
+  /** @type {State | undefined} */ sent;
+
+  /** @param {Model} model */
   constructor(model) {
     this.model = model;
     this.past = []; // states to go back to
     this.become(structuredClone(model.get("_state")));
   }
 
-  /** Takes over another state as a whole. */
+  /**
+   * Takes over another state as a whole.
+   * @param {State} state
+   */
   become(state) {
     this.state = state;
     this.changed();
   }
 
+  /** @param {Partial<State>} parts */
   set(parts) {
     Object.assign(this.state, parts);
     this.changed();
   }
 
-  /** Moves a point to a direction; its length stays where it matters. Whether it could be done. */
+  /**
+   * Moves a point to a direction; its length stays where it matters. Whether it could be done.
+   * @param {Point} point
+   */
   place(point, direction) {
     if (direction.some(Number.isNaN) || lengthOf(direction) < 0.5) return false;
     const rows = this.state[point.kind];
@@ -33,7 +69,10 @@ export class Experiment {
     return true;
   }
 
-  /** Makes a learned proxy longer by a factor; whether it could be done. */
+  /**
+   * Makes a learned proxy longer by a factor; whether it could be done.
+   * @param {Point} point
+   */
   lengthen(point, factor) {
     const here = this.state.proxies[point.row];
     this.state.proxies[point.row] = here.map((value) => value * factor);
@@ -63,7 +102,7 @@ export class Experiment {
     this.result = evaluate(this.state);
     this.losses.push(this.result.loss);
     const moved = before.moves.filter((kind) => before[kind])
-      .flatMap((kind) => before[kind].map((point, row) => lengthOf(plus(this.state[kind][row], -1, point))));
+      .flatMap((kind) => rowsOf(before, kind).map((point, row) => lengthOf(plus(rowsOf(this.state, kind)[row], -1, point))));
     return Math.max(0, ...moved) > 1e-6;
   }
 

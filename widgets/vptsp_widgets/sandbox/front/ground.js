@@ -2,7 +2,9 @@
 
 import { svg } from "../../front/dom.js";
 import { lineElement } from "./signs.js";
+/** @import { Sight } from "./vectors.js" */
 
+/** @param {Sight} sight */
 export function ticks(sight) {
   return Array.from({ length: 12 }, (_, k) => k * 30).flatMap((angle) => {
     const [cos, sin] = [Math.cos((angle * Math.PI) / 180), Math.sin((angle * Math.PI) / 180)];
@@ -14,6 +16,7 @@ export function ticks(sight) {
   });
 }
 
+/** @param {Sight} sight */
 export function globe(sight, orthant) {
   const around = (count, at) => Array.from({ length: count + 1 }, (_, k) => at((2 * Math.PI * k) / count));
   const circles = [
@@ -33,6 +36,7 @@ export function globe(sight, orthant) {
       paths[seen[k].depth + seen[k - 1].depth > 0 ? "near" : "far"] += `M${seen[k - 1].x.toFixed(1)} ${seen[k - 1].y.toFixed(1)}L${seen[k].x.toFixed(1)} ${seen[k].y.toFixed(1)}`;
     }
   }
+  /** @type {SVGElement[]} */
   const drawn = [
     svg("path", { d: paths.far, class: "vptsp-sb-grid vptsp-sb-far" }),
     svg("path", { d: paths.near, class: "vptsp-sb-grid" }),
@@ -48,7 +52,10 @@ export function globe(sight, orthant) {
   return drawn;
 }
 
-/** The orthant of the directions without a negative coordinate. */
+/**
+ * The orthant of the directions without a negative coordinate.
+ * @param {Sight} sight
+ */
 function eighth(sight) {
   const arc = (from, to) => Array.from({ length: 16 }, (_, k) => {
     const angle = (Math.PI / 2) * (k / 16);

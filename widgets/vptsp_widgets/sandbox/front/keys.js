@@ -1,7 +1,11 @@
 // The keyboard: letters are commands, arrow keys move the focused point or turn the sphere.
 
 import { isSphere, rotated, unit } from "./vectors.js";
+/** @import { Experiment, State } from "./experiment.js" */
+/** @import { Hand } from "./pointing.js" */
+/** @import { Stage } from "./stage.js" */
 
+/** @type {[key: string, what: string][]} */
 export const HELP = [
   ["drag", "moves a sample or proxy; on the sphere the background turns it"],
   ["Tab", "to a point, to the sphere, to the controls"],
@@ -12,7 +16,10 @@ export const HELP = [
   ["?", "this help; Esc closes it and stops playing"],
 ];
 
-/** Where arrow keys lead from `here`, by an angle of `size`: about an axis of the screen, or along the circle. */
+/**
+ * Where arrow keys lead from `here`, by an angle of `size`: about an axis of the screen, or along the circle.
+ * @param {State} state
+ */
 function nudged(here, state, [right, up], size) {
   if (isSphere(state)) {
     const [x, y] = state.turn;
@@ -22,8 +29,12 @@ function nudged(here, state, [right, up], size) {
   return [Math.cos(angle), Math.sin(angle)];
 }
 
-/** A listener of keydown. The `hand` moves points and the sphere as in Pointing, and lengthens a proxy:
+/**
+ * A listener of keydown. The `hand` moves points and the sphere as in Pointing, and lengthens a proxy:
  * `lengthen(point, factor)`. `undo()` and `reset()` are called; `help` and `player` are toggled.
+ * @param {Experiment} experiment
+ * @param {Stage} stage
+ * @param {Hand} hand
  */
 export function keyListener(experiment, stage, hand, { help, player, undo, reset }) {
   const commands = { "?": () => help.toggle(), s: () => player.step(), p: () => player.toggle(), u: undo, r: reset };

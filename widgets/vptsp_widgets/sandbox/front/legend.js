@@ -3,12 +3,19 @@
 import { make, svg } from "../../front/dom.js";
 import { DIAMOND, DISC, LEARNED, SQUARE, arrowPath, digits, glyphElement } from "./signs.js";
 import { isSphere } from "./vectors.js";
+/** @import { State } from "./experiment.js" */
 
 export class Legend {
+  /** @type {boolean} */ mixed;
+  /** @type {boolean} */ sphere;
+  /** @type {SVGPathElement} */ arrowMark;
+  /** @type {HTMLSpanElement} */ scaleText;
+
   constructor() {
     this.element = make("div", { className: "vptsp-sb-legend" });
   }
 
+  /** @param {State} state */
   renew(state) {
     const sign = (...parts) => svg("svg", { viewBox: "0 0 46 24", "aria-hidden": "true" }, ...parts);
     const glyph = (path, open) => glyphElement(path, open, "A", { transform: "translate(23 12) scale(0.8)", style: "--c: var(--soft); cursor: default" });

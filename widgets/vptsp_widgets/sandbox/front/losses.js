@@ -2,6 +2,7 @@
 
 import { total } from "../../front/numbers.js";
 import { dot, lengthOf, plus, unit } from "./vectors.js";
+/** @import { State } from "./experiment.js" */
 
 /** log(1 + sum of exp(terms)) and its derivative by each term; 0 for no terms. */
 function softplusOfSum(terms) {
@@ -11,7 +12,12 @@ function softplusOfSum(terms) {
   return { value: most + Math.log(whole), slopes: parts.map((part) => part / whole) };
 }
 
-/** Proxy anchor: per proxy, a pull over the images of its class and a push over all others. */
+/**
+ * Proxy anchor: per proxy, a pull over the images of its class and a push over all others.
+ * @param {number[][]} cosines
+ * @param {number[]} labels
+ * @param {State} state
+ */
 function proxyAnchor(cosines, labels, { scale, margin, positive_mean }) {
   const classes = cosines[0].length;
   const present = positive_mean === "all" ? classes : new Set(labels).size;
@@ -30,7 +36,12 @@ function proxyAnchor(cosines, labels, { scale, margin, positive_mean }) {
   return { pull, push, slopes };
 }
 
-/** Image anchor: the same terms, per image over the proxies; shares go to the image's class. */
+/**
+ * Image anchor: the same terms, per image over the proxies; shares go to the image's class.
+ * @param {number[][]} cosines
+ * @param {number[]} labels
+ * @param {State} state
+ */
 function imageAnchor(cosines, labels, { scale, margin }) {
   const images = cosines.length, classes = cosines[0].length;
   const slopes = cosines.map((row) => row.map(() => 0));
@@ -47,7 +58,11 @@ function imageAnchor(cosines, labels, { scale, margin }) {
   return { pull, push, slopes };
 }
 
-/** Cross-entropy of factor * cosine: one term per image, in which pull and push weigh the same. */
+/**
+ * Cross-entropy of factor * cosine: one term per image, in which pull and push weigh the same.
+ * @param {number[][]} cosines
+ * @param {number[]} labels
+ */
 function crossEntropy(cosines, labels, factor) {
   const images = cosines.length;
   const pull = Array(cosines[0].length).fill(0);
@@ -69,7 +84,12 @@ const LOSSES = {
   normalized_softmax: (cosines, labels, { scale }) => crossEntropy(cosines, labels, scale),
 };
 
-/** Through the normalisation: what is left of the gradient by the unit vector is tangent, over the length. */
+/**
+ * Through the normalisation: what is left of the gradient by the unit vector is tangent, over the length.
+ * @param {number[]} point
+ * @param {number[]} direction
+ * @param {number[]} gradient
+ */
 function throughUnit(point, direction, gradient) {
   const length = lengthOf(point);
   if (length < 1e-9) return gradient.map(() => 0); // no direction, so nowhere to go
@@ -77,10 +97,25 @@ function throughUnit(point, direction, gradient) {
   return gradient.map((value, k) => (value - along * direction[k]) / length);
 }
 
+/** @param {State} state */
 const fuse = ({ proxies, semantic, alpha }) =>
   semantic ? proxies.map((row, c) => row.map((value, k) => alpha * value + (1 - alpha) * semantic[c][k])) : proxies;
 
-/** Loss, its share by class, dL/ds of every pair, and the gradient by every point's own coordinates. */
+/** @typedef {ReturnType<typeof evaluate>} Result */
+
+/**
+ * The points of a kind that the state or its gradients have.
+ * @template {string} Kind
+ * @param {Partial<Record<Kind, any>>} state
+ * @param {Kind} kind
+ * @returns {number[][]}
+ */
+export const rowsOf = (state, kind) => state[kind];
+
+/**
+ * Loss, its share by class, dL/ds of every pair, and the gradient by every point's own coordinates.
+ * @param {State} state
+ */
 export function evaluate(state) {
   const { samples, labels, alpha } = state;
   const fused = fuse(state);
@@ -103,20 +138,27 @@ export function evaluate(state) {
   };
 }
 
-/** The pairs (sample, proxy) that weigh at least half as much in the loss as the heaviest, and 0.01. */
+/**
+ * The pairs (sample, proxy) that weigh at least half as much in the loss as the heaviest, and 0.01.
+ * @param {number[][]} slopes
+ */
 export function hardPairs(slopes) {
   const most = Math.max(0.02, ...slopes.flat().map(Math.abs));
   return slopes.flatMap((row, i) => row.flatMap((slope, c) => (Math.abs(slope) >= most / 2 ? [{ i, c, slope }] : [])));
 }
 
-/** One step of gradient descent for those who move; unit vectors are made unit again. */
+/**
+ * One step of gradient descent for those who move; unit vectors are made unit again.
+ * @param {State} state
+ * @param {Result["gradients"]} gradients
+ */
 export function descend(state, gradients) {
   const moved = { ...state };
   for (const kind of state.moves) {
     if (!state[kind]) continue;
     const free = kind === "proxies" && state.semantic; // the length of O is its weight in q
-    moved[kind] = state[kind].map((point, row) => {
-      const there = plus(point, -state.learning_rate, gradients[kind][row]);
+    moved[kind] = rowsOf(state, kind).map((point, row) => {
+      const there = plus(point, -state.learning_rate, rowsOf(gradients, kind)[row]);
       return free ? there : unit(there);
     });
   }

@@ -1,9 +1,13 @@
 // The player: one step of gradient descent, or one after the other until all is at rest.
 
 import { digits } from "./signs.js";
+/** @import { Experiment } from "./experiment.js" */
 
 export class Player {
-  /** Calls `show()` when the experiment has moved, `say(text)`, and `playing(yes or no)` when that changes. */
+  /**
+   * Calls `show()` when the experiment has moved, `say(text)`, and `playing(yes or no)` when that changes.
+   * @param {Experiment} experiment
+   */
   constructor(experiment, acts) {
     this.experiment = experiment;
     this.acts = acts;

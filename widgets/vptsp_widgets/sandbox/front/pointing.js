@@ -1,7 +1,25 @@
 // Pointing: a point of the stage is dragged, the background turns the sphere, and what is under the pointer is told.
+
+/** @import { Point } from "./points.js" */
+/** @import { Stage } from "./stage.js" */
+
+/**
+ * What moves points and the sphere.
+ * @typedef {object} Hand
+ * @property {() => void} begin
+ * @property {(point: Point, direction: number[]) => void} place
+ * @property {(point: Point, factor: number) => void} lengthen
+ * @property {(right: number, down: number) => void} turn
+ * @property {(point: Point | null, moved: boolean) => void} end
+ * @property {(point: Point | null) => void} look
+ */
+
 export class Pointing {
-  /** Calls `hand`: `begin()` when anything is taken, `place(point, direction)` or, for the background, `turn(right,
+  /**
+   * Calls `hand`: `begin()` when anything is taken, `place(point, direction)` or, for the background, `turn(right,
    * down)` as it moves, `end(point or null, whether it moved)`; and `look(point or null)` at what is pointed to.
+   * @param {Stage} stage
+   * @param {Hand} hand
    */
   constructor(stage, hand) {
     this.stage = stage;
@@ -12,6 +30,7 @@ export class Pointing {
     stage.element.addEventListener("pointerleave", () => hand.look(stage.focused));
   }
 
+  /** @returns {[number, number]} */
   at(event) {
     const box = this.stage.element.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];

@@ -1,13 +1,33 @@
 // The points: samples, proxies and what they are mixed of; their names, glyphs and places, and what is said of one.
 
 import { total } from "../../front/numbers.js";
+import { rowsOf } from "./losses.js";
 import { DIAMOND, DISC, LEARNED, LETTERS, SQUARE, coloured, digits, glyphElement } from "./signs.js";
 import { lengthOf } from "./vectors.js";
+/** @import { State } from "./experiment.js" */
+/** @import { Result } from "./losses.js" */
 
 const KINDS = { proxies: "proxy", semantic: "semantic proxy", fused: "fused proxy", samples: "sample" };
 export const FURTHEST = 1.3; // longer learned proxies are drawn at this length
 
-/** All points of a state as {kind, row, c, name}: `row` of the state's `kind`, `c` its class. */
+/**
+ * A point: `row` of the state's `kind`, `c` its class; on the stage it has an element and, once drawn, a place.
+ * @typedef {object} Point
+ * @property {"samples" | "proxies" | "semantic" | "fused"} kind
+ * @property {number} row
+ * @property {number} c
+ * @property {string} name
+ * @property {SVGGElement} element
+ * @property {number[]} shown - its place in space
+ * @property {number} x
+ * @property {number} y
+ * @property {boolean} behind
+ */
+
+/**
+ * All points of a state as {kind, row, c, name}: `row` of the state's `kind`, `c` its class.
+ * @param {State} state
+ */
 export function pointsOf({ labels, proxies, semantic, class_names }) {
   const nameOf = (c) => (/^class [A-H]$/.test(class_names[c]) ? class_names[c] : `${class_names[c]} (${LETTERS[c]})`);
   const seen = proxies.map(() => 0);
@@ -20,7 +40,10 @@ export function pointsOf({ labels, proxies, semantic, class_names }) {
   return points;
 }
 
-/** The element of a point; `mixed` says whether learned proxies are mixed with semantic ones. */
+/**
+ * The element of a point; `mixed` says whether learned proxies are mixed with semantic ones.
+ * @param {Point} point
+ */
 export function pointElement({ kind, c }, mixed) {
   const [path, open] = { samples: [DISC, false], fused: [DIAMOND, false], semantic: [SQUARE, true], proxies: mixed ? [LEARNED, true] : [DIAMOND, false] }[kind];
   const still = kind === "fused"; // q follows from O and G
@@ -33,7 +56,12 @@ export function pointElement({ kind, c }, mixed) {
   return element;
 }
 
-export const positionOf = ({ kind, row }, state, result) => (kind === "fused" ? result.fused[row] : state[kind][row]);
+/**
+ * @param {Point} point
+ * @param {State} state
+ * @param {Result} result
+ */
+export const positionOf = ({ kind, row }, state, result) => (kind === "fused" ? result.fused[row] : rowsOf(state, kind)[row]);
 
 /** Where a point is: its angle, or latitude and longitude. */
 export function angles(at) {
@@ -42,12 +70,22 @@ export function angles(at) {
   return { round, text: at.length === 2 ? `${round}°` : `longitude ${round}°, latitude ${digits(degrees(Math.asin(Math.max(-1, Math.min(1, at[2] / lengthOf(at))))))}°` };
 }
 
+/**
+ * @param {Point} point
+ * @param {State} state
+ * @param {Result} result
+ */
 export const whereIs = (point, state, result) => `${point.name} at ${angles(positionOf(point, state, result)).text}`;
 
-/** What is read out of a point: where it is, its gradient, and what the loss makes of it. */
+/**
+ * What is read out of a point: where it is, its gradient, and what the loss makes of it.
+ * @param {Point} point
+ * @param {State} state
+ * @param {Result} result
+ */
 export function described(point, state, result) {
   const { cosines, slopes, gradients, fused } = result;
-  const parts = [`gradient ${digits(lengthOf(gradients[point.kind][point.row]))}`];
+  const parts = [`gradient ${digits(lengthOf(rowsOf(gradients, point.kind)[point.row]))}`];
   if (point.kind === "samples") {
     const row = slopes[point.row].map(Math.abs), heaviest = row.indexOf(Math.max(...row));
     parts.push(`cosine with its proxy ${digits(cosines[point.row][point.c])}`);

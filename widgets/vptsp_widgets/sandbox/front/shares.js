@@ -5,8 +5,11 @@ import { total } from "../../front/numbers.js";
 import { count } from "../../front/text.js";
 import { same } from "./experiment.js";
 import { LETTERS, digits, percent } from "./signs.js";
+/** @import { Result } from "./losses.js" */
 
 export class Shares {
+  /** @type {any[] | undefined} */ key;
+
   constructor() {
     this.number = make("b", {});
     this.curve = svg("path", {});
@@ -20,7 +23,10 @@ export class Shares {
       this.bars);
   }
 
-  /** `losses` are those over the steps of descent. */
+  /**
+   * `losses` are those over the steps of descent.
+   * @param {Result} result
+   */
   show({ loss, pull, push }, losses, names) {
     this.number.textContent = digits(loss, 4);
     this.drawCurve(losses);
@@ -57,11 +63,12 @@ export class Shares {
   drawBars(columns, whole) {
     const most = Math.max(...columns.flat(), 1e-12);
     [...this.bars.tBodies[0].rows].forEach((row, c) => columns.forEach((values, k) => {
-      const [bar, text] = row.cells[k + 1].firstChild.children;
+      const [bar, text] = /** @type {NodeListOf<HTMLElement>} */ (row.cells[k + 1].querySelectorAll("div > *"));
       bar.style.setProperty("--share", `${(100 * values[c]) / most}%`);
       text.textContent = percent(values[c] / whole);
       row.cells[k + 1].title = digits(values[c], 4);
     }));
-    columns.forEach((values, k) => (this.bars.tFoot.rows[0].cells[k + 1].firstChild.lastChild.textContent = percent(total(values) / whole)));
+    const totals = this.bars.querySelectorAll("tfoot td span");
+    columns.forEach((values, k) => (totals[k].textContent = percent(total(values) / whole)));
   }
 }

@@ -2,12 +2,16 @@
 
 import { svg } from "../../front/dom.js";
 import { globe, ticks } from "./ground.js";
-import { hardPairs } from "./losses.js";
+import { hardPairs, rowsOf } from "./losses.js";
 import { FURTHEST, angles, pointElement, pointsOf, positionOf } from "./points.js";
 import { arrowPath, coloured, lineElement } from "./signs.js";
 import { Sight, lengthOf, plus } from "./vectors.js";
+/** @import { State } from "./experiment.js" */
+/** @import { Result } from "./losses.js" */
 
 export class Stage {
+  /** @type {Sight} */ sight;
+
   /** `look(point)` is called when a point gets the keyboard's focus, `look(null)` when it loses it. */
   constructor(look) {
     this.look = look;
@@ -21,7 +25,10 @@ export class Stage {
     this.element.append(this.ball, this.layers.under, this.layers.ink, this.layers.over);
   }
 
-  /** After other points: their elements, one for each, which keep the keyboard's focus while everything moves. */
+  /**
+   * After other points: their elements, one for each, which keep the keyboard's focus while everything moves.
+   * @param {State} state
+   */
   renew(state) {
     this.rescale();
     this.focused = null;
@@ -55,7 +62,11 @@ export class Stage {
     return found;
   }
 
-  /** Draws all; answers the arrows' scale as `arrows` does, or null while the stage has no size. */
+  /**
+   * Draws all; answers the arrows' scale as `arrows` does, or null while the stage has no size.
+   * @param {State} state
+   * @param {Result} result
+   */
   draw(state, result, orthant) {
     const side = this.element.clientWidth;
     if (!side) return null;
@@ -73,10 +84,14 @@ export class Stage {
   drawGround(orthant) {
     const { sphere, middle, radius } = this.sight;
     const ball = { cx: middle, cy: middle, r: radius, class: sphere ? "vptsp-sb-ball" : "vptsp-sb-rim", tabindex: sphere ? 0 : -1, role: sphere ? "application" : "presentation" };
-    for (const [key, value] of Object.entries(ball)) this.ball.setAttribute(key, value);
+    for (const [key, value] of Object.entries(ball)) this.ball.setAttribute(key, String(value));
     this.layers.under.replaceChildren(...(sphere ? globe(this.sight, orthant) : ticks(this.sight)));
   }
 
+  /**
+   * @param {State} state
+   * @param {Result} result
+   */
   placePoints(state, result, hardRows) {
     for (const point of this.points) {
       const at = positionOf(point, state, result), length = lengthOf(at);
@@ -94,7 +109,11 @@ export class Stage {
     }
   }
 
-  /** Spokes to the proxies that the loss sees, and the lines on which O and G mix. */
+  /**
+   * Spokes to the proxies that the loss sees, and the lines on which O and G mix.
+   * @param {State} state
+   * @param {Result} result
+   */
   mixtures({ semantic, proxies }, { fused }) {
     const centre = this.sight.project(proxies[0].map(() => 0));
     return proxies.flatMap((proxy, c) => {
@@ -111,6 +130,10 @@ export class Stage {
     });
   }
 
+  /**
+   * @param {any} hard
+   * @param {State} state
+   */
   pairs(hard, { semantic }) {
     const kind = semantic ? "fused" : "proxies";
     return hard.map(({ i, c, slope }) => {
@@ -124,24 +147,27 @@ export class Stage {
       svg("circle", { cx: point.x, cy: point.y, r: 12.5, class: `vptsp-sb-ring${point.behind ? " vptsp-sb-behind" : ""}` }));
   }
 
-  /** Negative gradients, all to one scale; it changes in steps of 1, 2, 5 and only when arrows no longer fit it.
+  /**
+   * Negative gradients, all to one scale; it changes in steps of 1, 2, 5 and only when arrows no longer fit it.
    *
    * The scale says that an arrow of `length` pixels is a gradient of `gradient`; of 0 if all are zero.
+   * @param {State} state
+   * @param {Result} result
    */
   arrows({ semantic }, { gradients }) {
     const { sphere, radius } = this.sight;
-    const lengths = this.points.map((point) => lengthOf(gradients[point.kind][point.row]));
+    const lengths = this.points.map((point) => lengthOf(rowsOf(gradients, point.kind)[point.row]));
     const most = Math.max(...lengths);
     const full = 0.28 * radius;
     if (most < 1e-7) return { drawn: [], scale: { length: 0, gradient: 0 } };
     if (!(most / this.unitGradient > 0.5 && most / this.unitGradient < 1.9)) {
       const power = 10 ** Math.floor(Math.log10(most / 0.75));
       const steps = [1, 2, 5, 10].map((step) => step * power);
-      this.unitGradient = steps.filter((step) => step <= most / 0.75).at(-1);
+      this.unitGradient = steps.filter((step) => step <= most / 0.75).at(-1) ?? power;
     }
     const drawn = this.points.flatMap((point, k) => {
       const factor = full / this.unitGradient / radius;
-      const tip = this.sight.project(plus(point.shown, -factor, gradients[point.kind][point.row]));
+      const tip = this.sight.project(plus(point.shown, -factor, rowsOf(gradients, point.kind)[point.row]));
       const [dx, dy] = [tip.x - point.x, tip.y - point.y];
       if (Math.hypot(dx, dy) < 1 || !lengths[k]) return [];
       // on the circle just outside its point: along the circle it would lie under the neighbours

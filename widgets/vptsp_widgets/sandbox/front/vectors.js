@@ -1,23 +1,45 @@
 // Vectors as arrays, and how the circle or the sphere is seen: rotation, projection, and back from the screen.
+
+/** @import { State } from "./experiment.js" */
+
+/**
+ * @param {number[]} a
+ * @param {number[]} b
+ */
 export const dot = (a, b) => a.reduce((sum, value, k) => sum + value * b[k], 0);
+/** @param {number[]} a */
 export const lengthOf = (a) => Math.sqrt(dot(a, a));
+/** @param {number[]} a */
 export const unit = (a) => {
   const length = Math.max(lengthOf(a), 1e-12);
   return a.map((value) => value / length);
 };
+/**
+ * @param {number[]} a
+ * @param {number[]} b
+ */
 export const plus = (a, factor, b) => a.map((value, k) => value + factor * b[k]);
 
+/** @type {(one: number[], other: number[]) => number[]} */
 const cross = ([a, b, c], [x, y, z]) => [b * z - c * y, c * x - a * z, a * y - b * x];
 
-/** Turns `point` about the unit vector `axis`. */
+/**
+ * Turns `point` about the unit vector `axis`.
+ * @param {number[]} point
+ * @param {number[]} axis
+ */
 export function rotated(point, axis, angle) {
   const aside = cross(axis, point), along = dot(axis, point) * (1 - Math.cos(angle));
   return point.map((value, k) => value * Math.cos(angle) + aside[k] * Math.sin(angle) + axis[k] * along);
 }
 
+/** @param {State} state */
 export const isSphere = ({ samples }) => samples[0].length === 3;
 
-/** Turns a view of the sphere, the axes of the screen as its rows, as if the front were dragged by these angles. */
+/**
+ * Turns a view of the sphere, the axes of the screen as its rows, as if the front were dragged by these angles.
+ * @param {number[][]} turn
+ */
 export function turned(turn, right, down) {
   const [x, y] = turn;
   const rows = turn.map((row) => unit(rotated(rotated(row, y, -right), x, -down)));
@@ -27,6 +49,7 @@ export function turned(turn, right, down) {
 
 /** How the circle or the sphere is seen on a square of `side` pixels: from space to the screen, and back. */
 export class Sight {
+  /** @param {State} state */
   constructor(state, side) {
     this.sphere = isSphere(state);
     this.axes = state.turn;

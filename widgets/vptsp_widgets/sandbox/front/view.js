@@ -15,8 +15,24 @@ import { described, whereIs } from "./points.js";
 import { Shares } from "./shares.js";
 import { digits } from "./signs.js";
 import { Stage } from "./stage.js";
+/** @import { Model } from "../../front/model.js" */
+/** @import { State } from "./experiment.js" */
+/** @import { Point } from "./points.js" */
+
+/** @typedef {{ title: string, caption: string, state: State, orthant?: boolean }} Story */
 
 class Sandbox {
+  /** @type {HTMLSelectElement} */ story;
+  /** @type {HTMLParagraphElement} */ caption;
+  /** @type {HTMLDivElement} */ readout;
+  /** @type {Record<string, Story>} */ stories;
+  /** @type {Point | null} */ looked;
+  /** @type {any[] | undefined} */ shape;
+
+  /**
+   * @param {Model} model
+   * @param {HTMLElement} el
+   */
   constructor(model, el) {
     this.model = model;
     this.root = el;
@@ -132,17 +148,20 @@ class Sandbox {
     this.report("set by the kernel");
   }
 
+  /** @param {Partial<State>} parts */
   set(parts) {
     this.experiment.set(parts);
     this.moved();
   }
 
+  /** @param {Partial<State>} parts */
   change(parts) {
     this.experiment.remember();
     this.set(parts);
     this.status.say(`loss ${digits(this.experiment.result.loss)}`);
   }
 
+  /** @param {State} state */
   replace(state, text) {
     this.player.pause();
     this.experiment.become(state);
@@ -175,6 +194,7 @@ class Sandbox {
     this.status.say(`${text}: loss ${digits(this.experiment.result.loss)}`);
   }
 
+  /** @param {Point} point */
   look(point) {
     this.looked = point;
     this.describe();
@@ -182,7 +202,7 @@ class Sandbox {
 
   describe() {
     const { state, result } = this.experiment;
-    this.readout.textContent = this.stage.points.includes(this.looked)
+    this.readout.textContent = this.looked && this.stage.points.includes(this.looked)
       ? described(this.looked, state, result) : "Drag any point, or Tab to it and use the arrow keys.";
   }
 

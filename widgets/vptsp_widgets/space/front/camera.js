@@ -1,9 +1,15 @@
 // The camera: which part of the map is on the screen, and the state that moving and zooming lead to.
 
 import { clip } from "../../front/numbers.js";
+/** @import { Cloud } from "./cloud.js" */
+/** @import { State } from "./state.js" */
 
 /** Between places of the map and CSS pixels of the screen. It does not change: moves answer what to change in the state. */
 export class Camera {
+  /**
+   * @param {Cloud} cloud
+   * @param {State} state
+   */
   constructor(cloud, state, width, height) {
     this.width = width;
     this.height = height;

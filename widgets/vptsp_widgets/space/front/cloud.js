@@ -2,13 +2,35 @@
 
 import { float32, int32 } from "../../front/bytes.js";
 import { count } from "../../front/text.js";
+/** @import { Model } from "../../front/model.js" */
+/** @import { State } from "./state.js" */
 
 export const REACH = 14; // pixels from the pointer within which a point is meant
 export const images = (number) => `${count(number)} image${number === 1 ? "" : "s"}`;
 export const figure = (number) => (Number.isInteger(number) ? count(number) : Number(number.toPrecision(4)).toString());
 
+/**
+ * A column of the table of images; `low` to `high` is what its colours span, `start` where its codes begin.
+ * @typedef {{ name: string, kind: "number" | "category", values: string[], low: number, high: number, least: number,
+ *   most: number, place: number, start: number }} Column
+ */
+/** @typedef {{ kinds: Kind[], names: string[] }} Proxies */
+/** @typedef {"learned" | "semantic" | "fused"} Kind */
+
 /** The images: where they are, what is known of them, which are shown, and where they lie on the screen. */
 export class Cloud {
+  /** @type {Uint8Array} */ drawable;
+  /** @type {number[]} */ middle;
+  /** @type {number[]} */ extent;
+  /** @type {number} */ total;
+  /** @type {number[][]} */ rows;
+  /** @type {(number[] | null)[]} */ centres;
+  /** @type {number[]} */ bySize;
+  /** @type {number} */ shown;
+
+  /** @type {string[] | undefined} */ ids;
+
+  /** @param {Model} model */
   constructor(model) {
     this.xy = float32(model.get("_points"));
     this.size = this.xy.length / 2;
@@ -93,7 +115,10 @@ export class Cloud {
     return kinds.map((_, kind) => [...this.glyphs.subarray(2 * (kind * names.length + number)).slice(0, 2)]);
   }
 
-  /** Decides what is shown: the sample or everything; what is not of the solo and the class found is faint. */
+  /**
+   * Decides what is shown: the sample or everything; what is not of the solo and the class found is faint.
+   * @param {State} state
+   */
   light(state) {
     const solo = this.column(state.colour);
     const only = solo.kind === "category" && state.solo.length ? new Set(state.solo) : null;
@@ -112,7 +137,10 @@ export class Cloud {
     this.shown = shown;
   }
 
-  /** Rows in an order of drawing that hides no class behind another; rare categories come last, on top. */
+  /**
+   * Rows in an order of drawing that hides no class behind another; rare categories come last, on top.
+   * @param {Column} column
+   */
   order(column) {
     const few = column.place > 0 && column.kind === "category" && column.values.length <= 12;
     const key = few ? column.name : "";

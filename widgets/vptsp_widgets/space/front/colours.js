@@ -1,11 +1,19 @@
 // Colours: of the theme, and of the images by what a column says of them.
 
 import { clip } from "../../front/numbers.js";
+/** @import { Cloud, Column } from "./cloud.js" */
 
-/** The theme's colours where `root` stands, as CSS, and for painting by hand as pixels (`packed`). */
+/** @typedef {ReturnType<typeof themeInks>} Inks */
+/** @typedef {ReturnType<typeof coloursBy>} Colours */
+
+/**
+ * The theme's colours where `root` stands, as CSS, and for painting by hand as pixels (`packed`).
+ * @param {HTMLElement} root
+ */
 export function themeInks(root, dark) {
   const style = getComputedStyle(root);
-  const pixel = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const pixel = /** @type {OffscreenCanvasRenderingContext2D} */ (
+    new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true }));
   const packed = (colour) => {
     pixel.fillStyle = colour;
     pixel.fillRect(0, 0, 1, 1);
@@ -20,9 +28,14 @@ export function themeInks(root, dark) {
   };
 }
 
-/** The images' colours by a column: `rows`, a pixel for each image, and `css(place)` of a place in the tables.
+/**
+ * The images' colours by a column: `rows`, a pixel for each image, and `css(place)` of a place in the tables.
  *
  * `bytes` are the tables of both themes, first the light one: 256 steps for numbers, then one for each category.
+ * @param {Column} column
+ * @param {Cloud} cloud
+ * @param {any} bytes
+ * @param {Inks} inks
  */
 export function coloursBy(column, cloud, bytes, { dark, packed }) {
   const theme = dark ? bytes.length / 2 : 0;

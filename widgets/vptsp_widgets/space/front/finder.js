@@ -2,11 +2,18 @@
 
 import { make } from "../../front/dom.js";
 import { images } from "./cloud.js";
+/** @import { Cloud } from "./cloud.js" */
 
 export class Finder {
-  /** `cloud()` is the images shown now; `found(name)` is called with the class chosen, `emptied()` when nothing is wanted. */
+  /**
+   * `cloud()` is the images shown now; `found(name)` is called with the class chosen, `emptied()` when nothing is wanted.
+   * @param {{ cloud: () => Cloud, found: (name: string) => void, emptied: () => void, say: (text: string) => void }} parent
+   */
   constructor({ cloud, found, emptied, say }) {
-    Object.assign(this, { cloud, found, emptied, say });
+    this.cloud = cloud;
+    this.found = found;
+    this.emptied = emptied;
+    this.say = say;
     this.matched = [];
     this.marked = 0;
     this.field = make("input", {

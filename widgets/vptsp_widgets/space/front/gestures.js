@@ -3,11 +3,14 @@
 import { clip } from "../../front/numbers.js";
 
 export class Gestures {
-  /** Places are [x, y] on the screen. The parent answers and hears:
+  /**
+   * Places are [x, y] on the screen. The parent answers and hears:
    * - `camera()`, and `change(changes)` of the state that a drag leads to;
    * - `clicked(place, event)`, `lassoed(polygon, event)`, `hover(place)` (null: nowhere);
    * - `zoom(factor, x, y)`, `whole()`;
    * - `redraw()`: the lasso is another; `say(text)`.
+   * @param {HTMLCanvasElement} canvas
+   * @param {any} acts
    */
   constructor(canvas, acts) {
     this.canvas = canvas;
@@ -58,7 +61,7 @@ export class Gestures {
     if (!drag.moved) return;
     if (drag.polygon) {
       const { polygon } = drag;
-      if (Math.hypot(x - polygon.at(-2), y - polygon.at(-1)) >= 2) polygon.push(x, y);
+      if (Math.hypot(x - polygon[polygon.length - 2], y - polygon[polygon.length - 1]) >= 2) polygon.push(x, y);
       this.acts.redraw();
     } else {
       this.canvas.classList.add("vptsp-space-moving");
@@ -83,7 +86,7 @@ export class Gestures {
 
   /** Zooms a map that is in use; over any other, the wheel goes on scrolling the page. */
   wheel(event) {
-    if (!(event.ctrlKey || event.metaKey || this.canvas.getRootNode().activeElement === this.canvas)) {
+    if (!(event.ctrlKey || event.metaKey || /** @type {Document | ShadowRoot} */ (this.canvas.getRootNode()).activeElement === this.canvas)) {
       this.acts.say("click the map, or hold Ctrl or ⌘, to zoom with the wheel");
       return;
     }

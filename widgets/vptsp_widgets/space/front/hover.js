@@ -3,16 +3,31 @@
 import { make } from "../../front/dom.js";
 import { clip } from "../../front/numbers.js";
 import { PROXY_LOOK } from "./proxies.js";
+/** @import { Cloud } from "./cloud.js" */
+/** @import { Glyph } from "./proxies.js" */
+
+/** @typedef {{ at: number[] | null, row: number }} Under - a proxy at a place, or an image */
 
 export class Hover {
+  /** @type {[number, number] | null} */ pointer;
+  frame = 0;
+  closed = false;
+  /** @type {Under | null} */ under;
+
   /** The parent answers and hears:
    * - `look(x, y)`: {row, glyph} at a place of the screen, -1 and null where there is nothing;
    * - `about(row)`: what the card says of an image;
    * - `seen(row, glyph)`: what is pointed at now;
    * - `stage()`: {cloud, pictured, width, height} to place ring and card by.
+   * @param {{ look: (x: number, y: number) => { row: number, glyph: Glyph | null }, about: (row: number) => (Node | string)[],
+   *   seen: (row: number, glyph: Glyph | null) => void,
+   *   stage: () => { cloud: Cloud, pictured: boolean, width: number, height: number } }} parent
    */
   constructor({ look, about, seen, stage }) {
-    Object.assign(this, { look, about, seen, stage });
+    this.look = look;
+    this.about = about;
+    this.seen = seen;
+    this.stage = stage;
     this.ring = make("div", { className: "vptsp-space-ring", hidden: true });
     this.card = make("div", { className: "vptsp-space-card", hidden: true });
     this.key = -1; // of what the card says: a row, or kind and name of a proxy
@@ -20,6 +35,7 @@ export class Hover {
   }
 
   /** Shows the card of what is at `place`; once per frame, whatever the mouse sends. */
+  /** @param {[number, number] | null} place */
   point(place) {
     this.pointer = place;
     if (!place) {
@@ -34,6 +50,7 @@ export class Hover {
     });
   }
 
+  /** @param {Glyph | null} glyph */
   show(row, glyph) {
     const key = glyph ? `${glyph.kind} ${glyph.name}` : row;
     if (key !== this.key) {
@@ -44,7 +61,7 @@ export class Hover {
       } else if (row >= 0) this.card.replaceChildren(...this.about(row));
       else this.card.replaceChildren();
     }
-    this.under = glyph ? { at: glyph.at } : row >= 0 ? { row } : null;
+    this.under = glyph ? { at: glyph.at, row: -1 } : row >= 0 ? { at: null, row } : null;
     this.seen(row, glyph);
     this.place();
   }

@@ -1,8 +1,14 @@
 // One image in words and picture: what the card beside the pointer and the panel of the image focused say of it.
 
 import { make } from "../../front/dom.js";
+/** @import { Scene } from "./overlay.js" */
 
-/** Thumbnail and text of an image; `pictures` is the atlas, or null without thumbnails. */
+/**
+ * Thumbnail and text of an image; `pictures` is the atlas, or null without thumbnails.
+ * @param {any} row
+ * @param {any} size
+ * @param {Scene} scene
+ */
 export function aboutImage(row, size, { cloud, state, pictures }) {
   const name = cloud.className(row);
   const { colour } = state;
@@ -22,6 +28,7 @@ export class FocusPanel {
     this.open = false; // whether all columns are listed
   }
 
+  /** @param {Scene} scene */
   show(row, scene) {
     const { cloud } = scene;
     if (!(row >= 0 && row < cloud.size)) {

@@ -1,5 +1,6 @@
 // Keys and what they do.
 
+/** @type {[key: string, what: string][]} */
 export const HELP = [
   ["drag, + and −", "move and zoom; 0 or a double click shows everything"],
   ["wheel", "zoom, once the map was clicked; before that, with Ctrl or ⌘"],
@@ -12,7 +13,10 @@ export const HELP = [
 ];
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-/** Does what a key stands for, by one of `acts`; keys of the map itself count only where `map` has the focus. */
+/**
+ * Does what a key stands for, by one of `acts`; keys of the map itself count only where `map` has the focus.
+ * @param {any} acts
+ */
 export function pressKey(event, map, acts) {
   if (event.target.matches("input, select") && event.key !== "Escape") return;
   if (event.key === "?") acts.help();
@@ -23,7 +27,10 @@ export function pressKey(event, map, acts) {
   event.stopPropagation();
 }
 
-/** Whether it was a key of the map. */
+/**
+ * Whether it was a key of the map.
+ * @param {any} acts
+ */
 function pressMapKey(event, acts) {
   const arrow = ARROWS[event.key];
   if (arrow) acts.step(...arrow);

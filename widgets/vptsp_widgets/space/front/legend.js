@@ -3,17 +3,26 @@
 import { make } from "../../front/dom.js";
 import { count } from "../../front/text.js";
 import { figure } from "./cloud.js";
+/** @import { Cloud, Column } from "./cloud.js" */
 
 const MOST_IN_LEGEND = 100;
 
 export class Legend {
-  /** `choose(values)` is called with the categories to be shown alone, none for all; it shows the legend anew. */
+  /**
+   * `choose(values)` is called with the categories to be shown alone, none for all; it shows the legend anew.
+   * @param {{ choose: (values: string[]) => void, say: (text: string) => void }} parent
+   */
   constructor({ choose, say }) {
-    Object.assign(this, { choose, say });
+    this.choose = choose;
+    this.say = say;
     this.element = make("div", { className: "vptsp-space-legend" });
   }
 
-  /** `css(place)` is the colour of a place in the tables, `faint` that of a missing value. */
+  /**
+   * `css(place)` is the colour of a place in the tables, `faint` that of a missing value.
+   * @param {Column} column
+   * @param {Cloud} cloud
+   */
   show(column, cloud, solo, css, faint) {
     const head = make("h4", { dir: "auto" }, `Colour: ${column.name}`);
     if (column.kind === "number") {
@@ -39,7 +48,7 @@ export class Legend {
   }
 
   pick(values) {
-    const place = [...this.element.querySelectorAll("button")].indexOf(document.activeElement);
+    const place = [...this.element.querySelectorAll("button")].indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
     this.choose(values);
     this.element.querySelectorAll("button")[place]?.focus({ preventScroll: true }); // the entries are new ones
     this.say(values.length ? `only ${values.join(", ")}` : "all categories");
@@ -52,7 +61,10 @@ function nextSolo(solo, value, more) {
   return more ? (has ? solo.filter((other) => other !== value) : [...solo, value]) : has && solo.length === 1 ? [] : [value];
 }
 
-/** The colours of numbers, and what they stand for. */
+/**
+ * The colours of numbers, and what they stand for.
+ * @param {Column} column
+ */
 function ramp(column, css) {
   const stops = Array.from({ length: 9 }, (_, turn) => css(Math.round((255 * turn) / 8)));
   const ends = [column.low > column.least ? "≤ " : "", column.high < column.most ? "≥ " : ""];
@@ -64,9 +76,13 @@ function ramp(column, css) {
   ];
 }
 
+/**
+ * @param {Column} column
+ * @param {Cloud} cloud
+ */
 function countMissing(column, cloud) {
   let none = 0;
-  for (let row = 0; row < cloud.size; row++) none += !Number.isFinite(cloud.numbers[column.start + row]);
+  for (let row = 0; row < cloud.size; row++) none += Number(!Number.isFinite(cloud.numbers[column.start + row]));
   return none;
 }
 

@@ -1,13 +1,24 @@
 // What is drawn over the points: pictures, names of the classes, axes, the focus, and the lasso.
-//
-// A scene is what a frame shows: {cloud, state, camera, inks, colours, pictures}; `pictures` is the atlas, or null
-// without thumbnails.
 
 import { clip } from "../../front/numbers.js";
 import { short } from "../../front/text.js";
 import { unpacked } from "./colours.js";
+/** @import { Atlas } from "../../front/atlas.js" */
+/** @import { Camera } from "./camera.js" */
+/** @import { Cloud } from "./cloud.js" */
+/** @import { Colours, Inks } from "./colours.js" */
+/** @import { State } from "./state.js" */
 
-/** So far zoomed in that a few images are left, their pictures take the place of dots; answers whether they do. */
+/**
+ * What a frame shows; `pictures` is null without thumbnails.
+ * @typedef {{ cloud: Cloud, state: State, camera: Camera, inks: Inks, colours: Colours, pictures: Atlas | null }} Scene
+ */
+
+/**
+ * So far zoomed in that a few images are left, their pictures take the place of dots; answers whether they do.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Scene} scene
+ */
 export function drawPictures(context, { cloud, state, camera, inks, colours, pictures }) {
   if (state.zoom < 1.5 || !pictures) return false;
   const { width, height } = camera;
@@ -34,6 +45,10 @@ export class ClassNames {
     this.widths = new Map(); // half of what a text takes, in pixels
   }
 
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {Scene} scene
+   */
   draw(context, { cloud, state, camera, inks }) {
     const { width, height } = camera;
     const most = Math.round(((width * height) / 22000) * clip(state.zoom, 1, 4));
@@ -69,6 +84,11 @@ export class ClassNames {
   }
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {any} parts
+ * @param {Scene} scene
+ */
 export function drawAxes(context, [across, up], { camera, inks }) {
   context.font = "11px system-ui, sans-serif";
   context.textAlign = "right";
@@ -88,11 +108,17 @@ export function drawAxes(context, [across, up], { camera, inks }) {
   context.restore();
 }
 
-/** A ring around the image focused, a frame where it is `pictured`. */
+/**
+ * A ring around the image focused, a frame where it is `pictured`.
+ * @param {CanvasRenderingContext2D} context
+ * @param {any} row
+ * @param {any} pictured
+ * @param {Scene} scene
+ */
 export function drawFocus(context, row, pictured, { cloud, inks }) {
   if (!(row >= 0 && row < cloud.size) || !cloud.drawable[row]) return;
   const [x, y] = [cloud.sx[row], cloud.sy[row]];
-  for (const [colour, width] of [[inks.paper, 6], [inks.accent, 3]]) {
+  for (const { colour, width } of [{ colour: inks.paper, width: 6 }, { colour: inks.accent, width: 3 }]) {
     context.beginPath();
     if (pictured && cloud.lit[row] === 2) context.rect(x - 28, y - 28, 56, 56);
     else context.arc(x, y, 11, 0, 7);
@@ -102,7 +128,12 @@ export function drawFocus(context, row, pictured, { cloud, inks }) {
   }
 }
 
-/** The line drawn so far, as screen points [x0, y0, x1, y1, ...]. */
+/**
+ * The line drawn so far, as screen points [x0, y0, x1, y1, ...].
+ * @param {CanvasRenderingContext2D} context
+ * @param {any} polygon
+ * @param {Scene} scene
+ */
 export function drawLasso(context, polygon, { inks }) {
   context.beginPath();
   for (let at = 0; at < polygon.length; at += 2) context.lineTo(polygon[at], polygon[at + 1]);

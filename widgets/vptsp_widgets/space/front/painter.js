@@ -1,13 +1,27 @@
 // The points as pixels, blended by hand.
 
+import { penOf } from "../../front/dom.js";
 import { clip } from "../../front/numbers.js";
+/** @import { Cloud } from "./cloud.js" */
+/** @import { Inks } from "./colours.js" */
 
 const PAD = 16; // pixels around the image that points may spill into
 
+/** @typedef {{ is: (row: number) => unknown, disc: ReturnType<Painter["disc"]>, alpha: number, colour?: number }} Pass */
+
 /** The points as pixels. Blending 60,000 dots by hand takes a few milliseconds, less than any path would. */
 export class Painter {
+  /** @type {number} */ width;
+  /** @type {number} */ height;
+  /** @type {ImageData} */ image;
+  /** @type {Uint32Array} */ pixels;
+  /** @type {number} */ ratio;
+  /** @type {number} */ radius;
+  /** @type {number} */ alpha;
+
+  /** @param {HTMLCanvasElement} canvas */
   constructor(canvas) {
-    this.context = canvas.getContext("2d");
+    this.context = penOf(canvas);
     this.canvas = canvas;
   }
 
@@ -21,7 +35,10 @@ export class Painter {
     this.ratio = ratio;
   }
 
-  /** Size and opacity of a dot, by how many share the part of the screen that has any. */
+  /**
+   * Size and opacity of a dot, by how many share the part of the screen that has any.
+   * @param {Cloud} cloud
+   */
   look(cloud) {
     const cell = 12;
     const across = Math.ceil(this.width / this.ratio / cell);
@@ -44,7 +61,10 @@ export class Painter {
   /** Offsets and coverage (0..256) of the pixels of a disc. */
   disc(radius) {
     const far = Math.ceil(radius);
-    const [offsets, covers] = [[], []];
+    /** @type {number[]} */
+    const offsets = [];
+    /** @type {number[]} */
+    const covers = [];
     for (let y = -far; y <= far; y++) {
       for (let x = -far; x <= far; x++) {
         const cover = clip(radius + 0.5 - Math.hypot(x, y), 0, 1);
@@ -57,12 +77,19 @@ export class Painter {
     return { offsets: Int32Array.from(offsets), covers: Int32Array.from(covers), far };
   }
 
+  /**
+   * @param {Cloud} cloud
+   * @param {any} order
+   * @param {any} colours
+   * @param {Inks["packed"]} inks
+   */
   paint(cloud, order, colours, { paper, ink, faint }) {
     this.pixels.fill(paper);
     const some = cloud.selected.includes(1);
     const several = some && cloud.selected.indexOf(1) !== cloud.selected.lastIndexOf(1); // one alone is ringed, and dims nothing
     const radius = this.radius * this.ratio;
     const dot = this.disc(radius);
+    /** @type {Pass[]} */
     const passes = [
       { is: (row) => cloud.lit[row] === 1, disc: this.disc(0.75 * radius), alpha: 0.22, colour: faint },
       { is: (row) => cloud.lit[row] === 2 && !cloud.selected[row], disc: dot, alpha: this.alpha * (several ? 0.4 : 1) },
@@ -77,6 +104,12 @@ export class Painter {
     this.context.putImageData(this.image, -PAD, -PAD);
   }
 
+  /**
+   * @param {Cloud} cloud
+   * @param {Uint32Array} order
+   * @param {Uint32Array} colours - a pixel for each row
+   * @param {Pass} pass
+   */
   dots(cloud, order, colours, { is, disc, alpha, colour }) {
     const { pixels, ratio, width } = this;
     const { offsets, covers } = disc;

@@ -1,7 +1,12 @@
 // Proxies of the training classes: their signs on the map, which of them is pointed at, and the toggles beside the map.
 
-import { make } from "../../front/dom.js";
+import { make, penOf } from "../../front/dom.js";
 import { count } from "../../front/text.js";
+/** @import { Camera } from "./camera.js" */
+/** @import { Cloud, Kind, Proxies } from "./cloud.js" */
+/** @import { Inks } from "./colours.js" */
+/** @import { Scene } from "./overlay.js" */
+/** @import { State } from "./state.js" */
 
 export const PROXY_LOOK = {
   learned: { title: "learned", light: "#c2500a", dark: "#fb9a4b" },
@@ -10,13 +15,20 @@ export const PROXY_LOOK = {
 };
 const MOST_GLYPHS = 120; // classes whose proxies are drawn at once
 
+/** @typedef {{ name: string, kind: Kind, at: number[] }} Glyph - of a proxy, at [x, y] on the screen */
+
 /** The signs on the map, as drawn last. */
 export class Glyphs {
   constructor() {
+    /** @type {{ shown: Kind[], classes: { name: string, at: Record<string, number[]> }[] }} */
     this.drawn = { shown: [], classes: [] };
   }
 
-  /** Draws the proxies in view; answers a note where these are not all. */
+  /**
+   * Draws the proxies in view; answers a note where these are not all.
+   * @param {CanvasRenderingContext2D} context
+   * @param {Scene} scene
+   */
   draw(context, { cloud, state, camera, inks }) {
     const { shown, classes, inView } = proxiesInView(cloud, state, camera);
     this.drawn = { shown, classes };
@@ -35,7 +47,7 @@ export class Glyphs {
       const colour = PROXY_LOOK[kind][inks.dark ? "dark" : "light"];
       for (const { name, at } of classes) {
         context.globalAlpha = found && name !== found ? 0.25 : 1;
-        drawGlyph(context, kind, ...at[kind], size, colour, inks.paper);
+        drawGlyph(context, kind, at[kind][0], at[kind][1], size, colour, inks.paper);
       }
     }
     context.globalAlpha = 1;
@@ -44,7 +56,9 @@ export class Glyphs {
 
   /** The proxy {name, kind, at} whose sign is at a place of the screen, or null. */
   under(x, y) {
-    let [best, found] = [9 * 9, null];
+    let best = 9 * 9;
+    /** @type {Glyph | null} */
+    let found = null;
     for (const { name, at } of this.drawn.classes) {
       for (const kind of this.drawn.shown) {
         const distance = (at[kind][0] - x) ** 2 + (at[kind][1] - y) ** 2;
@@ -55,7 +69,12 @@ export class Glyphs {
   }
 }
 
-/** The kinds shown, and the classes {name, at: {kind: [x, y] on the screen}} in view, at most MOST_GLYPHS of all `inView`. */
+/**
+ * The kinds shown, and the classes {name, at: {kind: [x, y] on the screen}} in view, at most MOST_GLYPHS of all `inView`.
+ * @param {Cloud} cloud
+ * @param {State} state
+ * @param {Camera} camera
+ */
 function proxiesInView(cloud, state, camera) {
   const { kinds, names } = cloud.proxies;
   const shown = kinds.filter((kind) => state.proxies.includes(kind));
@@ -77,7 +96,10 @@ function proxiesInView(cloud, state, camera) {
   return { shown, classes, inView };
 }
 
-/** A proxy's sign, of its own shape: learned a ring, semantic a diamond, fused a star. */
+/**
+ * A proxy's sign, of its own shape: learned a ring, semantic a diamond, fused a star.
+ * @param {CanvasRenderingContext2D} context
+ */
 function drawGlyph(context, kind, x, y, size, colour, paper) {
   context.beginPath();
   if (kind === "learned") context.arc(x, y, size * 0.72, 0, 7);
@@ -106,7 +128,10 @@ function drawGlyph(context, kind, x, y, size, colour, paper) {
   }
 }
 
-/** An arrow in the context's colours, between two signs. */
+/**
+ * An arrow in the context's colours, between two signs.
+ * @param {CanvasRenderingContext2D} context
+ */
 function drawArrow(context, [x0, y0], [x1, y1], size, strong) {
   const length = Math.hypot(x1 - x0, y1 - y0);
   if (length < 2.2 * size) return; // the signs touch
@@ -134,6 +159,11 @@ export class ProxyToggles {
     this.element = make("div", { className: "vptsp-space-signs" });
   }
 
+  /**
+   * @param {Proxies} proxies
+   * @param {State} state
+   * @param {Inks} inks
+   */
   show({ kinds, names }, state, inks) {
     this.element.hidden = !kinds.length;
     if (!kinds.length) return;
@@ -141,16 +171,16 @@ export class ProxyToggles {
       make("label", {}, make("input", { type: "checkbox", checked, onchange: (event) => act(event.target.checked) }), ...inside);
     const kindToggles = kinds.map((kind) => {
       const sign = make("canvas", { width: 40, height: 40, "aria-hidden": "true" });
-      const context = sign.getContext("2d");
+      const context = penOf(sign);
       context.scale(2, 2);
       drawGlyph(context, kind, 10, 10, 6.5, PROXY_LOOK[kind][inks.dark ? "dark" : "light"], inks.paper);
       const act = (on) => this.change({ proxies: kinds.filter((other) => (other === kind ? on : state.proxies.includes(other))) });
       return toggle(state.proxies.includes(kind), act, sign, PROXY_LOOK[kind].title);
     });
     const arrows = kinds.includes("fused") && kinds.length > 1
-      ? toggle(state.arrows, (on) => this.change({ arrows: on }), `${["learned", "semantic"].filter((kind) => kinds.includes(kind)).join(" and ")} → fused`)
+      ? toggle(state.arrows, (on) => this.change({ arrows: on }), `${/** @type {Kind[]} */ (["learned", "semantic"]).filter((kind) => kinds.includes(kind)).join(" and ")} → fused`)
       : null;
-    const focused = [...this.element.querySelectorAll("input")].indexOf(document.activeElement);
+    const focused = [...this.element.querySelectorAll("input")].indexOf(/** @type {HTMLInputElement} */ (document.activeElement));
     this.element.replaceChildren(make("h4", {}, `Proxies of ${count(names.length)} training classes`), ...kindToggles, arrows ?? "");
     this.element.querySelectorAll("input")[focused]?.focus({ preventScroll: true });
   }

@@ -1,8 +1,29 @@
 // The state of the view: what the buttons, keys and gestures change, shared with Python and with other copies of the view.
 
 import { debounced } from "../../front/timing.js";
+/** @import { Model } from "../../front/model.js" */
+
+/**
+ * What `view_state` holds. `x` and `y`: the middle of the screen in units of the map, null: that of the whole map.
+ * @typedef {object} State
+ * @property {number | null} x
+ * @property {number | null} y
+ * @property {number} zoom
+ * @property {string} colour - the column that colours the images
+ * @property {string[]} solo - its values that are shown alone
+ * @property {string} find - a class
+ * @property {boolean} labels
+ * @property {string[]} proxies - kinds shown
+ * @property {boolean} arrows
+ * @property {boolean} all - instead of the sample
+ */
 
 export class ViewState {
+  /** @type {State} */ now;
+  /** @type {string | undefined} */ saved;
+  closed = false;
+
+  /** @param {Model} model */
   constructor(model) {
     this.model = model;
     this.push = debounced(() => !this.closed && this.save(), 150);
@@ -14,6 +35,7 @@ export class ViewState {
     this.now = { ...this.model.get("view_state") };
   }
 
+  /** @param {Partial<State>} changes */
   change(changes) {
     Object.assign(this.now, changes);
     this.push();

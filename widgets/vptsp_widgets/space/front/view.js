@@ -2,7 +2,7 @@
 
 import { Atlas } from "../../front/atlas.js";
 import { bytesOf, int32, typed } from "../../front/bytes.js";
-import { make } from "../../front/dom.js";
+import { make, penOf } from "../../front/dom.js";
 import { onTraits } from "../../front/model.js";
 import { clip } from "../../front/numbers.js";
 import { helpPanel, statusLine } from "../../front/status.js";
@@ -22,8 +22,53 @@ import { Painter } from "./painter.js";
 import { Glyphs, ProxyToggles } from "./proxies.js";
 import { SelectionPanel, combineInto, rowsOf } from "./selection.js";
 import { ViewState } from "./state.js";
+/** @import { Keys } from "./selection.js" */
+/** @import { Model } from "../../front/model.js" */
+/** @import { State } from "./state.js" */
+/** @import { Help } from "../../front/status.js" */
+/** @import { Colours, Inks } from "./colours.js" */
 
 class Space {
+  /** @type {(text: string) => void} */ say;
+  /** @type {() => void} */ endStatus;
+  /** @type {Help} */ help;
+  /** @type {HTMLElement} */ title;
+  /** @type {HTMLDivElement} */ counts;
+  /** @type {HTMLDivElement} */ root;
+  /** @type {HTMLSelectElement} */ colour;
+  /** @type {Finder} */ finder;
+  /** @type {HTMLButtonElement} */ lasso;
+  /** @type {HTMLInputElement} */ labels;
+  /** @type {HTMLCanvasElement} */ points;
+  /** @type {HTMLCanvasElement} */ over;
+  /** @type {Glyphs} */ glyphs;
+  /** @type {ClassNames} */ classNames;
+  /** @type {Hover} */ hover;
+  /** @type {Gestures} */ gestures;
+  /** @type {HTMLDivElement} */ stage;
+  /** @type {FocusPanel} */ focusPanel;
+  /** @type {SelectionPanel} */ selectionPanel;
+  /** @type {ProxyToggles} */ proxyToggles;
+  /** @type {Legend} */ legend;
+  /** @type {Inks} */ inks;
+  /** @type {number} */ width;
+  /** @type {number} */ height;
+  /** @type {number} */ ratio;
+  looksOld = false;
+  closed = false;
+  /** @type {Uint32Array} */ order;
+  /** @type {Colours} */ colours;
+  frame = 0;
+  pointsOld = false;
+  pictured = false;
+  /** @type {string | undefined} */ proxyNote;
+
+  /** @type {Painter | undefined} */ painter;
+
+  /**
+   * @param {Model} model
+   * @param {HTMLElement} el
+   */
   constructor(model, el) {
     this.model = model;
     this.atlas = new Atlas(model, () => this.pageCame());
@@ -45,6 +90,7 @@ class Space {
   }
 
   // --- the page ---------------------------------------------------------------------------------
+  /** @param {HTMLElement} el */
   build(el) {
     const { line, say, end } = statusLine(this.model);
     this.say = say;
@@ -192,6 +238,7 @@ class Space {
     return this.shared.now;
   }
 
+  /** @param {Partial<State>} changes */
   change(changes) {
     this.shared.change(changes);
     if (Object.keys(changes).every((name) => ["x", "y", "zoom"].includes(name))) this.schedule();
@@ -237,7 +284,10 @@ class Space {
     return new Camera(this.cloud, this.state, this.width, this.height);
   }
 
-  /** To another part of the map, where dots may have another size. */
+  /**
+   * To another part of the map, where dots may have another size.
+   * @param {Partial<State>} changes
+   */
   aim(changes) {
     this.looksOld = true;
     this.change(changes);
@@ -281,7 +331,7 @@ class Space {
       this.painter.paint(this.cloud, this.order, this.colours.rows, this.inks.packed);
       this.hover.place();
     }
-    const context = this.over.getContext("2d");
+    const context = penOf(this.over);
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.clearRect(0, 0, this.width, this.height);
     this.pictured = drawPictures(context, scene);
@@ -327,6 +377,10 @@ class Space {
   }
 
   // --- selection and focus ----------------------------------------------------------------------
+  /**
+   * @param {number[]} rows
+   * @param {Keys} [keys]
+   */
   combine(rows, keys = {}) {
     const mask = this.cloud.selected;
     combineInto(mask, rows, keys);

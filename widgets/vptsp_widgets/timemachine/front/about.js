@@ -2,8 +2,14 @@
 
 import { make } from "../../front/dom.js";
 import { clip } from "../../front/numbers.js";
+/** @import { Atlas } from "../../front/atlas.js" */
+/** @import { Film } from "./film.js" */
+/** @import { Scale, Scene } from "./stage.js" */
 
 export class Card {
+  /** @type {number | undefined} */ point;
+  /** @type {Film | undefined} */ film;
+
   constructor() {
     this.element = make("div", { className: "vt-card", hidden: true });
   }
@@ -12,7 +18,11 @@ export class Card {
     this.element.hidden = true;
   }
 
-  /** Beside the point that the scene says is hovered, and within the picture. */
+  /**
+   * Beside the point that the scene says is hovered, and within the picture.
+   * @param {Scene} scene
+   * @param {Scale} scale
+   */
   show({ film, hovered, choice, atlas }, scale) {
     const card = this.element;
     card.hidden = hovered < 0 || !choice.isShown(hovered);
@@ -33,7 +43,12 @@ export class Card {
   }
 }
 
-/** The panel of the image looked at. */
+/**
+ * The panel of the image looked at.
+ * @param {HTMLElement} panel
+ * @param {Film} film
+ * @param {Atlas | null} atlas
+ */
 export function showLooked(panel, film, focused, atlas) {
   panel.hidden = focused < 0;
   if (focused < 0) return;

@@ -2,20 +2,30 @@
 
 import { bytesOf, int32 } from "../../front/bytes.js";
 import { count } from "../../front/text.js";
+/** @import { Model } from "../../front/model.js" */
+/** @import { Film } from "./film.js" */
 
 const MOST = 7; // classes with trails, as many as there are colours that everybody can tell apart
 
 /** `changed` is called after each change of trails, focus and selection, `say` with words for the status line. */
 export class Choice {
+  /** @type {Film} */ film;
+
+  /** @param {Model} model */
   constructor(model, say, changed) {
-    Object.assign(this, { model, say, changed });
+    this.model = model;
+    this.say = say;
+    this.changed = changed;
     this.hidden = new Set(); // kinds of proxies and splits of images
     this.trails = []; // classes
     this.focused = -1; // an image
     this.selected = new Set(); // images
   }
 
-  /** What the model says of a film. What is left out stays so while there are the same kinds. */
+  /**
+   * What the model says of a film. What is left out stays so while there are the same kinds.
+   * @param {Film} film
+   */
   load(film) {
     if (this.film && this.film.kinds.join() !== film.kinds.join()) this.hidden.clear();
     this.film = film;
@@ -94,6 +104,7 @@ export class Choice {
   }
 }
 
+/** @param {Model} model */
 export function push(model, name, value) {
   model.set(name, value);
   model.save_changes();

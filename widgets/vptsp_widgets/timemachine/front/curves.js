@@ -1,6 +1,8 @@
 // The curves: scores over the epochs, with a playhead at the moment shown.
 
 import { make, svg } from "../../front/dom.js";
+/** @import { Film } from "./film.js" */
+/** @import { Looks } from "./looks.js" */
 
 const LINES = [ // of the curves, as colours and dashes
   { light: "#1d5fd6", dark: "#7fb1ff", dash: "" },
@@ -9,23 +11,32 @@ const LINES = [ // of the curves, as colours and dashes
 ];
 
 export class Curves {
+  /** @type {Film} */ film;
+  /** @type {(epoch: number) => number} */ atX;
+  /** @type {(value: number) => number} */ atY;
+  /** @type {SVGGElement | undefined} */ head;
+
   constructor() {
     this.plot = svg("svg", { class: "vt-plot", role: "img" });
     this.keys = make("div", { className: "vt-keys" });
     this.element = make("div", {}, make("h4", {}, "Retrieval over the epochs"), this.plot, this.keys);
   }
 
+  /** @param {Film} film */
   load(film) {
     this.film = film;
     this.element.hidden = !film.curves.length;
   }
 
-  /** The lines, as wide as there is room for. */
+  /**
+   * The lines, as wide as there is room for.
+   * @param {Looks} looks
+   */
   show(moment, looks) {
     const { film } = this;
     const width = Math.max(200, this.element.clientWidth);
     const [height, left, right, top, bottom] = [168, 40, 10, 10, 34];
-    const [first, last] = [film.epochs[0], film.epochs.at(-1)];
+    const [first, last] = [film.epochs[0], film.epochs[film.times - 1]];
     this.atX = (epoch) => left + ((epoch - first) / Math.max(1e-9, last - first)) * (width - left - right);
     this.atY = (value) => height - bottom - (value / 100) * (height - top - bottom);
     const parts = [];
@@ -42,21 +53,24 @@ export class Curves {
     parts.push(svg("text", { x: 10, y: middle, "text-anchor": "middle", transform: `rotate(-90 10 ${middle})` }, "percent"));
     film.curves.forEach(({ values }, turn) => {
       const stroke = looks.themed(LINES[turn]);
-      const known = values.map((value, time) => [film.epochs[time], value]).filter(([, value]) => value !== null);
+      const known = values.flatMap((value, time) => (value === null ? [] : [[film.epochs[time], value]]));
       const path = known.map(([epoch, value]) => `${this.atX(epoch).toFixed(1)},${this.atY(value).toFixed(1)}`).join(" ");
       parts.push(svg("polyline", { class: "vt-line", points: path, stroke, "stroke-dasharray": LINES[turn].dash }));
       if (known.length === 1) parts.push(svg("circle", { cx: this.atX(known[0][0]), cy: this.atY(known[0][1]), r: 3, fill: stroke }));
     });
     this.head = svg("g", { class: "vt-head" });
-    this.plot.setAttribute("width", width);
-    this.plot.setAttribute("height", height);
-    const ends = film.curves.map(({ title, values }) => `${title}: ${values.at(-1) === null ? "not scored" : `${values.at(-1).toFixed(1)} %`} after epoch ${last}`);
+    this.plot.setAttribute("width", String(width));
+    this.plot.setAttribute("height", String(height));
+    const ends = film.curves.map(({ title, values }) => `${title}: ${values[film.times - 1] === null ? "not scored" : `${values[film.times - 1]?.toFixed(1)} %`} after epoch ${last}`);
     this.plot.setAttribute("aria-label", ends.join("; "));
     this.plot.replaceChildren(...parts, this.head);
     this.showHead(moment, looks);
   }
 
-  /** The playhead in the curves, and what they say there. */
+  /**
+   * The playhead in the curves, and what they say there.
+   * @param {Looks} looks
+   */
   showHead(moment, looks) {
     const { film } = this;
     if (!this.head) return;
@@ -64,6 +78,7 @@ export class Curves {
     const after = Math.min(before + 1, film.times - 1);
     const between = (one, other) => one + (other - one) * (moment - before);
     const x = this.atX(between(film.epochs[before], film.epochs[after]));
+    /** @type {SVGElement[]} */
     const marks = [svg("line", { x1: x, x2: x, y1: this.atY(100), y2: this.atY(0) })];
     const keys = film.curves.map(({ title, note, values }, turn) => {
       const colour = looks.themed(LINES[turn]);

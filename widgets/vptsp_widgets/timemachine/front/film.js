@@ -2,11 +2,36 @@
 
 import { float32, int32 } from "../../front/bytes.js";
 import { clip } from "../../front/numbers.js";
+/** @import { Model } from "../../front/model.js" */
+
+/**
+ * What `_content` holds.
+ * @typedef {object} Content
+ * @property {string} title
+ * @property {number[]} epochs
+ * @property {string[]} kinds - of proxies
+ * @property {{ name: string, axes: [string, string], note: string }[]} frames
+ * @property {{ title: string, note: string, values: (number | null)[] }[]} curves - percent, null: not scored
+ * @property {Record<string, number>} counts - of images and classes, shown and in all
+ * @property {Record<string, number[]>} moved - degrees that each proxy turned, by kind
+ * @property {boolean} training
+ */
 
 /** The content of the model as arrays. Points are images, then the proxies of each kind. */
 export class Film {
+  // what _content holds
+  /** @type {string} */ title;
+  /** @type {number[]} */ epochs;
+  /** @type {string[]} */ kinds;
+  /** @type {Content["frames"]} */ frames;
+  /** @type {Content["curves"]} */ curves;
+  /** @type {Content["counts"]} */ counts;
+  /** @type {Content["moved"]} */ moved;
+  /** @type {boolean} */ training;
+
+  /** @param {Model} model */
   constructor(model) {
-    Object.assign(this, model.get("_content"));
+    Object.assign(this, /** @type {Content} */ (model.get("_content")));
     this.names = model.get("_names");
     this.ids = model.get("_ids");
     this.labels = int32(model.get("_labels"));
@@ -18,7 +43,9 @@ export class Film {
     this.points = this.images + this.kinds.length * this.classes;
     this.proxy = new Int32Array(this.names.length).fill(-1); // class -> its number among the proxies
     for (let number = 0; number < this.classes; number++) this.proxy[this.labels[this.images + number]] = number;
-    this.imageOf = new Map([...this.rows].map((row, image) => [row, image]).filter(([row]) => row >= 0));
+    /** @type {Map<number, number>} */
+    this.imageOf = new Map();
+    this.rows.forEach((row, image) => row >= 0 && this.imageOf.set(row, image));
     this.xy = new Float32Array(2 * this.points); // at the moment shown, in units of the frame
   }
 
@@ -66,8 +93,7 @@ export class Film {
 
   /** What the legend calls a point: the kind of a proxy, the split of an image. */
   kindOf(point) {
-    if (point < this.images) return this.isTest(point) ? "test" : "train";
-    return this.proxyOf(point).kind;
+    return this.proxyOf(point)?.kind ?? (this.isTest(point) ? "test" : "train");
   }
 
   pointOf(turn, number) {

@@ -1,8 +1,14 @@
 // A run that still trains is followed: while the box is ticked, the kernel is asked for new epochs every few seconds.
 
 import { make } from "../../front/dom.js";
+/** @import { Model } from "../../front/model.js" */
+/** @import { Film } from "./film.js" */
 
 export class Follower {
+  asked = false;
+  /** @type {number | undefined} */ timer;
+
+  /** @param {Model} model */
   constructor(model) {
     this.model = model;
     this.box = make("input", { type: "checkbox", onchange: () => this.start() });
@@ -11,7 +17,10 @@ export class Follower {
     model.on("msg:custom", this.answered);
   }
 
-  /** Only a kernel can look, and only a training run has something to look for. */
+  /**
+   * Only a kernel can look, and only a training run has something to look for.
+   * @param {Film} film
+   */
   load(film) {
     this.element.hidden = this.model.live === false || !film.training;
     if (this.element.hidden && this.box.checked) {

@@ -1,8 +1,11 @@
 // The legend: signs, how many points of a kind there are and are shown, and boxes that leave kinds out.
 
-import { make } from "../../front/dom.js";
+import { make, penOf } from "../../front/dom.js";
 import { count } from "../../front/text.js";
 import { KINDS, sign } from "./looks.js";
+/** @import { Choice } from "./choice.js" */
+/** @import { Film } from "./film.js" */
+/** @import { Looks } from "./looks.js" */
 
 const some = (shown, of, what) => (shown === of ? `${count(of)} ${what}` : `${count(shown)} of ${count(of)} ${what} shown`);
 
@@ -13,6 +16,11 @@ export class Legend {
     this.element = make("div", { className: "vt-legend" });
   }
 
+  /**
+   * @param {Film} film
+   * @param {Choice} choice
+   * @param {Looks} looks
+   */
   show(film, choice, looks) {
     const { train, test, classes, classes_of: of } = film.counts;
     const rows = film.kinds.map((kind) => [kind, KINDS[kind].title, some(classes, of, "classes")]);
@@ -21,7 +29,7 @@ export class Legend {
     const { paper, ink } = looks.ink();
     this.element.replaceChildren(...rows.map(([kind, title, number]) => {
       const picture = make("canvas", { width: 36, height: 36, "aria-hidden": "true" });
-      const context = picture.getContext("2d");
+      const context = penOf(picture);
       context.scale(2, 2);
       const own = looks.byKind && KINDS[kind] ? looks.themed(KINDS[kind]) : ink;
       sign(context, kind, 9, 9, KINDS[kind] ? 6 : 4.5, own, paper);
@@ -31,7 +39,10 @@ export class Legend {
   }
 }
 
-/** Which part of the run is shown, and what the frame is. */
+/**
+ * Which part of the run is shown, and what the frame is.
+ * @param {Film} film
+ */
 export function noteText(film, frame, hidden) {
   const { train, test, images_of: all, classes, classes_of: allClasses } = film.counts;
   const parts = [];

@@ -1,6 +1,8 @@
 // How points look: a sign for each kind, and colours by class or by kind, in both themes.
 
 import { make } from "../../front/dom.js";
+/** @import { Choice } from "./choice.js" */
+/** @import { Film } from "./film.js" */
 
 export const KINDS = {
   learned: { title: "learned proxies", light: "#b84a08", dark: "#fb9a4b" },
@@ -8,7 +10,10 @@ export const KINDS = {
   fused: { title: "fused proxies", light: "#1d5fd6", dark: "#7fb1ff" },
 };
 
-/** A sign of its own for each kind of point, so that colour is never all that tells them apart. */
+/**
+ * A sign of its own for each kind of point, so that colour is never all that tells them apart.
+ * @param {CanvasRenderingContext2D} context
+ */
 export function sign(context, kind, x, y, size, colour, paper) {
   context.beginPath();
   if (kind === "learned" || kind === "train") context.arc(x, y, size * 0.8, 0, 7);
@@ -40,11 +45,22 @@ export function sign(context, kind, x, y, size, colour, paper) {
 
 /** The colours of a film. `choice` says which classes have trails, `root` is the element whose style has the inks. */
 export class Looks {
+  /** @type {Film} */ film;
+  /** @type {Uint8Array} */ colours;
+  /** @type {boolean} */ dark;
+  /** @type {Record<string, string> | null} */ inks;
+
+  /**
+   * @param {HTMLElement} root
+   * @param {Choice} choice
+   */
   constructor(root, choice, changed) {
-    Object.assign(this, { root, choice });
+    this.root = root;
+    this.choice = choice;
     this.select = make("select", { "aria-label": "Colour by", onchange: changed }, make("option", { value: "class" }, "class"), make("option", { value: "kind" }, "kind of point"));
   }
 
+  /** @param {Film} film */
   load(film, colours) {
     this.film = film;
     this.colours = new Uint8Array(colours.buffer, colours.byteOffset, colours.byteLength);

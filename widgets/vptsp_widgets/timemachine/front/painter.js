@@ -2,11 +2,19 @@
 
 import { clip } from "../../front/numbers.js";
 import { sign } from "./looks.js";
+/** @import { Scale, Scene } from "./stage.js" */
 
 /** For one picture: `scene` says what is shown, `scale` where its points are on the canvas. */
 export class Painter {
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {Scene} scene
+   * @param {Scale} scale
+   */
   constructor(context, scene, scale) {
-    Object.assign(this, { context, scene, scale });
+    this.context = context;
+    this.scene = scene;
+    this.scale = scale;
   }
 
   /** Everything: what has no light first, so that it lies below. */
@@ -109,8 +117,8 @@ export class Painter {
       const name = film.names[label].length > 26 ? `${film.names[label].slice(0, 25)}…` : film.names[label];
       const wide = context.measureText(name).width;
       const left = x + 12 + wide > scale.width - 4 ? x - 12 - wide : x + 12;
-      let free = [0, 16, -16, 32, -32, 48, -48].map((down) => clip(y + down, 10, scale.height - 10));
-      free = free.find((top) => taken.every(([a, b, c]) => Math.abs(b - top) >= 15 || left > a + c + 4 || left + wide + 4 < a));
+      const rows = [0, 16, -16, 32, -32, 48, -48].map((down) => clip(y + down, 10, scale.height - 10));
+      const free = rows.find((top) => taken.every(([a, b, c]) => Math.abs(b - top) >= 15 || left > a + c + 4 || left + wide + 4 < a));
       if (free === undefined) continue;
       taken.push([left, free, wide]);
       context.strokeStyle = paper;

@@ -2,11 +2,17 @@
 
 import { make } from "../../front/dom.js";
 import { clip } from "../../front/numbers.js";
+/** @import { Film } from "./film.js" */
 
 const SECONDS = 0.9; // from one epoch to the next
 
 /** `moved` is called after each change of the moment, which runs from 0 to the number of the last epoch. */
 export class Player {
+  /** @type {Film} */ film;
+  playing = false;
+  /** @type {number | null} */ target;
+  /** @type {number} */ frameRequest;
+
   constructor(moved) {
     this.moved = moved;
     this.moment = 0;
@@ -21,11 +27,12 @@ export class Player {
     this.element = make("div", { className: "vt-transport" }, this.button, make("div", { className: "vt-track" }, this.slider, this.ticks), this.label, this.speed);
   }
 
+  /** @param {Film} film */
   load(film, moment) {
     this.pause();
     this.film = film;
     this.moment = moment;
-    this.slider.max = Math.max(film.times - 1, 1e-6);
+    this.slider.max = String(Math.max(film.times - 1, 1e-6));
     const single = film.times < 2;
     for (const control of [this.slider, this.button, this.speed]) control.disabled = single;
   }
@@ -129,7 +136,7 @@ export class Player {
   showTime() {
     const { film } = this;
     const text = `epoch ${film.epochs[this.nearest()]} of ${film.epochs.at(-1)}`;
-    this.slider.value = this.moment;
+    this.slider.value = String(this.moment);
     this.slider.setAttribute("aria-valuetext", text);
     this.slider.style.setProperty("--done", `${(100 * this.moment) / Math.max(1, film.times - 1)}%`);
     this.label.textContent = text;

@@ -1,11 +1,18 @@
 // Trails of classes: asked for by a class's name, and listed with how far the proxies turned.
 
 import { make } from "../../front/dom.js";
+/** @import { Choice } from "./choice.js" */
+/** @import { Film } from "./film.js" */
+/** @import { Looks } from "./looks.js" */
 
 /** The field for a class's name; `say` tells what was not found. */
 export class ClassFinder {
+  /** @type {Film} */ film;
+
+  /** @param {Choice} choice */
   constructor(choice, say) {
-    Object.assign(this, { choice, say });
+    this.choice = choice;
+    this.say = say;
     this.names = make("datalist", { id: `vt-classes-${Math.random().toString(36).slice(2)}` });
     this.input = make("input", {
       type: "search", placeholder: "class name", "aria-label": "Trails of a class", autocomplete: "off",
@@ -15,6 +22,7 @@ export class ClassFinder {
     this.label = make("label", {}, "Trails of", this.input);
   }
 
+  /** @param {Film} film */
   load(film) {
     this.film = film;
     this.names.replaceChildren(...[...new Set(film.names)].map((name) => make("option", { value: name })));
@@ -33,12 +41,17 @@ export class ClassFinder {
 }
 
 export class TrailList {
+  /** @param {Choice} choice */
   constructor(choice) {
     this.choice = choice;
     this.list = make("div", { className: "vt-trails" });
     this.element = make("div", { className: "vt-trailbox" }, make("h4", {}, "Trails, and how far they turned"), this.list);
   }
 
+  /**
+   * @param {Film} film
+   * @param {Looks} looks
+   */
   show(film, looks) {
     const { choice } = this;
     const chips = choice.trails.map((label) => {

@@ -16,7 +16,10 @@ import { Looks } from "./looks.js";
 import { Player } from "./player.js";
 import { Stage } from "./stage.js";
 import { ClassFinder, TrailList } from "./trails.js";
+/** @import { Model } from "../../front/model.js" */
+/** @import { Help } from "../../front/status.js" */
 
+/** @type {[key: string, what: string][]} */
 const HELP = [
   ["← →, Home, End", "epoch by epoch, to the first, to the last (on the slider and in the picture)"],
   ["Space", "play and pause"],
@@ -29,6 +32,35 @@ const HELP = [
 
 /** Builds the parts, brings them what the model says, and tells all of them when something changed. */
 class TimeMachine {
+  /** @type {() => void} */ endStatus;
+  /** @type {HTMLDivElement} */ root;
+  /** @type {Choice} */ choice;
+  /** @type {Looks} */ looks;
+  /** @type {Player} */ player;
+  /** @type {Curves} */ curves;
+  /** @type {Stage} */ stage;
+  /** @type {Legend} */ legend;
+  /** @type {TrailList} */ trails;
+  /** @type {ClassFinder} */ finder;
+  /** @type {Follower} */ follower;
+  /** @type {HTMLElement} */ title;
+  /** @type {HTMLSelectElement} */ frame;
+  /** @type {HTMLLabelElement} */ frameLabel;
+  /** @type {HTMLInputElement} */ pictures;
+  /** @type {HTMLLabelElement} */ picturesLabel;
+  /** @type {Help} */ help;
+  /** @type {HTMLDivElement} */ looked;
+  /** @type {HTMLDivElement} */ side;
+  /** @type {HTMLDivElement} */ note;
+  /** @type {Film} */ film;
+  /** @type {Atlas | null} */ atlas;
+  /** @type {number} */ frameNumber;
+  closed = false;
+
+  /**
+   * @param {Model} model
+   * @param {HTMLElement} el
+   */
   constructor(model, el) {
     this.model = model;
     this.hovered = -1;
@@ -56,6 +88,7 @@ class TimeMachine {
   }
 
   // --- the page -----------------------------------------------------------------------------------
+  /** @param {HTMLElement} el */
   build(el) {
     const { line, say, end } = statusLine(this.model);
     this.endStatus = end;
@@ -119,7 +152,7 @@ class TimeMachine {
 
   /** The thumbnails are decoded. */
   arrived() {
-    this.atlas.refill(this.root);
+    this.atlas?.refill(this.root);
     this.draw();
   }
 

@@ -1,16 +1,20 @@
 // Query and neighbour with attention over both, and what single prompts do to their similarity.
 
 import { float32 } from "../../front/bytes.js";
-import { make } from "../../front/dom.js";
+import { make, penOf } from "../../front/dom.js";
 import { onTraits } from "../../front/model.js";
 import { total } from "../../front/numbers.js";
 import { helpPanel, statusLine } from "../../front/status.js";
 import { onTheme } from "../../front/theme.js";
 import { debounced } from "../../front/timing.js";
+/** @import { Message, Model } from "../../front/model.js" */
 
 const SIDES = ["query", "neighbour"];
 
-/** Views on the numbers of the pair shown. */
+/**
+ * Views on the numbers of the pair shown.
+ * @param {Model} model
+ */
 function numbersOf(model) {
   const pair = model.get("_pair");
   const { blocks, heads, grid } = pair.shape;
@@ -59,19 +63,19 @@ function sideView(index, say, where) {
   const state = { weights: new Float32Array(0), width: 1, height: 1, most: 1, opacity: 0, cursor: -1, loaded: false };
 
   function draw() {
-    const context = canvas.getContext("2d");
+    const context = penOf(canvas);
     context.clearRect(0, 0, 640, 640);
     context.imageSmoothingQuality = "high";
     if (state.loaded) context.drawImage(image, 0, 0, 640, 640);
     const veil = new ImageData(state.width, state.height);
     state.weights.forEach((weight, cell) => (veil.data[4 * cell + 3] = 255 * state.opacity * (1 - Math.sqrt(weight / state.most))));
     const small = make("canvas", { width: state.width, height: state.height });
-    small.getContext("2d").putImageData(veil, 0, 0);
+    penOf(small).putImageData(veil, 0, 0);
     context.drawImage(small, 0, 0, 640, 640);
     if (state.cursor >= 0) {
       const [w, h] = [640 / state.width, 640 / state.height];
       const [x, y] = [(state.cursor % state.width) * w, Math.floor(state.cursor / state.width) * h];
-      for (const [colour, inset] of [["#000", 1], ["#fff", 4]]) {
+      for (const { colour, inset } of [{ colour: "#000", inset: 1 }, { colour: "#fff", inset: 4 }]) {
         context.strokeStyle = colour;
         context.lineWidth = 3;
         context.strokeRect(x + inset, y + inset, w - 2 * inset, h - 2 * inset);
@@ -155,11 +159,15 @@ function sideView(index, say, where) {
   };
 }
 
+/** @typedef {{ block: number, prompt: number, value: number | null, label: string, element: HTMLButtonElement }} Cell */
+
 /** Blocks x prompts, coloured by the change of the similarity; arrows move, Enter chooses. */
 function effectGrid(choose, say) {
   const table = make("div", { className: "vptsp-why-grid", role: "grid", "aria-label": "change of the similarity without each prompt, blocks by prompts" });
   const scale = make("div", { className: "vptsp-why-scale" });
-  let [rows, columns, cells, at, digits] = [0, 0, [], [0, 0], 3];
+  let [rows, columns, at, digits] = [0, 0, [0, 0], 3];
+  /** @type {Cell[][]} */
+  let cells = [];
   const signed = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(digits);
 
   const tell = (cell) => cell.value !== null && say(`${cell.label}: ${Number.isNaN(cell.value) ? "being computed" : signed(cell.value)}`
@@ -173,11 +181,12 @@ function effectGrid(choose, say) {
     for (let block = 0; block < rows; block++) {
       const line = [];
       for (let prompt = 0; prompt < columns; prompt++) {
-        const cell = { block, prompt, value: NaN, label: `block ${block + 1}, prompt ${prompt + 1}` };
-        cell.element = make("button", {
+        const element = make("button", {
           type: "button", role: "gridcell", tabIndex: block || prompt ? -1 : 0, className: "vptsp-why-cell",
           onmouseenter: () => tell(cell), onfocus: () => ((at = [block, prompt]), tell(cell)), onclick: () => choose(block, prompt),
         });
+        /** @type {Cell} */
+        const cell = { block, prompt, value: NaN, label: `block ${block + 1}, prompt ${prompt + 1}`, element };
         line.push(cell);
       }
       cells.push(line);
@@ -310,9 +319,9 @@ export default {
       });
       const looker = numbers.pair.shape.pooled === "CLS" ? "of CLS" : "of all patches";
       legend.textContent = `Attention ${looker} in ${where()}: darkest where a patch gets none of it, clear where it gets ${percent(mostPatch)}, on a square-root scale that both images share.`;
-      block.value = at;
+      block.value = String(at);
       blockText.textContent = `${at + 1} of ${numbers.blocks}`;
-      head.value = one;
+      head.value = String(one);
       opacity.value = model.get("opacity");
       effects.hidden = Boolean(numbers.pair.without);
       without.hidden = !numbers.pair.without;
@@ -323,6 +332,7 @@ export default {
       root.removeAttribute("aria-busy");
       status.say(text);
     }
+    /** @param {Message} message */
     const failed = (message) => message.kind === "failed" && message.number === sent && answered(message.text);
     model.on("msg:custom", failed);
     ends.push(() => model.off("msg:custom", failed));
@@ -338,7 +348,7 @@ export default {
       similarity.replaceChildren("cosine similarity ", make("b", {}, pair.similarity.toFixed(3)), chosen.rank ? `, rank ${chosen.rank}` : "");
       neighbour.replaceChildren(...pair.candidates.map((one) => make("option", { value: one.row }, `${one.rank || "–"} ${one.same ? "✓" : "✗"} ${one.similarity.toFixed(3)} ${one.class}`)));
       neighbour.value = pair.neighbour;
-      block.max = pair.shape.blocks - 1;
+      block.max = String(pair.shape.blocks - 1);
       head.replaceChildren(make("option", { value: -1 }, `mean of ${pair.shape.heads}`), ...[...Array(pair.shape.heads).keys()].map((one) => make("option", { value: one }, String(one + 1))));
       draw();
       askForEffects(pair);
