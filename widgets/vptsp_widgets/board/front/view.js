@@ -187,10 +187,10 @@ export default {
       const key = JSON.stringify([now.best, now.best.map((one) => row(one.row)?.title)]);
       if (bests.dataset.key !== key) bests.replaceChildren(...best);
       bests.dataset.key = key;
-      showChips(now.counts, total);
+      showChips(now.counts);
     }
 
-    function showChips(counts, total) {
+    function showChips(counts) {
       const words = STATES.filter((word) => counts[word] || word === state);
       const key = words.join();
       if (chips.dataset.key !== key) {

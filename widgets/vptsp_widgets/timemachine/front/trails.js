@@ -56,7 +56,7 @@ export class TrailList {
     const { choice } = this;
     const chips = choice.trails.map((label) => {
       const name = film.names[label];
-      const turned = film.kinds.filter((kind) => film.proxy[label] >= 0).map((kind) => `${kind} ${film.moved[kind][film.proxy[label]].toFixed(0)}°`);
+      const turned = film.kinds.filter(() => film.proxy[label] >= 0).map((kind) => `${kind} ${film.moved[kind][film.proxy[label]].toFixed(0)}°`);
       return make(
         "div", { className: "vt-chip" }, make("i", { style: { background: looks.classColour(label) } }),
         make("span", {}, name, make("small", {}, turned.length ? turned.join(", ") : "no proxy: its images only")),
