@@ -60,6 +60,6 @@ def _warn(old: str, new: str) -> None:
 def install() -> None:
     """Make the old places known; again does no harm."""
     if not any(isinstance(finder, _Moved) for finder in sys.meta_path):
-        sys.meta_path.append(_Moved())
+        sys.meta_path.insert(0, _Moved())  # before folders that an older version has left behind
     for room in (f"vptsp_widgets.{room}" for room in ROOMS):
         vars(import_module(room)).setdefault("__getattr__", functools.partial(_of_view, room))
