@@ -47,8 +47,10 @@ def test_modules_stand_in_the_order_they_need_each_in_a_scope_of_its_own() -> No
 @pytest.mark.browser
 def test_what_is_linked_runs(page: Page) -> None:
     text = linked(
-        view='import { Pair, later } from "./b.js";\n\nexport default { sum: async () => new Pair().sum + (await later()) };\n',
-        b="export class Pair {\n  get sum() {\n    return 3;\n  }\n}\nexport async function later() {\n  return 4;\n}\n",
+        view='import { Pair, later } from "./b.js";\n\n'
+        "export default { sum: async () => new Pair().sum + (await later()) };\n",
+        b="export class Pair {\n  get sum() {\n    return 3;\n  }\n}\n"
+        "export async function later() {\n  return 4;\n}\n",
     )
     assert page.evaluate(f"() => {{ {text}\nreturn a__view.default.sum(); }}") == 7
 
@@ -147,7 +149,7 @@ def test_names_of_a_view_are_found_where_it_was_one_file() -> None:
 
     with pytest.warns(DeprecationWarning, match=r"space.VIEW_STATE has moved to vptsp_widgets.space.view.VIEW_STATE"):
         assert space.VIEW_STATE is space.view.VIEW_STATE
-    with pytest.raises(AttributeError, match="module 'vptsp_widgets.space' has no attribute 'nothing'"):
+    with pytest.raises(AttributeError, match=r"module 'vptsp_widgets.space' has no attribute 'nothing'"):
         _ = space.nothing
     with warnings.catch_warnings():
         warnings.simplefilter("error")

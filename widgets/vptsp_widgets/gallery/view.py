@@ -15,20 +15,19 @@ from jaxtyping import Float32
 
 from vptsp.embeddings import SavedEmbeddings
 from vptsp.errors import ConfigError, DataError, RunError
-from vptsp.gallery import choose_queries, retrieval_strips
 from vptsp.indexes import GalleryIndex, Kind, check_kind
-from vptsp.labels import plain, safe
+from vptsp.labels import plain
 from vptsp.maps import proxies_of
 from vptsp.model import EmbeddingModel
-from vptsp.retrieval import RetrievalResults, search, unit_rows
+from vptsp.retrieval import unit_rows
 from vptsp.runs import Run
 from vptsp.thumbnails import Thumbnails
 from vptsp_widgets.gallery.queries import QueryLists, true_ranks
+from vptsp_widgets.gallery.still import html_of
 from vptsp_widgets.uploads import Uploads
 from vptsp_widgets.view import View, shown, told
 
 _PAGES_KEPT = 12  # thumbnail pages that the front end keeps
-_STILL_K, _STILL_SEARCHED = 10, 300
 
 
 class RetrievalGallery(View):
@@ -269,48 +268,7 @@ class RetrievalGallery(View):
 
     def still(self) -> str:
         """The current query and its nearest images; without a query, a few with right and wrong neighbours."""
-        notes = "".join(f'<p style="font-size:13px;margin:4px 0">{safe(note, 300)}</p>' for note in self._notes)
-        return self._still_of_query() + notes
-
-    def _still_of_query(self) -> str:
-        query, saved, k = self._current(), self.saved, min(self.k, _STILL_K)
-        pictures = self._thumbnails or _NoThumbnails()
-        if not query:
-            chosen = np.zeros(len(saved), dtype=bool)
-            chosen[np.random.default_rng(0).permutation(np.flatnonzero(self._is_query))[:_STILL_SEARCHED]] = True
-            results = search(self._unit, saved.labels, chosen, self._is_gallery, k=k)
-            return retrieval_strips(results, choose_queries(results, 4), saved, pictures)
-        if "row" not in query:
-            return self._still_of_vector(query)
-        answer = self._answer(query, k)
-        results = RetrievalResults(
-            query_positions=np.array([query["row"]]),
-            query_labels=saved.labels[[query["row"]]],
-            neighbor_positions=np.array([answer["rows"]], dtype=np.int64),
-            neighbor_labels=saved.labels[[answer["rows"]]],
-            similarities=np.array([answer["similarities"]], dtype=np.float32),
-            relevant=np.array([answer["relevant"]]),
-        )
-        return retrieval_strips(results, [0], saved, pictures)
-
-    def _still_of_vector(self, query: dict[str, Any]) -> str:
-        answer, saved = self._answer(query, min(self.k, _STILL_K)), self.saved
-        pictures = self._thumbnails or _NoThumbnails()
-        cells = ""
-        for rank, (row, value) in enumerate(zip(answer["rows"], answer["similarities"], strict=True), start=1):
-            name = safe(saved.class_names[saved.labels[row]])
-            mark = "" if answer["label"] < 0 else "✓ " if saved.labels[row] == answer["label"] else "✗ "
-            (source,) = pictures.data_uris([saved.ids[row]])
-            cells += (
-                '<td style="vertical-align:top;width:84px;padding:0;text-align:left;font-size:12px">'
-                f'<img src="{source}" alt="rank {rank}: class {name}, similarity {value:.3f}" width="78" height="78" '
-                f'style="display:block;border-radius:6px"><div>{mark}{rank} · {value:.3f}</div><div>{name}</div></td>'
-            )
-        return (
-            '<figure style="margin:0"><div style="overflow-x:auto"><table style="border-collapse:separate;'
-            f'border-spacing:6px"><tbody><tr>{cells}</tr></tbody></table></div><figcaption style="font-size:13px;'
-            f'opacity:.75">Nearest to {safe(self._name(query), 200)}, by cosine similarity.</figcaption></figure>'
-        )
+        return html_of(self)
 
     def _name(self, query: dict[str, Any]) -> str:
         if "proxy" in query:
@@ -329,13 +287,6 @@ class RetrievalGallery(View):
             return text
         ranks = self._answer(query, 1)["ranks"]
         return f"{text}; query: {self._name(query)}" + (f", first right image at rank {ranks[0]}" if ranks else "")
-
-
-class _NoThumbnails(Thumbnails):
-    """Grey tiles for every image."""
-
-    def __init__(self) -> None:
-        self.tile, self.place = 64, {}
 
 
 def _of_run(run: Run, split: str) -> dict[str, Any]:

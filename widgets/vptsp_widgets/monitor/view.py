@@ -8,8 +8,6 @@ Only files are read, so that the run, this kernel and the notebook can each end 
 
 from __future__ import annotations
 
-import contextlib
-import html
 import threading
 import weakref
 from pathlib import Path
@@ -18,17 +16,13 @@ from typing import Any
 import traitlets
 
 from vptsp.errors import UsageError
-from vptsp.figures import curves, html_table
-from vptsp.labels import plain, safe
 from vptsp.progress import headless
 from vptsp.runs import Run
-from vptsp.stills import image_html
+from vptsp_widgets.monitor.still import facts, html_of
 from vptsp_widgets.monitor.watching import Watch
 from vptsp_widgets.view import View, shown, told
 
 SECONDS = 1.0  # between two looks; a run writes its progress about as often
-_COLOURS = {"training": "#1d4ed8", "starting": "#1d4ed8", "done": "#15803d", "failed": "#b91c1c", "killed": "#b91c1c"}
-_STILL_PAIRS = 5
 
 
 class TrainingMonitor(View):
@@ -125,39 +119,11 @@ class TrainingMonitor(View):
     def summary(self) -> str:
         if not self._now:
             return "TrainingMonitor of no run"
-        return f"TrainingMonitor of {self._now['name']}: {', '.join(self._facts())}"
-
-    def _facts(self) -> list[str]:
-        now, lines = self._now, self._curves
-        facts = [now["state"]]
-        if now["steps"]:
-            facts += [f"epoch {now['epoch']} of {now['epochs']}", f"step {now['step']:,} of {now['steps']:,}"]
-        facts += [f"loss {lines['loss'][-1]:.3f}"] if lines["loss"] else []
-        judged = [value for value in lines["judged"] if value is not None]
-        facts += [f"validation {lines['title']} {100 * judged[-1]:.1f} %"] if judged else []
-        facts += [f"{now['speed']:,.0f} images/s"] if now["speed"] else []
-        return facts
+        return f"TrainingMonitor of {self._now['name']}: {', '.join(facts(self))}"
 
     def still(self) -> str:
         with self.lock:
-            if not self._watch:
-                return '<p style="margin:0">No run is watched. Set <b>run</b> to a run directory.</p>'
-            state, *facts = self._facts()
-            parts = [
-                f'<div><b>{safe(self._now["name"])}</b> <span style="background:{_COLOURS.get(state, "#57606a")};'
-                f'color:#fff;border-radius:4px;padding:1px 7px">{state}</span> {" · ".join(facts)}</div>'
-            ]
-            if self._now["message"]:
-                parts.append(f'<p style="margin:.4em 0">{html.escape(self._now["message"])}</p>')
-            if self._curves["epoch"]:
-                alt = f"Training loss and validation recall over the epochs of {plain(self._now['name'])}."
-                with contextlib.suppress(UsageError):  # of a run whose settings are damaged
-                    parts.append(image_html(curves(self._watch.run), alt))
-            for group in self._confused.get("groups", []):
-                caption = f"Most confused classes after epoch {self._confused['epoch']}: {group['title']}."
-                if group["rows"]:
-                    parts.append(html_table(group["header"], group["rows"][:_STILL_PAIRS], caption))
-        return f'<div style="font-family:system-ui,sans-serif;font-size:13px">{"".join(parts)}</div>'
+            return html_of(self)
 
 
 def _keep_looking(watched: weakref.ref[TrainingMonitor], ended: threading.Event) -> None:

@@ -6,28 +6,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import traitlets
 
-from vptsp.errors import DataError, RunError
-from vptsp.figures import html_table
-from vptsp.files import read_json
-from vptsp.labels import plain, safe
-from vptsp.methods import METHODS
-from vptsp.runs import RUNS, Run, compare, list_runs
-from vptsp.tasks import TASKS
-from vptsp_widgets.states import state_word
+from vptsp.errors import DataError
+from vptsp.labels import plain
+from vptsp.runs import RUNS, Run, list_runs
+from vptsp_widgets.picker.data import row_of, settings_of, told_apart
+from vptsp_widgets.picker.still import html_of
 from vptsp_widgets.view import View, shown
-
-_STILL_ROWS = 50
 
 
 class RunPicker(View):
@@ -64,11 +53,11 @@ class RunPicker(View):
             run, marked = self.run, self.runs
             self._found = list_runs(self.folder)[::-1]
             self._place = {str(found.path): row for row, found in enumerate(self._found)}
-            configs = [_settings_of(found) for found in self._found]
+            configs = [settings_of(found) for found in self._found]
             self.runs = [path for path in marked if path in self._place]
             with self.hold_sync():
-                self._rows = [_row(found, config) for found, config in zip(self._found, configs, strict=True)]
-                self._settings = _told_apart(configs)
+                self._rows = [row_of(found, config) for found, config in zip(self._found, configs, strict=True)]
+                self._settings = told_apart(configs)
                 self._chosen = self._row_of(run)
                 self._marked = [self._place[path] for path in self.runs]
             self.status = ""
@@ -124,94 +113,4 @@ class RunPicker(View):
         return f"RunPicker of {len(self._rows):,} runs in {plain(self.folder)}{marked}"
 
     def still(self) -> str:
-        if not self._rows:
-            return (
-                f'<p style="margin:0">There are no runs in {safe(self.folder, 400)}. '
-                "<b>vptsp train</b> makes one, <b>vptsp demo</b> one in five minutes.</p>"
-            )
-        header = ["run", "state", "method", "data set", "R@1", "MAP@R", "trained", "when"]
-        rows = [
-            [
-                row["name"], row["state"], row["method"], row["dataset"], 
-                *(_percent(row[key], title) for key, title in zip(("recall", "map"), row["metrics"], strict=True)),
-                "–" if row["trained"] is None else f"{row['trained']:,}",
-                f"{datetime.fromtimestamp(row['when']):%Y-%m-%d %H:%M}",
-            ]
-            for row in self._rows[:_STILL_ROWS]
-        ]  # fmt: skip
-        caption = f"{len(rows)} of {len(self._rows):,} runs in {plain(self.folder)}, newest first."
-        chosen = self._chosen if 0 <= self._chosen < len(rows) else None
-        table = html_table(header, rows, caption, strong=chosen)
-        return table + (self._comparison() if len(self.runs) > 1 else "")
-
-    def _comparison(self) -> str:
-        table = compare([self._found[row] for row in self._marked])
-        rows = [
-            [plain(name), *("–" if pd.isna(value) else plain(value) for value in table[name])]
-            for name in table.columns[1:]
-        ]
-        header = ["", *(plain(name) for name in table["run"])]
-        return html_table(header, rows, "The marked runs: results, and the settings in which they differ.")
-
-
-def _row(run: Run, config: dict[str, Any]) -> dict[str, Any]:
-    """What the table says of a run; None for what it does not have."""
-    row: dict[str, Any] = {
-        "name": _text(run.name),
-        "path": _text(run.path),
-        "state": state_word(run.state()) if config else "unreadable",
-        "method": _title(config.get("method")),
-        "dataset": _text(config.get("dataset", "–")),
-        "recall": None,
-        "map": None,
-        "trained": None,
-        "when": int(os.stat(run.path / "config.json").st_mtime),
-        "metrics": ["", ""],
-        "note": "",
-    }
-    with contextlib.suppress(RunError, KeyError, TypeError):
-        summary = read_json(run.path / "summary.json", "train it again")
-        metrics = summary["test"][summary["selected"]]
-        task = TASKS[summary.get("task", "retrieval")]
-        row |= {"recall": metrics[task.metric], "map": metrics[task.second], "trained": summary["counts"]["trained"]}
-        if task is not TASKS["retrieval"]:  # stands in the same columns, and says what it is
-            row["metrics"] = [task.title, task.second_title]
-    if row["state"] == "failed":
-        row["note"] = _text(run.progress().get("message", ""))
-    return row
-
-
-def _settings_of(run: Run) -> dict[str, Any]:
-    """``config.json`` as it stands; empty if it cannot be read. Not validated, which takes longer than reading."""
-    with contextlib.suppress(RunError):
-        values = read_json(run.path / "config.json", "train it again")
-        if isinstance(values, dict):
-            return values
-    return {}
-
-
-def _told_apart(configs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """``{"names", "values", "same"}``: settings in which runs differ, with a list of texts per run; others."""
-    texts = [{name: _text(json.dumps(value)).strip('"') for name, value in config.items()} for config in configs]
-    known = [text for text in texts if text]
-    names = list(dict.fromkeys(name for text in known for name in text))
-    differing = [name for name in names if len({text.get(name) for text in known}) > 1]
-    return {
-        "names": differing,
-        "values": [[text.get(name) for name in differing] for text in texts],
-        "same": [[name, known[0][name]] for name in names if name not in differing],
-    }
-
-
-def _title(method: Any) -> str:
-    known = METHODS.get(method) if isinstance(method, str) else None
-    return known.title if known else _text(method or "–")
-
-
-def _text(value: object) -> str:
-    """One line that can be sent: file names may hold bytes that are no text."""
-    return plain(str(value).encode("utf-8", "replace").decode(), 200)
-
-
-def _percent(value: float | None, title: str) -> str:
-    return "–" if value is None else f"{100 * value:.1f} % {title}".rstrip()
+        return html_of(self)
