@@ -3,8 +3,8 @@
 import { descend, evaluate, rowsOf } from "./losses.js";
 import { lengthOf, plus, turned, unit } from "./vectors.js";
 /** @import { Model } from "../../front/model.js" */
-/** @import { Point } from "./points.js" */
 /** @import { Result } from "./losses.js" */
+/** @import { Point } from "./points.js" */
 
 /**
  * What stands on the whiteboard, as `_state` holds it: points are [x, y] or [x, y, z].

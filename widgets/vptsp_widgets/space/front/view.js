@@ -22,11 +22,11 @@ import { Painter } from "./painter.js";
 import { Glyphs, ProxyToggles } from "./proxies.js";
 import { SelectionPanel, combineInto, rowsOf } from "./selection.js";
 import { ViewState } from "./state.js";
-/** @import { Keys } from "./selection.js" */
 /** @import { Model } from "../../front/model.js" */
-/** @import { State } from "./state.js" */
 /** @import { Help } from "../../front/status.js" */
 /** @import { Colours, Inks } from "./colours.js" */
+/** @import { Keys } from "./selection.js" */
+/** @import { State } from "./state.js" */
 
 class Space {
   /** @type {(text: string) => void} */ say;
