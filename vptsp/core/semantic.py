@@ -78,7 +78,7 @@ class SemanticTower(nn.Module):
         backbone: Backbone,
         tokens: Float[Tensor, "B *T D"],
         labels: Int[Tensor, " B"],
-        sample: Float[Tensor, "B D"],
+        sample: Float[Tensor, "B D_out"],
         embeddings: Float[Tensor, "B E"],
         *,
         kernel: Kernel = "auto",
