@@ -1,4 +1,4 @@
-"""The core as a library of its own: its docstring is a working program, its names are whole, and it can be lifted out."""
+"""The core as a library: its docstring is a working program, its names are whole, and it can be lifted out."""
 
 from __future__ import annotations
 
