@@ -141,7 +141,7 @@ def test_a_loss_scale_reaches_the_parameters_once(tiny: Tiny) -> None:
     norms = []
     for session, scale in zip(sessions, (None, 1024.0), strict=True):
         scaler = torch.amp.GradScaler("cpu", init_scale=scale or 1.0)
-        session.fabric._precision.scaler = scaler
+        session.fabric.strategy.precision.scaler = scaler
         session.model.train()
         loss = make_objective(session.config)(session.model, session.forward(images, labels), labels)
         session.backward(scaler.scale(loss))
