@@ -122,7 +122,7 @@ def _train_epoch(
         session.backward(loss)
         norm = session.clip_gradients()
 
-        loss_now, norm_now = torch.stack((loss.detach(), norm)).tolist()  # the only time a step waits for the device
+        loss_now, norm_now = torch.stack((loss.detach(), norm)).tolist()  # the only time the loop waits for the device
         overflowed = not math.isfinite(norm_now)
         if not math.isfinite(loss_now) or (overflowed and not session.precision.skips_overflows):
             names = [session.splits.train.class_names[label] for label in labels.unique().tolist()]
