@@ -247,7 +247,7 @@ def test_rows_get_the_dense_gradient_norm_clipping_and_loss_scale(tiny: Tiny) ->
     settings = {"method": "vptsp_g", "optimizer": "sgd", "weight_decay": 0.0, "grad_clip": 0.5}
     dense = Session.prepare(tiny(**settings))
     rows, scaled = (Session.prepare(tiny(**settings, class_prompt_updates="rows")) for _ in range(2))
-    scaler = scaled.fabric._precision.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=1)
+    scaler = scaled.fabric.strategy.precision.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=1)
     own = dense.model.state_dict()
     for session in (rows, scaled):
         session.model.load_state_dict({n: v for n, v in own.items() if not n.startswith("class_prompts.")})

@@ -27,7 +27,7 @@ from vptsp.settings.methods import METHODS
 from vptsp.training.guards import TrainingStopped
 from vptsp.training.loop import train
 from vptsp.training.objective import make_objective
-from vptsp.training.optimizers import set_epoch
+from vptsp.training.optimizers import set_learning_rates
 from vptsp.training.session import Session
 
 Tiny = Callable[..., Config]
@@ -326,7 +326,7 @@ def test_mean_pooling_trains_every_bias_in_use(tiny: Tiny, backbone: str) -> Non
 def test_a_loss_scale_is_taken_off_before_clipping_and_updated_once_a_step(tiny: Tiny) -> None:
     """What fp16 does on a GPU, with the scaler on the CPU in fp32, where the scale must change nothing."""
     plain, scaled = (Session.prepare(tiny(grad_clip=1.0, optimizer="sgd")) for _ in range(2))
-    scaler = scaled.fabric._precision.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=1)
+    scaler = scaled.fabric.strategy.precision.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=1)
     images, labels, _ = next(iter(plain.loader))
     norms = []
     for session in (plain, scaled):
@@ -416,7 +416,7 @@ def test_tracking_of_test_may_start_late(tiny: Tiny, tmp_path: Path, track_from:
 def test_rates_rise_before_the_cosine() -> None:
     config = make_config({"epochs": 6, "warmup_epochs": 2, "lr": 0.1, "cosine_min": 0.0})
     optimizer = torch.optim.SGD([{"params": [torch.zeros(1, requires_grad=True)], "lr": 0.1, "start": 0.1}])
-    rates = [set_epoch([optimizer], config, epoch)["lr"] for epoch in range(6)]
+    rates = [set_learning_rates([optimizer], config, epoch)["lr"] for epoch in range(6)]
     assert rates == pytest.approx([0, 0.05, 0.1, 0.1 * (2 + 2**0.5) / 4, 0.05, 0.1 * (2 - 2**0.5) / 4])
 
 

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from vptsp.core.model import ModelOutput
+from vptsp.errors import ConfigError
 from vptsp.evaluation.recognition import cross_entropy
 from vptsp.settings.build import ConfiguredModel, build_loss
 from vptsp.settings.config import Config
@@ -16,12 +17,19 @@ Objective = Callable[[ConfiguredModel, ModelOutput, Int[Tensor, " B"]], Float[Te
 
 
 def make_objective(config: Config) -> Objective:
-    """Retrieval: the configured loss of embeddings and proxies. Recognition: cross-entropy of the class scores."""
+    """Retrieval: the configured loss of embeddings and proxies. Recognition: cross-entropy of the class scores.
+
+    The latter raises :class:`~vptsp.errors.ConfigError` for a model without class scores.
+    """
     if config.task == "recognition":
         entropy = cross_entropy()
 
         def recognise(model: ConfiguredModel, output: ModelOutput, labels: Tensor) -> Tensor:
-            assert output.logits is not None
+            if output.logits is None:
+                raise ConfigError(
+                    "task='recognition' trains class scores, and this model gives none; build it with a classifier or "
+                    "proxies for its classes, or train it with task='retrieval'"
+                )
             return entropy(output.logits, labels)
 
         return recognise

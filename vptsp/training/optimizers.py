@@ -99,7 +99,7 @@ def cosine(start: float, end: float, epoch: int, length: int) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * epoch / length)) / 2
 
 
-def set_epoch(optimizers: Sequence[Optimizer], config: Config, epoch: int) -> dict[str, float]:
+def set_learning_rates(optimizers: Sequence[Optimizer], config: Config, epoch: int) -> dict[str, float]:
     """Set every learning rate for ``epoch`` (from 0); returns those of the record: ``lr`` and ``lr_proxy``.
 
     In the first ``warmup_epochs`` rates rise linearly from 0, as in VPT's code, whose first epoch therefore changes
