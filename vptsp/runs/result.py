@@ -1,4 +1,4 @@
-"""What came out of a finished run, typed: :attr:`Run.result`'s answer, built from ``summary.json``.
+"""What came out of a finished run, typed: the answer of :meth:`vptsp.runs.run.Run.result`, built from ``summary.json``.
 
 It is the seam for whatever works with results (tables, sweeps, reports): the file stays as it is written, and what
 reads it needs not know how it is nested. A test metric is meant at the epoch that validation has selected, unless a
