@@ -2,7 +2,7 @@
 
 >>> import vptsp
 >>> run = vptsp.train(vptsp.make_config({"epochs": 2}))  # doctest: +SKIP
->>> run.summary()["test"]  # doctest: +SKIP
+>>> run.result().metrics  # doctest: +SKIP
 
 Names are loaded when first used: ``import vptsp`` costs nothing, and never imports Jupyter, plotly or UMAP.
 """
@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from vptsp import home
 
 if TYPE_CHECKING:
-    from vptsp.evaluation.evaluate import SavedEmbeddings as SavedEmbeddings
     from vptsp.evaluation.evaluate import evaluate_run as evaluate_run
     from vptsp.runs.checkpoints import load_inference as load_inference
+    from vptsp.runs.embeddings import SavedEmbeddings as SavedEmbeddings
+    from vptsp.runs.result import RunResult as RunResult
     from vptsp.runs.run import Run as Run
     from vptsp.runs.run import list_runs as list_runs
     from vptsp.settings.config import Config as Config
@@ -34,7 +35,8 @@ _HOMES = {
     "train": "training.loop",
     "load_inference": "runs.checkpoints",
     "evaluate_run": "evaluation.evaluate",
-    "SavedEmbeddings": "evaluation.evaluate",
+    "SavedEmbeddings": "runs.embeddings",
+    "RunResult": "runs.result",
 }
 __all__ = list(_HOMES)
 

@@ -12,20 +12,19 @@ import timm
 import torch
 
 import vptsp
-from vptsp.runs import checkpoints
 from vptsp.core.backbones.load import load_backbone
-from vptsp.runs.checkpoints import inference_path, load_inference, load_training, save_inference, save_training
-from vptsp.settings.config import Config
-from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.errors import RunError
 from vptsp.evaluation.evaluate import embed, evaluate_run
 from vptsp.files import read_tensors, write_tensors
-from vptsp.settings.methods import METHODS
-from vptsp.settings.build import ConfiguredModel
-from vptsp.settings.build import build_model
+from vptsp.runs import checkpoints
+from vptsp.runs.checkpoints import inference_path, load_inference, load_training, save_inference, save_training
+from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
-from vptsp.training.session import Session
+from vptsp.settings.build import build_model
+from vptsp.settings.config import Config
+from vptsp.settings.methods import METHODS
 from vptsp.training.loop import train
+from vptsp.training.session import Session
 
 Tiny = Callable[..., Config]
 

@@ -20,7 +20,7 @@ from vptsp.evaluation.metrics import evaluate_retrieval
 from vptsp.evaluation.recognition import recognition_metrics
 from vptsp.files import write_json
 from vptsp.machine import make_fabric
-from vptsp.runs.checkpoints import inference_path, load_inference
+from vptsp.runs.checkpoints import inference_path, load_inference, model_source, origin_at
 from vptsp.runs.embeddings import SavedEmbeddings, save_embeddings
 from vptsp.runs.run import Run
 from vptsp.settings.build import ConfiguredModel
@@ -98,7 +98,7 @@ def embed_folder(source: Run | str | Path, images: str | Path, keep: str | Path)
     ``source`` is a run or an inference checkpoint; ``images`` holds ``<class>/<image>``, or images alone, which then
     count as one class named after the folder. Raises DataError for a folder without readable images.
     """
-    model = load_inference(source if isinstance(source, Run) or Path(source).is_file() else Run.open(source))
+    model = load_inference(model_source(source))
     image_set = any_folder(Path(images))
     fabric = make_fabric(model.config.device, model.config.precision)
     save_embeddings(Path(keep), embed(model.to(fabric.device), image_set, model.config, fabric), image_set)
@@ -109,13 +109,14 @@ def embed_folder(source: Run | str | Path, images: str | Path, keep: str | Path)
 def score_checkpoint(
     run: Run, which: str, splits: DataSplits, config: Config, fabric: lightning.Fabric, keep: bool
 ) -> Score:
-    """Test metrics of one inference checkpoint; with ``keep`` its train and test embeddings are stored."""
+    """Test metrics of one inference checkpoint; with ``keep`` its train and test embeddings are stored as its own."""
     model = load_inference(run, which, device=str(fabric.device))
     outcome = predict(model, splits.test, config, fabric)
     if keep:
-        save_embeddings(run.path / "embeddings" / "test", outcome.embeddings, splits.test)
+        folder, origin = run.path / "embeddings", origin_at(inference_path(run, which))
+        save_embeddings(folder / "test", outcome.embeddings, splits.test, origin)
         train = embed(model, splits.train, config, fabric)
-        save_embeddings(run.path / "embeddings" / "train", train, splits.train)
+        save_embeddings(folder / "train", train, splits.train, origin)
     return score(outcome, splits.test, config)
 
 
@@ -125,7 +126,7 @@ def evaluate_run(run: Run | str | Path, which: str | None = None) -> Score:
     ``which`` is ``last`` or ``best_val``; none: the selected one. Works on unfinished runs, as soon as they
     have an inference checkpoint. A finished run's ``summary.json`` is not touched.
     """
-    run = run if isinstance(run, Run) else Run.open(run)
+    run = Run.of(run)
     config = run.config
     path = inference_path(run, which)
     if not path.exists():

@@ -5,8 +5,9 @@ both optimisers, random states) and ``state.json`` (place in the run, sums of th
 frozen weights are not stored, only their fingerprint. ``checkpoint/inference_*.safetensors`` hold what
 retrieval needs beside the backbone, with the settings in the file's header. Nothing is ever unpickled.
 
-Class prompts by rows are a file ``class_prompts.bank`` (:mod:`vptsp.core.prompts.bank`): a copy in the checkpoint of those that live
-in memory; of those on disk the file in the run directory itself, of which the checkpoint says what counts.
+Class prompts by rows are a file ``class_prompts.bank`` (:mod:`vptsp.core.prompts.bank`): a copy in the checkpoint of
+those that live in memory; of those on disk the file in the run directory itself, of which the checkpoint says what
+counts.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from vptsp.core.backbones.load import load_backbone
-from vptsp.settings.config import Config, make_config
-from vptsp.errors import ConfigError, RunError
+from vptsp.errors import ConfigError, RunError, explained
 from vptsp.files import read_json, read_tensors, write_json, write_tensors
-from vptsp.errors import explained
-from vptsp.settings.build import ConfiguredModel
-from vptsp.settings.build import build_model
+from vptsp.runs.embeddings import Origin, SavedEmbeddings
+from vptsp.runs.origins import is_of_run, origin_of
 from vptsp.runs.run import Run
+from vptsp.settings.build import ConfiguredModel, build_model
+from vptsp.settings.config import Config, make_config
 
 State = dict[str, Any]
 _NAMES = ("others", "proxies", "class_prompts")  # the optimisers, as many as there are
@@ -147,6 +148,57 @@ def inference_path(run: Run, which: str | None = None) -> Path:
     if which is None:
         which = "best_val" if (folder / "inference_best_val.safetensors").exists() else "last"
     return folder / f"inference_{which}.safetensors"
+
+
+def origin_at(path: Path) -> Origin | None:
+    """What embeddings made with this inference checkpoint are of; none if the file does not say its epoch."""
+    epoch = _epoch(path)
+    return None if epoch is None else Origin(path.stem.removeprefix("inference_"), epoch)
+
+
+def load_beside(source: Run | str | Path, saved: SavedEmbeddings, device: str = "cpu") -> ConfiguredModel:
+    """The model that belongs to embedded images: of a run that keeps them itself, the model of their epoch.
+
+    Of a run whose model embedded a folder it is the selected one, and an inference checkpoint is loaded as it is.
+    Raises :class:`RunError` as :func:`load_inference` does, and where the run no longer has that epoch's model.
+    """
+    source = model_source(source)
+    if isinstance(source, Run) and is_of_run(saved, source):
+        source = _path_beside(source, saved)
+    return load_inference(source, device=device)
+
+
+def model_source(source: Run | str | Path) -> Run | Path:
+    """A run, or the path of an inference checkpoint. Raises :class:`RunError` for a path that is neither."""
+    if isinstance(source, Run):
+        return source
+    return Path(source) if Path(source).is_file() else Run.open(source)
+
+
+def _path_beside(run: Run, saved: SavedEmbeddings) -> Path:
+    origin = origin_of(run, saved)
+    paths = [inference_path(run, which) for which in dict.fromkeys((origin.checkpoint, "best_val", "last"))]
+    found = {path: _epoch(path) for path in paths if path.exists()}
+    for path, epoch in found.items():
+        if epoch in (origin.epoch, None):
+            return path
+    if not found:
+        return paths[0]  # reading it says what is missing
+    kept = ", ".join(str(epoch) for epoch in found.values())
+    raise RunError(
+        f"{saved.folder} was embedded after epoch {origin.epoch}, of which {run.path} has no model any more (it has "
+        f"those of epochs {kept}); vptsp evaluate {run.path} embeds the images again"
+    )
+
+
+def _epoch(path: Path) -> int | None:
+    """After how many epochs an inference checkpoint was written; none if it cannot be known."""
+    try:
+        with safe_open(path, "pt") as file:
+            epoch: int | None = json.loads((file.metadata() or {})["facts"]).get("epoch")
+            return epoch
+    except Exception:  # a damaged file: loading it is what says so
+        return None
 
 
 def _own_state(model: ConfiguredModel) -> dict[str, Tensor]:

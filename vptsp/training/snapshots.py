@@ -1,4 +1,7 @@
-"""Snapshots: proxies and embeddings of fixed probe images after each epoch, for replaying a run."""
+"""Writing snapshots: proxies and embeddings of fixed probe images after each epoch, for replaying a run.
+
+:mod:`vptsp.runs.snapshots` reads them.
+"""
 
 from __future__ import annotations
 
@@ -65,6 +68,6 @@ def write_snapshot(run: Run, session: Session, probes: Probes, epoch: int) -> No
             "class_names": list(images.class_names),
         }
     if epoch == 0:
-        write_json(run.path / "snapshots" / "probes.json", index)
+        write_json(run.probes_path, index)
     # clones: fused and learned are one tensor where there is no semantic proxy, which safetensors refuses
     write_tensors(run.snapshot_path(epoch), {name: value.clone() for name, value in tensors.items()})

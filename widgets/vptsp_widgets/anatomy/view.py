@@ -66,7 +66,7 @@ class ProxyAnatomy(View):
     @classmethod
     def of_run(cls, run: Run | str | Path, **traits: Any) -> ProxyAnatomy:
         """The proxies of a finished run, or of one that is training, and its training images."""
-        run = run if isinstance(run, Run) else Run.open(run)
+        run = Run.of(run)
         saved = SavedEmbeddings.of_run(run, "train")
         view = cls(Anatomy.of_run(run, saved), saved, **traits)
         view.set_trait("run", str(run.path))

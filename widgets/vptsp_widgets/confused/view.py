@@ -66,7 +66,7 @@ class ConfusedPairs(View):
     @classmethod
     def of_run(cls, run: Run | str | Path, split: str = "test", **options: Any) -> ConfusedPairs:
         """The confused pairs of a run's classes of ``split`` (test or train); of train with the run's proxies."""
-        run = run if isinstance(run, Run) else Run.open(run)
+        run = Run.of(run)
         view = cls(**{**_of_run(run, split), **options})
         view._split = split
         view._about = {**view._about, "split": split}
@@ -196,10 +196,10 @@ def _of_run(run: Run, split: str) -> dict[str, Any]:
     saved, proxies, note = SavedEmbeddings.of_run(run, split), None, ""
     if split == "train":
         try:
-            _, tensors, names = proxies_beside(run, saved)
-            place = {name: row for row, name in enumerate(names)}
+            snapshot = proxies_beside(run, saved)
+            place = {name: row for row, name in enumerate(snapshot.index.class_names)}
             if set(saved.class_names) <= place.keys():
-                fused = tensors.get("fused", tensors["learned"]).numpy()
+                fused = snapshot.proxies.get("fused", snapshot.proxies["learned"])
                 proxies = fused[[place[name] for name in saved.class_names]]
         except RunError as error:
             note = plain(error, 200)

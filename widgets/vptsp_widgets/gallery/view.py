@@ -75,7 +75,7 @@ class RetrievalGallery(View):
     @classmethod
     def of_run(cls, run: Run | str | Path, split: str = "test", **options: Any) -> RetrievalGallery:
         """The gallery of a run's images of ``split`` (test or train), with its model and its proxies."""
-        run = run if isinstance(run, Run) else Run.open(run)
+        run = Run.of(run)
         view = cls(**{**_of_run(run, split), **options})
         view._split = split
         view.set_trait("run", str(run.path))
@@ -101,7 +101,7 @@ class RetrievalGallery(View):
         self.proxies = {kind: _checked_proxies(kind, rows, size, proxy_names) for kind, rows in proxies.items()}
         self.saved, self._given_index, self._is_query, self._is_gallery = saved, index, is_query, is_gallery
         self._unit, self._gallery_rows = unit_rows(saved.embeddings).numpy(), np.flatnonzero(is_gallery)
-        self.uploads = Uploads(model, size)
+        self.uploads = Uploads(model, saved)
         for name in ("index", "lists"):
             self.__dict__.pop(name, None)
         notes = [saved.left_out_note] if saved.left_out else []
@@ -290,8 +290,8 @@ class RetrievalGallery(View):
 
 
 def _of_run(run: Run, split: str) -> dict[str, Any]:
-    proxies, names = proxies_of(run)
     saved = SavedEmbeddings.of_run(run, split)
+    proxies, names = proxies_of(run, saved)
     return {"saved": saved, "model": run, "proxies": proxies, "proxy_names": names}
 
 

@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from vptsp.analysis.confusions import confused_pairs, overlapping_proxies
 from vptsp.errors import RunError, explained
 from vptsp.files import read_json
 from vptsp.runs.run import Run
+from vptsp.runs.snapshots import Snapshots
 from vptsp.settings.tasks import TASKS, Task
 from vptsp.text import plain
 from vptsp_widgets.states import state_word
@@ -225,31 +224,29 @@ def confusions_of(run: Run) -> dict[str, Any]:
 
     ``{"epoch": 3, "groups": [{"title", "header", "rows", "note"}]}``, cells as text; empty without snapshots.
     """
-    epochs = run.snapshots()
-    if not epochs:
+    snapshots = Snapshots(run)
+    if not len(snapshots):
         return {}
-    tensors = run.snapshot(epochs[-1])
-    probes = read_json(run.path / "snapshots" / "probes.json", "train the run again")
+    newest = snapshots[snapshots.epochs[-1]]
     groups = []
-    for split, title in (("train", "training images"), ("test", "test images")):
-        if f"probe_{split}" not in tensors:
-            continue
-        names = probes[split]["class_names"]
-        pairs = confused_pairs(tensors[f"probe_{split}"].numpy(), np.array(probes[split]["labels"]), MOST_PAIRS)
+    for split, embeddings in newest.embeddings.items():
+        probes = newest.index.probes[split]
+        names = probes.class_names
+        pairs = confused_pairs(embeddings, probes.labels, MOST_PAIRS)
         rows = [
             [*_names(names, pair.first, pair.second), f"{pair.count} of {pair.images}", str(pair.mistakes)]
             for pair in pairs
         ]
         header = ["class", "confused with", "hard negatives", "mistakes"]
-        title = f"{len(probes[split]['labels']):,} {title}"
+        title = f"{len(probes):,} {'training' if split == 'train' else 'test'} images"
         groups.append({"title": title, "header": header, "rows": rows, "note": _NOTE})
-    if "fused" in tensors:
-        overlap = overlapping_proxies(tensors["fused"].numpy(), MOST_PAIRS)
-        names = probes["proxy_class_names"]
+    if newest.fused is not None:
+        overlap = overlapping_proxies(newest.fused, MOST_PAIRS)
+        names = newest.index.class_names
         rows = [[*_names(names, pair.first, pair.second), f"{pair.cosine:.3f}"] for pair in overlap]
         header = ["class", "close to", "cosine of proxies"]
         groups.append({"title": "proxies", "header": header, "rows": rows, "note": "The fused proxies of the classes."})
-    return {"epoch": epochs[-1], "groups": groups}
+    return {"epoch": newest.epoch, "groups": groups}
 
 
 def _names(names: Sequence[str], first: int, second: int) -> tuple[str, str]:

@@ -33,10 +33,10 @@ def row_of(run: Run, config: dict[str, Any]) -> dict[str, Any]:
         "note": "",
     }
     with contextlib.suppress(RunError, KeyError, TypeError):
-        summary = read_json(run.path / "summary.json", "train it again")
-        metrics = summary["test"][summary["selected"]]
-        task = TASKS[summary.get("task", "retrieval")]
-        row |= {"recall": metrics[task.metric], "map": metrics[task.second], "trained": summary["counts"]["trained"]}
+        result = run.result()
+        task = TASKS[result.task]
+        row |= {"recall": result.metrics[task.metric], "map": result.metrics[task.second]}
+        row["trained"] = result.counts["trained"]
         if task is not TASKS["retrieval"]:  # stands in the same columns, and says what it is
             row["metrics"] = [task.title, task.second_title]
     if row["state"] == "failed":

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from scipy.stats import spearmanr
 
 from vptsp.core.proxies import fuse
 from vptsp.errors import DataError, RunError
-from vptsp.files import read_json
 from vptsp.runs.run import Run
+from vptsp.runs.snapshots import Snapshots
 from vptsp.text import plain
 from vptsp_widgets.sandbox.state import MOST_CLASSES, MOST_SAMPLES, looking_from
 
@@ -23,25 +24,25 @@ def of_run(run: Run | str | Path, classes: Sequence[str | int] | None, dimension
     """Arguments of :class:`~vptsp_widgets.sandbox.ProxySandbox` for the last snapshot of a run."""
     if dimension not in (2, 3):
         raise DataError(f"dimension={plain(dimension)} is neither 2, the circle, nor 3, the sphere")
-    run = run if isinstance(run, Run) else Run.open(run)
-    epochs = run.snapshots()
-    if not epochs:
+    run = Run.of(run)
+    snapshots = Snapshots(run)
+    if not len(snapshots):
         raise RunError(f"{run.path} has no snapshots yet; one is written after each epoch")
-    tensors = {name: value.double() for name, value in run.snapshot(epochs[-1]).items()}
-    if "learned" not in tensors or "probe_train" not in tensors:
+    last = snapshots[snapshots.epochs[-1]]
+    whole = {kind: rows.astype(np.float64) for kind, rows in last.proxies.items()}
+    if "learned" not in whole or "train" not in last.embeddings:
         raise RunError(f"{run.path} holds no proxies or no probe images of training classes; show a proxy method's run")
-    index = read_json(run.path / "snapshots" / "probes.json", "the run's snapshots are incomplete; train it again")
-    labels, names = np.array(index["train"]["labels"]), index["proxy_class_names"]
+    labels, names = last.index.probes["train"].labels, list(last.index.class_names)
     chosen = _chosen(classes, names, np.bincount(labels, minlength=len(names)))
     rows = np.concatenate([np.flatnonzero(labels == row)[: MOST_SAMPLES // len(chosen)] for row in chosen])
     if not len(rows):
         raise DataError("none of these classes has a probe image in the run's snapshots; choose other classes")
-    samples, learned = tensors["probe_train"].numpy()[rows], tensors["learned"].numpy()[chosen]
+    samples, learned = last.embeddings["train"][rows].astype(np.float64), whole["learned"][chosen]
     config, semantic = run.config, None
     fused = learned
-    if "semantic" in tensors:
-        semantic = tensors["semantic"].numpy()[chosen]
-        fused = fuse(tensors["learned"], tensors["semantic"], config.alpha).numpy()[chosen]
+    if "semantic" in whole:
+        semantic = whole["semantic"][chosen]
+        fused = fuse(torch.from_numpy(learned), torch.from_numpy(semantic), config.alpha).numpy()
     axes = _main_axes(samples, dimension)
     agreement = spearmanr(_cosines(samples, fused), _cosines(samples @ axes, fused @ axes)).statistic
     # a class's O and G are stretched alike, so that the direction of q is that of the run, projected
@@ -60,7 +61,7 @@ def of_run(run: Run | str | Path, classes: Sequence[str | int] | None, dimension
         "alpha": config.alpha,
         "title": f"run {plain(run.name, 40)}",
         "turn": looking_from(*flat.mean(axis=0)) if dimension == 3 else None,
-        "note": f"A projection of epoch {epochs[-1]}: {len(chosen)} of {len(names)} classes and their {len(rows)} "
+        "note": f"A projection of epoch {last.epoch}: {len(chosen)} of {len(names)} classes and their {len(rows)} "
         "probe images, on the main axes of these images (PCA) and then normalised, proxies with them. The order of "
         f"the cosines between images and proxies is kept with a rank correlation of {agreement:.2f}; loss and "
         "gradients are those of the picture, not of the run.",

@@ -22,6 +22,7 @@ from vptsp.analysis.projection import FEWEST_FOR_UMAP, Method, project
 from vptsp.errors import DataError, RunError
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
+from vptsp.runs.snapshots import KINDS
 from vptsp.runs.thumbnails import Thumbnails
 from vptsp.text import plain
 from vptsp_widgets.sampling import spread
@@ -29,7 +30,6 @@ from vptsp_widgets.space import data
 from vptsp_widgets.space.still import html_of
 from vptsp_widgets.view import View, shown
 
-KINDS = ("learned", "semantic", "fused")
 # what the front end remembers; x and y: the centre of the view in the map's units, none: the whole map's
 VIEW_STATE: dict[str, Any] = {
     "x": None, "y": None, "zoom": 1.0, "colour": data.CLASS, "solo": [], "find": "",
@@ -90,11 +90,11 @@ class SpaceExplorer(View):
     def of_run(
         cls, run: Run | str | Path, split: str = "test", method: Method = "umap", **options: Any
     ) -> SpaceExplorer:
-        """The map of a run's images of a split, with the proxies of its selected epoch.
+        """The map of a run's images of a split, with the proxies of their epoch.
 
         It can be coloured by class, by the classes' attributes and by whether the nearest image is of the same class.
         """
-        run = run if isinstance(run, Run) else Run.open(run)
+        run = Run.of(run)
         view = cls(**{**_of_run(run, split), "coordinates": method, **options})
         view.split = split
         view.set_trait("run", str(run.path))
@@ -202,7 +202,7 @@ class SpaceExplorer(View):
 
 def _of_run(run: Run, split: str) -> dict[str, Any]:
     saved = SavedEmbeddings.of_run(run, split)
-    proxies, names = proxies_of(run)
+    proxies, names = proxies_of(run, saved)
     tables = [data.nearest_columns(saved), data.attribute_columns(saved)] if len(saved) else []
     return {
         "saved": saved,

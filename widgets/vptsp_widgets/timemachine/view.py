@@ -79,7 +79,7 @@ class TimeMachine(View):
         ``classes`` (names) are the only ones shown; without them a run of more than ``most`` training classes shows
         an even choice, and says so. Raises as :func:`vptsp.analysis.replay.replay` does.
         """
-        run = run if isinstance(run, Run) else Run.open(run)
+        run = Run.of(run)
         frames = [frame] if isinstance(frame, str) else list(frame)
         view = cls(_replays(run, frames, classes, most), run)
         view._again = (classes, most)

@@ -20,7 +20,7 @@ from vptsp.analysis.explain import Attention, why_no_effects
 from vptsp.data.folder import any_folder
 from vptsp.data.images import ImageSet
 from vptsp.errors import DataError
-from vptsp.runs.checkpoints import load_inference
+from vptsp.runs.checkpoints import load_beside
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.progress import headless
 from vptsp.runs.run import Run
@@ -82,8 +82,8 @@ class WhyNeighbour(View):
 
     @classmethod
     def of_run(cls, run: Run | str | Path, split: str = "test", **traits: Any) -> WhyNeighbour:
-        """The images that a run embedded of a split (``train`` or ``test``), and its selected model."""
-        run = run if isinstance(run, Run) else Run.open(run)
+        """The images that a run embedded of a split (``train`` or ``test``), and the model that embedded them."""
+        run = Run.of(run)
         saved = SavedEmbeddings.of_run(run, split)
         view = cls(saved, run, Pictures.of_run(run, split, saved), **traits)
         view._split = split
@@ -99,7 +99,7 @@ class WhyNeighbour(View):
         if len(saved) < 2:
             raise DataError(f"{saved.folder} holds {len(saved)} embedded images; a query and a neighbour are two")
         self.saved = saved
-        self.model = model if isinstance(model, ConfiguredModel) else load_inference(_run_or_file(model))
+        self.model = model if isinstance(model, ConfiguredModel) else load_beside(model, saved)
         self._sources = _pictures(images, saved)
         self._near = Neighbours(saved)
         self._kept: OrderedDict[tuple[str, str], Explained] = OrderedDict()
@@ -277,12 +277,6 @@ class WhyNeighbour(View):
     def summary(self) -> str:
         shown = [self.saved.class_names[self.saved.labels[self._row[name]]] for name in (self.query, self.neighbour)]
         return f"WhyNeighbour of {plain(shown[0])} and {plain(shown[1])}, similarity {self.similarity:.3f}"
-
-
-def _run_or_file(source: Run | str | Path) -> Run | Path:
-    if isinstance(source, Run):
-        return source
-    return Path(source) if Path(source).is_file() else Run.open(source)
 
 
 def _pictures(images: ImageSet | Pictures | str | Path | None, saved: SavedEmbeddings) -> Pictures:
