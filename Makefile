@@ -58,10 +58,11 @@ notebooks-full: setup  ## run notebooks 05-07 at full length (about an hour) and
 	  $(BIN)/python -m vptsp.reports.pages runs/full/$$name.ipynb docs/$$name.html || exit 1; \
 	done
 
-lint: setup  ## ruff and mypy
+lint: setup  ## ruff, mypy, and which room may import which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 format: setup  ## rewrite the code in the project's format
 	$(BIN)/ruff check --fix .

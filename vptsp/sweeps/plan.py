@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import vptsp
 from vptsp.errors import ConfigError, UsageError
 from vptsp.notebooks import find_notebook
 from vptsp.notebooks.parameters import Signature, read_signature
@@ -91,7 +90,7 @@ def make_plan(sweep: Sweep, yes: bool = False) -> Plan:
 
 def code_key() -> str:
     """Hash of the files of this package that decide what a run computes: not what runs sweeps or parses commands."""
-    package = Path(vptsp.__file__).parent
+    package = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*")):
         part = path.relative_to(package)
