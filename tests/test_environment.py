@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -29,3 +30,33 @@ def test_importing_the_core_brings_no_notebook_and_no_plots(module: str, also: t
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert set(result.stdout.split()) & {*HEAVY, *also} == set()
     assert result.stderr == ""
+
+
+def test_the_citation_is_of_this_version_and_names_both_papers() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == project["version"]
+    assert citation["license"] == project["license"]
+    papers = [paper["identifiers"][0]["value"] for paper in citation["references"]]
+    assert papers == ["arXiv:2402.02340", "arXiv:2203.12119"]
+    assert [paper["url"] for paper in citation["references"]] == list(project["urls"].values())
+
+
+@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_documents_name_files_that_are_there(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    linked = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+    # paths in backticks; ARCHITECTURE.md leaves out vptsp/ in its table
+    quoted = [path for path in re.findall(r"`([\w./]+/[\w.]*)`", text) if path != "runs/"]
+    missing = [path for path in linked if not (ROOT / path).exists()]
+    missing += [path for path in quoted if not any((ROOT / base / path).exists() for base in (".", "vptsp"))]
+    assert linked
+    assert missing == []
+
+
+@pytest.mark.parametrize("form", ["bug", "idea"])
+def test_issue_forms_ask_for_what_doctor_prints(form: str) -> None:
+    body = yaml.safe_load((ROOT / f".github/ISSUE_TEMPLATE/{form}.yml").read_text())["body"]
+    labels = [field["attributes"]["label"] for field in body]
+    assert "What `vptsp doctor` prints" in labels
+    assert len({field["id"] for field in body}) == len(body)

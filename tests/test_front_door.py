@@ -75,7 +75,7 @@ def test_settings_come_as_a_dictionary_too(tiny: Tiny, tmp_path: Path) -> None:
 def test_settings_that_cannot_be_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="epoch is not a setting; did you mean epochs"):
         vptsp.train(run_dir=tmp_path / "run", epoch=3)
-    with pytest.raises(UsageError, match="7 is not a configuration; give what vptsp.make_config returns"):
+    with pytest.raises(UsageError, match=r"7 is not a configuration; give what vptsp\.make_config returns"):
         vptsp.train(7, tmp_path / "run")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="goes on with the run's own settings; give no others"):
         vptsp.train(run_dir=tmp_path / "run", resume=True, epochs=3)
