@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
+BASES = (".", "vptsp", "widgets/vptsp_widgets")  # from which documents write paths
 HEAVY = ("IPython", "ipykernel", "jupyterlab", "papermill", "ipywidgets", "plotly", "umap", "matplotlib", "pytest")
 
 
@@ -46,10 +47,9 @@ def test_the_citation_is_of_this_version_and_names_both_papers() -> None:
 def test_documents_name_files_that_are_there(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
     linked = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
-    # paths in backticks; ARCHITECTURE.md leaves out vptsp/ in its table
     quoted = [path for path in re.findall(r"`([\w./]+/[\w.]*)`", text) if path != "runs/"]
     missing = [path for path in linked if not (ROOT / path).exists()]
-    missing += [path for path in quoted if not any((ROOT / base / path).exists() for base in (".", "vptsp"))]
+    missing += [path for path in quoted if not any((ROOT / base / path).exists() for base in BASES)]
     assert linked
     assert missing == []
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
+from vptsp_widgets.front import page_block
 from vptsp_widgets.picker import RunPicker
 from vptsp_widgets.view import View
 
 from vptsp.files import write_json
-from vptsp.front import page_block
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
 
