@@ -60,10 +60,11 @@ notebooks-full: setup  ## run notebooks 05-07 at full length (about an hour) and
 	  $(BIN)/python -m vptsp.reports.pages runs/full/$$name.ipynb docs/$$name.html || exit 1; \
 	done
 
-lint: setup lint-front  ## ruff and mypy, and what lint-front does
+lint: setup lint-front  ## ruff, mypy, which room may import which, and what lint-front does
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 widgets/node_modules/.synced: .venv/.synced widgets/package-lock.json
 	$(NPM) ci --silent --no-audit --no-fund

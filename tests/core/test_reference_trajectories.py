@@ -23,7 +23,7 @@ from vptsp.settings.build import ConfiguredModel, build_loss, build_model
 from vptsp.settings.config import Config, make_config
 from vptsp.training.optimizers import make_optimizers
 
-FOLDER = Path(os.environ.get("VPTSP_GOLDEN_DIR", Path(__file__).parent / "golden"))
+FOLDER = Path(os.environ.get("VPTSP_GOLDEN_DIR", Path(__file__).parents[1] / "golden"))
 TRAJECTORIES = sorted(path.stem for path in FOLDER.glob("*.json"))
 GATES = {"reset": ("W_ir", "W_hr", "b_ir"), "update": ("W_iz", "W_hz", "b_iz"), "new": ("W_in", "W_hn", "b_in")}
 

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import vptsp
 from vptsp.errors import ConfigError, UsageError
 from vptsp.notebooks import find_notebook
 from vptsp.notebooks.parameters import Signature, read_signature
@@ -94,7 +93,7 @@ def make_plan(sweep: Sweep, yes: bool = False) -> Plan:
     return Plan(sweep, signature, code, planned, notes)
 
 
-def code_key(named: Collection[str] = (), package: Path = Path(vptsp.__file__).parent) -> str:
+def code_key(named: Collection[str] = (), package: Path = Path(__file__).parents[1]) -> str:
     """Hash of the files of this package that decide what a run computes.
 
     Those are the rooms that train and score, and those that the notebook itself names (``named``: ``analysis``,
