@@ -19,6 +19,9 @@ NAMES = {module: names.split() for module, _, names in (line.partition(": ") for
 # Functions whose name is a file's now, in which they stand: the commands of the command line, which are called there.
 FILES = {"vptsp.cli": "command", "vptsp.runs": "environment"}
 
+# Names without a successor, as the change log says: a check that became part of the loop, a table that became a registry.
+GONE = {"vptsp.guards": "require_finite", "vptsp.units": "UNITS"}
+
 
 def stays(module: ModuleType, name: str) -> bool:
     """Whether a module still has a name itself, or loads it when asked."""
@@ -29,6 +32,10 @@ def stays(module: ModuleType, name: str) -> bool:
 def test_every_name_is_found_where_it_was_and_says_where_it_is(module: str) -> None:
     old = import_module(module)
     for name in NAMES[module]:
+        if GONE.get(module) == name:
+            with pytest.raises(AttributeError, match=name):
+                getattr(old, name)
+            continue
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:

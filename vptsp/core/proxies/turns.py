@@ -13,12 +13,12 @@ States = tuple[Float[Tensor, "U E"], Float[Tensor, "U E"]]  # for the loss of th
 
 
 def one_after_another(
-    state: Float[Tensor, "U E"],
+    state: Float[Tensor, "U S"],
     features: Float[Tensor, "B E"],
     groups: ClassGroups,
     cell: Callable[[Tensor, Tensor], Tensor],
-) -> Float[Tensor, "U E"]:
-    """Apply ``cell(feature, state)`` to the images of each class in batch order."""
+) -> Float[Tensor, "U S"]:
+    """Apply ``cell(feature, state)`` to the images of each class in batch order; S numbers are a class's state."""
     for turn in range(int(groups.rank.max()) + 1):
         chosen = (groups.rank == turn).nonzero().squeeze(1)  # at most one image of each class
         rows = groups.index[chosen]
