@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import processes
+import psutil
 import pytest
 from jupyter_client.manager import start_new_kernel
 
@@ -34,7 +35,8 @@ class Kernel:
 
 
 @pytest.fixture
-def kernel(tmp_path: Path) -> Iterator[Kernel]:
+def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kernel]:
+    monkeypatch.setenv("GIVEN", "to this kernel")
     kernel = Kernel(tmp_path)
     yield kernel
     kernel.client.stop_channels()
@@ -49,18 +51,14 @@ def until(true: Callable[[], bool], seconds: float = 60) -> None:
 
 
 def gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_kernel_has_its_own_place_and_is_interrupted(kernel: Kernel, tmp_path: Path) -> None:
     assert kernel.pid != kernel.starter.pid
     assert kernel.value("'vptsp.training.loop' in __import__('sys').modules") == "True"  # imported by the server
     assert kernel.value("__import__('os').getcwd()") == str(tmp_path)
-    assert kernel.value("__import__('os').environ['PYTEST_CURRENT_TEST']") == os.environ["PYTEST_CURRENT_TEST"]
+    assert kernel.value("__import__('os').environ['GIVEN']") == "to this kernel"
     assert kernel.value("__name__") == "__main__"
     running = tmp_path / "running"
     kernel.client.execute(f"open({str(running)!r}, 'w').close()\nwhile True: pass")
