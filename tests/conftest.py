@@ -5,35 +5,55 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import hypothesis
-import numpy as np
+import forks
 import pytest
-import torch
 from chromium import browser, playwright_driver  # noqa: F401 - fixtures of the browser tests
-from PIL import Image
+from forks import forked_kernel_path, forked_kernels, real_kernels  # noqa: F401 - fixtures of the notebooks' tests
 
-from vptsp.runs.progress import Event
-from vptsp.runs.run import Run
-from vptsp.settings.config import Config, make_config
-from vptsp.training.baselines import train_baselines
-from vptsp.training.loop import train
+# Nothing else is imported before it is needed: the process that only hands tests to its workers reads this file too.
+if TYPE_CHECKING:
+    from vptsp.runs.run import Run
+    from vptsp.settings.config import Config
 
 _LEFT_OUT = pytest.StashKey[int]()  # browser tests that were left out
 
 # Small tensors: more threads than one only wait for each other, above all beside other test processes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-torch.set_num_threads(1)
 
-# A busy machine must not fail a test, and continuous integration must see the same examples every time.
-hypothesis.settings.register_profile(
-    "here",
-    deadline=None,
-    derandomize="CI" in os.environ,
-    suppress_health_check=[hypothesis.HealthCheck.too_slow],
-)
-hypothesis.settings.load_profile("here")
+
+def pytest_configure(config: pytest.Config) -> None:
+    forks.configure(config)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    forks.start_if_needed(session)
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """What the process needs that will run tests."""
+    import hypothesis
+    import torch
+
+    torch.set_num_threads(1)
+    # A busy machine must not fail a test, and continuous integration must see the same examples every time.
+    hypothesis.settings.register_profile(
+        "here",
+        deadline=None,
+        derandomize="CI" in os.environ,
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    )
+    hypothesis.settings.load_profile("here")
+
+
+# A worker takes whole files, in this order, so that what is left at the end are short ones: both end at the same time.
+_FIRST = ("sweeps", "notebooks", "lab", "reports", "training", "analysis", "widgets", "pretraining")
+
+
+def _place(path: Path) -> int:
+    folder = path.relative_to(Path(__file__).parent).parts[0]
+    return _FIRST.index(folder) if folder in _FIRST else len(_FIRST)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,7 +61,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the browser's tests out where that was asked for; :func:`pytest_terminal_summary` says how many."""
+    """Long folders first, and the browser's tests left out where that was asked for.
+
+    :func:`pytest_terminal_summary` says how many those are.
+    """
+    items.sort(key=lambda item: _place(item.path))
     if not config.getoption("--without-browser"):
         return
     left_out = [item for item in items if item.get_closest_marker("browser") and not item.get_closest_marker("slow")]
@@ -67,6 +91,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 def write_images(root: Path, split: str, classes: int, images: int, first: int = 0, size: int = 32) -> None:
     """``root/split/class_<n>/<i>.png``: noise around a colour of the class."""
+    import numpy as np
+    from PIL import Image
+
     for number in range(first, first + classes):
         folder = root / split / f"class_{number:02d}"
         folder.mkdir(parents=True)
@@ -89,6 +116,7 @@ def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny(image_folder: Path) -> Callable[..., Config]:
     """``tiny(**changes)``: a configuration that trains 2 epochs of 4 batches in about a second."""
+    from vptsp.settings.config import make_config
 
     def make(**changes: Any) -> Config:
         settings = {
@@ -112,13 +140,14 @@ def tiny(image_folder: Path) -> Callable[..., Config]:
     return make
 
 
-def silent(event: Event) -> None:
-    """An observer for runs that nobody watches."""
-
-
 @pytest.fixture(scope="session")
 def tiny_run(tiny: Callable[..., Config], tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished VPTSP-G run with both baselines. Read it; copy its directory before changing anything in it."""
+    from trainings import silent
+
+    from vptsp.training.baselines import train_baselines
+    from vptsp.training.loop import train
+
     run = train(tiny(method="vptsp_g"), tmp_path_factory.mktemp("runs") / "tiny", observer=silent)
     train_baselines(run, observer=lambda method: silent)
     return run

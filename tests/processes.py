@@ -1,24 +1,24 @@
 """The command line in processes of its own, which tests can kill, interrupt and starve of disk.
 
-A fork server imports the workbench once, so that each process starts in milliseconds; it is a real process
-with its own signal handlers, open files and memory.
+They are forked from a server that has imported the workbench, so that each starts in milliseconds; each is a real
+process with its own signal handlers, open files and memory.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+import pickle
+import select
 import signal
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+import fork_client
+import forks
 import torch
-
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["vptsp.training.loop", "vptsp.cli"])
 
 
 @dataclass
@@ -29,11 +29,39 @@ class Finished:
     output: str
 
 
-def start(arguments: Sequence[str], log: Path, prepare: Callable[[], None] | None = None) -> ForkServerProcess:
+class Process:
+    """A process that was forked for the one who asks, not its child: told of its end by the server."""
+
+    def __init__(self, connection: socket.socket, pid: int) -> None:
+        self._connection, self.pid = connection, pid
+        self._code: int | None = None
+
+    @property
+    def exitcode(self) -> int | None:
+        """None while it runs; negative: the signal that killed it."""
+        self.join(0)
+        return self._code
+
+    def join(self, seconds: float | None = None) -> None:
+        """Wait until it has ended, at most so many seconds."""
+        if self._code is None and select.select([self._connection], [], [], seconds)[0]:
+            (self._code,) = fork_client.INTEGER.unpack(fork_client.receive(self._connection, fork_client.INTEGER.size))
+
+    def is_alive(self) -> bool:
+        return self.exitcode is None
+
+    def kill(self) -> None:
+        """With SIGKILL; nothing where it has ended."""
+        if self.is_alive():
+            os.kill(self.pid, signal.SIGKILL)
+
+
+def start(arguments: Sequence[str], log: Path, prepare: Callable[[], None] | None = None) -> Process:
     """Start ``vptsp <arguments>``; ``prepare`` (a module-level callable) runs in the process first."""
-    process = _CONTEXT.Process(target=_main, args=(list(arguments), log, prepare, torch.get_num_threads()))
-    process.start()
-    return process
+    call = pickle.dumps((_main, (list(arguments), prepare, torch.get_num_threads())))
+    with log.open("w") as file, open(os.devnull) as nothing:
+        files = (nothing.fileno(), file.fileno(), file.fileno())
+        return Process(*fork_client.ask(forks.address(), files, path=sys.path, call=call))
 
 
 def vptsp(arguments: Sequence[str], log: Path, prepare: Callable[[], None] | None = None) -> Finished:
@@ -46,10 +74,7 @@ def vptsp(arguments: Sequence[str], log: Path, prepare: Callable[[], None] | Non
     return Finished(process.exitcode, log.read_text())
 
 
-def _main(arguments: list[str], log: Path, prepare: Callable[[], None] | None, threads: int) -> None:
-    descriptor = os.open(log, os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
+def _main(arguments: list[str], prepare: Callable[[], None] | None, threads: int) -> None:
     # line by line, so that what was printed survives SIGKILL
     sys.stdout, sys.stderr = os.fdopen(1, "w", buffering=1), os.fdopen(2, "w", buffering=1)
     torch.set_num_threads(threads)

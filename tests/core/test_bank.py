@@ -14,7 +14,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from processes import SignalAfter
-from test_training import PER_EPOCH, assert_identical, silent, words
+from trainings import PER_EPOCH, assert_identical, silent, words
 
 from vptsp.core.backbones.load import load_backbone
 from vptsp.core.prompts.bank import FILE, Bank, DiskBank, MemoryBank

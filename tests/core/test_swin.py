@@ -10,16 +10,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from swins import make_swin
 from timm.models.swin_transformer import SwinTransformer, window_partition, window_reverse
 from torch import Tensor
 
 from vptsp.core.backbones.swin import embed_swin, encode_swin, swin_depths, swin_widths
 from vptsp.core.encoder import Kernel
 
-TINY: dict[str, Any] = {
-    "img_size": 32, "patch_size": 4, "window_size": 4, "embed_dim": 24, "depths": (2, 2), "num_heads": (2, 4),
-    "num_classes": 0,
-}  # fmt: skip
 FLAVOURS: dict[str, dict[str, Any]] = {
     "shift in the first stage": {},
     "shift in both stages": {"window_size": ((4, 4), (2, 2))},
@@ -44,15 +41,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-def make_swin(**keywords: Any) -> SwinTransformer:
-    torch.manual_seed(0)
-    swin = SwinTransformer(**{**TINY, **keywords}).eval()
-    for name, parameter in swin.named_parameters():  # away from the zeros and ones of initialisation
-        if parameter.dim() < 2 or name.endswith("bias_table"):
-            torch.nn.init.normal_(parameter, mean=float("norm" in name), std=0.3)
-    return swin
 
 
 def make_images(swin: SwinTransformer, count: int) -> Tensor:

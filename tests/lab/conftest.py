@@ -27,7 +27,7 @@ _NOISE = (  # what JupyterLab itself says in a browser without a GPU or on its f
 class Lab:
     """A JupyterLab server of its own, in ``folder``: no token, no news, no settings but those given."""
 
-    def __init__(self, folder: Path, comms: str) -> None:
+    def __init__(self, folder: Path, comms: str, **environment: str) -> None:
         self.root = folder / "notebooks"
         self.root.mkdir(parents=True)
         own = {name: folder / name for name in ("config", "data", "runtime", "settings", "workspaces", "ipython")}
@@ -36,7 +36,8 @@ class Lab:
         (settings / "kernels-settings.jupyterlab-settings").write_text(json.dumps({"commsOverSubshells": comms}))
         quiet = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
         (settings / "notification.jupyterlab-settings").write_text(json.dumps(quiet))
-        environment = {name: value for name, value in os.environ.items() if name != "VPTSP_HEADLESS"}
+        left_out = ("VPTSP_HEADLESS", "JUPYTER_PATH")
+        environment = {name: value for name, value in os.environ.items() if name not in left_out} | environment
         environment |= {
             "JUPYTER_CONFIG_DIR": str(own["config"]),
             "JUPYTER_DATA_DIR": str(own["data"]),
@@ -172,16 +173,16 @@ class Notebook:
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """JupyterLab as it comes: comm messages go over subshells, so that they pass a busy kernel."""
-    lab = Lab(tmp_path_factory.mktemp("lab"), "perCommTarget")
+def lab(tmp_path_factory: pytest.TempPathFactory, forked_kernel_path: Path) -> Iterator[Lab]:
+    """JupyterLab as it comes: comm messages go over subshells, so that they pass a busy kernel. Kernels are forked."""
+    lab = Lab(tmp_path_factory.mktemp("lab"), "perCommTarget", JUPYTER_PATH=str(forked_kernel_path))
     yield lab
     lab.close()
 
 
 @pytest.fixture(scope="session")
 def lab_without_subshells(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """JupyterLab whose comm messages wait for the kernel's main thread."""
+    """JupyterLab whose comm messages wait for the kernel's main thread. Its kernels start as a user's do."""
     lab = Lab(tmp_path_factory.mktemp("lab_main"), "disabled")
     yield lab
     lab.close()

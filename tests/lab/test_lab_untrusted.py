@@ -14,7 +14,7 @@ from vptsp_widgets.why import WhyNeighbour
 from vptsp.notebooks import run_notebook
 from vptsp.runs.run import Run
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("forked_kernels")]
 
 COMPLETE = "(images) => images.every((image) => image.complete && image.naturalWidth > 0 && image.alt)"
 

@@ -19,6 +19,8 @@ from vptsp.settings.config import Config, make_config
 from vptsp.sweeps import Job, Sweep, SweepFolder, run_sweep
 from vptsp.training.loop import train
 
+pytestmark = pytest.mark.usefixtures("forked_kernels")
+
 PLOTLY = "application/vnd.plotly.v1+json"
 
 

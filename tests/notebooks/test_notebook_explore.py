@@ -21,6 +21,8 @@ from vptsp.notebooks import find_notebook, run_notebook
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 
+pytestmark = pytest.mark.usefixtures("forked_kernels")
+
 NAMES = ("02_explore_embeddings", "03_retrieval_gallery")
 VIEWS = {"02_explore_embeddings": ["map", "gallery", "why"], "03_retrieval_gallery": ["strips", "gallery", "why"]}
 

@@ -20,6 +20,8 @@ from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
 
+pytestmark = pytest.mark.usefixtures("forked_kernels")
+
 NAME = "10_your_own_images"
 SIDE = 32
 SMALL: dict[str, Any] = {
@@ -55,7 +57,9 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def executed(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, dict[str, str]]:
+def executed(
+    photos: Path, tmp_path_factory: pytest.TempPathFactory, forked_kernels: None
+) -> tuple[Run, dict[str, str]]:
     """The run, and what each cell printed."""
     place = tmp_path_factory.mktemp("out")
     given = SMALL | {"photos": str(photos), "run_dir": str(place / "run")}

@@ -17,6 +17,8 @@ from vptsp.runs.run import Run
 from vptsp.settings.config import Config
 from vptsp.training.baselines import result_line
 
+pytestmark = pytest.mark.usefixtures("forked_kernels")
+
 SOURCE = find_notebook("01_train")
 Settings = dict[str, Any]
 
@@ -59,6 +61,7 @@ def test_parameters_are_settings_or_the_notebooks_own() -> None:
     assert names - Config.model_fields.keys() == {"preset", "run_dir", "baselines", "projection"}
 
 
+@pytest.mark.usefixtures("real_kernels")
 def test_headless_run_makes_run_report_and_stills(
     small: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,8 @@ from vptsp.notebooks import find_notebook, run_notebook
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
 
+pytestmark = pytest.mark.usefixtures("forked_kernels")
+
 NOTEBOOKS = ("05_compare_methods", "06_ablations", "07_recognition")
 PLOTLY = "application/vnd.plotly.v1+json"
 TINY: dict[str, Any] = {"blossoms_classes": 12, "blossoms_images": 4, "epochs": 1, "batch_size": 8, "seeds": 1}

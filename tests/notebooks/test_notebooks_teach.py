@@ -26,6 +26,8 @@ from vptsp.reports.formulas import drawn
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
 
+pytestmark = pytest.mark.usefixtures("forked_kernels")
+
 GEOMETRY, PROMPTS = "04_proxy_geometry", "08_how_prompts_work"
 VIEWS = {
     GEOMETRY: ["whiteboard", "semantic", "orthant", "figure", "progress", "time", "anatomy", "confused", "back"],

@@ -41,7 +41,7 @@ def test_no_run_is_lost_and_no_process_left(runs: int, tmp_path: Path) -> None:
     # somebody edits the package while these tests run, which is no change of what the toy does
     words = ["--workers", "2", "--any-code"]
 
-    def start(argument: Path) -> processes.ForkServerProcess:
+    def start(argument: Path) -> processes.Process:
         return processes.start(["sweep", str(argument), *words], tmp_path / "printed.txt")
 
     # one is killed, one fails; then the sweep is stopped while another is held in its middle

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import timm
 import torch
-from test_training import assert_identical, silent
+from trainings import assert_identical, silent
 
 from vptsp.core.backbones.load import load_backbone
 from vptsp.core.encoder import embed_patches, encode

@@ -8,7 +8,7 @@ from typing import Any
 import lightning_fabric as lightning
 import pytest
 import torch
-from test_swin import make_swin
+from swins import make_swin
 
 from vptsp.analysis.footprint import training_footprint
 from vptsp.core.backbones.load import Backbone, load_backbone

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pages import EVIL, Shown, low_contrast
 from playwright.sync_api import Page, expect
 from sweepings import Sweeping, sweep_of_all_states
-from test_picker_page import EVIL, Shown, low_contrast
 from vptsp_widgets.board import SweepBoard
 from vptsp_widgets.front import page_block
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from galleries import EVIL, png, saved_set
 from playwright.sync_api import Locator, Page, expect
-from test_gallery import EVIL, png, saved_set
 from vptsp_widgets.front import module, page_block, style
 from vptsp_widgets.gallery import RetrievalGallery
 from vptsp_widgets.view import View

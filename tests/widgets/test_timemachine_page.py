@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pages import Shown, low_contrast
 from playwright.sync_api import Page, expect
-from test_picker_page import Shown, low_contrast
 from vptsp_widgets.front import page_block
 from vptsp_widgets.timemachine import TimeMachine
 

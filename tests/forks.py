@@ -1,0 +1,88 @@
+"""The fork server of a test session, and kernels that come from it: an explicit choice of the tests that use them.
+
+What a test says of notebooks and views does not depend on how a kernel has imported the workbench; where a kernel comes
+from is left real in sweeps, which kill kernels and count them, and in one test each of papermill and JupyterLab.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import fork_client
+import pytest
+from filelock import FileLock
+
+_VARIABLE = "VPTSP_TEST_FORKS"  # a folder that all workers of a session share
+_HERE = Path(__file__).parent
+_held: list[socket.socket] = []  # the server lives as long as this process does
+
+
+def configure(config: pytest.Config) -> None:
+    """A folder for the server of this session."""
+    if not hasattr(config, "workerinput"):
+        folder = tempfile.mkdtemp(prefix="vptsp-forks-")  # a short path, as that of a socket must be
+        os.environ[_VARIABLE] = folder
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+def start_if_needed(session: pytest.Session) -> None:
+    """Start the server while other tests run, if some of these want kernels."""
+    wanted = "forked_kernel_path"
+    if not session.config.option.collectonly and any(wanted in item.fixturenames for item in session.items):
+        address()
+
+
+def address() -> str:
+    """Where the server answers; it is started when it is first asked for."""
+    place = Path(os.environ[_VARIABLE]) / "server"
+    if not _held:
+        with FileLock(place.with_suffix(".lock")):
+            if not place.exists():
+                _start(place)
+        _held.append(fork_client.connect(str(place)))
+    return str(place)
+
+
+def _start(place: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listening, place.with_name(fork_client.LOG).open("w") as log:
+        listening.bind(str(place))
+        listening.listen(64)
+        subprocess.Popen(
+            [sys.executable, str(_HERE / "fork_server.py"), str(listening.fileno())],
+            pass_fds=[listening.fileno()], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def forked_kernel_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for JUPYTER_PATH, whose ``python3`` is forked from the server."""
+    from ipykernel.kernelspec import get_kernel_dict
+
+    folder = tmp_path_factory.mktemp("jupyter")
+    command = [sys.executable, "-S", "-E", str(_HERE / "fork_client.py"), address(), "-f", "{connection_file}"]
+    spec = get_kernel_dict() | {"argv": command}
+    (folder / "kernels" / "python3").mkdir(parents=True)
+    (folder / "kernels" / "python3" / "kernel.json").write_text(json.dumps(spec))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def forked_kernels(forked_kernel_path: Path) -> Iterator[None]:
+    """The notebooks of this file run in forked kernels."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PATH", str(forked_kernel_path))
+        yield
+
+
+@pytest.fixture
+def real_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The notebooks of this test run in kernels that start as a user's do."""
+    monkeypatch.delenv("JUPYTER_PATH", raising=False)

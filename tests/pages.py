@@ -1,0 +1,75 @@
+"""Views in a bare page of a browser, and what every page must keep to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.sync_api import Page
+from vptsp.front import page_block
+from vptsp_widgets.view import View
+
+EVIL = '<img src=x onerror="alert(1)"> "q" ورد'
+
+
+class Shown:
+    """A view in a page whose model passes everything on: traits and messages to Python, and back with :meth:`bring`."""
+
+    def __init__(self, page: Page, name: str, view: View, theme: str = "light") -> None:
+        self.page, self.view, self.sent = page, view, list[dict[str, Any]]()
+        view.send = lambda content, buffers=None: self.sent.append(content)  # type: ignore[method-assign]
+        page.expose_function("toKernel", lambda message: view._handle(message, []))
+        page.expose_function("toTrait", lambda name, value: setattr(view, name, value))
+        block = page_block(name, view.state_for_page())
+        for before, after in (
+            ("live: false", "live: true"),
+            ("save_changes() {}", "save_changes() { for (const key of changed.splice(0)) toTrait(key, values[key]); }"),
+            ("values[key] = value;\n      fire", "values[key] = value; changed.push(key);\n      fire"),
+            ("const values = {};", "const values = {}, changed = []; window.fire = (...all) => fire(...all);"),
+            ("send(message) {", "send(message) { toKernel(message);"),
+        ):
+            assert before in block
+            block = block.replace(before, after, 1)
+        page.set_content(f'<!doctype html><html data-theme="{theme}"><meta charset="utf-8">{block}</html>')
+        page.wait_for_function("window.vptspModels")
+        self.told = view.state_for_page()
+
+    def bring(self) -> None:
+        """Bring the page what Python has changed and sent."""
+        state = self.view.state_for_page()
+        changed = {name: value for name, value in state.items() if value != self.told[name]}
+        self.told = state
+        set_all = "(state) => { const [model] = vptspModels; for (const key in state) model.set(key, state[key]); }"
+        self.page.evaluate(set_all, changed)
+        for message in self.sent:
+            self.page.evaluate("(message) => fire('msg:custom', message, [])", message)
+        self.sent.clear()
+
+
+LOW_CONTRAST = """(root) => {
+  const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = (colour) => {
+    const linear = (v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+    const [r, g, b] = parts(colour).map((v) => linear(v / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (element) => {
+    for (let e = element; e; e = e.parentElement) {
+      const colour = getComputedStyle(e).backgroundColor;
+      if ((parts(colour)[3] ?? 1) > 0) return colour;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  return [...document.querySelector(root).querySelectorAll("*")]
+    .filter((e) => e.checkVisibility() && !e.disabled)
+    .filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()))
+    .filter((e) => {
+      const style = getComputedStyle(e);
+      const [a, b] = [light(e.namespaceURI.endsWith("svg") ? style.fill : style.color), light(behind(e))];
+      return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) < 4.5;
+    })
+    .map((e) => `${e.tagName} ${e.textContent}`);
+}"""
+
+
+def low_contrast(page: Page, root: str) -> list[str]:
+    return page.evaluate(LOW_CONTRAST, root)
