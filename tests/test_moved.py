@@ -19,7 +19,7 @@ NAMES = {module: names.split() for module, _, names in (line.partition(": ") for
 # Functions whose name is a file's now, in which they stand: the commands of the command line, which are called there.
 FILES = {"vptsp.cli": "command", "vptsp.runs": "environment"}
 
-# Names without a successor, as the change log says: a check that became part of the loop, a table that became a registry.
+# Names without a successor, as the change log says: a check that the loop took in, a table that became a registry.
 GONE = {"vptsp.guards": "require_finite", "vptsp.units": "UNITS"}
 
 

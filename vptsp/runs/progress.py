@@ -38,8 +38,13 @@ def headless() -> bool:
 
 def default_observer() -> Observer:
     """A bar where text can be redrawn (terminals, JupyterLab), else a line per epoch."""
-    in_notebook = "ipykernel" in sys.modules
-    return ProgressBar() if not headless() and (in_notebook or sys.stdout.isatty()) else print_epochs
+    return ProgressBar() if not headless() and (in_notebook() or sys.stdout.isatty()) else print_epochs
+
+
+def in_notebook() -> bool:
+    """Whether this process is a notebook's kernel; that ipykernel is imported does not say so."""
+    shell = sys.modules.get("IPython")
+    return shell is not None and getattr(shell.get_ipython(), "kernel", None) is not None
 
 
 def print_epochs(event: Event) -> None:
