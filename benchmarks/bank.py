@@ -21,10 +21,10 @@ import torch
 
 from benchmarks.steps import BACKBONE, seconds
 from vptsp.core.backbones.load import load_backbone
-from vptsp.core.model import EmbeddingModel
 from vptsp.core.prompts.bank import DiskBank
-from vptsp.core.prompts.learned import ClassPromptRows
+from vptsp.core.prompts.classes import ClassPromptRows
 from vptsp.machine import make_fabric
+from vptsp.settings.build import build_model
 from vptsp.settings.config import make_config
 from vptsp.training.objective import make_objective
 from vptsp.training.optimizers import make_optimizers
@@ -44,7 +44,7 @@ def make_step(size: str, place: str) -> tuple[Callable[[], None], ClassPromptRow
     )  # fmt: skip
     fabric, objective = make_fabric(config.device, config.precision), make_objective(config)
     backbone = load_backbone(BACKBONE, "random")
-    model = EmbeddingModel(config, backbone, classes).train()
+    model = build_model(config, backbone, classes).train()
     forward, *optimizers = fabric.setup(model, *make_optimizers(model, config))
     images = torch.randn(BATCH, 3, backbone.image_size, backbone.image_size).to(fabric.device)
     # two batches far apart, so that nothing of one is still at hand in the next

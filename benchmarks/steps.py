@@ -15,9 +15,8 @@ from torch.utils.flop_counter import FlopCounterMode
 import vptsp.core.model
 from benchmarks.token_path import encode_with_prompt_tokens
 from vptsp.core.backbones.load import Backbone, load_backbone
-from vptsp.core.losses.losses import make_loss
-from vptsp.core.model import EmbeddingModel
 from vptsp.machine import fast_bf16
+from vptsp.settings.build import build_loss, build_model
 from vptsp.settings.config import make_config
 
 BACKBONE = "vit_small_patch16_224"
@@ -29,8 +28,8 @@ def make_step(shared: int, per_class: int, batch: int, precision: str, token_pat
     backbone = load_backbone(BACKBONE, "random")
     settings = {"num_prompts": shared, "num_class_prompts": per_class, "embedding_size": 384, "batch_size": batch}
     config = make_config(settings)
-    model = EmbeddingModel(config, backbone, CLASSES).train()
-    loss_function = make_loss(config)
+    model = build_model(config, backbone, CLASSES).train()
+    loss_function = build_loss(config)
     images = torch.randn(batch, 3, backbone.image_size, backbone.image_size)
     labels = torch.arange(batch) // 2
 
@@ -75,7 +74,7 @@ def peak_activation_bytes(step: Callable[[], object]) -> int:
 def inference(shared: int, batch: int) -> dict[str, Callable[[], object]]:
     backbone: Backbone = load_backbone(BACKBONE, "random")
     config = make_config({"method": "vpt_deep", "num_prompts": shared, "embedding_size": 384})
-    model = EmbeddingModel(config, backbone, num_classes=None).eval()
+    model = build_model(config, backbone, num_classes=None).eval()
     images = torch.randn(batch, 3, backbone.image_size, backbone.image_size)
 
     def prompted() -> object:

@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
+from vptsp_widgets.front import page_block
 from vptsp_widgets.space import SpaceExplorer
 
 from vptsp.files import write_bytes, write_json, write_tensors
-from vptsp.front import page_block
 from vptsp.runs.embeddings import SavedEmbeddings
 
 CLASSES = 200

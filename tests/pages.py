@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from playwright.sync_api import Page
+from vptsp_widgets.front import page_block
 from vptsp_widgets.view import View
-
-from vptsp.front import page_block
 
 EVIL = '<img src=x onerror="alert(1)"> "q" ورد'
 

@@ -1,48 +1,19 @@
-"""What installing and importing the project brings, and in which direction its modules import."""
+"""What installing and importing the project brings."""
 
 from __future__ import annotations
 
-import ast
+import re
 import subprocess
 import sys
 import tomllib
-from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
+BASES = (".", "vptsp", "widgets/vptsp_widgets")  # from which documents write paths
 HEAVY = ("IPython", "ipykernel", "jupyterlab", "papermill", "ipywidgets", "plotly", "umap", "matplotlib", "pytest")
-
-# The core: each module may import only those on earlier lines. Everything else must merely be free of cycles.
-ORDER = """
-errors
-methods presets tasks
-config
-environment files machine
-attention bank bundled
-backbones prompts
-swin adapters
-encoder
-fitting heads locations
-proxies losses
-units
-model recognition
-objective optim passes
-data
-runs
-checkpoints progress
-thumbnails
-embeddings
-clustering retrieval
-metrics
-trackers
-evaluation guards session
-snapshots
-training
-cli
-"""
 
 
 def test_conda_and_pip_users_get_the_same_packages() -> None:
@@ -62,35 +33,30 @@ def test_importing_the_core_brings_no_notebook_and_no_plots(module: str, also: t
     assert result.stderr == ""
 
 
-def imports(path: Path) -> set[str]:
-    """Top modules of the package that a file imports, inside functions as well, type checking aside."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            node.body = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module == "vptsp":
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("vptsp."):
-            found.add(node.module.split(".")[1])
-        elif isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("vptsp.")}
-        assert not (isinstance(node, ast.ImportFrom) and node.level), f"{path} has a relative import"
-    return found
+def test_the_citation_is_of_this_version_and_names_both_papers() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == project["version"]
+    assert citation["license"] == project["license"]
+    papers = [paper["identifiers"][0]["value"] for paper in citation["references"]]
+    assert papers == ["arXiv:2402.02340", "arXiv:2203.12119"]
+    assert [paper["url"] for paper in citation["references"]] == list(project["urls"].values())
 
 
-def test_modules_import_one_way() -> None:
-    package = ROOT / "vptsp"
-    graph: dict[str, set[str]] = {}
-    for path in sorted(package.rglob("*.py")):
-        module = path.relative_to(package).with_suffix("").parts[0]
-        if module != "__init__":  # the front door names everything
-            graph.setdefault(module, set()).update(imports(path) - {module})
-        assert "vptsp_widgets" not in path.read_text(encoding="utf-8"), f"{path.name} reaches up to the widgets"
-    TopologicalSorter(graph).prepare()  # raises CycleError, naming the cycle
+@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_documents_name_files_that_are_there(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    linked = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+    quoted = [path for path in re.findall(r"`([\w./]+/[\w.]*)`", text) if path != "runs/"]
+    missing = [path for path in linked if not (ROOT / path).exists()]
+    missing += [path for path in quoted if not any((ROOT / base / path).exists() for base in BASES)]
+    assert linked
+    assert missing == []
 
-    level = {module: number for number, line in enumerate(ORDER.splitlines()) for module in line.split()}
-    for module in level.keys() & graph.keys() - {"cli"}:
-        wrong = {other for other in graph[module] if level.get(other, 0) >= level[module]}
-        assert not wrong, f"{module} imports {', '.join(sorted(wrong))}, which stand beside or after it"
+
+@pytest.mark.parametrize("form", ["bug", "idea"])
+def test_issue_forms_ask_for_what_doctor_prints(form: str) -> None:
+    body = yaml.safe_load((ROOT / f".github/ISSUE_TEMPLATE/{form}.yml").read_text())["body"]
+    labels = [field["attributes"]["label"] for field in body]
+    assert "What `vptsp doctor` prints" in labels
+    assert len({field["id"] for field in body}) == len(body)

@@ -21,3 +21,8 @@ def safe(name: object, longest: int = 80) -> str:
     turned = any(unicodedata.bidirectional(sign) in ("R", "AL", "AN") for sign in text)
     escaped = html.escape(text).replace("&quot;", "&#34;")  # plotly knows the number, not the name
     return f"{_ISOLATE}{escaped}{_END}" if turned else escaped
+
+
+def script_json(text: str) -> str:
+    """JSON that cannot close the script element it stands in."""
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

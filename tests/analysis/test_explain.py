@@ -14,23 +14,23 @@ from benchmarks.token_path import encode_with_prompt_tokens
 from vptsp.analysis.explain import attention, prompt_effects, why_no_effects
 from vptsp.core.backbones.load import load_backbone
 from vptsp.core.encoder import embed_patches
-from vptsp.core.model import EmbeddingModel
+from vptsp.settings.build import ConfiguredModel, build_model
 from vptsp.settings.config import Config
 
-Make = Callable[..., EmbeddingModel]
+Make = Callable[..., ConfiguredModel]
 
 
 @pytest.fixture
 def make(tiny: Callable[..., Config]) -> Make:
     """``make(method, **settings)``: an untrained model whose prompts are large enough to matter."""
 
-    def build(method: str, **settings: Any) -> EmbeddingModel:
+    def build(method: str, **settings: Any) -> ConfiguredModel:
         config = tiny(method=method, **settings)
         torch.manual_seed(0)
         backbone = load_backbone(
             config.backbone, config.backbone_weights, config.image_size, config.pooling, config.seed
         )
-        model = EmbeddingModel(config, backbone, num_classes=None).eval()
+        model = build_model(config, backbone, num_classes=None).eval()
         for prompt in model.prompts():
             torch.nn.init.normal_(prompt)
         return model
@@ -43,7 +43,7 @@ def images() -> Tensor:
     return torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 
-def without(model: EmbeddingModel, block: int, slot: int) -> list[Tensor]:
+def without(model: ConfiguredModel, block: int, slot: int) -> list[Tensor]:
     """The prompts of a model but one."""
     return [
         torch.cat([prompt[:slot], prompt[slot + 1 :]]) if index == block else prompt
@@ -51,7 +51,7 @@ def without(model: EmbeddingModel, block: int, slot: int) -> list[Tensor]:
     ]
 
 
-def similarity(model: EmbeddingModel, features: Tensor) -> float:
+def similarity(model: ConfiguredModel, features: Tensor) -> float:
     a, b = model.head(features)
     return float(a @ b)
 

@@ -8,7 +8,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from vptsp.analysis.footprint import training_footprint
 from vptsp.core.backbones.load import load_backbone
-from vptsp.core.model import EmbeddingModel
+from vptsp.settings.build import build_model
 from vptsp.settings.config import Config
 
 Tiny = Callable[..., Config]
@@ -16,7 +16,7 @@ Tiny = Callable[..., Config]
 
 def test_counts_parameters_gradients_and_optimiser_state(tiny: Tiny) -> None:
     config = tiny(method="vpt_deep")
-    model = EmbeddingModel(config, load_backbone("test_vit", "random", 32), 6)
+    model = build_model(config, load_backbone("test_vit", "random", 32), 6)
     counts = model.counts()
     parts = training_footprint(config, 6)
     assert parts["parameters"] == 4 * counts.total
@@ -36,7 +36,7 @@ def test_class_prompts_by_rows_take_what_is_on_the_device(tiny: Tiny) -> None:
     places = ("device", "host", "disk")
     dense = training_footprint(tiny(method="vptsp_g"), 6)
     device, host, disk = (training_footprint(config.changed(class_prompts_on=place), 6) for place in places)
-    row = 4 * EmbeddingModel(config, load_backbone("test_vit", "random", 32), 6).counts().bank // 6
+    row = 4 * build_model(config, load_backbone("test_vit", "random", 32), 6).counts().bank // 6
     assert device["parameters"] == dense["parameters"]
     assert device["optimizer"] == dense["optimizer"]
     assert device["gradients"] == dense["gradients"] - 2 * row

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from vptsp.core.adapters import AdaptedMlp, Adapter
 from vptsp.core.backbones.load import Backbone
 from vptsp.core.encoder import embed_patches, encode
-from vptsp.core.model import EmbeddingModel
+from vptsp.settings.build import ConfiguredModel, build_model
 from vptsp.settings.config import make_config
 
 HALF = (0.5, 0.5, 0.5)
@@ -42,8 +42,8 @@ def make_backbone(kind: str) -> Backbone:
     return Backbone(vit, kind, "random", 32, HALF, HALF, "cls" if kind == "cls" else "mean")
 
 
-def make_model(backbone: Backbone, **settings: Any) -> EmbeddingModel:
-    return EmbeddingModel(make_config({"embedding_size": 8, "adapter_size": 5}, settings), backbone, 4)
+def make_model(backbone: Backbone, **settings: Any) -> ConfiguredModel:
+    return build_model(make_config({"embedding_size": 8, "adapter_size": 5}, settings), backbone, 4)
 
 
 def make_prompts(backbone: Backbone, kind: str) -> tuple[list[Tensor], Tensor | None]:

@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import save_file
 
 from vptsp.core.backbones import load as backbones
-from vptsp.core.backbones.load import load_backbone, parameter_names
+from vptsp.core.backbones.load import load_backbone
+from vptsp.core.backbones.tuning import parameter_names
 from vptsp.errors import BackboneError
 
 

@@ -17,13 +17,13 @@ from processes import SignalAfter
 from trainings import PER_EPOCH, assert_identical, silent, words
 
 from vptsp.core.backbones.load import load_backbone
-from vptsp.core.model import EmbeddingModel
 from vptsp.core.prompts.bank import FILE, Bank, DiskBank, MemoryBank
-from vptsp.core.prompts.learned import ClassPromptRows
+from vptsp.core.prompts.classes import ClassPromptRows
 from vptsp.errors import ConfigError, RunError
 from vptsp.runs.checkpoints import load_training
 from vptsp.runs.progress import Event
 from vptsp.runs.run import Run
+from vptsp.settings.build import build_model
 from vptsp.settings.config import Config, make_config
 from vptsp.training.guards import TrainingStopped
 from vptsp.training.loop import train
@@ -231,7 +231,7 @@ def test_an_in_shop_sized_bank_is_counted_without_being_made() -> None:
     config = make_config(ROWS | sizes | {"backbone_weights": "random", "embedding_size": 384})
     dense = config.changed(class_prompt_updates="dense", class_prompts_on="device")
     with torch.device("meta"):
-        mine, theirs = (EmbeddingModel(c, load_backbone(c.backbone, "random"), 3997).counts() for c in (config, dense))
+        mine, theirs = (build_model(c, load_backbone(c.backbone, "random"), 3997).counts() for c in (config, dense))
     assert mine.bank == 3997 * 12 * 80 * 384
     assert mine == theirs
 
@@ -247,13 +247,13 @@ def test_rows_get_the_dense_gradient_norm_clipping_and_loss_scale(tiny: Tiny) ->
     settings = {"method": "vptsp_g", "optimizer": "sgd", "weight_decay": 0.0, "grad_clip": 0.5}
     dense = Session.prepare(tiny(**settings))
     rows, scaled = (Session.prepare(tiny(**settings, class_prompt_updates="rows")) for _ in range(2))
-    scaler = scaled.fabric._precision.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=1)
+    scaler = scaled.fabric.strategy.precision.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=1)
     own = dense.model.state_dict()
     for session in (rows, scaled):
         session.model.load_state_dict({n: v for n, v in own.items() if not n.startswith("class_prompts.")})
     rows.model.rows.fetch(torch.arange(8))
     start = rows.model.rows.leaves[0].detach().split(rows.model.rows.sizes, 1)
-    for layer, value in zip(dense.model.class_prompts.layers, start, strict=True):
+    for layer, value in zip(dense.model.semantic.class_prompts.layers, start, strict=True):
         layer.data = value.reshape(layer.shape).clone()
     images, labels, _ = next(iter(dense.loader))
     norms = []
@@ -268,7 +268,7 @@ def test_rows_get_the_dense_gradient_norm_clipping_and_loss_scale(tiny: Tiny) ->
     for session in (rows, scaled):
         session.model.rows.fetch(torch.arange(8))
         mine = session.model.rows.leaves[0].detach().split(session.model.rows.sizes, 1)
-        for layer, value in zip(dense.model.class_prompts.layers, mine, strict=True):
+        for layer, value in zip(dense.model.semantic.class_prompts.layers, mine, strict=True):
             torch.testing.assert_close(value.reshape(layer.shape), layer.data)
     assert scaler.get_scale() == 2048.0
 

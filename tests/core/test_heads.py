@@ -14,10 +14,10 @@ from torch import nn
 
 from vptsp.core.backbones.load import load_backbone
 from vptsp.core.heads import CentredFeature, Classifier, Head, HiddenLayers, SideNetwork
-from vptsp.core.model import EmbeddingModel
 from vptsp.errors import BackboneError
+from vptsp.settings.build import build_model
+from vptsp.settings.compatibility import ALEXNET_LEAST
 from vptsp.settings.config import make_config
-from vptsp.settings.fitting import ALEXNET_LEAST
 
 
 def stir(module: nn.Module) -> None:
@@ -115,9 +115,9 @@ def test_the_side_network_starts_from_a_weight_file(side: SideNetwork, tmp_path:
 def test_a_saved_model_does_not_ask_for_alexnets_weights_again() -> None:
     settings: dict[str, Any] = {"method": "side", "side_weights": "gone.pth", "embedding_size": 4}
     backbone = load_backbone("test_vit", "random", 64)
-    EmbeddingModel(make_config(settings), backbone, None, inference=True)
+    build_model(make_config(settings), backbone, None, inference=True)
     with pytest.raises(BackboneError, match=r"side_weights='gone\.pth' is neither pretrained nor random"):
-        EmbeddingModel(make_config(settings), backbone, 4)
+        build_model(make_config(settings), backbone, 4)
 
 
 def test_files_that_are_not_alexnets_are_refused(tmp_path: Path) -> None:

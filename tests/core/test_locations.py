@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from benchmarks.token_path import encode_with_prompt_tokens
 from vptsp.core.backbones.load import Backbone, load_backbone
 from vptsp.core.encoder import embed_patches, encode
-from vptsp.core.model import EmbeddingModel
 from vptsp.errors import ConfigError
+from vptsp.settings.build import ConfiguredModel, build_model
 from vptsp.settings.config import make_config
 
 TINY: dict[str, Any] = {"img_size": 32, "patch_size": 8, "embed_dim": 24, "depth": 3, "num_heads": 2, "num_classes": 0}
@@ -41,9 +41,9 @@ def make_backbone(seed: int = 0, **keywords: Any) -> Backbone:
     return Backbone(vit, "tiny", "random", 32, half, half, "mean" if vit.global_pool == "avg" else "cls")
 
 
-def make_model(backbone: Backbone, **settings: Any) -> EmbeddingModel:
+def make_model(backbone: Backbone, **settings: Any) -> ConfiguredModel:
     given = {"method": "vpt_shallow", "num_prompts": 3, "embedding_size": 8}
-    return EmbeddingModel(make_config(given, settings), backbone, 4)
+    return build_model(make_config(given, settings), backbone, 4)
 
 
 def pooled(backbone: Backbone, tokens: Tensor, extra: int = 0) -> Tensor:
@@ -59,7 +59,7 @@ def close(one: Tensor, other: Tensor) -> None:
     torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
-def assert_every_prompt_learns(model: EmbeddingModel, features: Tensor) -> None:
+def assert_every_prompt_learns(model: ConfiguredModel, features: Tensor) -> None:
     features.square().sum().backward()
     assert model.location is not None
     prompts = dict(model.location.named_parameters())

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pytorch_metric_learning import losses as oracle
 from torch import Tensor
 
-from vptsp.core.losses.losses import image_anchor, make_loss, normalized_softmax, proxy_anchor, proxy_nca
+from vptsp.core.losses import image_anchor, normalized_softmax, proxy_anchor, proxy_nca
+from vptsp.settings.build import build_loss
 from vptsp.settings.config import make_config
 
 B, C, E = 12, 7, 16
@@ -101,7 +102,7 @@ def test_image_anchor_formula() -> None:
 )
 @settings(max_examples=40, deadline=None)
 def test_order_and_length_of_vectors_do_not_matter(seed: int, name: str) -> None:
-    loss = make_loss(make_config({"loss": name}))
+    loss = build_loss(make_config({"loss": name}))
     embeddings, labels, proxies = example(seed)
     order = torch.randperm(B, generator=torch.Generator().manual_seed(seed))
     changed = loss(3 * embeddings[order], labels[order], 0.2 * proxies)
@@ -110,7 +111,7 @@ def test_order_and_length_of_vectors_do_not_matter(seed: int, name: str) -> None
 
 @pytest.mark.parametrize("name", ["proxy_anchor", "image_anchor", "proxy_nca", "normalized_softmax"])
 def test_computed_in_fp32_under_mixed_precision(name: str) -> None:
-    loss = make_loss(make_config({"loss": name}))
+    loss = build_loss(make_config({"loss": name}))
     embeddings, labels, proxies = example()
     exact = loss(embeddings, labels, proxies)
     with torch.autocast("cpu", torch.bfloat16):
@@ -122,7 +123,7 @@ def test_computed_in_fp32_under_mixed_precision(name: str) -> None:
 @pytest.mark.parametrize("name", ["proxy_anchor", "image_anchor", "proxy_nca", "normalized_softmax"])
 def test_finite_at_the_extremes(name: str) -> None:
     """Perfect and opposite embeddings: no overflow, finite gradients."""
-    loss = make_loss(make_config({"loss": name, "loss_scale": 200.0}))
+    loss = build_loss(make_config({"loss": name, "loss_scale": 200.0}))
     proxies = torch.eye(C, E)
     labels = torch.arange(C)
     for embeddings in (proxies, -proxies, torch.zeros(C, E)):

@@ -6,22 +6,22 @@ import pytest
 import torch
 
 from vptsp.core.backbones.load import load_backbone
-from vptsp.core.model import EmbeddingModel
 from vptsp.errors import ConfigError
+from vptsp.settings.build import ConfiguredModel, build_model
 from vptsp.settings.config import Config, make_config
 from vptsp.settings.methods import METHODS
 
 SMALL = {"backbone": "vit_tiny_patch16_224", "image_size": 32, "backbone_weights": "random", "embedding_size": 16}
 
 
-def make_model(num_classes: int | None = 6, **settings: object) -> tuple[Config, EmbeddingModel]:
+def make_model(num_classes: int | None = 6, **settings: object) -> tuple[Config, ConfiguredModel]:
     config = make_config(SMALL, settings)
     backbone = load_backbone(config.backbone, config.backbone_weights, config.image_size)
     torch.manual_seed(0)
-    return config, EmbeddingModel(config, backbone, num_classes)
+    return config, build_model(config, backbone, num_classes)
 
 
-def published_cub() -> EmbeddingModel:
+def published_cub() -> ConfiguredModel:
     """The published CUB / ViT-S configuration, on the meta device: shapes without memory."""
     config = make_config(
         {
@@ -34,7 +34,7 @@ def published_cub() -> EmbeddingModel:
         }
     )
     with torch.device("meta"):
-        return EmbeddingModel(config, load_backbone(config.backbone, "random"), 100)
+        return build_model(config, load_backbone(config.backbone, "random"), 100)
 
 
 def test_counts_of_the_published_cub_configuration() -> None:
@@ -73,7 +73,7 @@ def test_only_what_the_method_names_is_trained(name: str) -> None:
 def test_step_takes_prompts_away_from_block_to_block() -> None:
     _, model = make_model(num_prompts=7, prompt_step=3, prompt_depth=5, num_class_prompts=2, class_prompt_step=1)
     assert [len(layer) for layer in model.prompts()] == [7, 4, 1]
-    assert [layer.shape[1] for layer in model.class_prompts(torch.tensor([0]))] == [2, 1]
+    assert [layer.shape[1] for layer in model.semantic.class_prompts(torch.tensor([0]))] == [2, 1]
 
 
 @pytest.mark.parametrize("field", ["prompt_depth", "class_prompt_depth"])
@@ -101,9 +101,9 @@ def test_batches_in_any_order() -> None:
 def test_evaluation_changes_no_proxy() -> None:
     _, model = make_model()
     model.eval()
-    before = model.container.rows.clone()
+    before = model.semantic.container.rows.clone()
     output = model(torch.randn(2, 3, 32, 32), torch.tensor([0, 1]))
-    assert torch.equal(model.container.rows, before)
+    assert torch.equal(model.semantic.container.rows, before)
     assert output.semantic_features is None
     torch.testing.assert_close(output.proxies, 0.5 * output.learned + 0.5 * output.semantic)
 
@@ -122,6 +122,6 @@ def test_published_spread_of_class_prompts_shrinks_with_classes() -> None:
     spreads = {}
     for init in ("shared", "published"):
         _, model = make_model(num_classes=200, class_prompt_init=init)
-        spreads[init] = model.class_prompts.layers[0].std().item()
+        spreads[init] = model.semantic.class_prompts.layers[0].std().item()
     assert spreads["shared"] == pytest.approx((2 / ((3 + 1) * 192)) ** 0.5, rel=0.02)
     assert spreads["published"] == pytest.approx((2 / ((3 + 200) * 192)) ** 0.5, rel=0.02)

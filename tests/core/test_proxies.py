@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from vptsp.core.proxies.accumulators import GatedUnit, MovingAverage
-from vptsp.core.proxies.container import ClassGroups, SemanticContainer, fuse
+from vptsp.core.proxies import ClassGroups, GatedUnit, MovingAverage, SemanticContainer, fuse
 
 E, C = 6, 9
 batches = st.lists(st.integers(0, C - 1), min_size=1, max_size=12)

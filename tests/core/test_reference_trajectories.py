@@ -19,12 +19,11 @@ import torch
 import torch.nn.functional as F
 
 from vptsp.core.backbones.load import Backbone
-from vptsp.core.losses.losses import make_loss
-from vptsp.core.model import EmbeddingModel
+from vptsp.settings.build import ConfiguredModel, build_loss, build_model
 from vptsp.settings.config import Config, make_config
 from vptsp.training.optimizers import make_optimizers
 
-FOLDER = Path(os.environ.get("VPTSP_GOLDEN_DIR", Path(__file__).parent / "golden"))
+FOLDER = Path(os.environ.get("VPTSP_GOLDEN_DIR", Path(__file__).parents[1] / "golden"))
 TRAJECTORIES = sorted(path.stem for path in FOLDER.glob("*.json"))
 GATES = {"reset": ("W_ir", "W_hr", "b_ir"), "update": ("W_iz", "W_hz", "b_iz"), "new": ("W_in", "W_hn", "b_in")}
 
@@ -44,7 +43,7 @@ def test_trajectory(name: str) -> None:
 
     config, model = build(settings, arrays)
     optimizers = make_optimizers(model, config)
-    loss_function = make_loss(config)
+    loss_function = build_loss(config)
     images, labels = torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["y"])
 
     def check(key: str, value: torch.Tensor | np.ndarray, tolerance: float) -> None:
@@ -65,7 +64,7 @@ def test_trajectory(name: str) -> None:
         check(f"step{step}/embeds", output.embeddings.detach(), 1e-5)
         check(f"step{step}/proxies_all", output.proxies.detach(), 1e-5)
         check(f"step{step}/proxies_batch", F.normalize(batch_proxies.detach(), dim=1)[recorded_order], 1e-5)
-        check(f"step{step}/container", model.container.rows, 1e-5)
+        check(f"step{step}/container", model.semantic.container.rows, 1e-5)
         check(f"step{step}/loss", loss.detach().double(), 1e-5)
         for optimizer in optimizers:
             optimizer.zero_grad()
@@ -86,7 +85,7 @@ def test_trajectory(name: str) -> None:
             unchecked.discard(f"final/{key}")
         else:
             check_used_rows(f"final/{key}", value, arrays[f"final/{key}"], check, unchecked, 1e-4)
-    check("final/proxies_container", model.container.rows, 1e-4)
+    check("final/proxies_container", model.semantic.container.rows, 1e-4)
 
     for key in sorted(unchecked):  # prompts the published code allocates but never uses: see the function
         assert_dead(key, settings, arrays)
@@ -97,7 +96,7 @@ def first_places(labels: torch.Tensor) -> list[int]:
     return sorted({int(label): place for place, label in reversed(list(enumerate(labels)))}.values())
 
 
-def build(settings: dict, arrays: Arrays) -> tuple[Config, EmbeddingModel]:
+def build(settings: dict, arrays: Arrays) -> tuple[Config, ConfiguredModel]:
     """The model of a trajectory with its initial parameters."""
     keywords = dict(settings["backbone"])
     vit = timm.create_model(keywords.pop("timm_model"), pretrained=False, num_classes=0, **keywords).eval()
@@ -133,7 +132,7 @@ def build(settings: dict, arrays: Arrays) -> tuple[Config, EmbeddingModel]:
     assert settings["delta_neg"] == -settings["delta_pos"], "one margin serves both terms"
     size, half = vit.patch_embed.img_size[0], (0.5, 0.5, 0.5)
     backbone = Backbone(vit, name="miniature", weights="random", image_size=size, mean=half, std=half, pooling="cls")
-    model = EmbeddingModel(config, backbone, settings["n_classes"])
+    model = build_model(config, backbone, settings["n_classes"])
     for key, value in published_names(model, lambda p: p.data, trained_only=False).items():
         source = torch.from_numpy(arrays[f"init/{key}"])
         value.copy_(
@@ -143,7 +142,7 @@ def build(settings: dict, arrays: Arrays) -> tuple[Config, EmbeddingModel]:
             if key.startswith("p_prompts")
             else source
         )
-    model.container.rows = torch.from_numpy(arrays["init/proxies_container"]).clone()
+    model.semantic.container.rows = torch.from_numpy(arrays["init/proxies_container"]).clone()
     return config, model
 
 
@@ -153,7 +152,11 @@ def published_names(model, read, trained_only: bool = True) -> dict[str, torch.T
     for name, parameter in model.named_parameters():
         if trained_only and not parameter.requires_grad:
             continue
-        top, _, rest = name.partition(".")
+        if name.startswith("semantic."):  # one tower here, three names there
+            part, _, rest = name.removeprefix("semantic.").partition(".")
+            top = {"head": "semantic_head"}.get(part, part)
+        else:
+            top, _, rest = name.partition(".")
         if top == "accumulate":
             whole = read(parameter)
             kind = {"weight_input": 0, "weight_state": 1, "bias": 2}[rest]

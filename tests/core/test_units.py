@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from vptsp.core.backbones.load import load_backbone
-from vptsp.core.model import EmbeddingModel
-from vptsp.core.proxies.accumulators import CrossAttention, GatedUnit, LongShortTerm, MovingAverage, PlainRecurrent
-from vptsp.core.proxies.container import ClassGroups
+from vptsp.core.proxies import ClassGroups, CrossAttention, GatedUnit, LongShortTerm, MovingAverage, PlainRecurrent
+from vptsp.settings.build import ConfiguredModel, build_model
 from vptsp.settings.config import make_config
 
 E, C = 6, 9
@@ -135,14 +134,14 @@ def test_every_parameter_of_a_unit_learns(name: str) -> None:
 
 
 # --- where the features come from (VPTSP table 5) and what accumulates them (table 7) --------------
-def make_model(**changes: Any) -> EmbeddingModel:
+def make_model(**changes: Any) -> ConfiguredModel:
     config = make_config(
         {"method": "vptsp_g", "embedding_size": 8, "num_prompts": 3, "num_class_prompts": 2, "gru_activation": "tanh"},
         changes,
     )
     backbone = load_backbone("test_vit", "random", 32)
     torch.manual_seed(0)
-    return EmbeddingModel(config, backbone, 5).train()
+    return build_model(config, backbone, 5).train()
 
 
 SOURCES = {  # source: modules that exist, modules that the accumulated states reach
@@ -182,9 +181,9 @@ def test_sources_accumulate_what_they_name() -> None:
         if source == "samples":
             assert features is output.embeddings
         elif source != "class_prompts":
-            assert torch.equal(features, model.semantic_head(output.encoded.features))
+            assert torch.equal(features, model.semantic.head(output.encoded.features))
         else:
-            assert not torch.allclose(features, model.semantic_head(output.encoded.features), atol=1e-4)
+            assert not torch.allclose(features, model.semantic.head(output.encoded.features), atol=1e-4)
 
 
 def test_with_and_without_gradient_only_the_gradient_differs() -> None:
@@ -201,12 +200,12 @@ def test_the_unit_is_the_methods_unless_another_is_named(method: str, unit: str)
     model = make_model(method=method, semantic_unit=unit)
     own = {"vptsp_m": MovingAverage, "vptsp_g": GatedUnit}[method]
     named = {"method": own, "rnn": PlainRecurrent, "lstm": LongShortTerm, "attention": CrossAttention}[unit]
-    assert type(model.accumulate) is named
+    assert type(model.semantic.accumulate) is named
     labels = torch.tensor([3, 0, 3, 1])
-    before = model.container.rows.clone()
+    before = model.semantic.container.rows.clone()
     output = model(torch.randn(4, 3, 32, 32), labels)
-    moved = (model.container.rows != before).any(dim=1)
+    moved = (model.semantic.container.rows != before).any(dim=1)
     assert set(moved.nonzero().flatten().tolist()) >= {0, 1, 3}
-    torch.testing.assert_close(model.container.rows[[2, 4]], before[[2, 4]])
-    torch.testing.assert_close(model.container.rows[[0, 1, 3]], F.normalize(output.batch_semantic, dim=1))
-    assert model.container.visits.tolist() == [1, 1, 0, 1, 0]
+    torch.testing.assert_close(model.semantic.container.rows[[2, 4]], before[[2, 4]])
+    torch.testing.assert_close(model.semantic.container.rows[[0, 1, 3]], F.normalize(output.batch_semantic, dim=1))
+    assert model.semantic.container.visits.tolist() == [1, 1, 0, 1, 0]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, top_k_accuracy_score
 
 from vptsp.cli import main
-from vptsp.core.losses.losses import cosine_similarities
+from vptsp.core.losses import cosine_similarities
 from vptsp.evaluation.evaluate import predict
 from vptsp.evaluation.recognition import recognition_metrics
 from vptsp.runs.checkpoints import load_inference, save_inference
@@ -127,7 +127,7 @@ def test_scores_train_by_cross_entropy_and_a_saved_model_scores_alike(tiny: Tiny
     assert (model.learned is not None) == (method in SEMANTIC)
     if method in SEMANTIC:  # proxies, learned and accumulated, classify
         answer = model.eval()(images)
-        proxies = 0.5 * model.learned + 0.5 * model.container.rows
+        proxies = 0.5 * model.learned + 0.5 * model.semantic.container.rows
         expected = config.loss_scale * cosine_similarities(answer.embeddings, proxies)
         torch.testing.assert_close(answer.logits, expected)
     save_inference(tmp_path / "model.safetensors", model, config)

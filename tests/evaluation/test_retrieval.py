@@ -167,3 +167,16 @@ def test_results_are_validated():
         replace(good, neighbor_positions=good.neighbor_positions[::-1].copy())
     with pytest.raises(ValueError, match="not empty"):
         RetrievalResults(*(array[:0] for array in vars(good).values()))
+
+
+# --- the room's door ------------------------------------------------------------------------------
+def test_the_room_gives_its_public_names_and_search_stays_a_module():
+    import vptsp.evaluation
+    from vptsp.evaluation import evaluate_retrieval, metrics
+    from vptsp.evaluation import search as module
+
+    assert evaluate_retrieval is metrics.evaluate_retrieval
+    assert module.search is search
+    assert {name for name in vptsp.evaluation.__all__ if not callable(getattr(vptsp.evaluation, name))} == set()
+    with pytest.raises(AttributeError, match="has no attribute 'serach'"):
+        vptsp.evaluation.serach  # noqa: B018

@@ -18,7 +18,7 @@ from papermill.exceptions import PapermillExecutionError
 from vptsp_widgets.sandbox import ProxySandbox
 
 from vptsp.analysis.proxy_spaces import moments, progress_table, share_table
-from vptsp.core.losses.losses import normalized_softmax, proxy_anchor, proxy_nca
+from vptsp.core.losses import normalized_softmax, proxy_anchor, proxy_nca
 from vptsp.errors import UsageError
 from vptsp.figures.proxy_spaces import frame_table, spaces_figure
 from vptsp.notebooks import find_notebook, run_notebook

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from vptsp.core.backbones.load import load_backbone
-from vptsp.core.model import EmbeddingModel
 from vptsp.errors import UsageError
 from vptsp.reports.export import TOLERANCE, export
 from vptsp.runs.checkpoints import load_inference, save_inference
 from vptsp.runs.run import Run
+from vptsp.settings.build import build_model
 from vptsp.settings.config import Config, make_config
 
 SMALL = {"backbone": "test_vit", "backbone_weights": "random", "image_size": 32, "num_prompts": 2}
@@ -33,7 +33,7 @@ def checkpoint(path: Path, config: Config, classes: int = 5) -> Path:
     """The inference checkpoint of a model as it is before training."""
     torch.manual_seed(3)
     backbone = load_backbone(config.backbone, config.backbone_weights, config.image_size, config.pooling, config.seed)
-    save_inference(path, EmbeddingModel(config, backbone, classes), config, epoch=0)
+    save_inference(path, build_model(config, backbone, classes), config, epoch=0)
     return path
 
 

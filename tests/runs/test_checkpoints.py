@@ -12,19 +12,19 @@ import timm
 import torch
 
 import vptsp
-from vptsp.runs import checkpoints
 from vptsp.core.backbones.load import load_backbone
-from vptsp.runs.checkpoints import inference_path, load_inference, load_training, save_inference, save_training
-from vptsp.settings.config import Config
-from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.errors import RunError
 from vptsp.evaluation.evaluate import embed, evaluate_run
 from vptsp.files import read_tensors, write_tensors
-from vptsp.settings.methods import METHODS
-from vptsp.core.model import EmbeddingModel
+from vptsp.runs import checkpoints
+from vptsp.runs.checkpoints import inference_path, load_inference, load_training, save_inference, save_training
+from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
-from vptsp.training.session import Session
+from vptsp.settings.build import build_model
+from vptsp.settings.config import Config
+from vptsp.settings.methods import METHODS
 from vptsp.training.loop import train
+from vptsp.training.session import Session
 
 Tiny = Callable[..., Config]
 
@@ -54,7 +54,7 @@ def test_an_inference_checkpoint_embeds_exactly_like_the_model(tiny: Tiny, tmp_p
 
 def test_an_inference_checkpoint_of_vit_small_is_under_three_megabytes(tmp_path: Path) -> None:
     config = Config(backbone="vit_small_patch16_224", backbone_weights="random", embedding_size=384, num_prompts=10)
-    model = EmbeddingModel(config, load_backbone(config.backbone, "random"), num_classes=100)
+    model = build_model(config, load_backbone(config.backbone, "random"), num_classes=100)
     save_inference(tmp_path / "x", model, config)
     assert (tmp_path / "x").stat().st_size < 3e6
 

@@ -12,11 +12,11 @@ import processes
 import pytest
 from processes import SignalAfter
 
-from vptsp.settings.config import Config
 from vptsp.errors import RunError
 from vptsp.files import write_json
 from vptsp.runs.progress import Event
 from vptsp.runs.run import Run, compare, list_runs
+from vptsp.settings.config import Config
 from vptsp.training.loop import train
 
 Tiny = Callable[..., Config]

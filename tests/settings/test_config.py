@@ -44,7 +44,7 @@ def test_every_field_has_a_description_and_a_valid_default() -> None:
         ({"val_fraction": 1.0}, "val_fraction=1.0: input should be less than 1"),
         ({"image_size": "big"}, "image_size='big': input should be a valid integer"),
         ({"gru_activation": "elu"}, "gru_activation='elu': input should be 'relu' or 'tanh'"),
-        ({"loss": "nca"}, "input should be 'proxy_anchor', 'image_anchor', 'proxy_nca' or 'normalized_softmax'"),
+        ({"loss": "nca"}, "is not known; legal: proxy_anchor, image_anchor, proxy_nca, normalized_softmax"),
         ({"recall_ks": []}, "recall_ks=[]"),
         ({"recall_ks": [1, True]}, "recall_ks=[1, True]: input should be a valid integer"),
         ({"recall_ks": [2, 4]}, "recall_ks=(2, 4) must hold 1"),

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from vptsp.core.backbones.load import Backbone, load_backbone
-from vptsp.core.model import EmbeddingModel
+from vptsp.settings.build import ConfiguredModel, build_model
 from vptsp.settings.config import make_config
 from vptsp.settings.methods import METHODS
 
@@ -30,12 +30,12 @@ def on_meta(backbone: str) -> Backbone:
         return load_backbone(backbone, "random")
 
 
-def build(backbone: str, **settings: Any) -> EmbeddingModel:
+def build(backbone: str, **settings: Any) -> ConfiguredModel:
     """The model on the meta device: shapes without memory."""
     fixed = {"embedding_size": E, "num_prompts": N, "num_class_prompts": M, "side_weights": "random"}
     config, fresh = make_config(fixed, settings), copy.deepcopy(on_meta(backbone))
     with torch.device("meta"):
-        return EmbeddingModel(config, fresh, C)
+        return build_model(config, fresh, C)
 
 
 # --- closed formulas ------------------------------------------------------------------------------

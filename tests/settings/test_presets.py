@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from vptsp.core.backbones.load import Backbone, load_backbone
-from vptsp.core.model import EmbeddingModel
 from vptsp.data import DATASETS
 from vptsp.data.sources.vtab_tasks import TASKS
+from vptsp.settings.build import ConfiguredModel, build_model
 from vptsp.settings.config import make_config
 from vptsp.settings.presets import preset_names, preset_notes, read_preset
 from vptsp.settings.published import BECAME, IGNORED, settings_of
@@ -55,11 +55,11 @@ def on_meta(backbone: str) -> Backbone:
         return load_backbone(backbone, "random")
 
 
-def build(preset: str, classes: int | None = None) -> EmbeddingModel:
+def build(preset: str, classes: int | None = None) -> ConfiguredModel:
     config = make_config(preset=preset)
     fresh = copy.deepcopy(on_meta(config.backbone.partition(".")[0]))
     with torch.device("meta"):
-        return EmbeddingModel(config, fresh, classes or CLASSES[config.dataset])
+        return build_model(config, fresh, classes or CLASSES[config.dataset])
 
 
 @pytest.mark.parametrize("name", preset_names())

@@ -68,7 +68,7 @@ def test_what_is_done_is_skipped_and_what_failed_only_runs_when_asked(finished: 
 def test_other_code_runs_again_unless_any_code_is_asked_for(
     finished: SweepFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("vptsp.sweeps.plan.code_key", lambda: "other")
+    monkeypatch.setattr("vptsp.sweeps.plan.code_key", lambda *given: "other")
     result = vptsp("sweep", finished.path, "--dry-run")
     assert "1 runs are done with other code and run again; --any-code would keep them" in result.output
     assert "3 of 3 runs to do" in result.output

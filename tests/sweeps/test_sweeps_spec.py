@@ -12,9 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toys import toy, write_notebook
 
+import vptsp
 from vptsp.errors import UsageError
+from vptsp.notebooks.parameters import read_signature
 from vptsp.settings.config import Config, make_config
 from vptsp.sweeps import Sweep, make_plan, read_sweep
+from vptsp.sweeps.plan import _COMPUTES, _SHOWS, code_key
 from vptsp.sweeps.search import draw
 from vptsp.sweeps.spec import sweep_from, sweep_names
 from vptsp.sweeps.yaml12 import read_yaml
@@ -244,7 +247,7 @@ def test_the_order_of_parameters_does_not_change_a_key(names: list[str]) -> None
 def test_another_notebook_or_other_code_is_another_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sweep = Sweep(str(toy(tmp_path)))
     (first,) = make_plan(sweep).jobs
-    monkeypatch.setattr("vptsp.sweeps.plan.code_key", lambda: "other")
+    monkeypatch.setattr("vptsp.sweeps.plan.code_key", lambda *given: "other")
     (code,) = make_plan(sweep).jobs
     monkeypatch.undo()
     source = toy(tmp_path)
@@ -252,6 +255,36 @@ def test_another_notebook_or_other_code_is_another_run(tmp_path: Path, monkeypat
     (notebook,) = make_plan(sweep).jobs
     assert len({first.key, code.key, notebook.key}) == 3
     assert first.meaning_key == code.meaning_key == notebook.meaning_key
+
+
+def test_a_key_knows_the_code_that_a_run_computes_with_and_no_other(tmp_path: Path) -> None:
+    sources = [f"{room}/part.py" for room in ("core", "training", "analysis", "figures", "sweeps", "cli", "front")]
+    files = [tmp_path / "vptsp" / name for name in (*sources, "settings/presets/demo.toml", "machine.py", "doctor.py")]
+    files.append(tmp_path / "widgets" / "view.py")
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("before")
+
+    def changing(*rooms: str) -> set[str]:
+        """Files after whose edit the key of a notebook that names these rooms is another."""
+        found = set()
+        for file in files:
+            first = code_key(rooms, tmp_path / "vptsp")
+            file.write_text(f"{file.read_text()}, edited")
+            if code_key(rooms, tmp_path / "vptsp") != first:
+                found.add(file.relative_to(tmp_path).as_posix())
+        return found
+
+    own = {"vptsp/core/part.py", "vptsp/training/part.py", "vptsp/settings/presets/demo.toml", "vptsp/machine.py"}
+    assert changing() == changing("figures", "core") == own
+    assert changing("analysis", "figures") == own | {"vptsp/analysis/part.py"}
+
+
+def test_rooms_named_by_the_key_are_there_and_notebooks_name_theirs(tmp_path: Path) -> None:
+    package = Path(vptsp.__file__).parent
+    assert all((package / room).exists() for room in (*_COMPUTES, *_SHOWS))
+    cells = "a = 1\nfrom vptsp.analysis.maps import proxies_of", "import vptsp\nvptsp.core.model\n%timeit"
+    assert read_signature(write_notebook(tmp_path / "own.ipynb", *cells)).rooms == {"analysis", "core"}
 
 
 def test_annotations_say_what_is_legal(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from trainings import assert_identical, silent
 
 from vptsp.core.backbones.load import load_backbone
 from vptsp.core.encoder import embed_patches, encode
-from vptsp.core.model import EmbeddingModel
 from vptsp.runs.checkpoints import load_training, save_training
 from vptsp.runs.progress import Event
 from vptsp.runs.run import Run
+from vptsp.settings.build import build_model
 from vptsp.settings.config import Config, make_config
 from vptsp.settings.methods import METHODS
 from vptsp.training.loop import TrainingStopped, train
@@ -188,7 +188,7 @@ def test_every_family_of_backbones_takes_prompts_of_both_towers(name: str) -> No
     size = FAMILIES[name]
     config = make_config({"method": "vptsp_g", "embedding_size": 16, "num_prompts": 3, "num_class_prompts": 2})
     torch.manual_seed(0)
-    model = EmbeddingModel(config, load_backbone(name, "random", size), 5).train()
+    model = build_model(config, load_backbone(name, "random", size), 5).train()
     images, labels = torch.randn(4, 3, size, size), torch.tensor([0, 3, 3, 1])
     plain = encode(model.backbone, embed_patches(model.vit, images)).features
     if "distilled" not in name:  # which timm represents by the mean of two tokens, and we by CLS

@@ -12,9 +12,9 @@ from swins import make_swin
 
 from vptsp.analysis.footprint import training_footprint
 from vptsp.core.backbones.load import Backbone, load_backbone
-from vptsp.core.model import EmbeddingModel
 from vptsp.core.prompts.bank import MemoryBank
 from vptsp.errors import ConfigError
+from vptsp.settings.build import build_model
 from vptsp.settings.config import Config, make_config
 from vptsp.training.divided import DividedForward
 from vptsp.training.loop import train
@@ -24,9 +24,17 @@ from vptsp.training.session import Session
 Tiny = Callable[..., Config]
 CLASSES = 6
 SMALL = {
-    "backbone": "test_vit", "backbone_weights": "random", "image_size": 32, "embedding_size": 16, "num_prompts": 3,
-    "num_class_prompts": 2, "batch_size": 8, "precision": "fp32", "device": "cpu", "side_weights": "random",
-}  # fmt: skip
+    "backbone": "test_vit",
+    "backbone_weights": "random",
+    "image_size": 32,
+    "embedding_size": 16,
+    "num_prompts": 3,
+    "num_class_prompts": 2,
+    "batch_size": 8,
+    "precision": "fp32",
+    "device": "cpu",
+    "side_weights": "random",
+}
 LABELS = torch.tensor([2, 2, 5, 0, 5, 0, 3, 1])  # classes in no order, across the borders of every part
 
 CASES: dict[str, dict[str, Any]] = {
@@ -66,7 +74,7 @@ def gradients(config: Config) -> tuple[dict[str, torch.Tensor], torch.Tensor, to
     """Gradients of one step by name, the loss, and a number drawn after it."""
     torch.manual_seed(0)
     fabric = lightning.Fabric(accelerator="cpu", devices=1)
-    model = EmbeddingModel(config, make_backbone(config), CLASSES)
+    model = build_model(config, make_backbone(config), CLASSES)
     model.double().train()
     if model.rows is not None:
         bank = model.rows.open_bank(torch.device("cpu"))
@@ -83,7 +91,7 @@ def gradients(config: Config) -> tuple[dict[str, torch.Tensor], torch.Tensor, to
     if model.rows is not None:
         found["class_prompts"] = model.rows.leaves[0].grad
     if model.method.semantic != "none" and config.task == "retrieval":
-        found["container"] = model.container.rows
+        found["container"] = model.semantic.container.rows
     return found, loss.detach(), torch.rand(3)
 
 
@@ -141,7 +149,7 @@ def test_a_loss_scale_reaches_the_parameters_once(tiny: Tiny) -> None:
     norms = []
     for session, scale in zip(sessions, (None, 1024.0), strict=True):
         scaler = torch.amp.GradScaler("cpu", init_scale=scale or 1.0)
-        session.fabric._precision.scaler = scaler
+        session.fabric.strategy.precision.scaler = scaler
         session.model.train()
         loss = make_objective(session.config)(session.model, session.forward(images, labels), labels)
         session.backward(scaler.scale(loss))
@@ -151,12 +159,14 @@ def test_a_loss_scale_reaches_the_parameters_once(tiny: Tiny) -> None:
 
 def test_less_is_kept_for_the_backward_pass() -> None:
     config = make_config(SMALL, {"method": "vptsp_g", "batch_size": 16})
+    ways: dict[str, dict[str, Any]] = {
+        "all": {},
+        "parts": {"images_per_pass": 4},
+        "blocks": {"activation_checkpointing": True},
+    }
     kept = {
-        name: training_footprint(config.changed(**changes), CLASSES)["activations"]
-        for name, changes in {
-            "all": {}, "parts": {"images_per_pass": 4}, "blocks": {"activation_checkpointing": True},
-        }.items()
-    }  # fmt: skip
+        name: training_footprint(config.changed(**changes), CLASSES)["activations"] for name, changes in ways.items()
+    }
     assert kept["parts"] < 0.35 * kept["all"]
     assert 0.02 * kept["all"] < kept["blocks"] < 0.35 * kept["all"]
 

@@ -18,16 +18,16 @@ from trainings import PER_EPOCH, assert_identical, contents, silent, words
 
 import vptsp.training.loop
 from vptsp import files
-from vptsp.core.losses.losses import make_loss
 from vptsp.errors import ConfigError, DataError, RunError, TrainingError
 from vptsp.runs.progress import Event
 from vptsp.runs.run import Run
+from vptsp.settings.build import build_loss
 from vptsp.settings.config import Config, make_config
 from vptsp.settings.methods import METHODS
 from vptsp.training.guards import TrainingStopped
 from vptsp.training.loop import train
 from vptsp.training.objective import make_objective
-from vptsp.training.optimizers import set_epoch
+from vptsp.training.optimizers import set_learning_rates
 from vptsp.training.session import Session
 
 Tiny = Callable[..., Config]
@@ -53,7 +53,12 @@ def test_a_finished_run_has_everything(uninterrupted: Run) -> None:
     assert (folder / "embeddings/test/embeddings.safetensors").is_file()
     assert not list(folder.rglob(".*.safetensors.*")), "temporary files were left behind"
     tensors = contents(uninterrupted)["tensors"]
-    for part in ("model.container.rows", "model.container.visits", "optimizer.others.0.exp_avg", "random.cpu"):
+    for part in (
+        "model.semantic.container.rows",
+        "model.semantic.container.visits",
+        "optimizer.others.0.exp_avg",
+        "random.cpu",
+    ):
         assert f"checkpoint/last/tensors.safetensors:{part}" in tensors
 
 
@@ -262,17 +267,19 @@ def test_only_the_methods_parameters_move_and_all_of_them_get_gradients(
         assert without == set()
     after = model.state_dict()
     moved = {name for name in before if not torch.equal(before[name], after[name])}
-    buffers = {name for name, _ in model.named_buffers() if name.startswith(("container.", "head.", "hidden."))}
+    buffers = {
+        name for name, _ in model.named_buffers() if name.startswith(("semantic.container.", "head.", "hidden."))
+    }
     assert moved - trained <= buffers
     assert trained <= moved
-    assert ("container.rows" in moved) == (METHODS[method].semantic != "none")
+    assert ("semantic.container.rows" in moved) == (METHODS[method].semantic != "none")
 
 
 @pytest.mark.parametrize("backbone", ["test_vit2", "test_vit3"])
 def test_mean_pooling_trains_every_bias_in_use(tiny: Tiny, backbone: str) -> None:
     session = Session.prepare(tiny(backbone=backbone, pooling="mean", method="bias"))
     images, labels, _ = next(iter(session.loader))
-    make_loss(session.config)(session.forward(images, labels).embeddings, labels, session.model.learned).backward()
+    build_loss(session.config)(session.forward(images, labels).embeddings, labels, session.model.learned).backward()
     trained = {name: p for name, p in session.model.named_parameters() if p.requires_grad}
     assert {name for name, p in trained.items() if p.grad is None or not p.grad.abs().sum() > 0} == set()
 
@@ -280,12 +287,12 @@ def test_mean_pooling_trains_every_bias_in_use(tiny: Tiny, backbone: str) -> Non
 def test_a_loss_scale_is_taken_off_before_clipping_and_updated_once_a_step(tiny: Tiny) -> None:
     """What fp16 does on a GPU, with the scaler on the CPU in fp32, where the scale must change nothing."""
     plain, scaled = (Session.prepare(tiny(grad_clip=1.0, optimizer="sgd")) for _ in range(2))
-    scaler = scaled.fabric._precision.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=1)
+    scaler = scaled.fabric.strategy.precision.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=1)
     images, labels, _ = next(iter(plain.loader))
     norms = []
     for session in (plain, scaled):
         output = session.forward(images, labels)
-        loss = make_loss(session.config)(output.embeddings, labels, output.proxies)
+        loss = build_loss(session.config)(output.embeddings, labels, output.proxies)
         (scaler.scale(loss) if session is scaled else loss).backward()
         norms.append(session.clip_gradients())
         session.step()
@@ -299,9 +306,9 @@ def test_class_prompts_get_gradients_exactly_for_the_classes_of_the_batch(tiny: 
     model = session.model.train()
     images, labels, _ = next(iter(session.loader))
     output = session.forward(images, labels)
-    make_loss(session.config)(output.embeddings, labels, output.proxies).backward()
+    build_loss(session.config)(output.embeddings, labels, output.proxies).backward()
     assert len(labels.unique()) == 4
-    for layer in model.class_prompts.layers:
+    for layer in model.semantic.class_prompts.layers:
         touched = layer.grad.flatten(1).abs().sum(1) > 0
         assert touched.nonzero().squeeze(1).tolist() == labels.unique().tolist()
 
@@ -370,7 +377,7 @@ def test_tracking_of_test_may_start_late(tiny: Tiny, tmp_path: Path, track_from:
 def test_rates_rise_before_the_cosine() -> None:
     config = make_config({"epochs": 6, "warmup_epochs": 2, "lr": 0.1, "cosine_min": 0.0})
     optimizer = torch.optim.SGD([{"params": [torch.zeros(1, requires_grad=True)], "lr": 0.1, "start": 0.1}])
-    rates = [set_epoch([optimizer], config, epoch)["lr"] for epoch in range(6)]
+    rates = [set_learning_rates([optimizer], config, epoch)["lr"] for epoch in range(6)]
     assert rates == pytest.approx([0, 0.05, 0.1, 0.1 * (2 + 2**0.5) / 4, 0.05, 0.1 * (2 - 2**0.5) / 4])
 
 

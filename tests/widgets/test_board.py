@@ -17,7 +17,7 @@ import pytest
 from markup import Markup, refused_by_sanitiser
 from sweepings import Sweeping, sweep_of_all_states
 from vptsp_widgets.board import SweepBoard
-from vptsp_widgets.board_data import SweepWatch, is_held
+from vptsp_widgets.board.data import SweepWatch, is_held
 from vptsp_widgets.linking import link
 from vptsp_widgets.monitor import TrainingMonitor
 
@@ -279,7 +279,7 @@ def test_names_of_a_list_come_first(tmp_path: Path) -> None:
 
 
 def test_a_thread_looks_and_ends_with_the_board(sweep: Sweeping, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vptsp_widgets.board.SECONDS", 0.01)
+    monkeypatch.setattr("vptsp_widgets.board.view.SECONDS", 0.01)
     board = SweepBoard(sweep.folder)
     sweep.put(2, "failed")
     deadline = time.monotonic() + 30

@@ -11,8 +11,7 @@ from pages import EVIL, Shown, low_contrast
 from playwright.sync_api import Page, expect
 from sweepings import Sweeping, sweep_of_all_states
 from vptsp_widgets.board import SweepBoard
-
-from vptsp.front import page_block
+from vptsp_widgets.front import page_block
 
 pytestmark = pytest.mark.browser
 

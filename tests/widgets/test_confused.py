@@ -11,7 +11,7 @@ import torch
 from markup import Markup, refused_by_sanitiser
 from PIL import Image
 from vptsp_widgets.confused import ConfusedPairs
-from vptsp_widgets.confused_data import HARD, MISTAKE, OTHER, Pairs
+from vptsp_widgets.confused.data import HARD, MISTAKE, OTHER, Pairs
 from vptsp_widgets.linking import link
 from vptsp_widgets.space import SpaceExplorer
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 from vptsp_widgets.confused import ConfusedPairs
+from vptsp_widgets.front import page_block
 
-from vptsp.front import page_block
 from vptsp.runs.run import Run
 
 pytestmark = pytest.mark.browser

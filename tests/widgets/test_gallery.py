@@ -124,19 +124,19 @@ def test_lists_hold_what_they_say(tmp_path: Path) -> None:
 def test_pairs_are_listed_once_and_wrong_ones_found_however_far(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vptsp_widgets.queries._DEEP", 2)  # all right within two: the whole gallery is needed
+    monkeypatch.setattr("vptsp_widgets.gallery.queries._DEEP", 2)  # all right within two: the whole gallery is needed
     view = RetrievalGallery(saved_set(tmp_path))
     shallow = view.lists.named("hardest")
     rows = view.lists.named("duplicates")
     pairs = [frozenset(pair) for pair in zip(rows["rows"], rows["others"], strict=True)]
     assert len(set(pairs)) == len(pairs)
-    monkeypatch.setattr("vptsp_widgets.queries._DEEP", 50)
+    monkeypatch.setattr("vptsp_widgets.gallery.queries._DEEP", 50)
     deep = RetrievalGallery(view.saved).lists.named("hardest")
     assert (shallow["rows"], shallow["others"]) == (deep["rows"], deep["others"])
 
 
 def test_large_sets_are_sampled_and_the_list_says_so(saved: SavedEmbeddings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vptsp_widgets.queries.MOST_QUERIES", 7)
+    monkeypatch.setattr("vptsp_widgets.gallery.queries.MOST_QUERIES", 7)
     view = RetrievalGallery(saved)
     assert len(view.lists.named("hardest")["rows"]) == 7
     assert view.lists.named("mistakes")["note"] == "from a seeded sample of 7 of 20 queries"
@@ -237,7 +237,7 @@ def test_left_out_and_missing_pictures_are_said(tmp_path: Path) -> None:
 
 
 def test_a_missing_page_of_thumbnails_leaves_the_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vptsp_widgets.gallery._PAGES_KEPT", 0)  # tiles come with the answer
+    monkeypatch.setattr("vptsp_widgets.gallery.view._PAGES_KEPT", 0)  # tiles come with the answer
     saved = saved_set(tmp_path)
     (tmp_path / "page_0.jpg").unlink()
     view = RetrievalGallery(saved, k=3)

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from galleries import EVIL, png, saved_set
 from playwright.sync_api import Locator, Page, expect
+from vptsp_widgets.front import module, page_block, style
 from vptsp_widgets.gallery import RetrievalGallery
 from vptsp_widgets.view import View
 
-from vptsp.front import module, page_block, style
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 
@@ -382,7 +382,7 @@ def test_a_file_that_is_refused_does_not_cost_the_answer_on_its_way(show: Show, 
 
 
 def test_of_a_large_set_the_tiles_come_with_the_answer(show: Show, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vptsp_widgets.gallery._PAGES_KEPT", 0)
+    monkeypatch.setattr("vptsp_widgets.gallery.view._PAGES_KEPT", 0)
     view = show().view
     tiles(page).nth(2).click()
     ranked(page)

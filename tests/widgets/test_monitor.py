@@ -16,9 +16,8 @@ import numpy as np
 import pytest
 import torch
 from markup import Markup, refused_by_sanitiser
-from vptsp_widgets import watching
-from vptsp_widgets.monitor import TrainingMonitor
-from vptsp_widgets.watching import Watch, confusions_of
+from vptsp_widgets.monitor import TrainingMonitor, watching
+from vptsp_widgets.monitor.watching import Watch, confusions_of
 
 from vptsp.errors import RunError, UsageError
 from vptsp.files import write_json, write_tensors
@@ -280,7 +279,7 @@ def test_resuming_is_the_command_line_in_a_session_of_its_own(run: Run, monkeypa
 
 # --- its thread -------------------------------------------------------------------------------------
 def test_a_thread_looks_and_ends_with_the_monitor(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vptsp_widgets.monitor.SECONDS", 0.01)
+    monkeypatch.setattr("vptsp_widgets.monitor.view.SECONDS", 0.01)
     monitor = TrainingMonitor(run)
     at(run, 5, "stopped")
     deadline = time.monotonic() + 20

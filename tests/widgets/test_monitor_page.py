@@ -13,10 +13,9 @@ import processes
 import pytest
 from pages import Shown, low_contrast
 from playwright.sync_api import Page, expect
-from vptsp_widgets import watching
-from vptsp_widgets.monitor import TrainingMonitor
+from vptsp_widgets.front import page_block
+from vptsp_widgets.monitor import TrainingMonitor, watching
 
-from vptsp.front import page_block
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from pages import EVIL, Shown, low_contrast
 from playwright.sync_api import Page, expect
+from vptsp_widgets.front import page_block
 from vptsp_widgets.picker import RunPicker
 
 from vptsp.files import write_json
-from vptsp.front import page_block
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
 

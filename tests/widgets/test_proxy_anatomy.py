@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from anatomies import some_anatomy
 from markup import Markup, refused_by_sanitiser
-from vptsp_widgets import anatomy_data
 from vptsp_widgets.anatomy import ProxyAnatomy
+from vptsp_widgets.anatomy import data as anatomy_data
 from vptsp_widgets.linking import link
 from vptsp_widgets.space import SpaceExplorer
 

@@ -10,8 +10,8 @@ import pytest
 from anatomies import some_anatomy
 from playwright.sync_api import Page
 from vptsp_widgets.anatomy import ProxyAnatomy
+from vptsp_widgets.front import page_block
 
-from vptsp.front import page_block
 from vptsp.runs.run import Run
 
 pytestmark = pytest.mark.browser

@@ -11,9 +11,9 @@ import pytest
 from markup import Markup, refused_by_sanitiser
 from sklearn.decomposition import PCA
 from vptsp_widgets.sandbox import ProxySandbox
-from vptsp_widgets.sandbox_gradients import fused_proxies
-from vptsp_widgets.sandbox_presets import presets
-from vptsp_widgets.sandbox_state import LOSSES, to_json
+from vptsp_widgets.sandbox.gradients import fused_proxies
+from vptsp_widgets.sandbox.presets import presets
+from vptsp_widgets.sandbox.state import LOSSES, to_json
 
 from vptsp.errors import DataError, RunError
 from vptsp.runs.run import Run

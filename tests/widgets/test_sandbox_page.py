@@ -12,12 +12,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page
+from vptsp_widgets.front import module, page_block
 from vptsp_widgets.sandbox import ProxySandbox
-from vptsp_widgets.sandbox_gradients import loss_and_gradients
-from vptsp_widgets.sandbox_presets import presets
-from vptsp_widgets.sandbox_state import LOSSES, complete, to_json
-
-from vptsp.front import module, page_block
+from vptsp_widgets.sandbox.gradients import loss_and_gradients
+from vptsp_widgets.sandbox.presets import presets
+from vptsp_widgets.sandbox.state import LOSSES, complete, to_json
 
 pytestmark = pytest.mark.browser
 

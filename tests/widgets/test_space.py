@@ -15,9 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from safetensors.numpy import load_file, save_file
-from vptsp_widgets import space_data
+from vptsp_widgets.colours import palette
 from vptsp_widgets.linking import link
-from vptsp_widgets.space import VIEW_STATE, SpaceExplorer
+from vptsp_widgets.sampling import spread
+from vptsp_widgets.space import SpaceExplorer
+from vptsp_widgets.space import data as space_data
+from vptsp_widgets.space.view import VIEW_STATE
 
 from tests.markup import Markup, refused_by_sanitiser
 from vptsp.errors import DataError, RunError
@@ -171,10 +174,10 @@ def test_nearest_image_right_or_wrong(tmp_path: Path) -> None:
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=80), st.integers(1, 80), st.integers(0, 3))
 def test_a_sample_keeps_every_class_and_its_share(labels: list[int], most: int, seed: int) -> None:
     array = np.array(labels)
-    rows = space_data.spread(array, most, seed)
+    rows = spread(array, most, seed)
     assert len(rows) == min(most, len(labels))
     assert (np.diff(rows) > 0).all()
-    assert rows.tolist() == space_data.spread(array, most, seed).tolist()
+    assert rows.tolist() == spread(array, most, seed).tolist()
     present, counts = np.unique(array, return_counts=True)
     if most >= len(present):
         kept = np.bincount(array[rows], minlength=7)[present]
@@ -304,7 +307,7 @@ _SIGHT = {
 @pytest.mark.parametrize("sight", _SIGHT)
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_first_seven_colours_are_apart_for_any_colour_vision(sight: str, dark: bool) -> None:
-    seen = _lab(_linear(space_data.palette(7, dark)) @ _SIGHT[sight].T)
+    seen = _lab(_linear(palette(7, dark)) @ _SIGHT[sight].T)
     distance = np.linalg.norm(seen[:, None] - seen[None], axis=-1) + 1000 * np.eye(7)
     assert distance.min() >= 15
 
@@ -313,10 +316,10 @@ def test_the_first_seven_colours_are_apart_for_any_colour_vision(sight: str, dar
 def test_colours_stand_out_from_the_page(dark: bool, page: tuple[int, int, int]) -> None:
     weights = np.array([0.2126, 0.7152, 0.0722])
     behind = _linear(np.array([page])) @ weights
-    points = _linear(space_data.palette(60, dark)) @ weights
+    points = _linear(palette(60, dark)) @ weights
     contrast = (np.maximum(points, behind) + 0.05) / (np.minimum(points, behind) + 0.05)
     assert contrast.min() >= 2.9
 
 
 def test_a_palette_does_not_change_with_its_length() -> None:
-    assert space_data.palette(300, False)[:20].tolist() == space_data.palette(20, False).tolist()
+    assert palette(300, False)[:20].tolist() == palette(20, False).tolist()

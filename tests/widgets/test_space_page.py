@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from matplotlib.path import Path as Polygon
 from playwright.sync_api import Page
+from vptsp_widgets import front
 from vptsp_widgets.space import SpaceExplorer
 
 from tests.widgets.test_space import EVIL, saved_images, tile_colour
-from vptsp import front
 
 pytestmark = pytest.mark.browser
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from vptsp_widgets import blocks
-from vptsp_widgets import timemachine as module
 from vptsp_widgets.linking import link
 from vptsp_widgets.space import SpaceExplorer
 from vptsp_widgets.timemachine import TimeMachine
+from vptsp_widgets.timemachine import view as module
 
 from tests.markup import Markup, outside_references, refused_by_sanitiser
 from vptsp.analysis.replay import replay

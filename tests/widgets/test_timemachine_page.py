@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from pages import Shown, low_contrast
 from playwright.sync_api import Page, expect
+from vptsp_widgets.front import page_block
 from vptsp_widgets.timemachine import TimeMachine
 
 from vptsp.analysis.replay import Replay, replay
 from vptsp.files import write_json
-from vptsp.front import page_block
 from vptsp.runs.run import Run
 
 pytestmark = pytest.mark.browser

@@ -13,7 +13,7 @@ from PIL import Image
 from vptsp_widgets.linking import link
 from vptsp_widgets.view import View
 from vptsp_widgets.why import WhyNeighbour
-from vptsp_widgets.why_pair import Explained
+from vptsp_widgets.why.pair import Explained
 
 from vptsp.analysis.explain import prompt_effects
 from vptsp.data.folder import any_folder
@@ -96,7 +96,7 @@ def test_effects_of_a_pair_that_is_no_longer_shown_are_dropped(
 def test_the_display_waits_a_second_for_effects_and_says_what_is_missing(
     view: WhyNeighbour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vptsp_widgets.why._PATIENCE", -1.0)
+    monkeypatch.setattr("vptsp_widgets.why.view._PATIENCE", -1.0)
     view.query = view.ids[11]
     blocks = len(view.model.prompts())
     still = view.still()

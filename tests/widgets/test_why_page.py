@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page
+from vptsp_widgets.front import page_block
 from vptsp_widgets.why import WhyNeighbour
 
-from vptsp.front import page_block
 from vptsp.runs.run import Run
 
 pytestmark = pytest.mark.browser

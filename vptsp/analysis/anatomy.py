@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Bool, Float, Float32, Float64, Int64
 
 from vptsp.analysis.mantel import RankCorrelation, gower, mantel, rank_correlation, visible
-from vptsp.core.proxies.container import fuse
+from vptsp.core.proxies import fuse
 from vptsp.errors import DataError
 from vptsp.evaluation.metrics import average_precision_at_r, hit_at_k, scored_queries
 from vptsp.evaluation.search import RetrievalResults, search, unit_rows
@@ -208,26 +208,26 @@ class Anatomy:
 
         Raises RunError for a run without embeddings, snapshots or proxies, saying what to do.
         """
-        run = run if isinstance(run, Run) else Run.open(run)
+        run = Run.of(run)
         saved = saved or SavedEmbeddings.of_run(run, "train")
-        epoch, tensors, names = proxies_beside(run, saved)
+        snapshot = proxies_beside(run, saved)
+        names = snapshot.index.class_names
         missing = set(saved.names) - set(names)
         if missing:
             raise DataError(f"{run.path} has images of {plain(min(missing))!r} but no proxy of it; vptsp evaluate "
                             f"{run.path} embeds the training images again")  # fmt: skip
         rows = {name: row for row, name in enumerate(names)}
-        semantic = tensors.get("semantic")
         table = saved.attributes
         return cls(
             name=run.path.name,
-            learned=tensors["learned"].numpy(),
-            semantic=None if semantic is None else semantic.numpy(),
+            learned=snapshot.proxies["learned"],
+            semantic=snapshot.semantic,
             embeddings=unit_rows(saved.embeddings).numpy(),
             labels=np.array([rows[name] for name in saved.names], dtype=np.int64),
-            class_names=tuple(names),
+            class_names=names,
             ids=tuple(saved.ids),
-            alpha=1.0 if semantic is None else run.config.alpha,
-            epoch=epoch,
+            alpha=1.0 if snapshot.semantic is None else run.config.alpha,
+            epoch=snapshot.epoch,
             attributes=table.reindex(names) if table is not None and set(names) <= set(table.index) else None,
         )
 

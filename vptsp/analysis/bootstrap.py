@@ -19,12 +19,13 @@ import pandas as pd
 from jaxtyping import Float64
 
 from vptsp.data import load_data
-from vptsp.errors import DataError
+from vptsp.errors import DataError, RunError
 from vptsp.evaluation.evaluate import predict
 from vptsp.evaluation.metrics import evaluate_retrieval
 from vptsp.machine import make_fabric
 from vptsp.runs.checkpoints import load_inference
 from vptsp.runs.embeddings import SavedEmbeddings
+from vptsp.runs.origins import origin_of
 from vptsp.runs.run import Run
 
 Measure = Literal["recall_at_1", "map_at_r", "top1"]
@@ -57,7 +58,13 @@ def query_scores(run: Run, measure: Measure) -> QueryScores:
     """
     if measure == "top1":
         return _right_classes(run)
-    saved = SavedEmbeddings.of_run(run)
+    saved, selected = SavedEmbeddings.of_run(run), run.result().epoch
+    stored = origin_of(run, saved).epoch
+    if stored != selected:
+        raise RunError(
+            f"{run.path} keeps embeddings of epoch {stored} and not of epoch {selected}, the selected one; "
+            f"vptsp evaluate {run.path} embeds its images again"
+        )
     report = evaluate_retrieval(
         saved.embeddings, saved.labels, saved.is_query, saved.is_gallery, recall_ks=(1,), clustering=False
     )

@@ -98,8 +98,9 @@ class Comparison:
                 row |= {setting: entry.settings.get(setting) for setting in self.differing}
                 row |= {"seed": entry.settings.get("seed"), "state": entry.state, "validation": entry.validation}
                 row |= entry.test
-                row |= {count: entry.summary.get("counts", {}).get(count) for count in _COUNTS}
-                row |= {"epochs": entry.summary.get("epochs"), "error": entry.error, "run": str(entry.path)}
+                row |= {count: entry.counts.get(count) for count in _COUNTS}
+                row |= {"epochs": entry.result.epochs if entry.result else None}
+                row |= {"error": entry.error, "run": str(entry.path)}
                 rows.append(row)
         table = pd.DataFrame(rows)
         tail = [*_COUNTS, "epochs", "error", "run"]  # metrics first met in a later row would stand after these
@@ -124,7 +125,7 @@ class Comparison:
             tests = pd.DataFrame([entry.test for entry in done])
             for metric in tests:
                 row |= {str(metric): tests[metric].mean(), f"{metric}_sd": tests[metric].std()}
-            row |= {count: done[0].summary["counts"].get(count) if done else None for count in _COUNTS}
+            row |= {count: done[0].counts.get(count) if done else None for count in _COUNTS}
             row["error"] = next((entry.error for entry in entries if entry.error), "")
             rows.append(row)
         table = pd.DataFrame(rows)

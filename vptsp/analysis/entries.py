@@ -10,6 +10,7 @@ from typing import Any
 
 from vptsp.errors import ConfigError, RunError
 from vptsp.files import read_json
+from vptsp.runs.result import RunResult
 from vptsp.runs.run import Run, list_runs
 from vptsp.settings.config import Config, make_config
 from vptsp.sweeps import Job, load
@@ -19,8 +20,8 @@ from vptsp.sweeps import Job, load
 class Entry:
     """One run, whatever its state.
 
-    ``settings`` is its whole configuration, as far as it is known. ``planned`` names the settings that a run was given
-    which has not come to a configuration of its own; none for all others.
+    ``settings`` is its whole configuration, as far as it is known; ``result`` is none before there is one. ``planned``
+    names the settings that a run was given which has not come to a configuration of its own; none for all others.
     """
 
     name: str
@@ -29,23 +30,22 @@ class Entry:
     error: str = ""
     label: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
-    summary: dict[str, Any] = field(default_factory=dict)
+    result: RunResult | None = None
     planned: frozenset[str] | None = None
 
     @classmethod
     def of_run(cls, run: Run) -> Entry:
-        summary = _or_empty(run.summary)
         settings = _settings(run)
         state = run.state() if settings else "unreadable"
         error = str(run.progress().get("message", "")) if state == "failed" else ""
-        return cls(run.name, run.path, state, error, settings=settings, summary=summary)
+        return cls(run.name, run.path, state, error, settings=settings, result=_result(run))
 
     @classmethod
     def of_job(cls, job: Job) -> Entry:
         status = job.status()
         state, error, label = status["state"], str(status.get("error") or ""), ", ".join(job.labels)
         if settings := _settings(Run(job.path)):
-            return cls(job.name, job.path, state, error, label, settings, job.summary())
+            return cls(job.name, job.path, state, error, label, settings, job.result())
         settings = _planned(job.parameters)
         return cls(job.name, job.path, state, error, label, settings, planned=frozenset(settings) & set(job.parameters))
 
@@ -56,14 +56,17 @@ class Entry:
     @property
     def test(self) -> dict[str, float]:
         """Test metrics of the selected epoch; empty for a run without any."""
-        values = self.summary.get("test", {}).get(self.summary.get("selected"), {})
-        return {name: value for name, value in values.items() if not name.startswith("num_")}
+        return dict(self.result.metrics) if self.result else {}
 
     @property
     def validation(self) -> float | None:
         """The validation metric of the selected epoch; none where nothing was held out."""
-        best = self.summary.get("best_val") or {}
-        return next((value for name, value in best.items() if name.startswith("val_")), None)
+        return self.result.validation if self.result else None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Parameters trained, kept and in the bank; empty where they are not known."""
+        return dict(self.result.counts) if self.result else {}
 
 
 def find_entries(paths: Iterable[str | Path]) -> list[Entry]:
@@ -94,8 +97,10 @@ def _under(path: Path) -> list[Entry]:
 
 def _settings(run: Run) -> dict[str, Any]:
     """``config.json`` as it stands, with the defaults of what an earlier version did not know; empty without one."""
-    found = _or_empty(lambda: read_json(run.path / "config.json", ""))
-    return Config().model_dump(mode="json") | found if found else {}
+    with contextlib.suppress(RunError):
+        if found := read_json(run.path / "config.json", ""):
+            return Config().model_dump(mode="json") | found
+    return {}
 
 
 def _planned(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -108,8 +113,7 @@ def _planned(parameters: dict[str, Any]) -> dict[str, Any]:
     return known
 
 
-def _or_empty(read: Any) -> dict[str, Any]:
+def _result(run: Run) -> RunResult | None:
     with contextlib.suppress(RunError):
-        found: dict[str, Any] = read()
-        return found
-    return {}
+        return run.result()
+    return None

@@ -15,8 +15,8 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from vptsp.core.encoder import embed_patches, encode
-from vptsp.core.model import EmbeddingModel
 from vptsp.errors import BackboneError
+from vptsp.settings.build import ConfiguredModel
 
 _IMAGES_AT_ONCE = 64
 
@@ -37,12 +37,12 @@ class Attention:
 
 
 @torch.no_grad()
-def attention(model: EmbeddingModel, images: Float[Tensor, "I 3 S S"]) -> tuple[Float32[np.ndarray, "I E"], Attention]:
+def attention(model: ConfiguredModel, images: Float[Tensor, "I 3 S S"]) -> tuple[Float32[np.ndarray, "I E"], Attention]:
     """Embeddings of the images, unit length, and the attention behind them.
 
     Raises BackboneError for a Swin, whose attention stays within windows and so says nothing of the whole image.
     """
-    if model.backbone.is_swin:
+    if not model.backbone.family.global_attention:
         raise BackboneError(
             f"{model.backbone.name} attends within windows, so there is no attention of the feature over the image; "
             "use a model with a plain vision transformer"
@@ -76,7 +76,7 @@ def _stacked(blocks: list[Tensor]) -> np.ndarray:
     return torch.stack(blocks, dim=1).cpu().numpy().astype(np.float32)
 
 
-def why_no_effects(model: EmbeddingModel) -> str | None:
+def why_no_effects(model: ConfiguredModel) -> str | None:
     """For models without prompts that could be switched off the sentence that says so, else none."""
     if any(len(prompt) for prompt in model.prompts()):
         return None
@@ -86,7 +86,7 @@ def why_no_effects(model: EmbeddingModel) -> str | None:
 
 
 def prompt_effects(
-    model: EmbeddingModel, image_a: Float[Tensor, "3 S S"], image_b: Float[Tensor, "3 S S"]
+    model: ConfiguredModel, image_a: Float[Tensor, "3 S S"], image_b: Float[Tensor, "3 S S"]
 ) -> Float32[np.ndarray, "L N"]:
     """Change of the cosine similarity of two images when one visual prompt is taken away: (block, prompt).
 
@@ -101,7 +101,7 @@ def prompt_effects(
 
 
 def block_effects(
-    model: EmbeddingModel, image_a: Float[Tensor, "3 S S"], image_b: Float[Tensor, "3 S S"]
+    model: ConfiguredModel, image_a: Float[Tensor, "3 S S"], image_b: Float[Tensor, "3 S S"]
 ) -> Iterator[Float32[np.ndarray, " N"]]:
     """The rows of :func:`prompt_effects`, each computed when it is asked for."""
     device = next(model.parameters()).device
@@ -124,7 +124,7 @@ def block_effects(
 
 
 def _similarities(
-    model: EmbeddingModel, pair: Float[Tensor, "2 3 S S"], prompts: Sequence[Tensor]
+    model: ConfiguredModel, pair: Float[Tensor, "2 3 S S"], prompts: Sequence[Tensor]
 ) -> Float[Tensor, " V"]:
     """Cosine similarity of two images, for V variants of one block's prompts (V, N, D) or for one set of prompts."""
     variants = max((len(prompt) for prompt in prompts if prompt.dim() == 3), default=1)

@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from vptsp.core.backbones.load import load_backbone
-from vptsp.core.model import EmbeddingModel
 from vptsp.machine import make_fabric
+from vptsp.settings.build import ConfiguredModel, build_model
 from vptsp.settings.config import Config
 from vptsp.training.objective import make_objective
 from vptsp.training.optimizers import make_optimizers
@@ -61,12 +61,12 @@ def training_footprint(config: Config, classes: int) -> dict[str, int]:
     return parts
 
 
-def _build(config: Config, classes: int) -> EmbeddingModel:
+def _build(config: Config, classes: int) -> ConfiguredModel:
     backbone = load_backbone(config.backbone, "random", config.image_size, config.pooling)
-    return EmbeddingModel(config, backbone, classes).train()
+    return build_model(config, backbone, classes).train()
 
 
-def _batch(config: Config, model: EmbeddingModel, classes: int) -> tuple[Tensor, Tensor]:
+def _batch(config: Config, model: ConfiguredModel, classes: int) -> tuple[Tensor, Tensor]:
     """Random images, and labels as the sampler gives them: K images of a class together."""
     count, side = config.batch_size, model.backbone.image_size
     images = torch.randn(count, 3, side, side, generator=torch.Generator().manual_seed(0))
@@ -74,7 +74,7 @@ def _batch(config: Config, model: EmbeddingModel, classes: int) -> tuple[Tensor,
     return images, torch.arange(count) // same % classes
 
 
-def _saved_bytes(model: EmbeddingModel, config: Config, classes: int) -> int:
+def _saved_bytes(model: ConfiguredModel, config: Config, classes: int) -> int:
     images, labels = (part[: config.images_per_pass] for part in _batch(config, model, classes))
     parameters = {_address(p) for p in model.parameters()}
     kept: dict[int, Tensor] = {}  # by address; holding the tensors keeps addresses from being given out again

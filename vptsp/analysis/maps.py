@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from vptsp.files import read_json
+from vptsp.runs.embeddings import SavedEmbeddings
+from vptsp.runs.origins import origin_of
 from vptsp.runs.run import Run
+from vptsp.runs.snapshots import Snapshots
 
 
-def proxies_of(run: Run) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Proxies (C, E) by kind after the selected epoch, and their class names; empty for methods without proxies."""
-    epochs = run.snapshots()
-    if not epochs:
+def proxies_of(run: Run, saved: SavedEmbeddings | None = None) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Proxies (C, E) by kind, of the epoch that a run's stored embeddings are from, and their class names.
+
+    ``saved`` are those embeddings if they are open already; none: of the test images. Empty for methods without
+    proxies, and where that epoch has no snapshot any more: those of another epoch would lie elsewhere.
+    """
+    snapshots = Snapshots(run)
+    if not len(snapshots):
         return {}, []
-    best = run.summary().get("best_val")
-    epoch = best["epoch"] if best and best["epoch"] in epochs else epochs[-1]
-    tensors = run.snapshot(epoch)
-    kinds = ("learned", "semantic", "fused") if "semantic" in tensors else ("learned",)
-    names = read_json(run.path / "snapshots" / "probes.json", "train the run again")["proxy_class_names"]
-    return {kind: tensors[kind].numpy() for kind in kinds if kind in tensors}, names
+    epoch = origin_of(run, saved or SavedEmbeddings.of_run(run, "test")).epoch
+    if epoch not in snapshots.epochs:
+        return {}, []
+    snapshot = snapshots[epoch]
+    return snapshot.proxies, list(snapshot.index.class_names)

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 import torch
 
 from vptsp.core.backbones.load import load_backbone
-from vptsp.core.model import EmbeddingModel
 from vptsp.machine import make_fabric
+from vptsp.settings.build import build_model
 from vptsp.settings.config import Config
 from vptsp.settings.methods import METHODS
 from vptsp.training.objective import make_objective
@@ -39,7 +39,7 @@ def _stepper(config: Config, classes: int) -> Callable[[], float]:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         backbone = load_backbone(config.backbone, "random", config.image_size, config.pooling)
-        model = EmbeddingModel(config, backbone, classes).train()
+        model = build_model(config, backbone, classes).train()
         images = torch.randn(config.batch_size, 3, backbone.image_size, backbone.image_size).to(fabric.device)
     labels = (torch.arange(config.batch_size) // config.images_per_class % classes).to(fabric.device)
     forward, *optimizers = fabric.setup(model, *make_optimizers(model, config))

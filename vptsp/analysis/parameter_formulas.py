@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import torch
 
-from vptsp.core.backbones.load import is_bias, load_backbone
-from vptsp.core.model import EmbeddingModel
-from vptsp.core.prompts.learned import prompt_counts
+from vptsp.core.backbones.load import load_backbone
+from vptsp.core.backbones.tuning import is_bias
+from vptsp.core.prompts.visual import prompt_counts
+from vptsp.settings.build import build_model
 from vptsp.settings.config import Config
 
 
@@ -30,7 +31,7 @@ def count_parts(config: Config, classes: int) -> list[PartCount]:
     """
     with torch.device("meta"):
         backbone = load_backbone(config.backbone, "random", config.image_size, config.pooling)
-        model = EmbeddingModel(config, backbone, classes)
+        model = build_model(config, backbone, classes)
     counted = model.counts().parts
     width, blocks, size = backbone.width, backbone.depth, config.embedding_size
     shared = sum(prompt_counts(config.num_prompts, config.prompt_depth, config.prompt_step, blocks, "prompt_depth"))

@@ -15,11 +15,11 @@ from jaxtyping import Float32, Int64
 
 from vptsp.errors import DataError, RunError
 from vptsp.evaluation.search import unit_rows
-from vptsp.files import read_json
 from vptsp.runs.run import Run
+from vptsp.runs.snapshots import KINDS as KINDS
+from vptsp.runs.snapshots import Snapshots
 from vptsp.text import plain
 
-KINDS = ("learned", "semantic", "fused")
 MOST_CLASSES = 8  # that a picture tells apart by colour
 
 
@@ -55,22 +55,21 @@ class Moment:
 
 def moments(run: Run) -> list[Moment]:
     """Every snapshot of a run. Raises RunError for runs without snapshots, probe images or semantic proxies."""
-    epochs = run.snapshots()
-    if not epochs:
+    snapshots = Snapshots(run)
+    if not len(snapshots):
         raise RunError(f"{run.path} has no snapshots; train a run with this version")
-    index = read_json(run.path / "snapshots" / "probes.json", "train the run again")
-    rows = {name: row for row, name in enumerate(index["proxy_class_names"])}
-    labels = np.array([rows[index["train"]["class_names"][label]] for label in index["train"]["labels"]], dtype=int)
+    names, probes = snapshots.index.class_names, snapshots.index.probes["train"]
+    rows = {name: row for row, name in enumerate(names)}
+    labels = np.array([rows[probes.class_names[label]] for label in probes.labels], dtype=int)
     found = []
-    for epoch in epochs:
-        tensors = run.snapshot(epoch)
-        if "semantic" not in tensors or "probe_train" not in tensors:
-            what = "semantic proxies" if "semantic" not in tensors else "training probe images"
+    for snapshot in snapshots:
+        images = snapshot.embeddings.get("train")
+        if snapshot.learned is None or snapshot.semantic is None or images is None:
+            what = "semantic proxies" if snapshot.semantic is None else "training probe images"
             raise RunError(f"{run.path} has no {what}; choose a run of vptsp_g or vptsp_m with probe_images >= 2")
-        proxies = {kind: unit_rows(tensors[kind]).cpu().numpy() for kind in KINDS}
-        images = unit_rows(tensors["probe_train"]).cpu().numpy()
-        length = float(tensors["learned"].norm(dim=1).mean())
-        found.append(Moment(epoch, proxies, images, labels, tuple(rows), length))
+        proxies = {kind: unit_rows(vectors).cpu().numpy() for kind, vectors in snapshot.proxies.items()}
+        length = float(np.linalg.norm(snapshot.learned, axis=1).mean())
+        found.append(Moment(snapshot.epoch, proxies, unit_rows(images).cpu().numpy(), labels, names, length))
     return found
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
@@ -26,13 +26,12 @@ from vptsp.analysis.projection import FEWEST_FOR_UMAP, project
 from vptsp.errors import ConfigError, DataError, RunError
 from vptsp.evaluation.metrics import recall_at_k
 from vptsp.evaluation.search import search, unit_rows
-from vptsp.files import read_json
 from vptsp.runs.run import Run
+from vptsp.runs.snapshots import KINDS as KINDS
+from vptsp.runs.snapshots import SPLITS, SnapshotIndex, Snapshots
 from vptsp.settings.tasks import TASKS
 
 Frame: TypeAlias = Literal["pca", "aligned"]
-KINDS = ("learned", "semantic", "fused")
-_SPLITS = ("train", "test")
 
 
 @dataclass(frozen=True)
@@ -99,15 +98,15 @@ def replay(run: Run | str | Path, frame: Frame = "pca", classes: Sequence[str] |
     Raises RunError for a run without snapshots or with damaged ones, ConfigError for an unknown frame, and DataError
     for unknown classes.
     """
-    run = run if isinstance(run, Run) else Run.open(run)
+    run = Run.of(run)
     if frame not in get_args(Frame):
         raise ConfigError(f"frame={frame!r} is unknown; legal: {', '.join(get_args(Frame))}")
-    epochs = _epochs_of(run)
-    probes = _probes(run)
-    ids, is_test, labels, names = _images_of(probes)
+    snapshots = _snapshots_of(run)
+    epochs, index = snapshots.epochs, snapshots.index
+    ids, is_test, labels, names = _images_of(index)
     chosen = _chosen(names, classes)
-    proxy_labels = np.flatnonzero(chosen[: len(probes["proxy_class_names"])])
-    vectors = _vectors(run, epochs, probes, proxy_labels)
+    proxy_labels = np.flatnonzero(chosen[: len(index.class_names)])
+    vectors = _vectors(snapshots, proxy_labels)
     kinds = [kind for kind in KINDS if kind in vectors]
     proxy_labels = proxy_labels if kinds else proxy_labels[:0]
 
@@ -133,7 +132,7 @@ def replay(run: Run | str | Path, frame: Frame = "pca", classes: Sequence[str] |
         moved={kind: _angles(vectors[kind][0], vectors[kind][-1]) for kind in kinds},
         turned={kind: _angles(vectors[kind][[0, *range(len(epochs) - 1)]], vectors[kind]) for kind in kinds},
         shares=shares, recall=_recall(vectors["images"], labels, is_test), judged=judged, judged_title=title,
-        totals={"images": len(labels), "classes": len(probes["proxy_class_names"])},
+        totals={"images": len(labels), "classes": len(index.class_names)},
     )  # fmt: skip
 
 
@@ -145,71 +144,62 @@ def some_classes(run: Run, most: int) -> list[str] | None:
     """
     if most < 1:
         raise DataError(f"most={most} training classes leaves no proxy to show; give 1 or more")
-    _epochs_of(run)
-    probes = _probes(run)
-    names = probes["proxy_class_names"]
+    index = _snapshots_of(run).index
+    names, test = index.class_names, index.probes["test"]
     if len(names) <= most:
         return None
-    seen = list(dict.fromkeys(probes["train"]["labels"]))
+    seen = list(dict.fromkeys(index.probes["train"].labels.tolist()))
     others = np.setdiff1d(np.arange(len(names)), seen)
     spread = others[np.linspace(0, len(others) - 1, max(0, most - len(seen))).astype(int)] if len(others) else others
     taken = np.sort([*seen, *spread][:most])
-    return [*(names[label] for label in taken), *(name for name in probes["test"]["class_names"] if name not in names)]
+    return [*(names[label] for label in taken), *(name for name in test.class_names if name not in names)]
 
 
-def _probes(run: Run) -> dict[str, Any]:
-    path = run.path / "snapshots" / "probes.json"
-    return read_json(path, "the images and classes of the snapshots cannot be known without it")
-
-
-def _epochs_of(run: Run) -> list[int]:
-    epochs = run.snapshots()
-    if not epochs:
+def _snapshots_of(run: Run) -> Snapshots:
+    snapshots = Snapshots(run)
+    if not len(snapshots):
         why = (
             "the frozen backbone is not trained, so that nothing in it moves"
             if run.config.method == "frozen"
             else f"its state is {run.state()!r}, and the first is written when training begins"
         )
         raise RunError(f"{run.path} has no snapshots to play: {why}; choose a run that was trained")
-    return epochs
+    return snapshots
 
 
-def _vectors(
-    run: Run, epochs: Sequence[int], probes: dict[str, Any], proxy_rows: Int64[np.ndarray, " C"]
-) -> dict[str, Float32[np.ndarray, "T n E"]]:
+def _vectors(snapshots: Snapshots, proxy_rows: Int64[np.ndarray, " C"]) -> dict[str, Float32[np.ndarray, "T n E"]]:
     """Unit vectors by ``images`` (train, then test) and by kind of proxy, as far as there are any."""
     series = dict[str, list[np.ndarray]]()
-    images = sum(len(probes[split]["ids"]) for split in _SPLITS)
+    index = snapshots.index
+    images = sum(len(probes) for probes in index.probes.values())
     expected: dict[str, tuple[int, int]] = {}
-    for epoch in epochs:
-        tensors = {name: tensor.float().numpy() for name, tensor in run.snapshot(epoch).items()}
-        width = int(next((rows.shape[1] for rows in tensors.values()), 0))
-        parts = [tensors[f"probe_{split}"] for split in _SPLITS if f"probe_{split}" in tensors]
-        found = {"images": np.concatenate([*parts, np.empty((0, width), np.float32)])}
-        found |= {kind: tensors[kind] for kind in (KINDS if "semantic" in tensors else KINDS[:1]) if kind in tensors}
+    for snapshot in snapshots:
+        parts = list(snapshot.embeddings.values())
+        width = int(next((rows.shape[1] for rows in (*parts, *snapshot.proxies.values())), 0))
+        found = {"images": np.concatenate([*parts, np.empty((0, width), np.float32)]), **snapshot.proxies}
         shapes = {name: rows.shape for name, rows in found.items()}
-        classes = {name: (len(probes["proxy_class_names"]), width) for name in shapes if name != "images"}
+        classes = {name: (len(index.class_names), width) for name in shapes if name != "images"}
         expected = expected or {"images": (images, width), **classes}
         if shapes != expected:
-            raise RunError(f"{run.snapshot_path(epoch)} holds {shapes} instead of {expected}; delete it")
+            raise RunError(f"{snapshot.path} holds {shapes} instead of {expected}; delete it")
         for name, rows in found.items():
             try:
                 units = unit_rows(rows if name == "images" else rows[proxy_rows])
             except DataError as error:
-                raise RunError(f"{name} of {run.snapshot_path(epoch)} cannot be placed: {error}") from None
+                raise RunError(f"{name} of {snapshot.path} cannot be placed: {error}") from None
             series.setdefault(name, []).append(units.cpu().numpy())
     return {name: np.stack(rows) for name, rows in series.items()}
 
 
-def _images_of(probes: dict[str, Any]) -> tuple[list[str], np.ndarray, np.ndarray, list[str]]:
+def _images_of(index: SnapshotIndex) -> tuple[list[str], np.ndarray, np.ndarray, list[str]]:
     """Ids, whether a test image, label and the names that labels mean; test classes follow the training classes."""
-    train, test = probes["train"], probes["test"]
-    names = list(probes["proxy_class_names"])
-    shift = 0 if test["class_names"] == names else len(names)  # a closed set is recognised by the same classes
-    names += test["class_names"] if shift else []
-    labels = np.concatenate([np.array(train["labels"], np.int64), np.array(test["labels"], np.int64) + shift])
-    is_test = np.repeat([False, True], [len(train["ids"]), len(test["ids"])])
-    return [*train["ids"], *test["ids"]], is_test, labels, names
+    train, test = (index.probes[split] for split in SPLITS)
+    # a closed set is recognised by the same classes
+    shift = 0 if test.class_names == index.class_names else len(index.class_names)
+    names = [*index.class_names, *(test.class_names if shift else ())]
+    labels = np.concatenate([train.labels, test.labels + shift])
+    is_test = np.repeat([False, True], [len(train), len(test)])
+    return [*train.ids, *test.ids], is_test, labels, names
 
 
 def _chosen(names: Sequence[str], classes: Sequence[str] | None) -> Bool[np.ndarray, " n"]:
@@ -251,7 +241,7 @@ def _angles(first: Float32[np.ndarray, "*n E"], last: Float32[np.ndarray, "*n E"
 
 def _recall(images: Float32[np.ndarray, "T P E"], labels: np.ndarray, is_test: np.ndarray) -> dict[str, Recall]:
     found = {}
-    for split in _SPLITS:
+    for split in SPLITS:
         rows = np.flatnonzero(is_test == (split == "test"))
         _, place, counts = np.unique(labels[rows], return_inverse=True, return_counts=True)
         queries = int((counts[place] > 1).sum())

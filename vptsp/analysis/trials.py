@@ -88,7 +88,7 @@ def run_trials(
         if not errors[path]:
             key = _key(config.changed(seed=0))
             if key not in footprints:
-                footprints[key] = training_footprint(config, Run(path).summary()["classes"]["train"])
+                footprints[key] = training_footprint(config, Run(path).result().classes["train"])
             row |= {"footprint": footprints[key]["total"], "activations": footprints[key]["activations"]}
         rows.append(row)
         if observer:
@@ -121,13 +121,12 @@ def _row(trial: Trial, seed: int, path: Path, error: str) -> Row:
     row["run"] = str(path)
     if error:
         return row
-    summary = run.summary()
+    result = run.result()
     speeds = [line["images_per_second"] for line in run.metrics() if line.get("images_per_second")]
-    row |= {name: summary["counts"][name] for name in _COUNTS}
+    row |= {name: result.counts[name] for name in _COUNTS}
     row["step_ms"] = 1000 * median(run.config.batch_size / speed for speed in speeds) if speeds else None
-    metrics = summary["test"][summary["selected"]]
-    row |= {name: value for name, value in metrics.items() if not name.startswith("num_")}
-    row["best_epoch"] = summary["best_val"]["epoch"] if summary["best_val"] else summary["epochs"]
+    row |= result.metrics
+    row["best_epoch"] = result.epoch
     return row
 
 

@@ -24,8 +24,8 @@ def command(settings: tuple[str, ...], preset: str | None, run_dir: Path | None,
     if resume and (settings or preset or run_dir):
         raise UsageError("--resume goes on with the run's own settings; give no others")
     run = _resumed(resume) if resume else _trained(settings, preset, run_dir)
-    summary = run.summary()
-    print_metrics(summary["test"][summary["selected"]], f"test, {summary['selected']} epoch")
+    result = run.result()
+    print_metrics(result.metrics, f"test, {result.selected} epoch")
     click.echo(f"run: {run.path}")
 
 

@@ -1,4 +1,4 @@
-"""The model: a frozen backbone, what the method adds, and the two towers of VPTSP.
+"""The model: a frozen backbone, what is put around it, and the two towers of VPTSP.
 
 The sample tower embeds images and is all that retrieval needs. The semantic tower runs only in training:
 the same images through the same backbone with class prompts instead of shared ones, accumulated into
@@ -7,25 +7,29 @@ semantic proxies.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from vptsp.core.adapters import add_adapters, add_lora
-from vptsp.core.backbones.load import Backbone, is_bias, parameter_names, set_trainable
-from vptsp.core.encoder import Encoded, embed_patches, encode
+from vptsp.core.backbones.attention import Kernel
+from vptsp.core.backbones.load import Backbone
+from vptsp.core.backbones.tuning import is_bias
+from vptsp.core.counts import ParameterCounts, count_parameters
+from vptsp.core.encoder import Encoded, encode
+from vptsp.core.errors import ConfigError
 from vptsp.core.heads import CentredFeature, Classifier, Head, HiddenLayers, SideNetwork
-from vptsp.core.losses.losses import cosine_similarities
-from vptsp.core.prompts.learned import ClassPromptRows, ClassPrompts, VisualPrompts, prompt_counts
-from vptsp.core.prompts.locations import AddedPrompts, ChannelPrompts, FramePrompts, PixelPrompts, make_location
-from vptsp.core.proxies.accumulators import UNITS, GatedUnit, MovingAverage
-from vptsp.core.proxies.container import ClassGroups, SemanticContainer, fuse, learned_proxies
-from vptsp.settings.config import Config
-from vptsp.settings.fitting import require_fitting
-from vptsp.settings.methods import METHODS
+from vptsp.core.losses.similarity import cosine_similarities
+from vptsp.core.prompts.classes import ClassPromptRows
+from vptsp.core.prompts.locations import AddedPrompts, ChannelPrompts, FramePrompts, PixelPrompts
+from vptsp.core.prompts.visual import VisualPrompts
+from vptsp.core.proxies.fusion import fuse
+from vptsp.core.semantic import SemanticTower
+
+Model = TypeVar("Model", bound="EmbeddingModel")
 
 
 @dataclass
@@ -52,117 +56,51 @@ class ModelOutput:
     logits: Float[Tensor, "B C"] | None = None
 
 
-@dataclass(frozen=True)
-class ParameterCounts:
-    """Parameters, in numbers: what training changes, what retrieval keeps, and the whole.
-
-    ``trained`` includes the class-prompt bank; ``kept`` is what must be stored beside the frozen backbone
-    to embed images; ``bank`` is the class prompts of all classes; ``total`` everything, frozen included.
-    """
-
-    trained: int
-    kept: int
-    bank: int
-    total: int
-    parts: dict[str, int] = field(default_factory=dict)
-
-
 class EmbeddingModel(nn.Module):
-    """A backbone adapted by the method of ``config`` for ``num_classes`` training classes.
+    """A backbone with prompts, a head and proxies; batches may come in any order, with any number of images per class.
 
-    Batches may come in any order, with any number of images per class. With ``inference``, or ``num_classes`` none,
-    the model has only what embeds (and, in recognition, classifies) images.
+    ``embedding = head(encoder(x; prompts))``, ``q = alpha O + (1 - alpha) G`` (VPTSP eq. 8).
+
+    - ``backbone``: frozen, except for what :func:`~vptsp.core.backbones.tuning.set_trainable` or adapters train in it.
+    - ``head``: from the backbone's feature (B, D) to unit embeddings (B, E), or a classifier (:mod:`vptsp.core.heads`).
+    - ``prompts``: shared visual prompts, keys and values of each block; with ``prompts_travel`` those of the first
+      block travel on as tokens (VPT-shallow). ``location``: prompts that enter elsewhere.
+    - ``hidden``, ``side``: networks before the head (VPT's baselines).
+    - ``learned``: ordinary proxies O (C, E); ``semantic``: the tower of semantic proxies G; ``alpha``: O's share.
+    - ``class_scale``: class scores are this times the cosines with the proxies (closed-set recognition by proxies).
+    - ``kernel``: attention kernel; ``recompute``: activations are computed again in the backward pass.
     """
 
-    def __init__(self, config: Config, backbone: Backbone, num_classes: int | None, inference: bool = False) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        head: Head | CentredFeature | Classifier,
+        *,
+        prompts: VisualPrompts | None = None,
+        prompts_travel: bool = False,
+        location: nn.Module | None = None,
+        hidden: HiddenLayers | None = None,
+        side: SideNetwork | None = None,
+        learned: nn.Parameter | None = None,
+        semantic: SemanticTower | None = None,
+        alpha: float = 0.5,
+        class_scale: float | None = None,
+        kernel: Kernel = "auto",
+        recompute: bool = False,
+    ) -> None:
         super().__init__()
-        method = METHODS[config.method]
-        self.config, self.method, self.backbone, self.num_classes = config, method, backbone, num_classes
-        self.alpha, self.kernel, self.recompute = config.alpha, config.attention, config.activation_checkpointing
+        if semantic is not None and learned is None:
+            raise ConfigError(
+                "semantic proxies are fused with learned ones; pass learned, for example learned_proxies(C, E)"
+            )
+        _ = backbone.fingerprint  # of the weights as they come, before anything in it trains
+        self.backbone, self.alpha, self.class_scale = backbone, alpha, class_scale
+        self.kernel, self.recompute, self.prompts_travel = kernel, recompute, prompts_travel
         self.vit = backbone.vit
-        self.bitfit = method.bitfit if config.bitfit is None else config.bitfit
-        require_fitting(config, backbone)
-        _ = backbone.fingerprint  # of the weights as they come, before anything is put in or trained
-        self._tune_backbone(config)
-        self._add_prompts(config)
-
-        width, size = backbone.width, config.embedding_size
-        if method.side:
-            self.side = SideNetwork(width, "random" if inference else config.side_weights)  # all of it is kept
-        if method.mlp:
-            self.hidden = HiddenLayers(width, config.mlp_layers)
-        closed = config.task == "recognition"
-        # Recognition: a linear classifier, except where proxies are what the method is about.
-        plain_classifier = closed and method.semantic == "none"
-        self.head: Head | CentredFeature | Classifier = CentredFeature(width)
-        if plain_classifier:
-            assert num_classes is not None, "a classifier needs the number of classes"
-            self.head = Classifier(width, num_classes)
-        elif method.head:
-            self.head = Head(width, size)
-        has_proxies = method.trains and num_classes and not plain_classifier and (closed or not inference)
-        self.learned = learned_proxies(num_classes, size) if has_proxies and num_classes else None
-        if method.semantic != "none" and self.learned is not None:
-            self.container = SemanticContainer(len(self.learned), size)
-            if not inference:
-                self._add_semantic_tower(config, len(self.learned))
-
-    def _tune_backbone(self, config: Config) -> None:
-        backbone, method = self.backbone, self.method
-        names = parameter_names(backbone, method.tunes, self.bitfit, config.partial_blocks)
-        set_trainable(self.vit, names)
-        tuned = [parameter for parameter in self.vit.parameters() if parameter.requires_grad]
-        if method.adapter != "none":
-            place, norm = config.adapter_place, config.adapter_norm
-            add_adapters(backbone, config.adapter_size, config.adapter_depth, place, norm, method.adapter)
-        if method.lora:
-            add_lora(backbone, config.lora_rank, config.lora_alpha, config.lora_targets)
-        for parameter in tuned:
-            parameter.requires_grad_(True)  # peft has frozen everything but its own
-
-    def _add_prompts(self, config: Config) -> None:
-        backbone, method, where = self.backbone, self.method, config.prompt_location
-        self.location: nn.Module | None = None
-        counts: list[int] = []
-        if method.prompts != "none" and where != "prepend":
-            depth = 1 if method.prompts == "shallow" else config.prompt_depth or backbone.depth
-            self.location = make_location(where, backbone, config.num_prompts, depth)
-        elif method.prompts == "shallow":
-            counts = [config.num_prompts]
-        elif method.prompts == "deep":
-            counts = prompt_counts(
-                config.num_prompts, config.prompt_depth, config.prompt_step, backbone.depth, "prompt_depth",
-                config.prompt_from,
-            )  # fmt: skip
-        self.prompts = VisualPrompts(
-            counts, backbone.widths, config.prompt_shared, config.prompt_projection, config.prompt_dropout
-        )
-
-    def _add_semantic_tower(self, config: Config, num_classes: int) -> None:
-        backbone, size = self.backbone, config.embedding_size
-        self.source = config.semantic_source
-        if self.source == "class_prompts":
-            counts = prompt_counts(
-                config.num_class_prompts, config.class_prompt_depth, config.class_prompt_step, backbone.depth,
-                "class_prompt_depth",
-            )  # fmt: skip
-            self.class_prompts: ClassPrompts | ClassPromptRows
-            if config.class_prompt_updates == "dense":
-                self.class_prompts = ClassPrompts(counts, backbone.widths, num_classes, config.class_prompt_init)
-            else:
-                self.class_prompts = ClassPromptRows(
-                    counts, backbone.widths, num_classes, config.class_prompt_init, seed=config.seed,
-                    slots=config.optimizer_slots, place=config.class_prompts_on,
-                )  # fmt: skip
-        if self.source != "samples":
-            self.semantic_head = Head(backbone.width, size)
-        self.accumulate: nn.Module
-        if config.semantic_unit != "method":
-            self.accumulate = UNITS[config.semantic_unit](size)
-        elif self.method.semantic == "ema":
-            self.accumulate = MovingAverage(config.ema_keep)
-        else:
-            self.accumulate = GatedUnit(size, config.gru_activation, config.gru_dropout, config.store_dropped_state)
+        self.location = location
+        self.prompts = VisualPrompts([], backbone.widths) if prompts is None else prompts
+        self.side, self.hidden, self.head = side, hidden, head
+        self.learned, self.semantic = learned, semantic
 
     def forward(
         self,
@@ -197,7 +135,7 @@ class EmbeddingModel(nn.Module):
         """What is computed of each image by itself: embedding, class scores of a classifier, semantic feature."""
         given = images
         deep, shallow, added = self.prompts(), [], []
-        if self.method.prompts == "shallow":
+        if self.prompts_travel:
             deep, shallow = [], deep
         if isinstance(self.location, (ChannelPrompts, FramePrompts)):
             images = self.location(images)
@@ -205,7 +143,7 @@ class EmbeddingModel(nn.Module):
             shallow = [self.location(self.vit)]
         elif isinstance(self.location, AddedPrompts):
             added = self.location()
-        tokens = embed_patches(self.vit, images)
+        tokens = self.backbone.family.embed(self.vit, images)
         encoded = encode(
             self.backbone,
             tokens,
@@ -218,8 +156,17 @@ class EmbeddingModel(nn.Module):
             recompute=self.recompute,
         )
         output = self._head_output(encoded, given)
-        if self.training and labels is not None and self.learned is not None and self.method.semantic != "none":
-            output.semantic_features = self._semantic_features(tokens, labels, output)
+        tower = self.semantic
+        if self.training and labels is not None and tower is not None and tower.accumulate is not None:
+            output.semantic_features = tower.features(
+                self.backbone,
+                tokens,
+                labels,
+                encoded.features,
+                output.embeddings,
+                kernel=self.kernel,
+                recompute=self.recompute,
+            )
         return output
 
     def with_proxies(self, output: ModelOutput, labels: Int[Tensor, " B"] | None = None) -> ModelOutput:
@@ -227,63 +174,42 @@ class EmbeddingModel(nn.Module):
         if self.learned is None:
             return output
         output.proxies = output.learned = self.learned
-        if self.method.semantic != "none":
-            output.semantic = self.container.rows
+        if self.semantic is not None:
+            output.semantic = self.semantic.container.rows
             if output.semantic_features is not None and labels is not None:
-                self._accumulate(output.semantic_features, labels, output)
+                now = self.semantic.update(output.semantic_features, labels)
+                output.semantic, output.batch_semantic = now.proxies, now.batch
             output.proxies = fuse(self.learned, output.semantic, self.alpha)
-        if self.config.task == "recognition":
+        if self.class_scale is not None:
             with torch.autocast(output.embeddings.device.type, enabled=False):
-                output.logits = self.config.loss_scale * cosine_similarities(output.embeddings, output.proxies)
+                output.logits = self.class_scale * cosine_similarities(output.embeddings, output.proxies)
         return output
 
     def _head_output(self, encoded: Encoded, images: Tensor) -> ModelOutput:
         features = encoded.features
-        if self.method.side:
+        if self.side is not None:
             features = self.side(images, features)
-        if self.method.mlp:
+        if self.hidden is not None:
             features = self.hidden(features)
         if isinstance(self.head, Classifier):
             embeddings = F.normalize(features.float(), dim=1)
             return ModelOutput(embeddings=embeddings, encoded=encoded, logits=self.head(features))
         return ModelOutput(embeddings=self.head(features), encoded=encoded)
 
-    def _semantic_features(self, tokens: Tensor, labels: Tensor, output: ModelOutput) -> Tensor:
-        """VPTSP section 4: class prompts only, no shared ones; own head."""
-        if self.source == "samples":
-            return output.embeddings
-        if self.source == "class_prompts":
-            groups = ClassGroups.of(labels)
-            prompts = self.class_prompts(groups.classes)
-            encoded = encode(self.backbone, tokens, prompts, groups.index, kernel=self.kernel, recompute=self.recompute)
-            features: Tensor = self.semantic_head(encoded.features)
-            return features
-        shared = output.encoded.features
-        features = self.semantic_head(shared if self.source == "encoder" else shared.detach())
-        return features
-
-    def _accumulate(self, features: Tensor, labels: Tensor, output: ModelOutput) -> None:
-        """Fold features into the rows of their classes; the gradient goes through this step's rows."""
-        groups = ClassGroups.of(labels)
-        with torch.autocast(features.device.type, enabled=False):  # a few small products, kept exact
-            used, stored = self.accumulate(self.container.rows[groups.classes], features, groups)
-            output.batch_semantic = used
-            output.semantic = self.container.update(groups.classes, used, stored)
-
     @property
     def rows(self) -> ClassPromptRows | None:
         """The class prompts, where they live in a bank."""
-        prompts = getattr(self, "class_prompts", None)
-        return prompts if isinstance(prompts, ClassPromptRows) else None
+        return None if self.semantic is None else self.semantic.rows
 
     def loss_proxies(self, output: ModelOutput, labels: Int[Tensor, " B"], which: str) -> tuple[Tensor, Tensor]:
         """Proxies that enter the loss and, for each image, the row of its own: ``(proxies, targets)``.
 
         ``which`` is ``all`` for all C classes, or ``batch`` for the classes of the batch. The latter fuses the
         accumulated states before they are normalised, as the published code does in that mode.
+        Raises :class:`ConfigError` for a model without proxies.
         """
-        assert output.learned is not None, f"{self.method.name} has no proxies"
-        assert output.proxies is not None
+        if output.learned is None or output.proxies is None:
+            raise ConfigError("this model has no proxies for a loss to compare with; build it with learned proxies")
         if which == "all":
             return output.proxies, labels
         classes, targets = labels.unique(return_inverse=True)
@@ -291,7 +217,7 @@ class EmbeddingModel(nn.Module):
             return output.proxies[classes], targets
         return fuse(output.learned[classes], output.batch_semantic, self.alpha), targets
 
-    def train(self, mode: bool = True) -> EmbeddingModel:
+    def train(self: Model, mode: bool = True) -> Model:
         """Training mode, except for the backbone, which stays in evaluation mode: it is frozen."""
         super().train(mode)
         self.vit.eval()
@@ -303,12 +229,17 @@ class EmbeddingModel(nn.Module):
         Biases tuned alone (BitFit), adapters and low-rank updates count as ``others``, as published.
         """
         groups: dict[str, list[nn.Parameter]] = {"others": [], "backbone": [], "proxies": []}
-        whole = self.method.tunes != "none"
-        for name, parameter in self.named_parameters():
-            if parameter.requires_grad:
-                own = name.startswith("vit.") and (whole or self._is_widened(name))
-                groups["proxies" if name == "learned" else "backbone" if own else "others"].append(parameter)
+        trained = [(name, parameter) for name, parameter in self.named_parameters() if parameter.requires_grad]
+        whole = any(self._is_weight(name) for name, _ in trained)
+        for name, parameter in trained:
+            own = name.startswith("vit.") and (whole or self._is_widened(name))
+            groups["proxies" if name == "learned" else "backbone" if own else "others"].append(parameter)
         return groups
+
+    def _is_weight(self, name: str) -> bool:
+        """Whether a trained parameter is one of the backbone's own weights: then its biases train as it does."""
+        added = ".adapter." in name or ".lora_" in name or self._is_widened(name)
+        return name.startswith("vit.") and not added and not is_bias(name)
 
     def _is_widened(self, name: str) -> bool:
         """Whether a parameter belongs to the patch embedding that trains because channels were added."""
@@ -321,8 +252,8 @@ class EmbeddingModel(nn.Module):
         """
         trained = {name for name, p in self.named_parameters() if p.requires_grad}
         kept = ["prompts.", "location.", "head.", "hidden.", "side."]
-        if self.config.task == "recognition":
-            kept += ["learned", "container."]
+        if self.class_scale is not None:
+            kept += ["learned", "semantic.container."]
         return [
             name
             for name in self.state_dict()
@@ -331,46 +262,4 @@ class EmbeddingModel(nn.Module):
 
     def counts(self) -> ParameterCounts:
         """Count parameters by what becomes of them."""
-        sizes = {name: p.numel() for name, p in self.named_parameters()}
-        trained = {name: p.numel() for name, p in self.named_parameters() if p.requires_grad}
-        if self.rows is not None:
-            sizes["class_prompts"] = trained["class_prompts"] = self.rows.numel
-        kept = set(self.kept_names())
-        parts: dict[str, int] = {}
-        for name, size in trained.items():
-            parts[_part(name)] = parts.get(_part(name), 0) + size
-        return ParameterCounts(
-            trained=sum(trained.values()),
-            kept=sum(size for name, size in trained.items() if name in kept),
-            bank=sum(size for name, size in sizes.items() if _top(name) == "class_prompts"),
-            total=sum(sizes.values()),
-            parts=parts,
-        )
-
-
-def _top(name: str) -> str:
-    return name.split(".")[0]
-
-
-def _part(name: str) -> str:
-    """What a report calls the part that a trained parameter belongs to."""
-    if not name.startswith("vit."):
-        return _PART_NAMES[_top(name)]
-    if ".adapter." in name:
-        return "adapters"
-    if ".lora_" in name:
-        return "low-rank updates"
-    return "backbone biases" if is_bias(name) else "backbone weights"
-
-
-_PART_NAMES = {
-    "prompts": "visual prompts",
-    "location": "visual prompts",
-    "hidden": "hidden layers",
-    "side": "side network",
-    "head": "sample head",
-    "learned": "learned proxies",
-    "class_prompts": "class prompts",
-    "semantic_head": "semantic head",
-    "accumulate": "accumulation unit",
-}
+        return count_parameters(self)

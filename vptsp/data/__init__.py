@@ -1,4 +1,21 @@
-"""Images, splits and batches: everything between a disk and a training step.
+"""Data: everything between a disk and a training step.
+
+Read ``images.py`` first: the one shape in which every data set reaches the rest of the package. ::
+
+    images          a set of images with labels and ids; the splits of a run
+    load, find      from a configuration to splits; which data set it means, and where that lies
+    registry        every data set by name, the one place that knows them all
+    source          what is known of a data set before it is read
+    settings        the part of a configuration that data sets read
+    sources/        published data sets, a file for each way of writing things down
+    folder, photos  folders of images: split already, or to be split here
+    omniglot, digits, sample   small sets for trying things
+    blossoms, blossom_species, blossom_paint   drawn flowers, the embedded default: the set, its classes, its brush
+    splits, closed_set   which classes train, select and test; the same classes, other images
+    samplers, loaders, transforms   batches of U classes x K images, as tensors
+    cache, prepare  images decoded once, so that training is not bound by JPEG
+    check, counts, sheet, readable   what is damaged, doubled or missing; a contact sheet
+    download        archives, resumed where a connection was lost
 
 Names are loaded when first used: a list of data sets (:data:`DATASETS`) needs no torch.
 """

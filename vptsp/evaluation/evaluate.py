@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vptsp.core.model import EmbeddingModel
 from vptsp.data import load_data
 from vptsp.data.folder import any_folder
 from vptsp.data.images import DataSplits, ImageSet
@@ -21,9 +20,10 @@ from vptsp.evaluation.metrics import evaluate_retrieval
 from vptsp.evaluation.recognition import recognition_metrics
 from vptsp.files import write_json
 from vptsp.machine import make_fabric
-from vptsp.runs.checkpoints import inference_path, load_inference
+from vptsp.runs.checkpoints import inference_path, load_inference, model_source, origin_at
 from vptsp.runs.embeddings import SavedEmbeddings, save_embeddings
 from vptsp.runs.run import Run
+from vptsp.settings.build import ConfiguredModel
 from vptsp.settings.config import Config
 
 
@@ -36,7 +36,7 @@ class Prediction:
 
 
 @torch.no_grad()
-def predict(model: EmbeddingModel, images: ImageSet, config: Config, fabric: lightning.Fabric) -> Prediction:
+def predict(model: ConfiguredModel, images: ImageSet, config: Config, fabric: lightning.Fabric) -> Prediction:
     """Embed (and classify) all images, as for a test. Leaves the model's mode as it was."""
     backbone = model.backbone
     transform = eval_transform(backbone.image_size, backbone.mean, backbone.std, config.augment == "resize")
@@ -54,7 +54,7 @@ def predict(model: EmbeddingModel, images: ImageSet, config: Config, fabric: lig
     return Prediction(torch.cat(embeddings), torch.cat(logits) if logits else None)
 
 
-def embed(model: EmbeddingModel, images: ImageSet, config: Config, fabric: lightning.Fabric) -> Float[Tensor, "N E"]:
+def embed(model: ConfiguredModel, images: ImageSet, config: Config, fabric: lightning.Fabric) -> Float[Tensor, "N E"]:
     """Embeddings of all images, in order, unit length, fp32, on the CPU. Leaves the model's mode as it was."""
     return predict(model, images, config, fabric).embeddings
 
@@ -98,7 +98,7 @@ def embed_folder(source: Run | str | Path, images: str | Path, keep: str | Path)
     ``source`` is a run or an inference checkpoint; ``images`` holds ``<class>/<image>``, or images alone, which then
     count as one class named after the folder. Raises DataError for a folder without readable images.
     """
-    model = load_inference(source if isinstance(source, Run) or Path(source).is_file() else Run.open(source))
+    model = load_inference(model_source(source))
     image_set = any_folder(Path(images))
     fabric = make_fabric(model.config.device, model.config.precision)
     save_embeddings(Path(keep), embed(model.to(fabric.device), image_set, model.config, fabric), image_set)
@@ -109,13 +109,14 @@ def embed_folder(source: Run | str | Path, images: str | Path, keep: str | Path)
 def score_checkpoint(
     run: Run, which: str, splits: DataSplits, config: Config, fabric: lightning.Fabric, keep: bool
 ) -> Score:
-    """Test metrics of one inference checkpoint; with ``keep`` its train and test embeddings are stored."""
+    """Test metrics of one inference checkpoint; with ``keep`` its train and test embeddings are stored as its own."""
     model = load_inference(run, which, device=str(fabric.device))
     outcome = predict(model, splits.test, config, fabric)
     if keep:
-        save_embeddings(run.path / "embeddings" / "test", outcome.embeddings, splits.test)
+        folder, origin = run.path / "embeddings", origin_at(inference_path(run, which))
+        save_embeddings(folder / "test", outcome.embeddings, splits.test, origin)
         train = embed(model, splits.train, config, fabric)
-        save_embeddings(run.path / "embeddings" / "train", train, splits.train)
+        save_embeddings(folder / "train", train, splits.train, origin)
     return score(outcome, splits.test, config)
 
 
@@ -125,7 +126,7 @@ def evaluate_run(run: Run | str | Path, which: str | None = None) -> Score:
     ``which`` is ``last`` or ``best_val``; none: the selected one. Works on unfinished runs, as soon as they
     have an inference checkpoint. A finished run's ``summary.json`` is not touched.
     """
-    run = run if isinstance(run, Run) else Run.open(run)
+    run = Run.of(run)
     config = run.config
     path = inference_path(run, which)
     if not path.exists():
@@ -139,6 +140,6 @@ def evaluate_run(run: Run | str | Path, which: str | None = None) -> Score:
     return report
 
 
-def counts_of(model: EmbeddingModel) -> dict[str, object]:
+def counts_of(model: ConfiguredModel) -> dict[str, object]:
     """Parameter counts for a summary."""
     return asdict(model.counts())

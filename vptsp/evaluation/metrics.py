@@ -70,7 +70,7 @@ def scored_queries(results: RetrievalResults) -> Int64[np.ndarray, " S"]:
 
 # --- over the ranks of one query, for a block of queries ------------------------------------------
 
-Score = Callable[[Bool[np.ndarray, "B k"], Int64[np.ndarray, " B"]], Float64[np.ndarray, " B"]]
+RankScore = Callable[[Bool[np.ndarray, "B k"], Int64[np.ndarray, " B"]], Float64[np.ndarray, " B"]]
 
 
 def _precision(matches: Bool[np.ndarray, "B k"], depth: Int64[np.ndarray, " B"]) -> Float64[np.ndarray, " B"]:
@@ -86,7 +86,7 @@ def _within(matches: Bool[np.ndarray, "B k"], depth: Int64[np.ndarray, " B"]) ->
     return np.arange(matches.shape[1]) < depth[:, None]
 
 
-def _per_query(results: RetrievalResults, score: Score, beyond: int) -> Float64[np.ndarray, " S"]:
+def _per_query(results: RetrievalResults, score: RankScore, beyond: int) -> Float64[np.ndarray, " S"]:
     """``score`` of the first R + ``beyond`` ranks of every scored query."""
     scored = scored_queries(results)
     deepest = int(results.relevant.max()) + beyond

@@ -13,7 +13,7 @@ from vptsp.runs.run import Run
 
 
 def run_map(run: Run, method: Method = "umap", most: int = 4000, seed: int = 0) -> go.Figure:
-    """Test embeddings of the selected epoch, with the proxies of that epoch placed among them.
+    """The stored test embeddings (the selected epoch's, as a rule), with the proxies of their epoch among them.
 
     More than ``most`` images are sampled, and the figure says so. Each point's customdata is its image id.
     Raises :class:`~vptsp.errors.RunError` for a run without embeddings.
@@ -23,7 +23,7 @@ def run_map(run: Run, method: Method = "umap", most: int = 4000, seed: int = 0) 
     kept = np.arange(total)
     if total > most:
         kept = np.sort(np.random.default_rng(seed).choice(total, most, replace=False))
-    proxies, names = proxies_of(run)
+    proxies, names = proxies_of(run, saved)
     points = project(
         saved.embeddings[kept],
         method,

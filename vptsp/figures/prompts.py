@@ -23,20 +23,20 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from torch import Tensor
 
 from vptsp.analysis.explain import Attention
-from vptsp.core.model import EmbeddingModel
-from vptsp.core.prompts.learned import VisualPrompts
+from vptsp.core.prompts.visual import VisualPrompts
 from vptsp.errors import BackboneError, ConfigError
 from vptsp.figures.runs import BLUE, INK, ORANGE, template
+from vptsp.settings.build import ConfiguredModel
 
 _DARK, _PATCH, _CLS, _FADED = "#3f4348", "#d7dbe0", BLUE, "#fbd0ad"
 
 
-def deep_prompts(model: EmbeddingModel) -> list[Tensor]:
+def deep_prompts(model: ConfiguredModel) -> list[Tensor]:
     """The prompts (N, D) of every block, of no rows where a block has none.
 
     Raises BackboneError for a Swin and ConfigError for a model whose blocks have no prompts of their own.
     """
-    if model.backbone.is_swin:
+    if not model.backbone.family.global_attention:
         raise BackboneError(f"{model.backbone.name} is a Swin; choose a run with a plain vision transformer")
     prompts = [] if model.method.prompts == "shallow" else model.prompts()
     if not prompts:
@@ -47,7 +47,7 @@ def deep_prompts(model: EmbeddingModel) -> list[Tensor]:
     return prompts + [prompts[0][:0]] * (model.backbone.depth - len(prompts))
 
 
-def without_prompts(model: EmbeddingModel) -> EmbeddingModel:
+def without_prompts(model: ConfiguredModel) -> ConfiguredModel:
     """A copy of the model whose visual prompts are taken away; everything else is as trained."""
     bare = copy.deepcopy(model)
     bare.prompts = VisualPrompts([], model.backbone.widths)

@@ -10,6 +10,7 @@ import difflib
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -50,7 +51,8 @@ class Parameter:
 @dataclass(frozen=True)
 class Signature:
     """The parameters of a notebook. ``resolves``: it also takes every setting of
-    :class:`~vptsp.settings.config.Config`.
+    :class:`~vptsp.settings.config.Config`. ``content`` is a hash of its code cells, ``rooms`` what they name of this
+    package (``core`` for ``from vptsp.core.model import ...``).
     """
 
     source: Path
@@ -58,6 +60,7 @@ class Signature:
     has_cell: bool
     resolves: bool
     content: str
+    rooms: frozenset[str] = frozenset()
 
     def refuse_unknown(self, names: Mapping[str, Any]) -> None:
         """Raise :class:`~vptsp.errors.UsageError` for names that papermill would ignore."""
@@ -121,8 +124,10 @@ def read_signature(source: Path) -> Signature:
     tagged = [cell for cell in code if "parameters" in cell["metadata"].get("tags", [])]
     parameters = _declared(tagged[0]["source"], source) if tagged else {}
     resolves = any(_calls_resolve(cell["source"]) for cell in code)
-    text = json.dumps([cell["source"] for cell in code])
-    return Signature(source, parameters, bool(tagged), resolves, hashlib.sha256(text.encode()).hexdigest())
+    cells = [cell["source"] for cell in code]
+    content = hashlib.sha256(json.dumps(cells).encode()).hexdigest()
+    rooms = frozenset(re.findall(r"\bvptsp\.(\w+)", "\n".join(cells)))
+    return Signature(source, parameters, bool(tagged), resolves, content, rooms)
 
 
 def _code_cells(source: Path) -> list[dict[str, Any]]:

@@ -1,0 +1,13 @@
+"""Reports: what leaves the workbench, as one page or one file.
+
+Read ``report.py`` first: a run's ``report.html``. ::
+
+    report          a run as one page that asks no network for anything
+    templates/      its HTML
+    pages           an executed notebook as one still page
+    formulas        TeX of markdown as inline SVG
+    tables          a table as CSV, Parquet, Markdown or LaTeX
+    export          a trained model as one file for other programs, compared before it is kept
+    export_forms    the forms of that file
+    demo            ``vptsp demo``: train, evaluate and report on the embedded default
+"""

@@ -12,11 +12,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from vptsp.core.model import EmbeddingModel
 from vptsp.errors import UsageError, explained
 from vptsp.reports.export_forms import require_form
 from vptsp.runs.checkpoints import inference_path, load_inference
 from vptsp.runs.run import Run
+from vptsp.settings.build import ConfiguredModel
 
 TOLERANCE = 1e-4  # largest difference of any number of an embedding between an exported file and this code
 OPSET = 20
@@ -32,7 +32,7 @@ class Embedder(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, model: EmbeddingModel) -> None:
+    def __init__(self, model: ConfiguredModel) -> None:
         super().__init__()
         self.model = model.requires_grad_(False)
         self.eval()

@@ -19,12 +19,11 @@ from vptsp.figures.maps import run_map
 from vptsp.figures.runs import curves, html_table, parameter_table, result_table
 from vptsp.figures.stills import image_html
 from vptsp.files import read_json, write_text
-from vptsp.front import script_json
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
 from vptsp.settings.methods import METHODS
 from vptsp.settings.tasks import TASKS
-from vptsp.text import plain
+from vptsp.text import plain, script_json
 from vptsp.training.baselines import Result, compared
 
 SETTINGS = (  # those that a reader of the numbers asks for first

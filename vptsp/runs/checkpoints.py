@@ -5,8 +5,9 @@ both optimisers, random states) and ``state.json`` (place in the run, sums of th
 frozen weights are not stored, only their fingerprint. ``checkpoint/inference_*.safetensors`` hold what
 retrieval needs beside the backbone, with the settings in the file's header. Nothing is ever unpickled.
 
-Class prompts by rows are a file ``class_prompts.bank`` (:mod:`vptsp.core.prompts.bank`): a copy in the checkpoint of those that live
-in memory; of those on disk the file in the run directory itself, of which the checkpoint says what counts.
+Class prompts by rows are a file ``class_prompts.bank`` (:mod:`vptsp.core.prompts.bank`): a copy in the checkpoint of
+those that live in memory; of those on disk the file in the run directory itself, of which the checkpoint says what
+counts.
 """
 
 from __future__ import annotations
@@ -24,18 +25,19 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from vptsp.core.backbones.load import load_backbone
-from vptsp.settings.config import Config, make_config
-from vptsp.errors import ConfigError, RunError
+from vptsp.errors import ConfigError, RunError, explained
 from vptsp.files import read_json, read_tensors, write_json, write_tensors
-from vptsp.errors import explained
-from vptsp.core.model import EmbeddingModel
+from vptsp.runs.embeddings import Origin, SavedEmbeddings
+from vptsp.runs.origins import is_of_run, origin_of
 from vptsp.runs.run import Run
+from vptsp.settings.build import ConfiguredModel, build_model
+from vptsp.settings.config import Config, make_config
 
 State = dict[str, Any]
 _NAMES = ("others", "proxies", "class_prompts")  # the optimisers, as many as there are
 
 
-def save_training(run: Run, model: EmbeddingModel, optimizers: Sequence[Optimizer], state: State) -> None:
+def save_training(run: Run, model: ConfiguredModel, optimizers: Sequence[Optimizer], state: State) -> None:
     """Replace the training checkpoint. A crash leaves the old one or the new one, whole."""
     folder, staging = run.path / "checkpoint" / "last", run.path / "checkpoint" / ".next"
     shutil.rmtree(staging, ignore_errors=True)
@@ -72,7 +74,7 @@ def _replace(folder: Path, staging: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def load_training(run: Run, model: EmbeddingModel, optimizers: Sequence[Optimizer]) -> State | None:
+def load_training(run: Run, model: ConfiguredModel, optimizers: Sequence[Optimizer]) -> State | None:
     """Put the training checkpoint into ``model`` and ``optimizers``; its state, or none if there is no checkpoint.
 
     Raises :class:`RunError` for a damaged checkpoint and for one made with another backbone.
@@ -86,7 +88,8 @@ def load_training(run: Run, model: EmbeddingModel, optimizers: Sequence[Optimize
     state = read_json(folder / "state.json", remedy)
     tensors = read_tensors(folder / "tensors.safetensors", remedy)
     _check_backbone(state["fingerprint"], model, str(folder))
-    _load_own_state(model, {n.removeprefix("model."): v for n, v in tensors.items() if n.startswith("model.")}, folder)
+    own = {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
+    _load_own_state(model, own, folder)
     for name, optimizer in zip(_NAMES, optimizers, strict=False):
         slots: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors.items():
@@ -104,7 +107,7 @@ def load_training(run: Run, model: EmbeddingModel, optimizers: Sequence[Optimize
     return state
 
 
-def save_inference(path: Path, model: EmbeddingModel, config: Config, **facts: Any) -> None:
+def save_inference(path: Path, model: ConfiguredModel, config: Config, **facts: Any) -> None:
     """Store what retrieval needs beside the backbone: prompts, tuned biases, head; settings in the header."""
     kept = set(model.kept_names())
     header = {
@@ -115,7 +118,7 @@ def save_inference(path: Path, model: EmbeddingModel, config: Config, **facts: A
     write_tensors(path, {name: value for name, value in model.state_dict().items() if name in kept}, header)
 
 
-def load_inference(source: Run | str | Path, which: str | None = None, device: str = "cpu") -> EmbeddingModel:
+def load_inference(source: Run | str | Path, which: str | None = None, device: str = "cpu") -> ConfiguredModel:
     """A model ready to embed images, from a run (``which``: last or best_val; none: the selected one) or a file.
 
     Raises :class:`RunError` for missing or damaged files and for weights of another backbone.
@@ -133,7 +136,7 @@ def load_inference(source: Run | str | Path, which: str | None = None, device: s
     backbone = load_backbone(config.backbone, config.backbone_weights, config.image_size, config.pooling, config.seed)
     # a classifier is as wide as its training set; embedding takes no classes
     classes = json.loads(header["facts"])["num_classes"] if config.task == "recognition" else None
-    model = EmbeddingModel(config, backbone, classes, inference=True)
+    model = build_model(config, backbone, classes, inference=True)
     _check_backbone(header["fingerprint"], model, str(path))
     _load_own_state(model, tensors, path)
     return model.to(device).eval()
@@ -147,13 +150,77 @@ def inference_path(run: Run, which: str | None = None) -> Path:
     return folder / f"inference_{which}.safetensors"
 
 
-def _own_state(model: EmbeddingModel) -> dict[str, Tensor]:
+def origin_at(path: Path) -> Origin | None:
+    """What embeddings made with this inference checkpoint are of; none if the file does not say its epoch."""
+    epoch = _epoch(path)
+    return None if epoch is None else Origin(path.stem.removeprefix("inference_"), epoch)
+
+
+def load_beside(source: Run | str | Path, saved: SavedEmbeddings, device: str = "cpu") -> ConfiguredModel:
+    """The model that belongs to embedded images: of a run that keeps them itself, the model of their epoch.
+
+    Of a run whose model embedded a folder it is the selected one, and an inference checkpoint is loaded as it is.
+    Raises :class:`RunError` as :func:`load_inference` does, and where the run no longer has that epoch's model.
+    """
+    source = model_source(source)
+    if isinstance(source, Run) and is_of_run(saved, source):
+        source = _path_beside(source, saved)
+    return load_inference(source, device=device)
+
+
+def model_source(source: Run | str | Path) -> Run | Path:
+    """A run, or the path of an inference checkpoint. Raises :class:`RunError` for a path that is neither."""
+    if isinstance(source, Run):
+        return source
+    return Path(source) if Path(source).is_file() else Run.open(source)
+
+
+def _path_beside(run: Run, saved: SavedEmbeddings) -> Path:
+    origin = origin_of(run, saved)
+    paths = [inference_path(run, which) for which in dict.fromkeys((origin.checkpoint, "best_val", "last"))]
+    found = {path: _epoch(path) for path in paths if path.exists()}
+    for path, epoch in found.items():
+        if epoch in (origin.epoch, None):
+            return path
+    if not found:
+        return paths[0]  # reading it says what is missing
+    kept = ", ".join(str(epoch) for epoch in found.values())
+    raise RunError(
+        f"{saved.folder} was embedded after epoch {origin.epoch}, of which {run.path} has no model any more (it has "
+        f"those of epochs {kept}); vptsp evaluate {run.path} embeds the images again"
+    )
+
+
+def _epoch(path: Path) -> int | None:
+    """After how many epochs an inference checkpoint was written; none if it cannot be known."""
+    try:
+        with safe_open(path, "pt") as file:
+            epoch: int | None = json.loads((file.metadata() or {})["facts"]).get("epoch")
+            return epoch
+    except Exception:  # a damaged file: loading it is what says so
+        return None
+
+
+def _own_state(model: ConfiguredModel) -> dict[str, Tensor]:
     """Everything but the frozen backbone: what trains, and buffers such as the semantic container."""
     trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     return {n: value for n, value in model.state_dict().items() if n in trained or not n.startswith("vit.")}
 
 
-def _load_own_state(model: EmbeddingModel, tensors: dict[str, Tensor], source: Path) -> None:
+_BEFORE = {  # names of version 0.1, where the parts of the semantic tower stood beside those of the other
+    "container.": "semantic.container.",
+    "class_prompts.": "semantic.class_prompts.",
+    "semantic_head.": "semantic.head.",
+    "accumulate.": "semantic.accumulate.",
+}
+
+
+def _renamed(name: str) -> str:
+    return next((new + name.removeprefix(old) for old, new in _BEFORE.items() if name.startswith(old)), name)
+
+
+def _load_own_state(model: ConfiguredModel, tensors: dict[str, Tensor], source: Path) -> None:
+    tensors = {_renamed(name): value for name, value in tensors.items()}
     expected = {name: tuple(value.shape) for name, value in _own_state(model).items()}
     found = {name: tuple(value.shape) for name, value in tensors.items()}
     if expected != found:
@@ -165,7 +232,7 @@ def _load_own_state(model: EmbeddingModel, tensors: dict[str, Tensor], source: P
     model.load_state_dict(tensors, strict=False)
 
 
-def _check_backbone(fingerprint: str, model: EmbeddingModel, source: str) -> None:
+def _check_backbone(fingerprint: str, model: ConfiguredModel, source: str) -> None:
     backbone = model.backbone
     if fingerprint != backbone.fingerprint:
         raise RunError(

@@ -6,8 +6,10 @@ Runs keep one such folder per split, ``embeddings/<split>/``; a folder of the us
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,13 +23,26 @@ from vptsp.runs.run import Run
 from vptsp.runs.thumbnails import Thumbnails, write_thumbnails
 
 
-def save_embeddings(folder: Path, embeddings: Tensor, images: ImageSet) -> None:
-    """Write embeddings (N, E) of all images of a set, with labels, ids, class names, attributes and thumbnails."""
+@dataclass(frozen=True)
+class Origin:
+    """Which model embedded the images: a run's ``checkpoint`` (last or best_val), after ``epoch`` epochs."""
+
+    checkpoint: str
+    epoch: int
+
+
+def save_embeddings(folder: Path, embeddings: Tensor, images: ImageSet, origin: Origin | None = None) -> None:
+    """Write embeddings (N, E) of all images of a set, with labels, ids, class names, attributes and thumbnails.
+
+    ``origin`` says whose they are, for a run's own embeddings: whoever shows them shows that epoch's proxies and model.
+    """
     tensors = {"embeddings": embeddings, "labels": torch.from_numpy(np.array(images.labels))}
     if images.is_query is not None and images.is_gallery is not None:
         tensors |= {"is_query": torch.from_numpy(images.is_query), "is_gallery": torch.from_numpy(images.is_gallery)}
     write_tensors(folder / "embeddings.safetensors", tensors)
-    index = {"name": images.name, "ids": list(images.ids), "class_names": list(images.class_names)}
+    index: dict[str, Any] = {"name": images.name, "ids": list(images.ids), "class_names": list(images.class_names)}
+    if origin is not None:
+        index |= asdict(origin)
     write_json(folder / "index.json", index)
     if images.attributes is not None:
         write_json(folder / "attributes.json", images.attributes.to_dict(orient="split"))
@@ -38,8 +53,9 @@ class SavedEmbeddings:
     """What :func:`save_embeddings` wrote.
 
     ``embeddings`` float32 (N, E) and ``labels`` int64 (N,) as numpy, ``ids``, ``class_names``; ``is_query`` and
-    ``is_gallery`` bool (N,) or none. Images whose embedding holds NaN or infinity are left out of all of these;
-    ``left_out`` has their ids, so that whoever shows the rest can say how many.
+    ``is_gallery`` bool (N,) or none; ``origin``, the epoch's model that made them, none where the files do not say
+    (:func:`vptsp.runs.origins.origin_of` knows it of every run). Images whose embedding holds NaN or infinity are left
+    out of all of these; ``left_out`` has their ids, so that whoever shows the rest can say how many.
 
     Raises RunError for files that are missing or damaged, DataError for parts that do not fit together.
     """
@@ -61,11 +77,12 @@ class SavedEmbeddings:
         self.is_gallery = tensors["is_gallery"].numpy()[finite] if "is_gallery" in tensors else None
         self.ids: list[str] = [name for name, kept in zip(names, finite, strict=True) if kept]
         self.class_names: list[str] = index["class_names"]
+        self.origin = Origin(index["checkpoint"], index["epoch"]) if {"checkpoint", "epoch"} <= index.keys() else None
 
     @classmethod
     def of_run(cls, run: Run | str | Path, split: str = "test") -> SavedEmbeddings:
         """Embeddings that a run keeps of a split (``train`` or ``test``)."""
-        run = run if isinstance(run, Run) else Run.open(run)
+        run = Run.of(run)
         return cls(run.path / "embeddings" / split, f"vptsp evaluate {run.path} makes it")
 
     def __len__(self) -> int:

@@ -11,7 +11,7 @@
       checkpoint/        everything needed to resume, and small inference checkpoints
       class_prompts.bank  class prompts on disk, if they are kept there; belongs to the checkpoint
       snapshots/         per epoch: learned, semantic and fused proxies, embeddings of fixed probe images
-      embeddings/        train and test embeddings with ids, labels and thumbnails
+      embeddings/        train and test embeddings with ids, labels and thumbnails, and of which epoch they are
       report.html, executed notebooks
 
 Whatever shows a run reads this directory and nothing else. Listing runs imports neither torch nor pandas.
@@ -28,11 +28,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vptsp.settings.config import Config, make_config
-from vptsp.runs.environment import environment
-from vptsp.errors import ConfigError, RunError
+from vptsp.errors import ConfigError, RunError, explained
 from vptsp.files import read_json, read_tensors, write_json, write_text
-from vptsp.errors import explained
+from vptsp.runs.environment import environment
+from vptsp.runs.result import RunResult
+from vptsp.settings.config import Config, make_config
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,6 +102,11 @@ class Run:
             )
         return cls(folder)
 
+    @classmethod
+    def of(cls, run: Run | str | Path) -> Run:
+        """A run as it is, or the one in an existing run directory: what functions that take either begin with."""
+        return run if isinstance(run, Run) else cls.open(run)
+
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the directory against other processes that would write it."""
@@ -137,8 +142,12 @@ class Run:
     def name(self) -> str:
         return self.path.resolve().name
 
+    def result(self) -> RunResult:
+        """What came out, typed. Raises :class:`RunError` as :meth:`summary` does."""
+        return RunResult.of(self.summary(), str(self.path / "summary.json"))
+
     def summary(self) -> dict[str, Any]:
-        """Final metrics and counts.
+        """Final metrics and counts as ``summary.json`` has them; :meth:`result` is what to work with.
 
         Raises :class:`RunError` for a run that is not finished or whose file is cut off.
         """
@@ -199,7 +208,7 @@ class Run:
         """Replace ``metrics.jsonl``: its length is the number of finished epochs, never a torn line."""
         write_text(self.path / "metrics.jsonl", "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines))
 
-    # --- arrays ---------------------------------------------------------------------------------
+    # --- arrays, as files; vptsp.runs.snapshots says what is in them -----------------------------
     def snapshots(self) -> list[int]:
         """Epochs that have a snapshot."""
         return sorted(int(path.stem.split("_")[1]) for path in (self.path / "snapshots").glob("epoch_*.safetensors"))
@@ -211,6 +220,11 @@ class Run:
 
     def snapshot_path(self, epoch: int) -> Path:
         return self.path / "snapshots" / f"epoch_{epoch:04d}.safetensors"
+
+    @property
+    def probes_path(self) -> Path:
+        """Which images and classes the rows of all snapshots are."""
+        return self.path / "snapshots" / "probes.json"
 
 
 # may exist before the run does: what executes its notebook writes beside it, as the keeper of a sweep does (job,
@@ -260,10 +274,10 @@ def overview(runs: Sequence[Run]) -> Overview:
     for run in runs:
         row: dict[str, Any] = {"run": run.name, "state": run.state()}
         with contextlib.suppress(RunError):
-            summary = run.summary()
-            metrics = summary["test"][summary["selected"]]
-            row |= {name: value for name, value in metrics.items() if not name.startswith("num_")}
-            row["trained"] = summary["counts"]["trained"]
+            result = run.result()
+            row |= result.metrics
+            if "trained" in result.counts:
+                row["trained"] = result.counts["trained"]
         given: dict[str, Any] = {}
         try:
             given = run.config.model_dump(mode="json")

@@ -14,8 +14,8 @@ from PIL import Image, ImageDraw
 from vptsp.data.images import ImageSet
 from vptsp.errors import RunError
 from vptsp.files import read_json, write_bytes, write_json
-from vptsp.text import plain
 from vptsp.runs.tiles import cut, save_options
+from vptsp.text import plain
 
 TILE = 64
 PER_SIDE = 32  # 32 tiles of 64 px: pages of 2048 px, which every browser can decode and draw

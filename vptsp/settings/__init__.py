@@ -1,0 +1,14 @@
+"""Settings: one validated configuration for everything, and what the papers published for it.
+
+Read ``config.py`` first: every setting, its default, its meaning, and which of them contradict each other. ::
+
+    config          the configuration; anything unknown or impossible is refused in a sentence
+    methods         every tuning method as one entry: what it adds and what it trains
+    tasks           metric learning and closed-set recognition, and the metrics that select and compare
+    compatibility   which methods a backbone can take
+    build           a model of a configuration: the only place that knows both settings and the core's constructors
+    presets/        settings that ship with the package, and how a preset file is read
+    published       VPTSP's published configuration files, key by key
+    published_vpt   VPT's published configuration files, key by key
+    paper_numbers   published results, to stand beside one's own
+"""

@@ -17,14 +17,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from vptsp.core.backbones import BUNDLED_BACKBONE
+from vptsp.core.losses import LOSSES
+from vptsp.core.proxies import ACCUMULATORS
 from vptsp.errors import ConfigError
 from vptsp.settings.methods import METHODS
 from vptsp.settings.presets import read_preset
 from vptsp.settings.tasks import TASKS
-
-BUNDLED_BACKBONE = (
-    "vit_bundled_64"  # defined in vptsp.core.backbones.bundled; named here so that configurations load without torch
-)
 
 Positive = Annotated[int, Field(ge=1)]
 LoraTargets = tuple[Literal["qkv", "proj", "fc1", "fc2"], ...]
@@ -124,7 +123,7 @@ class Config(BaseModel):
         description="what is accumulated: features by class prompts, of the sample tower's encoder "
         "with or without gradient, or the sample embeddings (VPTSP Table 5)",
     )
-    semantic_unit: Literal["method", "rnn", "lstm", "attention"] = Field(
+    semantic_unit: str = Field(
         "method", description="what accumulates: the method's own unit, or another one (VPTSP Table 7)"
     )
     gru_activation: Literal["relu", "tanh"] = Field("relu", description="candidate activation of the GRU")
@@ -132,7 +131,7 @@ class Config(BaseModel):
     store_dropped_state: bool = Field(False, description="published: keep the dropped-out GRU state in the container")
 
     # --- loss ---------------------------------------------------------------------------------
-    loss: Literal["proxy_anchor", "image_anchor", "proxy_nca", "normalized_softmax"] = Field(
+    loss: str = Field(
         "proxy_anchor",
         description="loss of retrieval; image_anchor is what the published code calls nca. Recognition: cross-entropy",
     )
@@ -192,6 +191,9 @@ class Config(BaseModel):
         if self.method not in METHODS:
             raise ValueError(f"method={self.method!r} is not known; legal: {', '.join(METHODS)}")
         method = METHODS[self.method]
+        for name, legal in (("loss", tuple(LOSSES)), ("semantic_unit", ("method", *ACCUMULATORS))):
+            if getattr(self, name) not in legal:
+                raise ValueError(f"{name}={getattr(self, name)!r} is not known; legal: {', '.join(legal)}")
         if self.task == "recognition":
             self._recognition_agrees()
         elif self.batch_size % self.images_per_class:

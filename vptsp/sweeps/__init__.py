@@ -8,6 +8,21 @@ A sweep (:mod:`.spec`) becomes a plan of checked runs (:mod:`.plan`), each a dir
 folder (:mod:`.folder`). A runner (:mod:`.runner`) hands them to any ``concurrent.futures`` executor, where a
 supervisor (:mod:`.supervisor`) starts each run as a process (:mod:`.worker`) and alone writes its status.
 
+Read ``plan.py`` first, then ``supervisor.py``. ::
+
+    spec            what a sweep varies: grids, lists, random search, seeds
+    search          random draws that are the same on every machine
+    plan            from a sweep to its runs, all checked before the first is started
+    folder          the sweep's folder and its jobs, readable at any time
+    runner          what is done is skipped, what was cut off goes on
+    supervisor      one run as a process of its own, watched
+    worker          that process
+    endings         what it means that a process ended as it did
+    ledger          a line of JSON per finished run
+    view, terminal  how a sweep stands: as rows, and on the terminal
+    yaml12          YAML without its surprises
+    presets/        the sweeps of the papers' tables and figures
+
 Names are loaded when first used: a run's own process must not wait for what it does not need.
 """
 

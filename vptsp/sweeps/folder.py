@@ -29,6 +29,7 @@ from typing import Any
 
 from vptsp.errors import RunError
 from vptsp.files import read_json, write_json, write_text
+from vptsp.runs.result import RunResult
 
 STATES = ("queued", "running", "done", "failed", "killed", "interrupted")
 HEARTBEAT_SECONDS = 1.0
@@ -94,11 +95,16 @@ class Job:
         """The run's ``summary.json``; empty before it is finished, and where it writes none."""
         return self._optional("summary.json")
 
+    def result(self) -> RunResult | None:
+        """What came out; none before the run is finished, and where it writes no test metrics."""
+        with contextlib.suppress(RunError):
+            return RunResult.of(self.summary(), str(self.path / "summary.json"))
+        return None
+
     def metrics(self) -> dict[str, float]:
         """Test metrics of the epoch that was selected; empty before there are any."""
-        summary = self.summary()
-        values = summary.get("test", {}).get(summary.get("selected"), {})
-        return {name: value for name, value in values.items() if not name.startswith("num_")}
+        result = self.result()
+        return dict(result.metrics) if result else {}
 
     def curve(self) -> list[dict[str, Any]]:
         """The run's ``metrics.jsonl``, one line per epoch so far."""

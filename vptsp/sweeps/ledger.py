@@ -64,7 +64,7 @@ def merge_ledgers(paths: Iterable[str | Path], output: str | Path) -> int:
 
 
 def _line(job: Job) -> dict[str, Any]:
-    status, summary = job.status(), job.summary()
+    status, result = job.status(), job.result()
     if status["state"] != "done":
         raise RunError(f"{job.path} is {status['state']}; only finished runs have a line in the ledger")
     speeds = [line["images_per_second"] for line in job.curve() if line.get("images_per_second")]
@@ -88,7 +88,7 @@ def _line(job: Job) -> dict[str, Any]:
         "memory_peak": status["memory_peak"],
         "images_per_second": median(speeds) if speeds else None,
         "metrics": job.metrics(),
-        **{name: summary.get("counts", {}).get(name) for name in _COUNTS},
+        **{name: result.counts.get(name) if result else None for name in _COUNTS},
         "code": job.record["code"],
         "code_version": environment.get("code"),
         "device": environment.get("device"),

@@ -1,7 +1,9 @@
 """From a sweep to its runs: every one checked against the notebook before the first is started.
 
 A run's key is a hash of what its parameters mean (settings resolved, defaults left out), of the notebook's code
-cells and of the package's source files: the files, not the commit, because a tree with changes has no other name.
+cells and of those of the package's source files that it computes with: the files, not the commit, because a tree with
+changes has no other name; and not those that only show or start runs, so that a better figure leaves results as they
+are.
 """
 
 from __future__ import annotations
@@ -9,12 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import vptsp
 from vptsp.errors import ConfigError, UsageError
 from vptsp.notebooks import find_notebook
 from vptsp.notebooks.parameters import Signature, read_signature
@@ -22,6 +23,9 @@ from vptsp.sweeps.spec import Sweep
 
 MANY = 100  # runs that nobody asks for by accident
 MOST = 100_000  # runs that no folder holds
+# what every run computes with, and what computes nothing even where a notebook imports it
+_COMPUTES = ("files.py", "machine.py", "core", "settings", "data", "runs", "evaluation", "training", "notebooks")
+_SHOWS = ("figures", "reports", "sweeps", "cli")
 _SOURCES = (".py", ".toml", ".safetensors")
 _NAME_LENGTH = 72
 
@@ -65,7 +69,7 @@ def make_plan(sweep: Sweep, yes: bool = False) -> Plan:
             f"{signature.source} has no cell tagged 'parameters', so all its runs would be the same; "
             "tag the cell that holds its parameters"
         )
-    code = code_key()
+    code = code_key(signature.rooms)
     jobs: dict[str, Planned] = {}
     merged = 0
     for number, (label, values) in enumerate(sweep.runs(), 1):
@@ -89,13 +93,17 @@ def make_plan(sweep: Sweep, yes: bool = False) -> Plan:
     return Plan(sweep, signature, code, planned, notes)
 
 
-def code_key() -> str:
-    """Hash of the files of this package that decide what a run computes: not what runs sweeps or parses commands."""
-    package = Path(vptsp.__file__).parent
+def code_key(named: Collection[str] = (), package: Path = Path(__file__).parents[1]) -> str:
+    """Hash of the files of this package that decide what a run computes.
+
+    Those are the rooms that train and score, and those that the notebook itself names (``named``: ``analysis``,
+    ``pretraining``), except those that show.
+    """
+    rooms = {*_COMPUTES, *named} - {*_SHOWS}
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*")):
         part = path.relative_to(package)
-        if path.suffix in _SOURCES and part.parts[0] not in ("sweeps", "cli"):
+        if path.suffix in _SOURCES and part.parts[0] in rooms:
             digest.update(f"{part.as_posix()}\0{path.stat().st_size}\0".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -1,0 +1,60 @@
+"""Training: from settings to a finished run directory, stopped and resumed to the same bits.
+
+>>> from vptsp.training import train
+>>> train(config, observer=print)  # doctest: +SKIP
+
+Read it in this order:
+
+- :mod:`~vptsp.training.loop`: the whole of it, from top to bottom: a run, its epochs, one epoch, the end of an epoch;
+- :mod:`~vptsp.training.session`: what a run needs, built and checked before anything is written, and a step's three
+  moves: backward, clip, step;
+- :mod:`~vptsp.training.state`: what the loop counts, as a checkpoint stores it;
+- :mod:`~vptsp.training.objective`, :mod:`~vptsp.training.optimizers`, :mod:`~vptsp.training.precision`: what is
+  minimised, by which rules and rates, in which precision;
+- :mod:`~vptsp.training.divided`: a step in several passes, for batches that memory cannot hold;
+- :mod:`~vptsp.training.guards`: what ends a run early; :mod:`~vptsp.training.snapshots` and
+  :mod:`~vptsp.training.trackers`: what is told of it on the way;
+- :mod:`~vptsp.training.baselines`: the frozen backbone and the linear probe, which every result is read beside.
+
+An observer is called with an ``Event`` after every step and epoch; both types come from :mod:`vptsp.runs.progress`.
+Names are loaded when first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vptsp.runs.progress import Event as Event
+    from vptsp.runs.progress import Observer as Observer
+    from vptsp.training.baselines import compared as compared
+    from vptsp.training.baselines import train_baselines as train_baselines
+    from vptsp.training.guards import TrainingStopped as TrainingStopped
+    from vptsp.training.loop import train as train
+    from vptsp.training.objective import make_objective as make_objective
+    from vptsp.training.optimizers import make_optimizers as make_optimizers
+    from vptsp.training.session import Session as Session
+
+_HOMES = {
+    "train": "training.loop",
+    "Session": "training.session",
+    "TrainingStopped": "training.guards",
+    "Event": "runs.progress",
+    "Observer": "runs.progress",
+    "make_objective": "training.objective",
+    "make_optimizers": "training.optimizers",
+    "train_baselines": "training.baselines",
+    "compared": "training.baselines",
+}
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'vptsp.training' has no attribute {name!r}")
+    return getattr(import_module(f"vptsp.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vptsp.runs.progress import Observer
+from vptsp.runs.result import RunResult
 from vptsp.runs.run import Run
 from vptsp.settings.methods import METHODS
 from vptsp.settings.tasks import TASKS
@@ -27,8 +28,9 @@ class Result:
 
     @property
     def test(self) -> dict[str, Any]:
-        """Test metrics of the selected epoch."""
-        return self.summary["test"][self.summary["selected"]]
+        """Test metrics of the selected epoch, and the numbers of images they rest on."""
+        result = RunResult.of(self.summary)
+        return {**result.metrics, **result.sizes}
 
 
 def train_baselines(run: Run, observer: Callable[[str], Observer | None] = lambda method: None) -> list[Run]:

@@ -10,7 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from vptsp.core.encoder import Encoded
-from vptsp.core.model import EmbeddingModel, ModelOutput
+from vptsp.core.model import ModelOutput
+from vptsp.settings.build import ConfiguredModel
 
 _NAMES = ("embeddings", "semantic_features", "logits")  # what the towers compute and a loss may need
 
@@ -27,7 +28,7 @@ class DividedForward:
     same random state, and the state after a step is that of the undivided one.
     """
 
-    def __init__(self, model: EmbeddingModel, fabric: lightning.Fabric, images_per_pass: int) -> None:
+    def __init__(self, model: ConfiguredModel, fabric: lightning.Fabric, images_per_pass: int) -> None:
         self.model, self.fabric, self.size = model, fabric, images_per_pass
 
     def __call__(self, images: Float[Tensor, "B 3 S S"], labels: Int[Tensor, " B"]) -> ModelOutput:

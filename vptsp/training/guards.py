@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
-
-import torch
-from torch import Tensor
 
 from vptsp.errors import TrainingError
 from vptsp.settings.config import Config
@@ -19,15 +17,16 @@ class TrainingStopped(KeyboardInterrupt):
     """The run was asked to stop (Ctrl-C, SIGTERM or a ``STOP`` file), saved itself, and can be resumed."""
 
 
-def require_finite(what: str, value: Tensor, config: Config, place: str, class_names: Sequence[str]) -> None:
-    """Raise :class:`TrainingError` with the place, the batch's classes and what to try unless ``value`` is finite."""
-    if torch.isfinite(value):
-        return
+def not_finite(
+    loss: float, gradient_norm: float, config: Config, place: str, class_names: Sequence[str]
+) -> TrainingError:
+    """The error of a step whose loss or gradient is not finite: its place, the batch's classes and what to try."""
+    what, value = ("gradient norm", gradient_norm) if math.isfinite(loss) else ("loss", loss)
     tries = [f"a smaller lr (now {config.lr:g}) or lr_proxy (now {config.lr_proxy:g})"]
     tries += [] if config.grad_clip else ["grad_clip=1"]
     tries += [] if config.precision == "fp32" else ["precision=fp32"]
-    raise TrainingError(
-        f"the {what} is {value.item()} at {place}, with classes {', '.join(class_names[:8])}"
+    return TrainingError(
+        f"the {what} is {value} at {place}, with classes {', '.join(class_names[:8])}"
         f"{', ...' if len(class_names) > 8 else ''}; nothing of this step was kept. "
         f"Try {', '.join(tries)}; look at these classes' images if it persists"
     )

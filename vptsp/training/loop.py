@@ -1,7 +1,9 @@
-"""The training loop, to be read from top to bottom in :func:`_train`."""
+"""The training loop, to be read from top to bottom: a run, its epochs, one epoch, the end of an epoch."""
 
 from __future__ import annotations
 
+import math
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -14,15 +16,16 @@ from vptsp.data.loaders import eval_loader
 from vptsp.data.transforms import eval_transform
 from vptsp.evaluation.evaluate import counts_of, predict, score, score_checkpoint
 from vptsp.files import write_json
-from vptsp.runs.checkpoints import inference_path, load_training, save_inference, save_training
+from vptsp.runs.checkpoints import inference_path, save_inference
 from vptsp.runs.progress import Observer, Ticker, default_observer
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
-from vptsp.training.guards import TrainingStopped, require_finite, stop_requests
-from vptsp.training.objective import make_objective
-from vptsp.training.optimizers import set_epoch
+from vptsp.training.guards import TrainingStopped, not_finite, stop_requests
+from vptsp.training.objective import Objective, make_objective
+from vptsp.training.optimizers import set_learning_rates
 from vptsp.training.session import Session
 from vptsp.training.snapshots import Probes, write_snapshot
+from vptsp.training.state import TrainingState
 from vptsp.training.trackers import tracked
 
 
@@ -55,89 +58,106 @@ def train(
 
 
 def _train(run: Run, session: Session, observer: Observer) -> Run:
-    config, splits, fabric, model = session.config, session.splits, session.fabric, session.model
-    loader, loss_function, optimizers = session.loader, make_objective(config), session.optimizers
-    probes = Probes.choose(splits, config)
-    judged = f"val_{config.selection_metric}"
-    if model.rows is not None:
-        model.rows.open_bank(fabric.device, run.path)
-    state = load_training(run, model, optimizers) if optimizers else None
-    state = state or {"epoch": 0, "batch": 0, "loss_sum": 0.0, "gradient_norm": 0.0, "best": None, "lines": []}
-    if state.get("scaler"):
-        fabric._precision.load_state_dict(state["scaler"])
-    lines: list[dict[str, Any]] = state["lines"]
-    run.write_metrics(lines)  # epochs that a killed process finished after its last checkpoint come again
+    """One run, from where its last checkpoint left it to its summary."""
+    if session.model.rows is not None:
+        session.model.rows.open_bank(session.fabric.device, run.path)
+    trains = bool(session.optimizers)
+    state = TrainingState.resumed(run, session) if trains else TrainingState()
+    run.write_metrics(state.lines)  # epochs that a killed process finished after its last checkpoint come again
     (run.path / "STOP").unlink(missing_ok=True)
 
-    per_epoch = len(loader) if optimizers else 0
-    epochs = config.epochs if optimizers else 0
+    epochs, per_epoch = (session.config.epochs, len(session.loader)) if trains else (0, 0)
     ticker = Ticker(run, tracked(observer, run), epochs, per_epoch)
     with ticker.closing_with_state(), stop_requests() as stop:
-        if optimizers and not state["lines"] and state["batch"] == 0:
-            write_snapshot(run, session, probes, epoch=0)
-        ticker.tell("start", state["epoch"], state["epoch"] * per_epoch + state["batch"])
-        for epoch in range(state["epoch"], epochs):
-            rates = set_epoch(optimizers, config, epoch)
-            start = state["batch"]
-            session.sampler.set_epoch(epoch, start)
-            model.train()
-            clock, seen, speed = time.perf_counter(), 0, None
-
-            for batch, (images, labels, _) in enumerate(loader, start):
-                images, labels = images.to(fabric.device), labels.to(fabric.device)
-                loss = loss_function(model, session.forward(images, labels), labels)
-                place = f"batch {batch + 1} of epoch {epoch + 1}"
-                names = [splits.train.class_names[label] for label in labels.unique().tolist()]
-                require_finite("loss", loss, config, place, names)
-
-                session.backward(loss)
-                norm = session.clip_gradients()
-                if config.precision != "fp16":  # there the scaler skips steps whose gradients overflow
-                    require_finite("gradient norm", norm, config, place, names)
-                session.step()
-
-                state |= {"batch": batch + 1, "gradient_norm": norm.item()}
-                state["loss_sum"] += loss.item()
-                seen += len(labels)
-                speed = seen / (time.perf_counter() - clock)
-                ticker.step(epoch, epoch * per_epoch + batch + 1, loss=loss.item(), images_per_second=speed)
-                if stop.is_set() or run.stop_requested():
-                    save_training(run, model, optimizers, state | {"scaler": fabric._precision.state_dict()})
-                    raise TrainingStopped(
-                        f"stopped in epoch {epoch + 1} of {epochs} after batch {batch + 1} of {per_epoch}; "
-                        f"go on with: vptsp train --resume {run.path}"
-                    )
-
-            line = {
-                "epoch": epoch + 1,
-                "loss": state["loss_sum"] / per_epoch,
-                **rates,
-                "gradient_norm": state["gradient_norm"],
-                "images_per_second": speed,
-            }
-            if (epoch + 1) % config.eval_every == 0 or epoch + 1 == epochs:
-                line |= _validate(session)
-            if config.track_test and epoch + 1 >= min(config.track_from, epochs):
-                line |= _score_split(session, splits.test, "test")
-            improved = judged in line and (state["best"] is None or line[judged] > state["best"][judged])
-            if improved:
-                state["best"] = {"epoch": epoch + 1, judged: line[judged]}
-                save_inference(inference_path(run, "best_val"), model, config, epoch=epoch + 1)
-            save_inference(inference_path(run, "last"), model, config, epoch=epoch + 1)
-            write_snapshot(run, session, probes, epoch + 1)
-            lines.append(line)
-            run.write_metrics(lines)
-            state |= {"epoch": epoch + 1, "batch": 0, "loss_sum": 0.0}
-            save_training(run, model, optimizers, state | {"scaler": fabric._precision.state_dict()})
-            ticker.tell("epoch", epoch + 1, (epoch + 1) * per_epoch, line)
-
-        if not optimizers:
+        if trains:
+            _train_epochs(run, session, state, ticker, stop)
+        else:
+            ticker.tell("start", 0, 0)
             _centre(session)
-        if not epochs:
-            save_inference(inference_path(run, "last"), model, config, epoch=0)
-        _summarise(run, session, state, lines)
+        if not state.lines:  # nothing was trained: the model as it starts is the result
+            save_inference(inference_path(run, "last"), session.model, session.config, epoch=0)
+        _summarise(run, session, state)
         ticker.tell("done", epochs, epochs * per_epoch)
     return run
+
+
+def _train_epochs(run: Run, session: Session, state: TrainingState, ticker: Ticker, stop: threading.Event) -> None:
+    """All epochs that are left; ``state`` counts them."""
+    config, per_epoch = session.config, len(session.loader)
+    objective, probes = make_objective(config), Probes.choose(session.splits, config)
+    if state.epoch == state.batch == 0:
+        write_snapshot(run, session, probes, epoch=0)
+    ticker.tell("start", state.epoch, state.epoch * per_epoch + state.batch)
+    while state.epoch < config.epochs:
+        rates = set_learning_rates(session.optimizers, config, state.epoch)
+        speed = _train_epoch(run, session, objective, state, ticker, stop)
+        line = {
+            "epoch": state.epoch + 1,
+            "loss": state.loss_sum / per_epoch,
+            **rates,
+            "gradient_norm": state.gradient_norm,
+            "images_per_second": speed,
+        }
+        _end_epoch(run, session, state, probes, line)
+        ticker.tell("epoch", state.epoch, state.epoch * per_epoch, line)
+
+
+def _train_epoch(
+    run: Run, session: Session, objective: Objective, state: TrainingState, ticker: Ticker, stop: threading.Event
+) -> float | None:
+    """The batches of an epoch that are left; images per second, if there were any.
+
+    Raises :class:`TrainingStopped` after the step in which a stop was asked for, with a checkpoint of it, and
+    :class:`~vptsp.errors.TrainingError` for numbers that are not finite, before they reach a parameter.
+    """
+    config, model, device = session.config, session.model, session.fabric.device
+    epoch, per_epoch = state.epoch, len(session.loader)
+    session.sampler.set_epoch(epoch, state.batch)
+    model.train()
+    clock, seen, speed = time.perf_counter(), 0, None
+
+    for images, labels, _ in session.loader:
+        images, labels = (each.to(device, non_blocking=each.is_pinned()) for each in (images, labels))
+        loss = objective(model, session.forward(images, labels), labels)
+        session.backward(loss)
+        norm = session.clip_gradients()
+
+        loss_now, norm_now = torch.stack((loss.detach(), norm)).tolist()  # the only time the loop waits for the device
+        overflowed = not math.isfinite(norm_now)
+        if not math.isfinite(loss_now) or (overflowed and not session.precision.skips_overflows):
+            names = [session.splits.train.class_names[label] for label in labels.unique().tolist()]
+            raise not_finite(loss_now, norm_now, config, f"batch {state.batch + 1} of epoch {epoch + 1}", names)
+        session.step()
+
+        state.count_step(loss_now, None if overflowed else norm_now)
+        seen += len(labels)
+        speed = seen / (time.perf_counter() - clock)
+        ticker.step(epoch, epoch * per_epoch + state.batch, loss=loss_now, images_per_second=speed)
+        if stop.is_set() or run.stop_requested():
+            state.save(run, session)
+            raise TrainingStopped(
+                f"stopped in epoch {epoch + 1} of {config.epochs} after batch {state.batch} of {per_epoch}; "
+                f"go on with: vptsp train --resume {run.path}"
+            )
+    return speed
+
+
+def _end_epoch(run: Run, session: Session, state: TrainingState, probes: Probes, line: dict[str, Any]) -> None:
+    """Validate, keep the best checkpoint, and write down what the epoch came to; adds the metrics to ``line``."""
+    config, model, epoch = session.config, session.model, line["epoch"]
+    if epoch % config.eval_every == 0 or epoch == config.epochs:
+        line |= _validate(session)
+    if config.track_test and epoch >= min(config.track_from, config.epochs):
+        line |= _score_split(session, session.splits.test, "test")
+    judged = f"val_{config.selection_metric}"
+    if judged in line and (state.best is None or line[judged] > state.best[judged]):
+        state.best = {"epoch": epoch, judged: line[judged]}
+        save_inference(inference_path(run, "best_val"), model, config, epoch=epoch)
+    save_inference(inference_path(run, "last"), model, config, epoch=epoch)
+    write_snapshot(run, session, probes, epoch)
+    state.count_epoch(line)
+    run.write_metrics(state.lines)
+    state.save(run, session)
 
 
 @torch.no_grad()
@@ -168,11 +188,10 @@ def _score_split(session: Session, images: ImageSet, prefix: str) -> dict[str, f
     return {f"{prefix}_{name}": value for name, value in metrics.items()}
 
 
-def _summarise(run: Run, session: Session, state: dict[str, Any], lines: list[dict[str, Any]]) -> None:
+def _summarise(run: Run, session: Session, state: TrainingState) -> None:
     """Score the selected and the last checkpoint on test, once; ``summary.json`` marks the run as done."""
-    config, splits = session.config, session.splits
-    best = state["best"]
-    selected = "best_val" if best else "last"
+    config, splits, lines = session.config, session.splits, state.lines
+    selected = "best_val" if state.best else "last"
     test = {}
     for which in dict.fromkeys(("last", selected)):
         report = score_checkpoint(run, which, splits, config, session.fabric, keep=which == selected)
@@ -183,7 +202,7 @@ def _summarise(run: Run, session: Session, state: dict[str, Any], lines: list[di
         "bitfit": session.model.bitfit,
         "dataset": config.dataset,
         "selected": selected,
-        "best_val": best,
+        "best_val": state.best,
         "test": test,
         "counts": counts_of(session.model),
         "classes": {
@@ -193,7 +212,7 @@ def _summarise(run: Run, session: Session, state: dict[str, Any], lines: list[di
         },
         "images": {"train": len(splits.train), "val": len(splits.val) if splits.val else 0, "test": len(splits.test)},
         "skipped": splits.skipped,
-        "precision": session.fabric._precision.precision,
+        "precision": session.precision.name,
         "device": str(session.fabric.device),
         "epochs": len(lines),
     }

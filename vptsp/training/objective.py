@@ -7,27 +7,35 @@ from collections.abc import Callable
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from vptsp.core.losses.losses import make_loss
-from vptsp.core.model import EmbeddingModel, ModelOutput
+from vptsp.core.model import ModelOutput
+from vptsp.errors import ConfigError
 from vptsp.evaluation.recognition import cross_entropy
+from vptsp.settings.build import ConfiguredModel, build_loss
 from vptsp.settings.config import Config
 
-Objective = Callable[[EmbeddingModel, ModelOutput, Int[Tensor, " B"]], Float[Tensor, ""]]
+Objective = Callable[[ConfiguredModel, ModelOutput, Int[Tensor, " B"]], Float[Tensor, ""]]
 
 
 def make_objective(config: Config) -> Objective:
-    """Retrieval: the configured loss of embeddings and proxies. Recognition: cross-entropy of the class scores."""
+    """Retrieval: the configured loss of embeddings and proxies. Recognition: cross-entropy of the class scores.
+
+    The latter raises :class:`~vptsp.errors.ConfigError` for a model without class scores.
+    """
     if config.task == "recognition":
         entropy = cross_entropy()
 
-        def recognise(model: EmbeddingModel, output: ModelOutput, labels: Tensor) -> Tensor:
-            assert output.logits is not None
+        def recognise(model: ConfiguredModel, output: ModelOutput, labels: Tensor) -> Tensor:
+            if output.logits is None:
+                raise ConfigError(
+                    "task='recognition' trains class scores, and this model gives none; build it with a classifier or "
+                    "proxies for its classes, or train it with task='retrieval'"
+                )
             return entropy(output.logits, labels)
 
         return recognise
-    loss = make_loss(config)
+    loss = build_loss(config)
 
-    def retrieve(model: EmbeddingModel, output: ModelOutput, labels: Tensor) -> Tensor:
+    def retrieve(model: ConfiguredModel, output: ModelOutput, labels: Tensor) -> Tensor:
         proxies, targets = model.loss_proxies(output, labels, config.loss_proxies)
         return loss(output.embeddings, targets, proxies)
 

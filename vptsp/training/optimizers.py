@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from vptsp.core.model import EmbeddingModel
-from vptsp.core.prompts.learned import ClassPromptRows
+from vptsp.core.prompts.classes import ClassPromptRows
+from vptsp.settings.build import ConfiguredModel
 from vptsp.settings.config import Config
 
 
@@ -65,7 +65,7 @@ def _adam(values: Tensor, gradient: Tensor, state: Tensor, counts: Tensor, lr: f
     values.addcdiv_(mean * size, (square.sqrt() / root).add_(epsilon), value=-1)
 
 
-def make_optimizers(model: EmbeddingModel, config: Config) -> tuple[Optimizer, ...]:
+def make_optimizers(model: ConfiguredModel, config: Config) -> tuple[Optimizer, ...]:
     """``(of everything else, of the learned proxies, of class prompts by rows)``, of one type, as published.
 
     The first has a second group for the backbone's own weights, where they train. Without proxies (closed-set
@@ -99,7 +99,7 @@ def cosine(start: float, end: float, epoch: int, length: int) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * epoch / length)) / 2
 
 
-def set_epoch(optimizers: Sequence[Optimizer], config: Config, epoch: int) -> dict[str, float]:
+def set_learning_rates(optimizers: Sequence[Optimizer], config: Config, epoch: int) -> dict[str, float]:
     """Set every learning rate for ``epoch`` (from 0); returns those of the record: ``lr`` and ``lr_proxy``.
 
     In the first ``warmup_epochs`` rates rise linearly from 0, as in VPT's code, whose first epoch therefore changes

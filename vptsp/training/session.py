@@ -13,15 +13,16 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from vptsp.core.backbones.load import load_backbone
-from vptsp.core.model import EmbeddingModel
 from vptsp.data import load_data
 from vptsp.data.images import DataSplits, ImageSet
 from vptsp.data.loaders import TrainSampler, train_loader
 from vptsp.data.transforms import train_transform
 from vptsp.machine import make_fabric
+from vptsp.settings.build import ConfiguredModel, build_model
 from vptsp.settings.config import Config
 from vptsp.training.divided import DividedForward
 from vptsp.training.optimizers import make_optimizers
+from vptsp.training.precision import Precision
 from vptsp.training.trackers import require_tracker
 
 
@@ -32,7 +33,8 @@ class Session:
     config: Config
     splits: DataSplits
     fabric: lightning.Fabric
-    model: EmbeddingModel
+    precision: Precision
+    model: ConfiguredModel
     forward: Any  # the model as wrapped by Fabric, or in parts: same call, run under the chosen precision
     optimizers: tuple[Optimizer, ...]  # of everything else, of the learned proxies, of class prompts by rows
     loader: DataLoader
@@ -40,6 +42,10 @@ class Session:
 
     @classmethod
     def prepare(cls, config: Config) -> Session:
+        """Build all of it from settings; the seed decides what is random.
+
+        Raises :class:`~vptsp.errors.UsageError` for a tracker, device, backbone or data that cannot be had.
+        """
         require_tracker(config.tracker)
         fabric = make_fabric(config.device, config.precision)
         backbone = load_backbone(
@@ -48,7 +54,7 @@ class Session:
         config = config.changed(image_size=backbone.image_size, **_absolute_paths(config))
         splits = load_data(config)
         torch.manual_seed(config.seed)
-        model = EmbeddingModel(config, backbone, len(splits.train.class_names))
+        model = build_model(config, backbone, len(splits.train.class_names))
         transform = train_transform(
             backbone.image_size,
             backbone.mean,
@@ -67,12 +73,13 @@ class Session:
         )
         sampler = loader.batch_sampler
         assert isinstance(sampler, TrainSampler)
+        precision = Precision(fabric)
         if not model.method.trains:
-            return cls(config, splits, fabric, model.to(fabric.device), None, (), loader, sampler)
+            return cls(config, splits, fabric, precision, model.to(fabric.device), None, (), loader, sampler)
         forward, *optimizers = fabric.setup(model, *make_optimizers(model, config))
         if config.images_per_pass is not None and config.images_per_pass < config.batch_size:
             forward = DividedForward(model, fabric, config.images_per_pass)
-        return cls(config, splits, fabric, model, forward, tuple(optimizers), loader, sampler)
+        return cls(config, splits, fabric, precision, model, forward, tuple(optimizers), loader, sampler)
 
     def backward(self, loss: Tensor) -> None:
         """Gradients of the loss of one :attr:`forward` pass."""
@@ -82,26 +89,14 @@ class Session:
 
     def clip_gradients(self) -> Tensor:
         """Norm of the whole gradient, clipped to the configured size if there is one."""
-        if self._scaler:
-            for optimizer in self.optimizers:
-                self._scaler.unscale_(_unwrapped(optimizer))
+        self.precision.unscale(self.optimizers)
         parameters = [p for optimizer in self.optimizers for group in optimizer.param_groups for p in group["params"]]
         limit = self.config.grad_clip or float("inf")
         return torch.nn.utils.clip_grad_norm_(parameters, limit, error_if_nonfinite=False)
 
     def step(self) -> None:
         """One step of all optimisers, after :meth:`clip_gradients`."""
-        for optimizer in self.optimizers:
-            # Fabric's own step would change the scale between the optimisers
-            self._scaler.step(_unwrapped(optimizer)) if self._scaler else optimizer.step()
-            optimizer.zero_grad()
-        if self._scaler:
-            self._scaler.update()
-
-    @property
-    def _scaler(self) -> torch.amp.GradScaler | None:
-        """The loss scale of fp16; none in other precisions."""
-        return getattr(self.fabric._precision, "scaler", None)
+        self.precision.step(self.optimizers)
 
 
 def _absolute_paths(config: Config) -> dict[str, Any]:
@@ -113,11 +108,6 @@ def _absolute_paths(config: Config) -> dict[str, Any]:
     if config.side_weights not in ("pretrained", "random"):
         absolute["side_weights"] = str(Path(config.side_weights).expanduser().resolve())
     return absolute
-
-
-def _unwrapped(optimizer: Any) -> Optimizer:
-    """The torch optimiser inside Fabric's, which is what a gradient scaler knows."""
-    return optimizer.optimizer
 
 
 def _crop_min(images: ImageSet) -> float:

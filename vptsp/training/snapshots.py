@@ -1,4 +1,7 @@
-"""Snapshots: proxies and embeddings of fixed probe images after each epoch, for replaying a run."""
+"""Writing snapshots: proxies and embeddings of fixed probe images after each epoch, for replaying a run.
+
+:mod:`vptsp.runs.snapshots` reads them.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from vptsp.core.proxies.container import fuse
+from vptsp.core.proxies import fuse
 from vptsp.data.images import DataSplits, ImageSet
 from vptsp.evaluation.evaluate import embed
 from vptsp.files import write_json, write_tensors
@@ -51,7 +54,7 @@ def write_snapshot(run: Run, session: Session, probes: Probes, epoch: int) -> No
     model, tensors = session.model, {}
     if model.learned is not None:
         tensors["learned"] = model.learned.float()
-        semantic = model.container.rows.float() if model.method.semantic != "none" else None
+        semantic = None if model.semantic is None else model.semantic.container.rows.float()
         tensors["fused"] = tensors["learned"]
         if semantic is not None:
             tensors |= {"semantic": semantic, "fused": fuse(tensors["learned"], semantic, model.alpha)}
@@ -65,6 +68,6 @@ def write_snapshot(run: Run, session: Session, probes: Probes, epoch: int) -> No
             "class_names": list(images.class_names),
         }
     if epoch == 0:
-        write_json(run.path / "snapshots" / "probes.json", index)
+        write_json(run.probes_path, index)
     # clones: fused and learned are one tensor where there is no semantic proxy, which safetensors refuses
     write_tensors(run.snapshot_path(epoch), {name: value.clone() for name, value in tensors.items()})

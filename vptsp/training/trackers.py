@@ -46,8 +46,8 @@ def tracked(observer: Observer, run: Run) -> Observer:
         elif event.kind == "epoch":
             logger.log_metrics(_numbers(event.values), step=event.epoch)
         elif event.kind == "done":
-            summary = run.summary()
-            chosen = _numbers(summary["test"][summary["selected"]])
+            result = run.result()
+            chosen = _numbers({**result.metrics, **result.sizes})
             logger.log_metrics({f"test/{name}": value for name, value in chosen.items()}, step=event.epoch)
             logger.finalize("success")
         elif event.kind == "stopped":

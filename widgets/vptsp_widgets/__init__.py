@@ -1,7 +1,8 @@
-"""Views for JupyterLab: façades over the front ends of :mod:`vptsp.front`."""
+"""Views for JupyterLab: a room for each, and what they share beside them."""
 
 from __future__ import annotations
 
+from vptsp_widgets import moved
 from vptsp_widgets.anatomy import ProxyAnatomy
 from vptsp_widgets.board import SweepBoard
 from vptsp_widgets.confused import ConfusedPairs
@@ -29,3 +30,5 @@ __all__ = [
     "WhyNeighbour",
     "link",
 ]
+
+moved.install()

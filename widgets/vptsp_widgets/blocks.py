@@ -8,13 +8,13 @@ import numpy as np
 
 from vptsp.analysis.projection import Method
 from vptsp.errors import UsageError
-from vptsp.front import page_block
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 from vptsp.text import safe
-from vptsp_widgets.gallery import RetrievalGallery
-from vptsp_widgets.space import SpaceExplorer
-from vptsp_widgets.timemachine import TimeMachine
+from vptsp_widgets.front import page_block
+from vptsp_widgets.gallery.view import RetrievalGallery
+from vptsp_widgets.space.view import SpaceExplorer
+from vptsp_widgets.timemachine.view import TimeMachine
 
 _PAGE_BYTES = 5_000_000  # of thumbnails in a page, at most; images beyond show as grey tiles
 _MOST_POINTS = 20_000

@@ -15,9 +15,9 @@ from vptsp.figures.runs import html_table
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import RUNS, Run, list_runs
 from vptsp.text import plain
-from vptsp_widgets.gallery import RetrievalGallery
-from vptsp_widgets.space import SpaceExplorer
-from vptsp_widgets.why import WhyNeighbour
+from vptsp_widgets.gallery.view import RetrievalGallery
+from vptsp_widgets.space.view import SpaceExplorer
+from vptsp_widgets.why.view import WhyNeighbour
 
 
 @dataclass(frozen=True)

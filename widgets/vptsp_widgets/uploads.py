@@ -11,14 +11,15 @@ import numpy as np
 from jaxtyping import Float32
 from PIL import Image, ImageOps
 
-from vptsp.core.model import EmbeddingModel
 from vptsp.data.folder import to_rgb
 from vptsp.data.images import ImageSet
 from vptsp.errors import ConfigError, DataError
 from vptsp.evaluation.evaluate import embed
 from vptsp.machine import make_fabric
-from vptsp.runs.checkpoints import load_inference
+from vptsp.runs.checkpoints import load_beside
+from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
+from vptsp.settings.build import ConfiguredModel
 from vptsp.text import plain
 
 LARGEST = 8 * 2**20  # bytes: Jupyter's connection breaks at messages of 10 MB
@@ -30,12 +31,12 @@ _PREVIEW = 320  # pixels
 class Uploads:
     """Embeddings and previews of the last files, by a key of their content.
 
-    ``source`` is a run, an inference checkpoint or a model, loaded when first needed; ``size`` is the embedding size
-    E that it must have.
+    ``source`` is a run, an inference checkpoint or a model, loaded when first needed; ``saved`` are the embeddings that
+    the files are compared with, whose size E it must have; of the run that keeps them it is the model of their epoch.
     """
 
-    def __init__(self, source: Run | str | Path | EmbeddingModel | None, size: int) -> None:
-        self.source, self.size = source, size
+    def __init__(self, source: Run | str | Path | ConfiguredModel | None, saved: SavedEmbeddings) -> None:
+        self.source, self.saved, self.size = source, saved, saved.embeddings.shape[1]
         self._kept: dict[str, tuple[np.ndarray, bytes]] = {}
 
     def keep(self, data: bytes, name: str) -> str:
@@ -72,13 +73,13 @@ class Uploads:
         return vector
 
     @cached_property
-    def _model(self) -> EmbeddingModel:
+    def _model(self) -> ConfiguredModel:
         source = self.source
         if source is None:
             raise ConfigError("this gallery has no model to embed files with; make it with model=RUN")
-        if isinstance(source, EmbeddingModel):
+        if isinstance(source, ConfiguredModel):
             return source
-        return load_inference(source if isinstance(source, Run) or Path(source).is_file() else Run.open(source))
+        return load_beside(source, self.saved)
 
 
 def decode(data: bytes, name: str) -> Image.Image:

@@ -1,7 +1,7 @@
 """What every view shares: rows known by stable ids, a selection, a focus, thumbnails, a still form, errors shown.
 
-A view is a façade: it owns data and state in Python, and its front end (:mod:`vptsp.front`) only draws. The front
-end knows images as rows; Python knows them by id, so that a selection means the same in every view.
+A view is a façade: it owns data and state in Python, and its front end (:mod:`vptsp_widgets.front`) only draws. The
+front end knows images as rows; Python knows them by id, so that a selection means the same in every view.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import anywidget
 import numpy as np
 import traitlets
 
-from vptsp import front
 from vptsp.errors import DataError, UsageError
 from vptsp.runs.progress import headless
 from vptsp.runs.thumbnails import Thumbnails
 from vptsp.text import plain
+from vptsp_widgets import front
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -147,7 +147,7 @@ class View(anywidget.AnyWidget):
 
     # --- display -------------------------------------------------------------------------------
     def state_for_page(self) -> dict[str, Any]:
-        """What the front end sees, for :func:`vptsp.front.page_block`: bytes and JSON values by name."""
+        """What the front end sees, for :func:`vptsp_widgets.front.page_block`: bytes and JSON values by name."""
         own = {name for name in self.trait_names(sync=True) if not name.startswith(("_model", "_view", "_esm", "_css"))}
         skipped = {"layout", "tabbable", "tooltip", "comm", "_dom_classes", "_anywidget_id"}
         return {name: getattr(self, name) for name in sorted(own - skipped)}

@@ -1,0 +1,57 @@
+"""Frozen timm models with prompts: one file per family says where prompts enter its blocks, and why it is exact."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vptsp.core.lazy import lazy
+from vptsp.core.registry import Registry
+
+if TYPE_CHECKING:
+    from vptsp.core.backbones.family import Encoded as Encoded
+    from vptsp.core.backbones.family import Family as Family
+    from vptsp.core.backbones.load import Backbone as Backbone
+    from vptsp.core.backbones.load import family_of as family_of
+    from vptsp.core.backbones.load import load_backbone as load_backbone
+    from vptsp.core.backbones.tuning import is_bias as is_bias
+    from vptsp.core.backbones.tuning import parameter_names as parameter_names
+    from vptsp.core.backbones.tuning import set_trainable as set_trainable
+
+BUNDLED_BACKBONE = "vit_bundled_64"  # named here so that settings load without torch; bundled.py defines it
+
+FAMILIES: Registry[Family] = Registry("family of backbones")
+FAMILIES.add(
+    "plain",
+    f"{__name__}.plain:FAMILY",
+    title="plain vision transformer",
+    summary="ViT, DeiT, DeiT III, DINO, DINOv2, CLIP, MAE: prompts are keys and values of every block",
+    source="VPT, arXiv 2203.12119; ViT, arXiv 2010.11929",
+)
+FAMILIES.add(
+    "swin",
+    f"{__name__}.swin:FAMILY",
+    title="Swin transformer",
+    summary="every window attends to the prompts of its block",
+    source="VPT, arXiv 2203.12119; Swin, arXiv 2103.14030",
+)
+
+__all__ = [
+    "BUNDLED_BACKBONE",
+    "FAMILIES",
+    "Backbone",
+    "Encoded",
+    "Family",
+    "family_of",
+    "is_bias",
+    "load_backbone",
+    "parameter_names",
+    "set_trainable",
+]
+__getattr__ = lazy(
+    __name__,
+    {
+        "family": ("Encoded", "Family"),
+        "load": ("Backbone", "family_of", "load_backbone"),
+        "tuning": ("is_bias", "parameter_names", "set_trainable"),
+    },
+)

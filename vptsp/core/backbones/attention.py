@@ -1,4 +1,4 @@
-"""What the encoders of plain transformers and of Swins share."""
+"""What the families share."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Callable
 from typing import Any, Literal, TypeVar, TypeVarTuple, Unpack
 
 import torch
+from jaxtyping import Int
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
+
+from vptsp.core.errors import ConfigError
 
 Kernel = Literal["auto", "fused", "matmul"]
 Given = TypeVarTuple("Given")
@@ -28,3 +31,13 @@ def run_block(block: Callable[[Unpack[Given]], Result], recompute: bool, *given:
         result: Result = checkpoint(block, *given, use_reentrant=False)
         return result
     return block(*given)
+
+
+def require_groups(groups: Int[Tensor, " B"] | None, batch: int | torch.SymInt) -> Int[Tensor, " B"]:
+    """The group of each image. Raises :class:`ConfigError` where prompts (U, N, D) come without."""
+    if groups is None:
+        raise ConfigError(
+            f"prompts (U, N, D) of U groups came without groups; pass groups ({batch},), the row of each image, or "
+            "prompts (N, D) shared by all images"
+        )
+    return groups

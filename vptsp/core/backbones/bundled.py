@@ -90,7 +90,7 @@ class ResidualStem(nn.Module):
     def feat_ratio(self) -> int:
         return self.patch_size[0]
 
-    def forward(self, x: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B T D"]:
+    def forward(self, x: Float[Tensor, "B channels H W"]) -> Float[Tensor, "B T D"]:
         tokens: Tensor = self.stem(x).flatten(2).transpose(1, 2)
         return tokens * self.gain
 

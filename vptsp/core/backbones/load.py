@@ -10,22 +10,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import timm
 import torch
-from huggingface_hub import constants as hub
 from timm.data import resolve_model_data_config
-from timm.layers import Attention
 from timm.models import load_state_dict
-from timm.models.swin_transformer import SwinTransformer
-from timm.models.swin_transformer import checkpoint_filter_fn as swin_filter_fn
-from timm.models.vision_transformer import Block, VisionTransformer, checkpoint_filter_fn
-from torch import nn
 
+from vptsp.core.backbones import FAMILIES
 from vptsp.core.backbones.bundled import NAME as BUNDLED_BACKBONE  # importing it registers the model with timm
 from vptsp.core.backbones.bundled import SIZE as BUNDLED_SIZE
-from vptsp.core.errors import BackboneError, ConfigError
+from vptsp.core.backbones.family import Family, Pooling
+from vptsp.core.backbones.tuning import is_bias
+from vptsp.core.errors import BackboneError
 
 
 @dataclass(frozen=True)
@@ -36,22 +33,23 @@ class Backbone:
     ``num_prefix`` counts CLS and register tokens; ``mean`` and ``std`` are the input statistics of its pretraining.
     """
 
-    vit: Any  # VisionTransformer or SwinTransformer
+    vit: Any  # the timm model
     name: str
     weights: str
     image_size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    pooling: Literal["cls", "mean"]
+    pooling: Pooling
 
-    @property
-    def is_swin(self) -> bool:
-        return isinstance(self.vit, SwinTransformer)
+    @cached_property
+    def family(self) -> Family:
+        """What is known of its kind."""
+        return family_of(self.vit)
 
     @property
     def blocks(self) -> list[Any]:
         """The transformer blocks, first to last."""
-        return [block for stage in self.vit.layers for block in stage.blocks] if self.is_swin else list(self.vit.blocks)
+        return self.family.blocks(self.vit)
 
     @property
     def depth(self) -> int:
@@ -63,11 +61,11 @@ class Backbone:
 
     @property
     def widths(self) -> list[int]:
-        return [int(block.norm1.normalized_shape[0]) for block in self.blocks]
+        return self.family.widths(self.vit)
 
     @property
     def num_prefix(self) -> int:
-        return 0 if self.is_swin else int(self.vit.num_prefix_tokens)
+        return self.family.num_prefix(self.vit)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -83,11 +81,6 @@ class Backbone:
             if not value.is_meta:
                 digest.update(value.detach().float().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
-
-
-def is_bias(name: str) -> bool:
-    """Whether a parameter name is a bias in BitFit's sense."""
-    return name == "bias" or name.endswith(".bias")
 
 
 def load_backbone(
@@ -125,7 +118,7 @@ def load_backbone(
         image_size=int(vit.patch_embed.img_size[0]),
         mean=tuple(statistics["mean"]),
         std=tuple(statistics["std"]),
-        pooling=_pooling(name, vit, pooling),
+        pooling=family_of(vit, name).pooling(name, vit, pooling),
     )
 
 
@@ -167,7 +160,7 @@ def _check_architecture(name: str, image_size: int | None) -> None:
             vit: Any = timm.create_model(name, num_classes=0)
     except RuntimeError as error:
         raise BackboneError(f"backbone {name!r} cannot be built: {_first_line(error)}") from error
-    _check_plain(name, vit)
+    family_of(vit, name)
     if name.startswith(BUNDLED_BACKBONE) and image_size not in (None, BUNDLED_SIZE):
         raise BackboneError(
             f"image_size={image_size}: {BUNDLED_BACKBONE} sees {BUNDLED_SIZE} pixels and no other size; drop "
@@ -187,8 +180,7 @@ def _load_file(vit: Any, path: Path) -> None:
     if path.suffix == ".npz":
         vit.load_pretrained(str(path))
         return
-    matching = swin_filter_fn if isinstance(vit, SwinTransformer) else checkpoint_filter_fn
-    state = matching(load_state_dict(str(path), weights_only=True), vit)
+    state = family_of(vit).fit_checkpoint(load_state_dict(str(path), weights_only=True), vit)
     # timm would pass over what is missing, and leave it random
     found = vit.load_state_dict({n: v for n, v in state.items() if not n.startswith(_CLASSIFIER)}, strict=False)
     odd = [f"no {n}" for n in found.missing_keys] + [f"{n} too many" for n in found.unexpected_keys]
@@ -202,6 +194,8 @@ _CLASSIFIER = ("head", "fc.", "pre_logits")
 @contextlib.contextmanager
 def _hub_if_reachable() -> Iterator[None]:
     """Where the hub does not answer within seconds, use cached weights only; its own retries take a minute."""
+    from huggingface_hub import constants as hub  # timm brings it; only this way of loading needs it
+
     before = hub.HF_HUB_OFFLINE
     try:
         urllib.request.urlopen(urllib.request.Request(hub.ENDPOINT, method="HEAD"), timeout=5)
@@ -221,67 +215,14 @@ def _first_line(error: BaseException) -> str:
     return text if " " in text else f"{type(error).__name__}: {text}"
 
 
-def _check_plain(name: str, vit: nn.Module) -> None:
-    """Refuse models whose blocks :mod:`~vptsp.core.encoder` and :mod:`.swin` do not compute exactly."""
-    if type(vit) is SwinTransformer:
-        return
-    plain = isinstance(vit, VisionTransformer) and all(
-        type(block) is Block and type(block.attn) is Attention and block.attn.gate is None for block in vit.blocks
+def family_of(model: Any, name: str = "") -> Family:
+    """The family of a timm model. Raises :class:`BackboneError` for models into whose blocks prompts cannot enter."""
+    for entry in FAMILIES.values():
+        family = entry.load()
+        if family.matches(model):
+            return family
+    raise BackboneError(
+        f"backbone {name!r} ({type(model).__name__}) is neither a plain vision transformer nor a Swin, so prompts "
+        "cannot enter its blocks as keys and values; models that can: vit_*, deit_*, deit3_*, vit_*_dinov2, "
+        "vit_*_clip_*, swin_* of timm"
     )
-    if not plain:
-        raise BackboneError(
-            f"backbone {name!r} ({type(vit).__name__}) is neither a plain vision transformer nor a Swin, so prompts "
-            "cannot enter its blocks as keys and values; models that can: vit_*, deit_*, deit3_*, vit_*_dinov2, "
-            "vit_*_clip_*, swin_* of timm"
-        )
-
-
-def _pooling(name: str, vit: Any, wanted: str) -> Literal["cls", "mean"]:
-    if wanted == "mean" or (wanted == "auto" and isinstance(vit, SwinTransformer)):
-        return "mean"
-    if isinstance(vit, SwinTransformer):
-        raise BackboneError(f"backbone {name!r} is a Swin and has no CLS token; use pooling=mean")
-    if wanted == "cls" or vit.global_pool == "token":
-        if not vit.has_class_token:
-            raise BackboneError(f"backbone {name!r} has no CLS token; use pooling=mean")
-        return "cls"
-    if vit.global_pool == "avg":
-        return "mean"
-    raise BackboneError(f"backbone {name!r} pools by {vit.global_pool!r}, which is not supported; use pooling=mean")
-
-
-def parameter_names(
-    backbone: Backbone, tunes: str = "none", bitfit: bool = False, partial_blocks: int = 1
-) -> list[str]:
-    """Names of the backbone's parameters that train.
-
-    ``tunes``: ``none``, ``last`` (the last ``partial_blocks`` blocks and the final norm) or ``all``; with ``bitfit``
-    every bias too. Parameters that the forward pass does not use are never among them.
-    """
-    vit = backbone.vit
-    if tunes == "last" and partial_blocks > backbone.depth:
-        raise ConfigError(
-            f"partial_blocks={partial_blocks} is more than the {backbone.depth} blocks of {backbone.name}; "
-            f"legal: 1 to {backbone.depth}"
-        )
-    tuned: list[nn.Module] = []
-    if tunes == "all":
-        tuned = [vit]
-    elif tunes == "last":
-        norms = [vit.norm] if backbone.is_swin else [vit.norm, vit.fc_norm]
-        tuned = [*backbone.blocks[-partial_blocks:], *norms]
-    chosen = {id(parameter) for module in tuned for parameter in module.parameters()}
-    unused = "attn_pool."  # the encoder pools by CLS or mean, never by the attention pooling of some models
-    return [
-        name
-        for name, parameter in vit.named_parameters()
-        if (id(parameter) in chosen or (bitfit and is_bias(name))) and not name.startswith(unused)
-    ]
-
-
-@torch.no_grad()
-def set_trainable(vit: nn.Module, names: list[str]) -> None:
-    """Freeze everything but ``names``."""
-    chosen = set(names)
-    for name, parameter in vit.named_parameters():
-        parameter.requires_grad_(name in chosen)

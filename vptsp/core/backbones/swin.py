@@ -1,7 +1,7 @@
 """Run a frozen Swin transformer with prompts (VPT, Jia et al., arXiv 2203.12119; Swin, arXiv 2103.14030).
 
 Every window attends to the prompts of its block. These have no place in the window: no relative position bias, and
-the mask of shifted windows hides them from no token. As in :mod:`vptsp.core.encoder`, the outputs of deep prompts are
+the mask of shifted windows hides them from no token. As in :mod:`.plain`, the outputs of deep prompts are
 thrown away, so deep prompts are keys and values only, projected once for all windows and images (shared) or once
 per class. Shallow prompts travel on as tokens and follow VPT's code: each window computes its own output for them,
 the mean over the image's windows goes on, and at patch merging a prompt takes the place of all four patches.
@@ -19,10 +19,76 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from timm.models.swin_transformer import SwinTransformer, window_partition, window_reverse
-from torch import Tensor
+from timm.models.swin_transformer import SwinTransformer, checkpoint_filter_fn, window_partition, window_reverse
+from torch import Tensor, nn
 
-from vptsp.core.backbones.attention import Kernel, effective_weight, run_block
+from vptsp.core.backbones.attention import Kernel, effective_weight, require_groups, run_block
+from vptsp.core.backbones.family import Encoded, Family, Pooling
+from vptsp.core.errors import BackboneError, ConfigError
+
+
+class Swin(Family):
+    """timm's ``SwinTransformer``, the first Swin."""
+
+    title = "Swin transformer"
+
+    def matches(self, model: nn.Module) -> bool:
+        return type(model) is SwinTransformer
+
+    def blocks(self, model: Any) -> list[Any]:
+        return [block for stage in _stages(model) for block in stage.blocks]
+
+    def final_norms(self, model: Any) -> list[nn.Module]:
+        return [model.norm]
+
+    def num_prefix(self, model: Any) -> int:
+        return 0
+
+    def pooling(self, name: str, model: Any, wanted: str) -> Pooling:
+        if wanted == "cls":
+            raise BackboneError(f"backbone {name!r} is a Swin and has no CLS token; use pooling=mean")
+        return "mean"
+
+    def fit_checkpoint(self, state: dict[str, Tensor], model: Any) -> dict[str, Tensor]:
+        fitted: dict[str, Tensor] = checkpoint_filter_fn(state, model)
+        return fitted
+
+    def embed(self, model: Any, images: Float[Tensor, "B channels S S"]) -> Float[Tensor, "B H W D"]:
+        return embed_swin(model, images)
+
+    def encode(
+        self,
+        model: Any,
+        tokens: Float[Tensor, "B H W D"],
+        prompts: Sequence[Tensor] = (),
+        groups: Int[Tensor, " B"] | None = None,
+        *,
+        pooling: Pooling,
+        shallow: Sequence[Tensor] = (),
+        added: Sequence[Tensor] = (),
+        kernel: Kernel = "auto",
+        want_tokens: bool = False,
+        want_attention: bool = False,
+        recompute: bool = False,
+    ) -> Encoded:
+        if added:
+            raise ConfigError("a Swin takes no added prompts; pass them as prompts or shallow")
+        return Encoded(
+            *encode_swin(
+                model,
+                tokens,
+                prompts,
+                groups,
+                shallow=shallow,
+                kernel=kernel,
+                want_tokens=want_tokens,
+                want_attention=want_attention,
+                recompute=recompute,
+            )
+        )
+
+
+FAMILY = Swin()
 
 
 def swin_depths(swin: SwinTransformer) -> list[int]:
@@ -155,8 +221,8 @@ def _project_prompts(
     key, value = both.unflatten(-1, (2, attention.num_heads, -1)).transpose(-4, -2).unbind(dim=-3)
     if normed.dim() == 2:
         return key.expand(batch, 1, -1, -1, -1), value.expand(batch, 1, -1, -1, -1)
-    assert groups is not None, "grouped prompts need the group of each image"
-    return key[groups, None], value[groups, None]
+    index = require_groups(groups, batch)
+    return key[index, None], value[index, None]
 
 
 def _prepend(

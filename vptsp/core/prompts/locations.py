@@ -75,7 +75,7 @@ class ChannelPrompts(nn.Module):
         new.requires_grad_(True)
         vit.patch_embed.set_submodule(name, new)
 
-    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3+N H W"]:
+    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B channels H W"]:
         return torch.cat([images, self.channels.to(images.dtype).expand(images.shape[0], -1, -1, -1)], dim=1)
 
 
@@ -101,7 +101,7 @@ class FramePrompts(nn.Module):
         self.register_buffer("frame", (~inside).flatten().nonzero().flatten(), persistent=False)
         self.frame: Tensor
 
-    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H+2N W+2N"]:
+    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H_framed W_framed"]:
         padded = F.pad(images, [self.width] * 4)
         border = torch.zeros_like(padded[0]).flatten(1).index_copy(1, self.frame, self.pixels.to(images.dtype))
         return padded + border.unflatten(1, padded.shape[-2:])

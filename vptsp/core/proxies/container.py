@@ -1,45 +1,11 @@
-"""Semantic proxies: a container of one unit vector per class, accumulated from images, and its fusion.
-
-VPTSP section 4.3 (arXiv 2402.02340). The semantic tower turns each image into a feature ``s``; the
-features of a class are folded into the class's row of the container by a moving average (VPTSP-M,
-eq. 3) or a GRU (VPTSP-G, eqs 4-7); the result is fused with an ordinary learned proxy (eq. 8).
-"""
+"""The semantic proxies of all classes: a buffer of unit rows (VPTSP section 4.3, arXiv 2402.02340)."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-
-
-@dataclass(frozen=True)
-class ClassGroups:
-    """A batch grouped by class, whatever its order.
-
-    ``classes`` (U,) are the distinct labels, ``index`` (B,) the row of each image in ``classes``,
-    ``rank`` (B,) its place among the images of its class, in batch order.
-    """
-
-    classes: Int[Tensor, " U"]
-    index: Int[Tensor, " B"]
-    rank: Int[Tensor, " B"]
-
-    @classmethod
-    def of(cls, labels: Int[Tensor, " B"]) -> ClassGroups:
-        classes, index, counts = labels.unique(return_inverse=True, return_counts=True)
-        order = index.argsort(stable=True)
-        starts = counts.cumsum(0) - counts
-        rank = torch.empty_like(index)
-        rank[order] = torch.arange(len(index), device=labels.device) - starts.repeat_interleave(counts)
-        return cls(classes, index, rank)
-
-    def mean(self, values: Float[Tensor, "B E"]) -> Float[Tensor, "U E"]:
-        """The mean of each class."""
-        sums = values.new_zeros(len(self.classes), values.shape[1]).index_add(0, self.index, values)
-        return sums / torch.bincount(self.index, minlength=len(self.classes)).unsqueeze(1)
 
 
 class SemanticContainer(nn.Module):
@@ -66,13 +32,3 @@ class SemanticContainer(nn.Module):
         self.rows = kept.detach()
         self.visits = self.visits.index_add(0, classes, torch.ones_like(classes))
         return current
-
-
-def fuse(learned: Float[Tensor, "C E"], semantic: Float[Tensor, "C E"], alpha: float) -> Float[Tensor, "C E"]:
-    """``q = alpha * O + (1 - alpha) * G`` (eq. 8), not normalised; losses normalise proxies themselves."""
-    return alpha * learned + (1 - alpha) * semantic
-
-
-def learned_proxies(num_classes: int, size: int) -> nn.Parameter:
-    """Ordinary proxies O (C, E): Xavier uniform / 8, as published."""
-    return nn.Parameter(nn.init.xavier_uniform_(torch.empty(num_classes, size)) / 8)

@@ -1,0 +1,154 @@
+"""The names of `vptsp` itself: four verbs, and what stands beside them."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import vptsp
+from vptsp.errors import ConfigError, DataError, RunError, UsageError
+from vptsp.runs.embeddings import SavedEmbeddings
+from vptsp.runs.run import Run
+from vptsp.settings.config import Config
+
+Tiny = Callable[..., Config]
+
+
+def silent(event: object) -> None:
+    """An observer for runs that nobody watches."""
+
+
+# --- names ---------------------------------------------------------------------------------------------
+def test_every_name_of_the_front_door_is_there_and_says_what_it_is() -> None:
+    verbs = {"train", "evaluate", "search", "report"}
+    assert verbs | {"make_config", "Config", "METHODS", "Run", "list_runs", "load_inference", "core"} <= set(dir(vptsp))
+    for name in vptsp.__all__:
+        assert getattr(vptsp, name) is not None
+    for verb in verbs:
+        assert callable(getattr(vptsp, verb))
+        assert "Raises" in (getattr(importlib.import_module("vptsp.verbs"), verb).__doc__ or "")
+    with pytest.raises(AttributeError, match="module 'vptsp' has no attribute 'nothing'"):
+        vptsp.nothing  # noqa: B018
+
+
+def test_the_version_is_the_packages() -> None:
+    assert vptsp.__version__ == metadata.version("vptsp-workbench")
+
+
+def test_names_load_what_they_need_and_no_more() -> None:
+    code = (
+        "import sys, vptsp; vptsp.Config, vptsp.METHODS, vptsp.Run, vptsp.train, vptsp.search, vptsp.report;"
+        "print('torch' in sys.modules, 'plotly' in sys.modules, 'importlib.metadata' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.split()[:2] == ["False", "False"]
+
+
+@pytest.mark.parametrize("package", ["vptsp", "vptsp_widgets"])
+def test_type_checkers_are_told_that_the_packages_are_typed(package: str) -> None:
+    assert Path(importlib.import_module(package).__file__ or "").with_name("py.typed").is_file()
+
+
+# --- train ---------------------------------------------------------------------------------------------
+def test_settings_by_name_win_over_the_configuration(tiny: Tiny, tmp_path: Path) -> None:
+    run = vptsp.train(tiny(), tmp_path / "run", observer=silent, epochs=1, method="linear")
+    assert (run.config.epochs, run.config.method) == (1, "linear")
+    assert run.config.batch_size == tiny().batch_size
+    assert run.is_finished()
+    assert vptsp.train(run_dir=run.path, resume=True).path == run.path
+
+
+def test_settings_come_as_a_dictionary_too(tiny: Tiny, tmp_path: Path) -> None:
+    settings = tiny(epochs=1).model_dump(exclude_unset=True)
+    run = vptsp.train(settings, tmp_path / "run", preset="demo", observer=silent)
+    assert run.config.epochs == 1
+    assert run.config.dataset == "folder"  # the preset's is another
+
+
+def test_settings_that_cannot_be_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="epoch is not a setting; did you mean epochs"):
+        vptsp.train(run_dir=tmp_path / "run", epoch=3)
+    with pytest.raises(UsageError, match=r"7 is not a configuration; give what vptsp\.make_config returns"):
+        vptsp.train(7, tmp_path / "run")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="goes on with the run's own settings; give no others"):
+        vptsp.train(run_dir=tmp_path / "run", resume=True, epochs=3)
+    assert not (tmp_path / "run").exists()
+
+
+# --- evaluate and report -------------------------------------------------------------------------------
+@pytest.fixture
+def own_run(tiny_run: Run, tmp_path: Path) -> Run:
+    """A copy of the run that may be written to."""
+    return Run(Path(shutil.copytree(tiny_run.path, tmp_path / "own")))
+
+
+def test_evaluate_gives_the_numbers_of_the_summary(own_run: Run) -> None:
+    summary = own_run.summary()
+    expected = summary["test"][summary["selected"]]
+    metrics = vptsp.evaluate(str(own_run.path)).metrics
+    assert metrics["recall_at_1"] == pytest.approx(expected["recall_at_1"])
+    with pytest.raises(RunError, match="is not a run directory"):
+        vptsp.evaluate("nowhere")
+
+
+def test_report_takes_a_path_and_returns_one(own_run: Run) -> None:
+    page = vptsp.report(own_run.path, projection="pca")
+    assert page == own_run.path / "report.html"
+    assert own_run.name in page.read_text(encoding="utf-8")
+
+
+# --- search --------------------------------------------------------------------------------------------
+def by_hand(saved: SavedEmbeddings, row: int) -> list[str]:
+    """Ids by similarity to an image, itself left out."""
+    vectors = saved.embeddings.astype(np.float64)
+    order = np.argsort(-(vectors @ vectors[row]), kind="stable")
+    return [saved.ids[other] for other in order if other != row]
+
+
+def test_search_finds_the_nearest_images_of_ids(tiny_run: Run) -> None:
+    saved = SavedEmbeddings.of_run(tiny_run)
+    found = vptsp.search(tiny_run, [saved.ids[3], saved.ids[0]], k=4)
+    assert list(found.columns) == ["query", "rank", "id", "class_name", "similarity"]
+    assert found["query"].tolist() == [saved.ids[3]] * 4 + [saved.ids[0]] * 4
+    assert found["rank"].tolist() == [1, 2, 3, 4] * 2
+    assert found["id"].tolist() == by_hand(saved, 3)[:4] + by_hand(saved, 0)[:4]
+    assert found["class_name"].tolist() == [saved.names[saved.ids.index(name)] for name in found["id"]]
+    one = vptsp.search(saved, saved.ids[3], k=4)
+    assert one["id"].tolist() == by_hand(saved, 3)[:4]
+
+
+def test_search_takes_embeddings_and_leaves_nothing_out_for_them(tiny_run: Run) -> None:
+    saved = SavedEmbeddings.of_run(tiny_run)
+    found = vptsp.search(tiny_run.path, 2 * saved.embeddings[:2], k=1)
+    assert found["query"].tolist() == [0, 1]
+    assert found["id"].tolist() == saved.ids[:2]
+    assert found["similarity"].tolist() == pytest.approx([1, 1])
+    whole = vptsp.search(saved, saved, k=1)  # its own images are its queries: none finds itself
+    assert (whole["query"] != whole["id"]).all()
+    other = vptsp.search(saved, SavedEmbeddings.of_run(tiny_run), k=1)  # a set of its own
+    assert (other["query"] == other["id"]).all()
+
+
+def test_a_small_gallery_has_fewer_ranks(tiny_run: Run) -> None:
+    saved = SavedEmbeddings.of_run(tiny_run)
+    assert vptsp.search(saved, saved.ids[0], k=1000)["rank"].tolist() == list(range(1, len(saved)))
+    saved.is_gallery = np.arange(len(saved)) < 3
+    assert set(vptsp.search(saved, saved.ids[5], k=9)["id"]) == set(saved.ids[:3])
+
+
+def test_search_says_what_it_cannot_find(tiny_run: Run) -> None:
+    saved = SavedEmbeddings.of_run(tiny_run)
+    with pytest.raises(DataError, match=f"is not among the {len(saved)} images of .*; ids are like "):
+        vptsp.search(saved, "nobody")
+    with pytest.raises(DataError, match="the queries have 3 numbers each, the index holds 16"):
+        vptsp.search(saved, np.ones((1, 3)))
+    with pytest.raises(DataError, match="k is 0; it must be at least 1"):
+        vptsp.search(saved, saved.ids[0], k=0)

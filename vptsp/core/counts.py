@@ -1,0 +1,71 @@
+"""How many parameters a model has, by what becomes of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from vptsp.core.backbones.tuning import is_bias
+
+if TYPE_CHECKING:
+    from vptsp.core.model import EmbeddingModel
+
+
+@dataclass(frozen=True)
+class ParameterCounts:
+    """Parameters, in numbers: what training changes, what retrieval keeps, and the whole.
+
+    ``trained`` includes the class-prompt bank; ``kept`` is what must be stored beside the frozen backbone
+    to embed images; ``bank`` is the class prompts of all classes; ``total`` everything, frozen included; ``parts``
+    divides ``trained``.
+    """
+
+    trained: int
+    kept: int
+    bank: int
+    total: int
+    parts: dict[str, int] = field(default_factory=dict)
+
+
+def count_parameters(model: EmbeddingModel) -> ParameterCounts:
+    """Count the parameters of a model."""
+    sizes = {name: p.numel() for name, p in model.named_parameters()}
+    trained = {name: p.numel() for name, p in model.named_parameters() if p.requires_grad}
+    if model.rows is not None:
+        sizes[_BANK] = trained[_BANK] = model.rows.numel
+    kept = set(model.kept_names())
+    parts: dict[str, int] = {}
+    for name, size in trained.items():
+        parts[_part(name)] = parts.get(_part(name), 0) + size
+    return ParameterCounts(
+        trained=sum(trained.values()),
+        kept=sum(size for name, size in trained.items() if name in kept),
+        bank=sum(size for name, size in sizes.items() if name.startswith(_BANK)),
+        total=sum(sizes.values()),
+        parts=parts,
+    )
+
+
+_BANK = "semantic.class_prompts"
+_PART_NAMES = {
+    "prompts": "visual prompts",
+    "location": "visual prompts",
+    "hidden": "hidden layers",
+    "side": "side network",
+    "head": "sample head",
+    "learned": "learned proxies",
+    _BANK: "class prompts",
+    "semantic.head": "semantic head",
+    "semantic.accumulate": "accumulation unit",
+}
+
+
+def _part(name: str) -> str:
+    """What a report calls the part that a trained parameter belongs to."""
+    if not name.startswith("vit."):
+        return next(title for start, title in _PART_NAMES.items() if name == start or name.startswith(f"{start}."))
+    if ".adapter." in name:
+        return "adapters"
+    if ".lora_" in name:
+        return "low-rank updates"
+    return "backbone biases" if is_bias(name) else "backbone weights"

@@ -1,0 +1,180 @@
+"""From a configuration to a model: the only place that knows both settings and the core's constructors."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from vptsp.core.adapters import add_adapters, add_lora
+from vptsp.core.backbones.load import Backbone
+from vptsp.core.backbones.tuning import parameter_names, set_trainable
+from vptsp.core.heads import CentredFeature, Classifier, Head, HiddenLayers, SideNetwork
+from vptsp.core.losses.bound import Loss, make_loss
+from vptsp.core.model import EmbeddingModel
+from vptsp.core.prompts.classes import ClassPromptRows, ClassPrompts
+from vptsp.core.prompts.locations import make_location
+from vptsp.core.prompts.visual import VisualPrompts, prompt_counts
+from vptsp.core.proxies import ACCUMULATORS
+from vptsp.core.proxies.container import SemanticContainer
+from vptsp.core.proxies.fusion import learned_proxies
+from vptsp.core.semantic import SemanticTower
+from vptsp.errors import ConfigError
+from vptsp.settings.compatibility import require_compatible
+from vptsp.settings.config import Config
+from vptsp.settings.methods import METHODS, Method
+
+
+class ConfiguredModel(EmbeddingModel):
+    """The core's model, with the settings it was built from."""
+
+    config: Config
+    method: Method
+    bitfit: bool
+    num_classes: int | None
+
+
+def build_model(
+    config: Config, backbone: Backbone, num_classes: int | None, inference: bool = False
+) -> ConfiguredModel:
+    """A backbone adapted by the method of ``config`` for ``num_classes`` training classes.
+
+    With ``inference``, or ``num_classes`` none, the model has only what embeds (and, in recognition, classifies)
+    images. Parts are made in a fixed order, so that a seed gives the same start in every version.
+    Raises :class:`ConfigError` where the method does not fit the backbone.
+    """
+    require_compatible(config, backbone)
+    _ = backbone.fingerprint  # of the weights as they come, before anything is put in or trained
+    method = METHODS[config.method]
+    bitfit = method.bitfit if config.bitfit is None else config.bitfit
+    _tune(backbone, config, method, bitfit)
+    location, prompts = _visual_prompts(backbone, config, method)
+    width, size = backbone.width, config.embedding_size
+    side = SideNetwork(width, "random" if inference else config.side_weights) if method.side else None
+    hidden = HiddenLayers(width, config.mlp_layers) if method.mlp else None
+
+    closed = config.task == "recognition"
+    plain_classifier = closed and method.semantic == "none"  # except where proxies are what the method is about
+    head: Head | CentredFeature | Classifier = CentredFeature(width)
+    if plain_classifier:
+        if num_classes is None:
+            raise ConfigError("task='recognition' needs the number of classes; pass num_classes")
+        head = Classifier(width, num_classes)
+    elif method.head:
+        head = Head(width, size)
+
+    learned: nn.Parameter | None = None
+    semantic: SemanticTower | None = None
+    if method.trains and num_classes and not plain_classifier and (closed or not inference):
+        learned = learned_proxies(num_classes, size)
+        if method.semantic != "none":
+            container = SemanticContainer(num_classes, size)
+            semantic = SemanticTower(container) if inference else _tower(backbone, config, method, container)
+
+    model = ConfiguredModel(
+        backbone,
+        head,
+        prompts=prompts,
+        prompts_travel=method.prompts == "shallow",
+        location=location,
+        hidden=hidden,
+        side=side,
+        learned=learned,
+        semantic=semantic,
+        alpha=config.alpha,
+        class_scale=config.loss_scale if closed else None,
+        kernel=config.attention,
+        recompute=config.activation_checkpointing,
+    )
+    model.config, model.method, model.bitfit, model.num_classes = config, method, bitfit, num_classes
+    return model
+
+
+def build_loss(config: Config) -> Loss:
+    """The loss that a configuration names, with its constants bound."""
+    return make_loss(
+        config.loss, scale=config.loss_scale, margin=config.loss_margin, positive_mean=config.positive_mean
+    )
+
+
+# --- parts ------------------------------------------------------------------------------------------
+def _tune(backbone: Backbone, config: Config, method: Method, bitfit: bool) -> None:
+    """What trains inside the backbone."""
+    set_trainable(backbone.vit, parameter_names(backbone, method.tunes, bitfit, config.partial_blocks))
+    tuned = [parameter for parameter in backbone.vit.parameters() if parameter.requires_grad]
+    if method.adapter != "none":
+        place, norm = config.adapter_place, config.adapter_norm
+        add_adapters(backbone, config.adapter_size, config.adapter_depth, place, norm, method.adapter)
+    if method.lora:
+        add_lora(backbone, config.lora_rank, config.lora_alpha, config.lora_targets)
+    for parameter in tuned:
+        parameter.requires_grad_(True)  # peft has frozen everything but its own
+
+
+def _visual_prompts(backbone: Backbone, config: Config, method: Method) -> tuple[nn.Module | None, VisualPrompts]:
+    """Prompts that enter elsewhere than as tokens, if any, and those that enter as tokens."""
+    location: nn.Module | None = None
+    counts: list[int] = []
+    if method.prompts != "none" and config.prompt_location != "prepend":
+        depth = 1 if method.prompts == "shallow" else config.prompt_depth or backbone.depth
+        location = make_location(config.prompt_location, backbone, config.num_prompts, depth)
+    elif method.prompts == "shallow":
+        counts = [config.num_prompts]
+    elif method.prompts == "deep":
+        counts = prompt_counts(
+            config.num_prompts,
+            config.prompt_depth,
+            config.prompt_step,
+            backbone.depth,
+            field="prompt_depth",
+            start=config.prompt_from,
+        )
+    prompts = VisualPrompts(
+        counts, backbone.widths, config.prompt_shared, config.prompt_projection, config.prompt_dropout
+    )
+    return location, prompts
+
+
+def _tower(backbone: Backbone, config: Config, method: Method, container: SemanticContainer) -> SemanticTower:
+    source, size = config.semantic_source, config.embedding_size
+    prompts = _class_prompts(backbone, config, len(container.rows)) if source == "class_prompts" else None
+    head = Head(backbone.width, size) if source != "samples" else None
+    name = method.semantic if config.semantic_unit == "method" else config.semantic_unit
+    accumulate: nn.Module = _taking(
+        ACCUMULATORS.load(name),
+        size=size,
+        keep=config.ema_keep,
+        activation=config.gru_activation,
+        dropout=config.gru_dropout,
+        store_dropped=config.store_dropped_state,
+    )
+    return SemanticTower(container, accumulate, source=source, class_prompts=prompts, head=head)
+
+
+def _class_prompts(backbone: Backbone, config: Config, num_classes: int) -> ClassPrompts | ClassPromptRows:
+    counts = prompt_counts(
+        config.num_class_prompts,
+        config.class_prompt_depth,
+        config.class_prompt_step,
+        backbone.depth,
+        field="class_prompt_depth",
+    )
+    if config.class_prompt_updates == "dense":
+        return ClassPrompts(counts, backbone.widths, num_classes, config.class_prompt_init)
+    return ClassPromptRows(
+        counts,
+        backbone.widths,
+        num_classes,
+        config.class_prompt_init,
+        seed=config.seed,
+        slots=config.optimizer_slots,
+        place=config.class_prompts_on,
+    )
+
+
+def _taking(constructor: Callable[..., Any], **constants: Any) -> Any:
+    """Call a constructor with those of the constants that it takes."""
+    taken = inspect.signature(constructor).parameters
+    return constructor(**{name: value for name, value in constants.items() if name in taken})

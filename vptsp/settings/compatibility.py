@@ -1,0 +1,42 @@
+"""Which methods a backbone can take."""
+
+from __future__ import annotations
+
+from vptsp.core.backbones.load import Backbone
+from vptsp.errors import ConfigError
+from vptsp.settings.config import Config
+from vptsp.settings.methods import METHODS
+
+ALEXNET_LEAST = 63  # pixels; below, its last pooling has nothing left
+
+
+def require_compatible(config: Config, backbone: Backbone) -> None:
+    """Raise ConfigError, saying why and what the backbone can take, when the method does not fit it."""
+    method = METHODS[config.method]
+    if method.side and backbone.image_size < ALEXNET_LEAST:
+        raise ConfigError(
+            f"method={config.method!r} runs AlexNet, which takes images of {ALEXNET_LEAST} pixels or more, on images "
+            f"of {backbone.image_size}; choose a larger image_size or another backbone"
+        )
+    if method.mlp and config.batch_size == 1:
+        raise ConfigError("batch_size=1: method='mlp' normalises over the batch, so it needs a batch_size of 2 or more")
+    if method.prompts == "none":
+        return
+    where = config.prompt_location
+    if where != "prepend" and where not in backbone.family.locations:
+        raise ConfigError(
+            f"prompt_location={where!r} is for plain vision transformers; {backbone.name} is a {backbone.family.title} "
+            "and takes prompt_location=prepend, or a method without prompts"
+        )
+    if where == "add" and config.prompt_depth and config.prompt_depth > backbone.depth:
+        raise ConfigError(
+            f"prompt_depth={config.prompt_depth} is deeper than the backbone, which has {backbone.depth} blocks; "
+            f"legal: 1 to {backbone.depth}"
+        )
+    if where == "add" and config.prompt_from == "top":
+        raise ConfigError("prompt_from='top' is for prompt_location=prepend; added prompts count from the bottom")
+    if where == "prepend_pixel" and hasattr(backbone.vit.patch_embed, "backbone"):
+        raise ConfigError(
+            f"prompt_location='prepend_pixel' makes tokens of pixels by one patch convolution, but {backbone.name} has "
+            "a convolutional network in its place; choose another prompt_location"
+        )

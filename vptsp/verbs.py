@@ -1,0 +1,145 @@
+"""What a newcomer does, each as one call: train, evaluate, search, report.
+
+They are called by the front door's names, ``vptsp.train`` and so on. Each says here what it takes, and leaves the work
+to a room, which is imported when the verb is called.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from torch import Tensor
+
+    from vptsp.evaluation.evaluate import Score
+    from vptsp.runs.embeddings import SavedEmbeddings
+    from vptsp.runs.progress import Observer
+    from vptsp.runs.run import Run
+    from vptsp.settings.config import Config
+
+__all__ = ["evaluate", "report", "search", "train"]
+
+
+def train(
+    config: Config | Mapping[str, Any] | None = None,
+    run_dir: str | Path | None = None,
+    *,
+    preset: str | None = None,
+    resume: bool = False,
+    observer: Observer | None = None,
+    **settings: Any,
+) -> Run:
+    """Train, select on held-out classes, score the test images once, and return the run.
+
+    >>> run = vptsp.train(preset="demo", method="vptsp_g", epochs=10)  # doctest: +SKIP
+
+    Settings come as a :class:`~vptsp.settings.config.Config`, as a dictionary, by ``preset`` or by name; later ones of
+    these win, and ``vptsp settings`` lists them. ``run_dir`` none: a new run under ``runs/``. With ``resume`` the run
+    in ``run_dir`` goes on from its last checkpoint, to the numbers it would have had without the stop.
+
+    Raises :class:`~vptsp.errors.UsageError` for input that cannot be used, before anything is written.
+    """
+    from vptsp.errors import UsageError
+    from vptsp.settings.config import Config, make_config
+
+    given = {} if config is None or isinstance(config, Config) else config
+    base = config if isinstance(config, Config) else None
+    if not isinstance(given, Mapping):
+        raise UsageError(f"{config!r} is not a configuration; give what vptsp.make_config returns, or a dictionary")
+    if resume and (given or settings or preset):
+        raise UsageError("resume=True goes on with the run's own settings; give no others")
+    if not resume and (given or settings or preset):
+        base = make_config(given, settings, preset=preset, base=base)
+
+    from vptsp.training.loop import train as train_run
+
+    return train_run(base, run_dir, resume=resume, observer=observer)
+
+
+def evaluate(run: Run | str | Path, which: Literal["last", "best_val"] | None = None) -> Score:
+    """Score a run's checkpoint on its test images, and keep their embeddings for whoever shows the run.
+
+    ``which`` none: the selected epoch. Returns metrics by name and the numbers of images they rest on. Raises
+    :class:`~vptsp.errors.UsageError` for what is no run, and for a run without a checkpoint.
+    """
+    from vptsp.evaluation.evaluate import evaluate_run
+
+    return evaluate_run(run, which)
+
+
+def search(
+    source: Run | SavedEmbeddings | str | Path,
+    queries: str | Sequence[str] | SavedEmbeddings | np.ndarray | Tensor,
+    k: int = 10,
+) -> pd.DataFrame:
+    """The ``k`` nearest gallery images of each query, by exact cosine similarity.
+
+    >>> vptsp.search(run, run_embeddings.ids[0], k=5)  # doctest: +SKIP
+
+    ``source`` is a run (its test images are searched), or :class:`~vptsp.runs.embeddings.SavedEmbeddings`. ``queries``
+    are ids of its images, which never find themselves; or other embedded images; or embeddings (Q, E) of any length.
+    Returns a row per query and rank: ``query`` (id, or row of the embeddings), ``rank`` from 1, ``id``, ``class_name``
+    and ``similarity``; fewer than k ranks where the gallery is smaller.
+
+    Raises :class:`~vptsp.errors.DataError` for ids that are not there and embeddings that do not fit.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from vptsp.evaluation.indexes import GalleryIndex
+    from vptsp.runs.embeddings import SavedEmbeddings
+
+    saved = source if isinstance(source, SavedEmbeddings) else SavedEmbeddings.of_run(source)
+    vectors: Any
+    names: Sequence[str] | range
+    own: list[str] | None = None
+    if isinstance(queries, SavedEmbeddings):
+        names, vectors = queries.ids, queries.embeddings
+        own = queries.ids if queries is saved else None
+    elif isinstance(queries, str) or (isinstance(queries, Sequence) and all(isinstance(name, str) for name in queries)):
+        names = own = [queries] if isinstance(queries, str) else list(queries)
+        vectors = saved.embeddings[_rows_of(own, saved)]
+    else:
+        names, vectors = range(len(queries)), queries
+    gallery = np.flatnonzero(np.ones(len(saved), dtype=bool) if saved.is_gallery is None else saved.is_gallery)
+    index = GalleryIndex.build(saved.embeddings[gallery], [saved.ids[row] for row in gallery])
+    places, similarities = index.search(vectors, k, own)
+    query, rank = np.nonzero(places >= 0)
+    found = gallery[places[query, rank]]
+    return pd.DataFrame(
+        {
+            "query": [names[number] for number in query],
+            "rank": rank + 1,
+            "id": [saved.ids[row] for row in found],
+            "class_name": [saved.class_names[label] for label in saved.labels[found]],
+            "similarity": similarities[query, rank],
+        }
+    )
+
+
+def _rows_of(ids: Sequence[str], saved: SavedEmbeddings) -> list[int]:
+    from vptsp.errors import DataError
+
+    rows = {name: row for row, name in enumerate(saved.ids)}
+    for name in ids:
+        if name not in rows:
+            near = difflib.get_close_matches(name, saved.ids, n=3) or saved.ids[:3]
+            raise DataError(f"{name!r} is not among the {len(saved)} images of {saved.folder}; ids are like {near}")
+    return [rows[name] for name in ids]
+
+
+def report(run: Run | str | Path, projection: Literal["umap", "pca"] = "umap") -> Path:
+    """Write ``report.html`` into a finished run's folder, a page that needs no network and no kernel; its path.
+
+    ``projection`` draws the map: ``umap`` for neighbourhoods, ``pca`` for true distances. Raises
+    :class:`~vptsp.errors.UsageError` for what is no run, and for a run that is not finished.
+    """
+    from vptsp.reports.report import write_report
+    from vptsp.runs.run import Run
+
+    return write_report(run if isinstance(run, Run) else Run.open(run), projection)

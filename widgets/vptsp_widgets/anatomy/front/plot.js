@@ -1,0 +1,45 @@
+// A canvas in its box: when it is painted, and what the pointer finds on it.
+
+import { make, penOf } from "../../front/dom.js";
+import { clip } from "../../front/numbers.js";
+
+/** A canvas that fits its box, redraws on demand and tells what lies under the pointer. */
+export function plot(height, label, draw, pick, choose) {
+  const canvas = make("canvas", { className: "va-plot", role: "img", "aria-label": label });
+  canvas.style.height = `${height}px`;
+  const tip = make("div", { className: "va-tip", hidden: true });
+  const box = make("div", { className: "va-stage" }, canvas, tip);
+  const state = { width: 0, height };
+  const paint = () => {
+    const ratio = Math.max(1, Math.min(3, window.devicePixelRatio || 1));
+    const width = Math.round(box.clientWidth);
+    if (!width) return;
+    if (canvas.width !== Math.round(width * ratio)) [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
+    const context = penOf(canvas);
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, width, height);
+    state.width = width;
+    draw(context, width, height);
+  };
+  const watcher = new ResizeObserver(paint);
+  watcher.observe(box);
+  const found = (event) => {
+    const area = canvas.getBoundingClientRect();
+    return pick?.(event.clientX - area.left, event.clientY - area.top);
+  };
+  canvas.addEventListener("mousemove", (event) => {
+    const hit = found(event);
+    tip.hidden = !hit?.content;
+    canvas.style.cursor = hit?.act ? "pointer" : "default";
+    if (!hit?.content) return;
+    tip.replaceChildren(...hit.content());
+    const area = canvas.getBoundingClientRect();
+    const [x, y] = [event.clientX - area.left, event.clientY - area.top];
+    tip.style.left = `${clip(x + 14, 4, Math.max(4, state.width - tip.offsetWidth - 4))}px`;
+    tip.style.top = `${y + 18 + tip.offsetHeight < height ? y + 18 : Math.max(2, y - tip.offsetHeight - 12)}px`;
+  });
+  canvas.addEventListener("mouseleave", () => (tip.hidden = true));
+  canvas.addEventListener("click", (event) => found(event)?.act?.());
+  if (choose) canvas.addEventListener("pointerdown", (event) => choose(event, canvas));
+  return { box, canvas, tip, paint, close: () => watcher.disconnect() };
+}

@@ -1,0 +1,47 @@
+"""Colours of categories and numbers, in the light and in the dark theme: those of every view that shows a map."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import to_rgb
+
+# apart for readers with any colour vision, and at 3:1 against the page; tests/widgets/test_space.py measures it
+_LIGHT = ("#216cb2", "#e35262", "#1c7c3a", "#9a7d00", "#009ad1", "#7e2a6a", "#9a3f00")
+_DARK = ("#6ea2ea", "#ff899b", "#3fad62", "#e0d264", "#45deff", "#c77ebc", "#e68d35")
+
+
+def palette(count: int, dark: bool) -> np.ndarray:
+    """Colours (count, 3) uint8 for categories: seven that everybody can tell apart, then hues by the golden ratio."""
+    first = np.array([to_rgb(colour) for colour in (_DARK if dark else _LIGHT)])[:count]
+    number = np.arange(max(0, count - len(first)))
+    hue = 2 * np.pi * (0.07 + number * 0.61803)
+    lightness = np.array((0.70, 0.84, 0.77) if dark else (0.42, 0.62, 0.53))[number % 3]
+    return (255 * np.concatenate([first, _oklch(lightness, 0.125, hue)]) + 0.5).astype(np.uint8)
+
+
+def ramp(dark: bool) -> np.ndarray:
+    """256 colours (256, 3) uint8 for numbers: viridis without the end that the page would swallow."""
+    low, high = (0.22, 1.0) if dark else (0.0, 0.86)
+    return (255 * colormaps["viridis"](np.linspace(low, high, 256))[:, :3] + 0.5).astype(np.uint8)
+
+
+def _oklch(lightness: np.ndarray, chroma: float, hue: np.ndarray) -> np.ndarray:
+    """OKLCH to sRGB in 0..1, clipped to the gamut (B. Ottosson, A perceptual color space, 2020)."""
+    a, b = chroma * np.cos(hue), chroma * np.sin(hue)
+    cones = np.stack(
+        [
+            lightness + 0.3963377774 * a + 0.2158037573 * b,
+            lightness - 0.1055613458 * a - 0.0638541728 * b,
+            lightness - 0.0894841775 * a - 1.2914855480 * b,
+        ]
+    )
+    matrix = np.array(
+        [
+            [4.0767416621, -3.3077115913, 0.2309699292],
+            [-1.2684380046, 2.6097574011, -0.3413193965],
+            [-0.0041960863, -0.7034186147, 1.7076147010],
+        ]
+    )
+    linear = (matrix @ cones**3).clip(0, 1).T
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)

@@ -1,0 +1,213 @@
+"""Pairs of classes that are taken for each other, side by side.
+
+>>> from vptsp_widgets.confused import ConfusedPairs
+>>> confused = ConfusedPairs.of_run("runs/blossoms-vptsp_g-1")  # doctest: +SKIP
+>>> confused.pairs  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import traitlets
+
+from vptsp.errors import DataError, RunError
+from vptsp.runs.embeddings import SavedEmbeddings
+from vptsp.runs.proxies import proxies_beside
+from vptsp.runs.run import Run
+from vptsp.runs.thumbnails import Thumbnails
+from vptsp.text import plain
+from vptsp_widgets.confused.data import Pairs
+from vptsp_widgets.confused.still import html_of
+from vptsp_widgets.view import View, shown
+
+ORDERS = ("images", "proxies")
+
+
+class ConfusedPairs(View):
+    """The most confused pairs of classes, a list to choose from; of the one chosen, both classes' images.
+
+    ``order`` is ``"images"``, pairs whose images are each other's hard negatives, or ``"proxies"``, pairs whose
+    proxies overlap (training classes only: test classes have none). ``pair`` is the place in that list; choosing one
+    selects the images of both classes, in linked views as well.
+
+    ``proxies`` (C, E) are those of the C classes of ``saved``, fused as the loss sees them.
+    Raises DataError for images of fewer than two classes and for proxies that do not fit.
+    """
+
+    _front = "confused"
+
+    run = traitlets.Unicode("", help="directory of the run shown; setting it shows another run, as link() does")
+    order = traitlets.Unicode("images", help="images or proxies").tag(sync=True)
+    pair = traitlets.Int(0, help="place of the pair shown in the list").tag(sync=True)
+    _lists = traitlets.Dict().tag(sync=True)  # order -> pairs
+    _class_names = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    _labels = traitlets.Bytes(b"").tag(sync=True)  # int32 (N,)
+    _about = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        saved: SavedEmbeddings,
+        proxies: np.ndarray | None = None,
+        order: str = "images",
+        most: int = 20,
+        **traits: Any,
+    ) -> None:
+        if most < 1:
+            raise DataError(f"most={most} pairs leaves nothing to show; give 1 or more")
+        self._split, self._most = "test", most
+        content = self._content(saved, proxies, traits.pop("note", ""))
+        super().__init__(saved.ids, _thumbnails(saved), **content, **traits)
+        self.order = order
+
+    @classmethod
+    def of_run(cls, run: Run | str | Path, split: str = "test", **options: Any) -> ConfusedPairs:
+        """The confused pairs of a run's classes of ``split`` (test or train); of train with the run's proxies."""
+        run = Run.of(run)
+        view = cls(**{**_of_run(run, split), **options})
+        view._split = split
+        view._about = {**view._about, "split": split}
+        view.set_trait("run", str(run.path))
+        return view
+
+    def _content(self, saved: SavedEmbeddings, proxies: np.ndarray | None, note: str) -> dict[str, Any]:
+        if proxies is not None and proxies.shape != (len(saved.class_names), saved.embeddings.shape[1]):
+            raise DataError(
+                f"proxies are {proxies.shape}, but there are {len(saved.class_names)} classes "
+                f"and embeddings of size {saved.embeddings.shape[1]}"
+            )
+        found = Pairs(saved, proxies)
+        self.saved = saved
+        notes = [note] if note else []
+        if saved.left_out:
+            notes.append(saved.left_out_note)
+        thumbnails = _thumbnails(saved) is not None
+        if not thumbnails:
+            notes.append("there are no thumbnails; images are shown by name")
+        classes = len(np.unique(saved.labels))
+        return {
+            "_lists": {"images": found.by_images(self._most), "proxies": found.by_proxies(self._most)},
+            "_class_names": [plain(name) for name in saved.class_names],
+            "_labels": saved.labels.astype("<i4").tobytes(),
+            "_about": {
+                "name": plain(saved.name), "split": self._split, "notes": notes, "thumbnails": thumbnails,
+                "images": len(saved), "classes": classes,
+            },
+        }  # fmt: skip
+
+    @traitlets.observe("run")
+    @shown
+    def _show_run(self, change: Any) -> None:
+        if not change["new"] or not change["old"]:
+            return  # of_run says what is shown already
+        self.status = "reading the run"
+        given = _of_run(Run.open(change["new"]), self._split)
+        saved = given["saved"]
+        content = self._content(saved, given["proxies"], given["note"])
+        with self.hold_sync():  # the front end must not see the rows of one run with the names of another
+            self.selection, self.focus = [], ""
+            self.ids, self._row = tuple(saved.ids), {name: row for row, name in enumerate(saved.ids)}
+            self._thumbnails = _thumbnails(saved)
+            self._atlas = self._thumbnails.layout(self.ids) if self._thumbnails else {}
+            self._lists = content.pop("_lists")
+            if not self._lists[self.order]:
+                self.order = "images"
+            self.pair = 0
+            for name, value in content.items():
+                self.set_trait(name, value)
+            self.selection, self.status = [], ""
+
+    # --- numbers --------------------------------------------------------------------------------
+    @property
+    def pairs(self) -> pd.DataFrame:
+        """The list: names, how many images have the other class as hard negative, mistakes, cosine of the proxies."""
+        names = self.saved.class_names
+        rows = [
+            (
+                *(names[label] for label in pair["classes"]),
+                sum(pair["toward"]), pair["mistakes"], sum(pair["images"]),
+                pair["links"][0][2] if pair["links"] else np.nan,
+                np.nan if pair["proxies"] is None else pair["proxies"],
+            )
+            for pair in self._lists[self.order]
+        ]  # fmt: skip
+        columns = ["first", "second", "hard_negatives", "mistakes", "images", "most_similar", "proxy_cosine"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def choose(self, first: str, second: str) -> None:
+        """Show the pair of these two classes. Raises DataError for a class or a pair that is not in the list."""
+        for name in (first, second):
+            if name not in self.saved.class_names:
+                known = f"the {self._about['classes']:,} classes of {plain(self.saved.name)}"
+                raise DataError(f"there is no class {plain(name)!r} among {known}")
+        wanted = {self.saved.class_names.index(name) for name in (first, second)}
+        for place, pair in enumerate(self._lists[self.order]):
+            if set(pair["classes"]) == wanted:
+                self.pair = place
+                return
+        raise DataError(
+            f"{plain(first)!r} and {plain(second)!r} are not among the {len(self._lists[self.order])} most confused "
+            "pairs; most=NUMBER lists more"
+        )
+
+    @traitlets.validate("order")
+    def _check_order(self, proposal: Any) -> str:
+        order = proposal["value"]
+        if order not in ORDERS:
+            raise DataError(f"order={plain(order)!r} is unknown; legal: {', '.join(ORDERS)}")
+        if not self._lists[order]:
+            raise DataError("proxies belong to training classes, and there are none here; use split='train' of a run "
+                            "that trains proxies, or order='images'")  # fmt: skip
+        return str(order)
+
+    @traitlets.validate("pair")
+    def _check_pair(self, proposal: Any) -> int:
+        known = len(self._lists[self.order])
+        if not 0 <= proposal["value"] < known:
+            raise DataError(f"pair={proposal['value']} is not in the list, which holds 0 to {known - 1}")
+        return int(proposal["value"])
+
+    @traitlets.observe("order")
+    def _start_at_the_first(self, change: Any) -> None:
+        self.pair = 0
+
+    @traitlets.observe("pair")
+    @shown
+    def _select_both_classes(self, change: Any) -> None:
+        classes = self._lists[self.order][change["new"]]["classes"]
+        self.selection = [self.ids[row] for row in np.flatnonzero(np.isin(self.saved.labels, classes))]
+
+    # --- display --------------------------------------------------------------------------------
+    def summary(self) -> str:
+        first = self.pairs.iloc[self.pair]
+        names = f"{plain(first['first'])} and {plain(first['second'])}"
+        mistaken = f"{first['mistakes']} of {first['images']} images mistaken"
+        return f"Confused pairs of {plain(self.saved.name)}: {names}, {mistaken}"
+
+    def still(self) -> str:
+        """The list as a table, and the chosen pair's images, as HTML without scripts."""
+        return html_of(self)
+
+
+def _of_run(run: Run, split: str) -> dict[str, Any]:
+    saved, proxies, note = SavedEmbeddings.of_run(run, split), None, ""
+    if split == "train":
+        try:
+            snapshot = proxies_beside(run, saved)
+            place = {name: row for row, name in enumerate(snapshot.index.class_names)}
+            if set(saved.class_names) <= place.keys():
+                fused = snapshot.proxies.get("fused", snapshot.proxies["learned"])
+                proxies = fused[[place[name] for name in saved.class_names]]
+        except RunError as error:
+            note = plain(error, 200)
+    return {"saved": saved, "proxies": proxies, "note": note}
+
+
+def _thumbnails(saved: SavedEmbeddings) -> Thumbnails | None:
+    try:
+        return saved.thumbnails
+    except RunError:
+        return None  # the notes say so

@@ -1,0 +1,78 @@
+// Pictures: thumbnails on pages or sent one by one, and those of uploads; the URLs made for them are given back.
+
+import { Atlas } from "../../front/atlas.js";
+import { make } from "../../front/dom.js";
+import { bdi } from "./elements.js";
+/** @import { Model } from "../../front/model.js" */
+/** @import { Images } from "./images.js" */
+
+export class Pictures {
+  /**
+   * @param {Model} model
+   * @param {Images} images
+   * @param {HTMLElement} root
+   */
+  constructor(model, images, root) {
+    this.model = model;
+    this.images = images;
+    this.atlas = new Atlas(model, () => this.atlas.refill(root));
+    this.previews = new Map(); // upload -> URL
+    this.small = new Map(); // row -> URL of its thumbnail
+  }
+
+  /** What came with an answer: last a tile for each of `rows`, and before them the picture of an upload, if any. */
+  take(rows, buffers, upload) {
+    const tiles = buffers?.slice(buffers.length - (rows?.length ?? 0)) ?? [];
+    rows?.forEach((row, place) => this.keepTile(row, tiles[place]));
+    if (buffers?.length > tiles.length && upload && !this.previews.has(upload)) {
+      this.previews.set(upload, URL.createObjectURL(new Blob([buffers[0]], { type: "image/jpeg" })));
+    }
+  }
+
+  /** Of large sets the kernel sends the tiles of an answer, not the pages that hold them. */
+  keepTile(row, bytes) {
+    if (this.small.has(row)) return;
+    this.small.set(row, URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" })));
+    while (this.small.size > 2000) this.dropTile(this.small.keys().next().value);
+  }
+
+  dropTile(row) {
+    URL.revokeObjectURL(this.small.get(row));
+    this.small.delete(row);
+  }
+
+  /** The picture of an image; `alt` is what a screen reader says. */
+  element(row, size, alt) {
+    const { tile } = this.model.get("_atlas") ?? {};
+    if (tile && this.small.has(row)) return make("img", { src: this.small.get(row), alt, width: size, height: size });
+    if (tile && this.atlas.place(row)) return this.atlas.element(row, size, alt);
+    const id = this.images.ids[row];
+    return make(
+      "span", { className: "vg-missing", role: "img", "aria-label": `${alt}; no picture`, title: id, style: { width: `${size}px`, height: `${size}px` } },
+      "no picture of", bdi(id.split("/").at(-1)),
+    );
+  }
+
+  /** The picture of an upload, or a sign that it is on its way. */
+  ofUpload(upload, alt) {
+    const url = this.previews.get(upload);
+    return url ? make("img", { src: url, alt }) : make("span", { className: "vg-missing" }, "…");
+  }
+
+  /** Other images have come in place of these. */
+  forget() {
+    for (const number of [...this.atlas.pages.keys()]) this.atlas.drop(number);
+    this.atlas.asked.clear();
+    this.dropTiles();
+  }
+
+  dropTiles() {
+    for (const row of [...this.small.keys()]) this.dropTile(row);
+  }
+
+  close() {
+    this.atlas.close();
+    this.dropTiles();
+    for (const url of this.previews.values()) URL.revokeObjectURL(url);
+  }
+}

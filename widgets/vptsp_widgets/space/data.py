@@ -1,0 +1,100 @@
+"""What the map of :mod:`vptsp_widgets.space` shows, as arrays: columns to colour by, colours, an even sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from vptsp.errors import DataError
+from vptsp.evaluation.search import search
+from vptsp.runs.embeddings import SavedEmbeddings
+from vptsp.text import plain
+from vptsp_widgets.colours import palette, ramp
+
+CLASS = "class"  # the column that every map has
+NEAREST = "nearest image"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One value per image: int32 codes into ``values`` (-1: missing), or float32 numbers where ``values`` is none."""
+
+    name: str
+    codes: np.ndarray  # (N,) int32 or float32
+    values: tuple[str, ...] | None
+
+    def header(self) -> dict[str, Any]:
+        """What a front end needs to know besides the codes; the colour bar spans the 1st to 99th percentile."""
+        if self.values is not None:
+            return {"name": self.name, "kind": "category", "values": list(self.values)}
+        finite = self.codes[np.isfinite(self.codes)]
+        low, high = np.percentile(finite, (1, 99)).tolist() if len(finite) else (0.0, 1.0)
+        least, most = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+        return {"name": self.name, "kind": "number", "low": low, "high": high, "least": least, "most": most}
+
+
+def column(values: pd.Series) -> Column:
+    """Numbers stay numbers; everything else is a category, in its own order or the order of its text."""
+    name = plain(values.name)
+    if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
+        numbers = values.to_numpy(dtype="<f4", na_value=np.nan)
+        return Column(name, np.where(np.isfinite(numbers), numbers, np.nan).astype("<f4"), None)
+    given = values if isinstance(values.dtype, pd.CategoricalDtype) else values.map(str, na_action="ignore")
+    codes, found = (given.cat.codes, given.cat.categories) if hasattr(given, "cat") else pd.factorize(given, sort=True)
+    return Column(name, np.asarray(codes, dtype="<i4"), tuple(plain(value) for value in found))
+
+
+def columns_of(saved: SavedEmbeddings, table: pd.DataFrame | None) -> list[Column]:
+    """The class, then the columns of ``table``, whose rows are known by image id or are the N images in order."""
+    columns = [Column(CLASS, saved.labels.astype("<i4"), tuple(plain(name) for name in saved.class_names))]
+    if table is None:
+        return columns
+    if not table.index.is_unique:
+        raise DataError("the index of columns names some images twice; give one row per image")
+    if len(table.index.intersection(pd.Index(saved.ids))):
+        table = table.reindex(saved.ids)  # an image without a row has no values
+    elif len(table) != len(saved):
+        raise DataError(
+            f"columns has {len(table)} rows, but there are {len(saved)} images"
+            + (f" (without {len(saved.left_out)} left out)" if saved.left_out else "")
+            + "; give one row per image, or index the rows by image id"
+        )
+    columns += [column(table[name]) for name in table.columns]
+    names = [item.name for item in columns]
+    if len(set(names)) < len(names):
+        raise DataError(f"the columns to colour by need names of their own, and {CLASS!r} is taken; given: {names[1:]}")
+    return columns
+
+
+def nearest_columns(saved: SavedEmbeddings) -> pd.DataFrame:
+    """Whether the nearest gallery image is of the same class, and how similar it is, by image id."""
+    found = search(saved.embeddings, saved.labels, saved.is_query, saved.is_gallery, k=1)
+    words = np.where(found.matches[:, 0], "right", "wrong").astype(object)
+    words[found.relevant == 0] = "nothing to find"
+    similarity = np.full(len(saved), np.nan, dtype=np.float32)
+    similarity[found.query_positions] = found.similarities[:, 0]
+    answer = np.full(len(saved), "not a query", dtype=object)
+    answer[found.query_positions] = words
+    order = [word for word in ("right", "wrong", "nothing to find", "not a query") if (answer == word).any()]
+    return pd.DataFrame(
+        {NEAREST: pd.Categorical(answer, order), "similarity to nearest": similarity}, index=pd.Index(saved.ids)
+    )
+
+
+def attribute_columns(saved: SavedEmbeddings) -> pd.DataFrame | None:
+    """What is known of each class, for each of its images."""
+    table = saved.attributes
+    if table is None:
+        return None
+    rows = table.reindex(saved.class_names).iloc[saved.labels].set_axis(pd.Index(saved.ids))
+    return rows.drop(columns=[CLASS], errors="ignore")
+
+
+def both_themes(columns: Sequence[Column]) -> bytes:
+    """For light, then for dark: the ramp's 256 colours, then as many of the palette as the largest column needs."""
+    count = max(len(column.values or ()) for column in columns)
+    return b"".join(ramp(dark).tobytes() + palette(count, dark).tobytes() for dark in (False, True))

@@ -1,0 +1,98 @@
+// Gestures of the mouse on the map: drags that move it or draw a lasso, clicks, hovering, and the wheel.
+
+import { clip } from "../../front/numbers.js";
+
+export class Gestures {
+  /**
+   * Places are [x, y] on the screen. The parent answers and hears:
+   * - `camera()`, and `change(changes)` of the state that a drag leads to;
+   * - `clicked(place, event)`, `lassoed(polygon, event)`, `hover(place)` (null: nowhere);
+   * - `zoom(factor, x, y)`, `whole()`;
+   * - `redraw()`: the lasso is another; `say(text)`.
+   * @param {HTMLCanvasElement} canvas
+   * @param {any} acts
+   */
+  constructor(canvas, acts) {
+    this.canvas = canvas;
+    this.acts = acts;
+    this.drag = null;
+    this.lassoing = false; // a drag draws a lasso also without Shift; set by the parent
+    const on = (name, act, options) => canvas.addEventListener(name, act, options);
+    on("pointerdown", (event) => this.down(event));
+    on("pointermove", (event) => this.move(event));
+    on("pointerup", (event) => this.up(event));
+    on("pointercancel", () => this.cancel());
+    on("pointerleave", () => acts.hover(null));
+    on("wheel", (event) => this.wheel(event), { passive: false });
+    on("dblclick", () => acts.whole());
+  }
+
+  get dragging() {
+    return this.drag !== null;
+  }
+
+  /** The lasso being drawn, [x0, y0, x1, y1, ...], or null. */
+  get polygon() {
+    return this.drag?.polygon ?? null;
+  }
+
+  at(event) {
+    const box = this.canvas.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  }
+
+  down(event) {
+    if (event.button !== 0) return;
+    this.canvas.setPointerCapture(event.pointerId);
+    this.canvas.focus({ preventScroll: true });
+    const [x, y] = this.at(event);
+    this.drag = { x, y, from: this.acts.camera(), moved: false, polygon: event.shiftKey || this.lassoing ? [x, y] : null };
+    this.acts.hover(null);
+  }
+
+  move(event) {
+    const [x, y] = this.at(event);
+    const { drag } = this;
+    if (!drag) {
+      this.acts.hover([x, y]);
+      return;
+    }
+    drag.moved ||= Math.hypot(x - drag.x, y - drag.y) > 3;
+    if (!drag.moved) return;
+    if (drag.polygon) {
+      const { polygon } = drag;
+      if (Math.hypot(x - polygon[polygon.length - 2], y - polygon[polygon.length - 1]) >= 2) polygon.push(x, y);
+      this.acts.redraw();
+    } else {
+      this.canvas.classList.add("vptsp-space-moving");
+      this.acts.change(drag.from.dragged(x - drag.x, y - drag.y));
+    }
+  }
+
+  up(event) {
+    const { drag } = this;
+    if (!drag) return;
+    this.cancel();
+    if (drag.polygon && drag.moved) this.acts.lassoed(drag.polygon, event);
+    else if (!drag.moved) this.acts.clicked(this.at(event), event);
+  }
+
+  /** The drag is over; what it has moved stays. */
+  cancel() {
+    this.drag = null;
+    this.canvas.classList.remove("vptsp-space-moving");
+    this.acts.redraw();
+  }
+
+  /** Zooms a map that is in use; over any other, the wheel goes on scrolling the page. */
+  wheel(event) {
+    if (!(event.ctrlKey || event.metaKey || /** @type {Document | ShadowRoot} */ (this.canvas.getRootNode()).activeElement === this.canvas)) {
+      this.acts.say("click the map, or hold Ctrl or ⌘, to zoom with the wheel");
+      return;
+    }
+    event.preventDefault();
+    const lines = event.deltaMode === 1 ? 33 : 1;
+    this.acts.zoom(Math.exp(clip(-event.deltaY * lines, -240, 240) / 400), ...this.at(event));
+    this.acts.hover(null);
+  }
+}

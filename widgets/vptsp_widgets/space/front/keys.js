@@ -1,0 +1,44 @@
+// Keys and what they do.
+
+/** @type {[key: string, what: string][]} */
+export const HELP = [
+  ["drag, + and −", "move and zoom; 0 or a double click shows everything"],
+  ["wheel", "zoom, once the map was clicked; before that, with Ctrl or ⌘"],
+  ["click, Enter", "select the image pointed at or focused; with Ctrl or ⌘ add it, with Alt remove it"],
+  ["Shift + drag, or L and drag", "lasso; with Ctrl or ⌘ add to the selection, with Alt remove from it"],
+  ["arrows", "focus the nearest image in that direction"],
+  ["Esc", "clear, one thing at a time: lasso, class found, solo, selection, focus"],
+  ["/", "find a class"],
+  ["?", "this list"],
+];
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/**
+ * Does what a key stands for, by one of `acts`; keys of the map itself count only where `map` has the focus.
+ * @param {any} acts
+ */
+export function pressKey(event, map, acts) {
+  if (event.target.matches("input, select") && event.key !== "Escape") return;
+  if (event.key === "?") acts.help();
+  else if (event.key === "Escape") acts.escape();
+  else if (event.key === "/") acts.find();
+  else if (event.target !== map || !pressMapKey(event, acts)) return;
+  event.preventDefault();
+  event.stopPropagation();
+}
+
+/**
+ * Whether it was a key of the map.
+ * @param {any} acts
+ */
+function pressMapKey(event, acts) {
+  const arrow = ARROWS[event.key];
+  if (arrow) acts.step(...arrow);
+  else if (event.key === "Enter") acts.enter(event);
+  else if (event.key === "+" || event.key === "=") acts.zoom(1.5);
+  else if (event.key === "-") acts.zoom(1 / 1.5);
+  else if (event.key === "0") acts.whole();
+  else if (event.key === "l" || event.key === "L") acts.lasso();
+  else return false;
+  return true;
+}

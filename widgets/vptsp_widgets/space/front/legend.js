@@ -1,0 +1,97 @@
+// The legend of the column that colours the map; a click on a category shows it alone (solo).
+
+import { make } from "../../front/dom.js";
+import { count } from "../../front/text.js";
+import { figure } from "./cloud.js";
+/** @import { Cloud, Column } from "./cloud.js" */
+
+const MOST_IN_LEGEND = 100;
+
+export class Legend {
+  /**
+   * `choose(values)` is called with the categories to be shown alone, none for all; it shows the legend anew.
+   * @param {{ choose: (values: string[]) => void, say: (text: string) => void }} parent
+   */
+  constructor({ choose, say }) {
+    this.choose = choose;
+    this.say = say;
+    this.element = make("div", { className: "vptsp-space-legend" });
+  }
+
+  /**
+   * `css(place)` is the colour of a place in the tables, `faint` that of a missing value.
+   * @param {Column} column
+   * @param {Cloud} cloud
+   */
+  show(column, cloud, solo, css, faint) {
+    const head = make("h4", { dir: "auto" }, `Colour: ${column.name}`);
+    if (column.kind === "number") {
+      this.element.replaceChildren(head, ...ramp(column, css), missingSwatch(faint, countMissing(column, cloud)));
+      return;
+    }
+    const counts = new Int32Array(column.values.length + 1);
+    for (let row = 0; row < cloud.size; row++) counts[cloud.codes[column.start + row] + 1] += 1;
+    const order = column.values.map((_, code) => code).filter((code) => counts[code + 1]);
+    order.sort((one, other) => counts[other + 1] - counts[one + 1]);
+    const entries = order.slice(0, MOST_IN_LEGEND).map((code) => {
+      const value = column.values[code];
+      const act = (event) => this.pick(nextSolo(solo, value, event.ctrlKey || event.metaKey));
+      const entry = swatch(css(256 + code), value, counts[code + 1], act);
+      entry.setAttribute("aria-pressed", String(solo.includes(value)));
+      return entry;
+    });
+    const more = order.length > MOST_IN_LEGEND ? make("p", {}, `and ${count(order.length - MOST_IN_LEGEND)} more`) : "";
+    const hint = make("p", { className: "vptsp-space-hint" }, solo.length ? "click again to show all" : "click one to see it alone");
+    const kept = this.element.scrollTop;
+    this.element.replaceChildren(head, hint, ...entries, missingSwatch(faint, counts[0]), more);
+    this.element.scrollTop = kept;
+  }
+
+  pick(values) {
+    const place = [...this.element.querySelectorAll("button")].indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
+    this.choose(values);
+    this.element.querySelectorAll("button")[place]?.focus({ preventScroll: true }); // the entries are new ones
+    this.say(values.length ? `only ${values.join(", ")}` : "all categories");
+  }
+}
+
+/** What a click on a category leaves alone: it, nothing if it was alone; with `more`, it joins or leaves the others. */
+function nextSolo(solo, value, more) {
+  const has = solo.includes(value);
+  return more ? (has ? solo.filter((other) => other !== value) : [...solo, value]) : has && solo.length === 1 ? [] : [value];
+}
+
+/**
+ * The colours of numbers, and what they stand for.
+ * @param {Column} column
+ */
+function ramp(column, css) {
+  const stops = Array.from({ length: 9 }, (_, turn) => css(Math.round((255 * turn) / 8)));
+  const ends = [column.low > column.least ? "≤ " : "", column.high < column.most ? "≥ " : ""];
+  return [
+    make("div", { className: "vptsp-space-ramp", role: "img", "aria-label": `colours from ${figure(column.low)} to ${figure(column.high)}`,
+      style: { background: `linear-gradient(to right, ${stops.join(", ")})` } }),
+    make("div", { className: "vptsp-space-ticks" }, make("span", {}, ends[0] + figure(column.low)),
+      make("span", {}, figure((column.low + column.high) / 2)), make("span", {}, ends[1] + figure(column.high))),
+  ];
+}
+
+/**
+ * @param {Column} column
+ * @param {Cloud} cloud
+ */
+function countMissing(column, cloud) {
+  let none = 0;
+  for (let row = 0; row < cloud.size; row++) none += Number(!Number.isFinite(cloud.numbers[column.start + row]));
+  return none;
+}
+
+function swatch(colour, text, number, act) {
+  const inside = [make("i", { style: { background: colour } }), make("span", { dir: "auto", title: text }, text), make("small", {}, count(number))];
+  return act ? make("button", { type: "button", className: "vptsp-space-entry", onclick: act }, ...inside)
+    : make("div", { className: "vptsp-space-entry" }, ...inside);
+}
+
+function missingSwatch(faint, number) {
+  return number ? swatch(faint, "missing", number) : "";
+}

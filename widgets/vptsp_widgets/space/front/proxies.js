@@ -1,0 +1,187 @@
+// Proxies of the training classes: their signs on the map, which of them is pointed at, and the toggles beside the map.
+
+import { make, penOf } from "../../front/dom.js";
+import { count } from "../../front/text.js";
+/** @import { Camera } from "./camera.js" */
+/** @import { Cloud, Kind, Proxies } from "./cloud.js" */
+/** @import { Inks } from "./colours.js" */
+/** @import { Scene } from "./overlay.js" */
+/** @import { State } from "./state.js" */
+
+export const PROXY_LOOK = {
+  learned: { title: "learned", light: "#c2500a", dark: "#fb9a4b" },
+  semantic: { title: "semantic", light: "#8b31d6", dark: "#c79bfb" },
+  fused: { title: "fused", light: "#1d5fd6", dark: "#7fb1ff" },
+};
+const MOST_GLYPHS = 120; // classes whose proxies are drawn at once
+
+/** @typedef {{ name: string, kind: Kind, at: number[] }} Glyph - of a proxy, at [x, y] on the screen */
+
+/** The signs on the map, as drawn last. */
+export class Glyphs {
+  constructor() {
+    /** @type {{ shown: Kind[], classes: { name: string, at: Record<string, number[]> }[] }} */
+    this.drawn = { shown: [], classes: [] };
+  }
+
+  /**
+   * Draws the proxies in view; answers a note where these are not all.
+   * @param {CanvasRenderingContext2D} context
+   * @param {Scene} scene
+   */
+  draw(context, { cloud, state, camera, inks }) {
+    const { shown, classes, inView } = proxiesInView(cloud, state, camera);
+    this.drawn = { shown, classes };
+    const found = state.find && cloud.proxies.names.includes(state.find) ? state.find : null;
+    const size = classes.length > 100 ? 4.5 : classes.length > 25 ? 5.5 : 6.5;
+    context.strokeStyle = context.fillStyle = inks.soft;
+    for (const { name, at } of classes) {
+      context.globalAlpha = found && name !== found ? 0.15 : 1;
+      if (state.arrows && shown.includes("fused")) {
+        for (const kind of ["learned", "semantic"]) {
+          if (shown.includes(kind)) drawArrow(context, at[kind], at.fused, size, name === found || classes.length <= 12);
+        }
+      }
+    }
+    for (const kind of shown) {
+      const colour = PROXY_LOOK[kind][inks.dark ? "dark" : "light"];
+      for (const { name, at } of classes) {
+        context.globalAlpha = found && name !== found ? 0.25 : 1;
+        drawGlyph(context, kind, at[kind][0], at[kind][1], size, colour, inks.paper);
+      }
+    }
+    context.globalAlpha = 1;
+    return inView > classes.length ? `proxies of ${count(classes.length)} of ${count(inView)} classes in view; zoom in for the others` : "";
+  }
+
+  /** The proxy {name, kind, at} whose sign is at a place of the screen, or null. */
+  under(x, y) {
+    let best = 9 * 9;
+    /** @type {Glyph | null} */
+    let found = null;
+    for (const { name, at } of this.drawn.classes) {
+      for (const kind of this.drawn.shown) {
+        const distance = (at[kind][0] - x) ** 2 + (at[kind][1] - y) ** 2;
+        if (distance < best) [best, found] = [distance, { name, kind, at: at[kind] }];
+      }
+    }
+    return found;
+  }
+}
+
+/**
+ * The kinds shown, and the classes {name, at: {kind: [x, y] on the screen}} in view, at most MOST_GLYPHS of all `inView`.
+ * @param {Cloud} cloud
+ * @param {State} state
+ * @param {Camera} camera
+ */
+function proxiesInView(cloud, state, camera) {
+  const { kinds, names } = cloud.proxies;
+  const shown = kinds.filter((kind) => state.proxies.includes(kind));
+  if (!shown.length) return { shown, classes: [], inView: 0 };
+  let classes = [];
+  names.forEach((name, number) => {
+    const at = {};
+    let seen = false;
+    for (const kind of kinds) {
+      const place = 2 * (kinds.indexOf(kind) * names.length + number);
+      at[kind] = camera.screen(cloud.glyphs[place], cloud.glyphs[place + 1]);
+      const [x, y] = at[kind];
+      seen ||= shown.includes(kind) && x > -9 && y > -9 && x < camera.width + 9 && y < camera.height + 9;
+    }
+    if (seen) classes.push({ name, at });
+  });
+  const inView = classes.length;
+  if (inView > MOST_GLYPHS) classes = classes.filter((_, turn) => (turn * MOST_GLYPHS) % inView < MOST_GLYPHS);
+  return { shown, classes, inView };
+}
+
+/**
+ * A proxy's sign, of its own shape: learned a ring, semantic a diamond, fused a star.
+ * @param {CanvasRenderingContext2D} context
+ */
+function drawGlyph(context, kind, x, y, size, colour, paper) {
+  context.beginPath();
+  if (kind === "learned") context.arc(x, y, size * 0.72, 0, 7);
+  else {
+    const corners = kind === "fused" ? 10 : 4;
+    for (let corner = 0; corner < corners; corner++) {
+      const reach = kind === "fused" ? (corner % 2 ? 0.5 : 1.15) : 1;
+      const turn = (corner / corners) * 2 * Math.PI - Math.PI / 2;
+      context.lineTo(x + Math.cos(turn) * size * reach, y + Math.sin(turn) * size * reach);
+    }
+    context.closePath();
+  }
+  context.lineJoin = "round";
+  context.strokeStyle = paper;
+  context.lineWidth = kind === "learned" ? 5 : 3;
+  context.stroke();
+  if (kind === "learned") {
+    context.fillStyle = paper;
+    context.fill();
+    context.strokeStyle = colour;
+    context.lineWidth = 2;
+    context.stroke();
+  } else {
+    context.fillStyle = colour;
+    context.fill();
+  }
+}
+
+/**
+ * An arrow in the context's colours, between two signs.
+ * @param {CanvasRenderingContext2D} context
+ */
+function drawArrow(context, [x0, y0], [x1, y1], size, strong) {
+  const length = Math.hypot(x1 - x0, y1 - y0);
+  if (length < 2.2 * size) return; // the signs touch
+  const [dx, dy] = [(x1 - x0) / length, (y1 - y0) / length];
+  const [x, y] = [x1 - dx * size * 1.3, y1 - dy * size * 1.3];
+  const before = context.globalAlpha;
+  context.globalAlpha = before * (strong ? 0.95 : 0.42);
+  context.lineWidth = strong ? 1.5 : 1;
+  context.beginPath();
+  context.moveTo(x0 + dx * size, y0 + dy * size);
+  context.lineTo(x, y);
+  context.stroke();
+  context.beginPath();
+  context.moveTo(x, y);
+  context.lineTo(x - 7 * dx + 3 * dy, y - 7 * dy - 3 * dx);
+  context.lineTo(x - 7 * dx - 3 * dy, y - 7 * dy + 3 * dx);
+  context.fill();
+  context.globalAlpha = before;
+}
+
+/** The toggles of kinds and arrows, with the signs explained; `change` is called with what to change in the state. */
+export class ProxyToggles {
+  constructor(change) {
+    this.change = change;
+    this.element = make("div", { className: "vptsp-space-signs" });
+  }
+
+  /**
+   * @param {Proxies} proxies
+   * @param {State} state
+   * @param {Inks} inks
+   */
+  show({ kinds, names }, state, inks) {
+    this.element.hidden = !kinds.length;
+    if (!kinds.length) return;
+    const toggle = (checked, act, ...inside) =>
+      make("label", {}, make("input", { type: "checkbox", checked, onchange: (event) => act(event.target.checked) }), ...inside);
+    const kindToggles = kinds.map((kind) => {
+      const sign = make("canvas", { width: 40, height: 40, "aria-hidden": "true" });
+      const context = penOf(sign);
+      context.scale(2, 2);
+      drawGlyph(context, kind, 10, 10, 6.5, PROXY_LOOK[kind][inks.dark ? "dark" : "light"], inks.paper);
+      const act = (on) => this.change({ proxies: kinds.filter((other) => (other === kind ? on : state.proxies.includes(other))) });
+      return toggle(state.proxies.includes(kind), act, sign, PROXY_LOOK[kind].title);
+    });
+    const arrows = kinds.includes("fused") && kinds.length > 1
+      ? toggle(state.arrows, (on) => this.change({ arrows: on }), `${/** @type {Kind[]} */ (["learned", "semantic"]).filter((kind) => kinds.includes(kind)).join(" and ")} → fused`)
+      : null;
+    const focused = [...this.element.querySelectorAll("input")].indexOf(/** @type {HTMLInputElement} */ (document.activeElement));
+    this.element.replaceChildren(make("h4", {}, `Proxies of ${count(names.length)} training classes`), ...kindToggles, arrows ?? "");
+    this.element.querySelectorAll("input")[focused]?.focus({ preventScroll: true });
+  }
+}

@@ -1,0 +1,62 @@
+// The state of the view: what the buttons, keys and gestures change, shared with Python and with other copies of the view.
+
+import { debounced } from "../../front/timing.js";
+/** @import { Model } from "../../front/model.js" */
+
+/**
+ * What `view_state` holds. `x` and `y`: the middle of the screen in units of the map, null: that of the whole map.
+ * @typedef {object} State
+ * @property {number | null} x
+ * @property {number | null} y
+ * @property {number} zoom
+ * @property {string} colour - the column that colours the images
+ * @property {string[]} solo - its values that are shown alone
+ * @property {string} find - a class
+ * @property {boolean} labels
+ * @property {string[]} proxies - kinds shown
+ * @property {boolean} arrows
+ * @property {boolean} all - instead of the sample
+ */
+
+export class ViewState {
+  /** @type {State} */ now;
+  /** @type {string | undefined} */ saved;
+  closed = false;
+
+  /** @param {Model} model */
+  constructor(model) {
+    this.model = model;
+    this.push = debounced(() => !this.closed && this.save(), 150);
+    this.take();
+  }
+
+  /** As the model has it. */
+  take() {
+    this.now = { ...this.model.get("view_state") };
+  }
+
+  /** @param {Partial<State>} changes */
+  change(changes) {
+    Object.assign(this.now, changes);
+    this.push();
+  }
+
+  save() {
+    this.saved = JSON.stringify(this.now);
+    this.model.set("view_state", { ...this.now });
+    this.model.save_changes();
+  }
+
+  /** Takes what Python, or another copy of this view, has set; answers whether it is news. */
+  adopt() {
+    const given = JSON.stringify(this.model.get("view_state"));
+    if (given === this.saved || given === JSON.stringify(this.now)) return false;
+    this.take();
+    return true;
+  }
+
+  /** What is not saved yet is lost. */
+  close() {
+    this.closed = true;
+  }
+}

@@ -1,0 +1,214 @@
+"""The still form of the map: a picture by matplotlib, and the thumbnails of the selected images, in plain HTML."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg  # never pyplot: its state is global and not thread-safe
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from vptsp.figures.runs import PROXIES
+from vptsp.text import plain, safe
+from vptsp_widgets.colours import palette, ramp
+from vptsp_widgets.sampling import spread
+from vptsp_widgets.space.data import Column
+
+if TYPE_CHECKING:
+    from vptsp_widgets.space.view import SpaceExplorer
+
+MOST_POINTS = 20_000  # a picture of 900 pixels shows no more
+MOST_THUMBNAILS = 24
+_CLASSES_IN_LEGEND = 12
+_INK, _SOFT, _MISSING = "#1f2328", "#57606a", "#a0a5ab"
+_MARKS = {"learned": "o", "semantic": "D", "fused": "*"}
+
+
+def html_of(view: SpaceExplorer) -> str:
+    """The figure; its caption says how many images it shows, and of how many."""
+    rows, note = _rows(view)
+    picture = base64.b64encode(_png(view, rows)).decode()
+    alt = f"Map of {plain(view.saved.name)}, coloured by {view.view_state['colour']}: {note}"
+    title = f'<div style="font-size:15px;font-weight:600;margin-bottom:4px">Map of {safe(view.saved.name)}</div>'
+    return (
+        f'<figure style="margin:0">{title}<img src="data:image/png;base64,{picture}" alt="{html.escape(alt)}" '
+        'style="max-width:100%;width:860px;border-radius:8px">'
+        f'<figcaption style="font-size:13px;opacity:.8;max-width:860px">{html.escape(note)}. '
+        f"Coloured by {safe(view.view_state['colour'])}.</figcaption>{_strip(view)}</figure>"
+    )
+
+
+def _rows(view: SpaceExplorer) -> tuple[np.ndarray, str]:
+    """The rows drawn, and how many they are of how many."""
+    rows = np.flatnonzero(np.isfinite(view.points).all(axis=1)) if view.view_state["all"] else view.sample
+    if len(rows) <= MOST_POINTS:
+        return rows, view.counts()
+    rows = rows[spread(view.saved.labels[rows], MOST_POINTS, view.seed)]
+    return rows, "; ".join([f"{len(rows):,} of {len(view.points):,} images shown", *view._notes])
+
+
+def _png(view: SpaceExplorer, rows: np.ndarray) -> bytes:
+    canvas = Figure(figsize=(9, 6.4), dpi=144, facecolor="white", layout="constrained")
+    FigureCanvasAgg(canvas)
+    axis = canvas.subplots()
+    state = view.view_state
+    column = next(item for item in view.columns if item.name == state["colour"])
+    colours, lit = _colours(column, state, rows)
+    chosen = np.isin(rows, [view._row[name] for name in view.selection])
+    size = float(np.clip(24_000 / max(len(rows), 1), 2.5, 30))
+    dim = ~lit | ((chosen.sum() > 1) & ~chosen)
+    points = view.points[rows]
+    if dim.any():
+        axis.scatter(points[dim, 0], points[dim, 1], s=size, c=colours[dim], alpha=0.22, linewidths=0)
+    axis.scatter(points[~dim, 0], points[~dim, 1], s=size * 1.2, c=colours[~dim], alpha=0.85, linewidths=0)
+    if chosen.any():
+        x, y = points[chosen].T
+        axis.scatter(x, y, s=size * 2.2, facecolors="none", edgecolors=_INK, linewidths=0.8)
+    _draw_proxies(axis, view)
+    _camera(axis, state, view.points[view.sample])
+    if state["labels"]:
+        _draw_labels(axis, view, rows)
+    _legend(axis, column, state, view)
+    axis.set_aspect("equal", adjustable="datalim")
+    axis.set_xlabel(view._axes[0], color=_SOFT, fontsize=9)
+    axis.set_ylabel(view._axes[1], color=_SOFT, fontsize=9)
+    axis.set(xticks=[], yticks=[])
+    for spine in axis.spines.values():
+        spine.set_color("#d4d8dd")
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in a script without a font shows boxes
+        canvas.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def _colours(column: Column, state: dict[str, Any], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """RGB (n, 3) in 0..1 of the rows, and which of them are not faded by a solo."""
+    codes = column.codes[rows]
+    if column.values is None:
+        header = column.header()
+        place = (np.nan_to_num(codes) - header["low"]) / max(header["high"] - header["low"], 1e-12)
+        colours = ramp(dark=False)[(255 * place).clip(0, 255).astype(int)] / 255
+        colours[np.isnan(codes)] = 0.63
+        return colours, np.full(len(rows), True)
+    grey = np.full((1, 3), 160, dtype=np.uint8)
+    colours = np.concatenate([palette(len(column.values), dark=False), grey])[codes] / 255
+    solo = [code for code, value in enumerate(column.values) if value in state["solo"]]
+    return colours, np.isin(codes, solo) if solo else np.full(len(rows), True)
+
+
+def _draw_proxies(axis: Axes, view: SpaceExplorer) -> None:
+    kinds = [kind for kind in view.glyphs if kind in view.view_state["proxies"]]
+    if view.view_state["arrows"] and "fused" in kinds:
+        for kind in ("learned", "semantic"):
+            if kind in kinds:
+                pairs = np.stack([view.glyphs[kind], view.glyphs["fused"], np.full_like(view.glyphs[kind], np.nan)], 1)
+                axis.plot(*pairs.reshape(-1, 2).T, color="#6b7178", lw=0.6, alpha=0.5, zorder=2.5)
+    for kind in kinds:
+        colour, hollow = PROXIES[kind][1], kind == "learned"
+        x, y = view.glyphs[kind].T
+        face, edge, width = ("white", colour, 1.3) if hollow else (colour, "white", 0.6)
+        size = 70 if kind == "fused" else 26
+        axis.scatter(x, y, s=size, marker=_MARKS[kind], zorder=3, linewidths=width, facecolors=face, edgecolors=edge)
+
+
+def _camera(axis: Axes, state: dict[str, Any], points: np.ndarray) -> None:
+    if not len(points) or (state["zoom"] == 1 and state["x"] is None):
+        return
+    low, high = points.min(axis=0), points.max(axis=0)
+    middle = (low + high) / 2
+    centre = [middle[side] if state[name] is None else state[name] for side, name in enumerate("xy")]
+    half = (high - low) / 2 / state["zoom"]
+    axis.set_xlim(centre[0] - half[0], centre[0] + half[0])
+    axis.set_ylim(centre[1] - half[1], centre[1] + half[1])
+
+
+def _draw_labels(axis: Axes, view: SpaceExplorer, rows: np.ndarray) -> None:
+    """Names of classes at their medians, largest class first, where no other name stands."""
+    labels = view.saved.labels[rows]
+    x0, x1, y0, y1 = *axis.get_xlim(), *axis.get_ylim()
+    taken: list[tuple[float, float, float]] = []
+    for label in np.argsort(-np.bincount(labels, minlength=1), kind="stable")[:200]:
+        own = view.points[rows[labels == label]]
+        if not len(own) or len(taken) == 25:
+            continue
+        place, name = np.median(own, axis=0), plain(view.saved.class_names[label], 28)
+        across, up = (place[0] - x0) / (x1 - x0) * 860, (place[1] - y0) / (y1 - y0) * 560
+        wide = 3.6 * len(name)
+        if not (wide < across < 860 - wide and 8 < up < 552):
+            continue
+        if all(abs(across - x) > wide + w or abs(up - y) > 17 for x, y, w in taken):
+            taken.append((across, up, wide))
+            box = {"facecolor": "white", "alpha": 0.72, "edgecolor": "none", "pad": 1}
+            text = axis.text(place[0], place[1], name, ha="center", va="center", fontsize=7.5, color=_INK, bbox=box)
+            text.set(parse_math=False, zorder=4)
+
+
+def _legend(axis: Axes, column: Column, state: dict[str, Any], view: SpaceExplorer) -> None:
+    handles = []
+    if column.values is None:
+        header = column.header()
+        scale = Normalize(header["low"], header["high"])
+        bar = axis.figure.colorbar(
+            ScalarMappable(scale, ListedColormap(ramp(dark=False) / 255)), ax=axis, shrink=0.7, pad=0.02
+        )
+        bar.set_label(column.name, fontsize=9, color=_INK, parse_math=False)
+        bar.ax.tick_params(labelsize=8, colors=_SOFT)
+        bar.outline.set_visible(False)
+    else:
+        colours = palette(len(column.values), dark=False) / 255
+        counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values))
+        order = [code for code in np.argsort(-counts, kind="stable") if counts[code]]
+        if len(order) <= _CLASSES_IN_LEGEND:
+            handles = [_dot(colours[code], f"{plain(column.values[code], 30)}  {counts[code]:,}") for code in order]
+        if (column.codes < 0).any():
+            handles.append(_dot(_MISSING, f"(missing)  {(column.codes < 0).sum():,}"))
+    for kind in view.glyphs:
+        if kind in state["proxies"]:
+            hollow, colour = kind == "learned", PROXIES[kind][1]
+            face = "white" if hollow else colour
+            mark = Line2D([], [], ls="", marker=_MARKS[kind], mfc=face, mec=colour, ms=7, label=PROXIES[kind][3])
+            handles.append(mark)
+    if handles:
+        place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1.0)}
+        legend = axis.legend(handles=handles, ncols=min(5, len(handles)), fontsize=8, frameon=False, **place)
+        for text in legend.get_texts():
+            text.set_parse_math(False)  # a class may be called $x$
+
+
+def _dot(colour: Any, label: str) -> Line2D:
+    return Line2D([], [], ls="", marker="o", mfc=colour, mec="none", ms=6, label=label)
+
+
+def _strip(view: SpaceExplorer) -> str:
+    """Thumbnails of the selected images, with the names of their classes."""
+    if not view.selection:
+        return ""
+    cells = ""
+    shows = view.selection[:MOST_THUMBNAILS]
+    thumbnails = view._thumbnails
+    sources = thumbnails.data_uris(shows) if thumbnails else [""] * len(shows)
+    for name, source in zip(shows, sources, strict=True):
+        label = view.saved.class_names[view.saved.labels[view._row[name]]]
+        note = html.escape(f"{plain(label)} ({plain(name)})")
+        image = (
+            f'<img src="{source}" alt="{note}" title="{note}" width="64" height="64" '
+            'style="display:block;width:64px;height:64px;border-radius:5px">'
+            if source
+            else ""
+        )
+        text = "font-size:11px;line-height:1.3;overflow:hidden;overflow-wrap:anywhere;max-height:2.6em"
+        cells += f'<div style="width:72px">{image}<div style="{text}">{safe(label, 40)}</div></div>'
+    more = f", the first {len(shows)}" if len(view.selection) > len(shows) else ""
+    return (
+        f'<div style="font-size:13px;font-weight:600;margin:10px 0 4px">{len(view.selection):,} selected{more}</div>'
+        f'<div style="display:flex;flex-wrap:wrap;gap:8px;max-width:860px">{cells}</div>'
+    )

@@ -1,0 +1,256 @@
+"""The time machine: a run's epochs to scrub and to play, proxies and probe images moving in one frozen frame.
+
+>>> from vptsp_widgets.timemachine import TimeMachine
+>>> machine = TimeMachine.of_run("runs/blossoms-vptsp_g")  # doctest: +SKIP
+>>> machine.epoch = 0  # doctest: +SKIP
+
+All epochs are in the browser (``front/``), which interpolates and draws; no kernel is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import traitlets
+
+from vptsp.analysis.replay import Frame, Replay, replay, some_classes
+from vptsp.errors import DataError
+from vptsp.runs.run import Run
+from vptsp.text import plain
+from vptsp_widgets.colours import palette
+from vptsp_widgets.sampling import spread
+from vptsp_widgets.timemachine.data import curves_of, farthest, frame_note, some_of
+from vptsp_widgets.timemachine.still import html_of
+from vptsp_widgets.timemachine.tiles import SIDE, TILE, tiles_of
+from vptsp_widgets.view import View, shown
+
+MOST_CLASSES = 300  # of a run, with their proxies in every epoch
+MOST_IMAGES = 600
+MOST_TRAILS = 7  # as many as there are colours that everybody can tell apart
+_AT_START = 3
+
+
+class TimeMachine(View):
+    """A replay in the browser. Several replays of one run (PCA and aligned UMAP) can be switched between.
+
+    ``epoch`` is the epoch shown, one of ``epochs``; it starts at the last one. ``classes`` are the names of the
+    classes with trails, seven at most; it starts with the three whose fused (or only) proxies turned farthest.
+    ``frame`` is the frame shown, ``"pca"`` or ``"aligned"``. ``selection`` and ``focus`` are ids of probe images.
+
+    Raises DataError for no replay, replays of different runs, and an epoch, a frame or a class that there is not.
+    """
+
+    _front = "timemachine"
+
+    run = traitlets.Unicode("", help="directory of the run shown; setting it shows another run, as link() does")
+    epoch = traitlets.Int(-1, help="the epoch shown").tag(sync=True)
+    frame = traitlets.Unicode("", help="pca or aligned").tag(sync=True)
+    classes = traitlets.List(traitlets.Unicode(), help="names of the classes with trails")
+    _trails = traitlets.List(traitlets.Int()).tag(sync=True)  # the same as rows of _names
+    _content = traitlets.Dict().tag(sync=True)  # titles, epochs, frames, curves: what is small
+    _names = traitlets.List(traitlets.Unicode()).tag(sync=True)  # of the classes that have something to show
+    _labels = traitlets.Bytes(b"").tag(sync=True)  # int32: class of each image, then of the proxies of one kind
+    _places = traitlets.Bytes(b"").tag(sync=True)  # float32 (frames, T, P + kinds x C, 2)
+    _colours = traitlets.Bytes(b"").tag(sync=True)  # uint8 (2 themes, classes, 3)
+    _ids = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    _rows = traitlets.Bytes(b"").tag(sync=True)  # int32: what _focused and _selected call each image, -1: nothing
+    _tiles = traitlets.Bytes(b"").tag(sync=True)  # JPEG
+
+    def __init__(self, replays: Replay | Sequence[Replay], run: Run | None = None, **traits: Any) -> None:
+        self.replays = (replays,) if isinstance(replays, Replay) else tuple(replays)
+        self._again: tuple[Sequence[str] | None, int] = (None, MOST_CLASSES)  # how to choose classes when read again
+        content = self._read(run)
+        super().__init__(self._kept_ids, **{**content, **traits})
+
+    @classmethod
+    def of_run(
+        cls,
+        run: Run | str | Path,
+        frame: Frame | Sequence[Frame] = "pca",
+        classes: Sequence[str] | None = None,
+        most: int = MOST_CLASSES,
+    ) -> TimeMachine:
+        """The time machine of a run, from its ``snapshots/``; thumbnails from its ``embeddings/`` if there are any.
+
+        ``frame`` may name both frames, to switch between them; aligned UMAP takes minutes the first time.
+        ``classes`` (names) are the only ones shown; without them a run of more than ``most`` training classes shows
+        an even choice, and says so. Raises as :func:`vptsp.analysis.replay.replay` does.
+        """
+        run = Run.of(run)
+        frames = [frame] if isinstance(frame, str) else list(frame)
+        view = cls(_replays(run, frames, classes, most), run)
+        view._again = (classes, most)
+        view.set_trait("run", str(run.path))
+        return view
+
+    # --- content --------------------------------------------------------------------------------
+    def _read(self, run: Run | None) -> dict[str, Any]:
+        """The synced traits for these replays; sets what Python itself keeps of them."""
+        if not self.replays:
+            raise DataError("there is no replay to show; give what vptsp.analysis.replay.replay returns")
+        first = self.replays[0]
+        for other in self.replays[1:]:
+            if (other.epochs, other.ids, other.class_names) != (first.epochs, first.ids, first.class_names):
+                raise DataError("the replays are of different runs or classes; give frames of one run")
+        unique = np.sort(np.unique(np.array(first.ids, dtype=object), return_index=True)[1])
+        self._images = unique[spread(first.labels[unique], MOST_IMAGES)] if len(unique) else unique
+        self._kept_ids = [first.ids[row] for row in self._images]
+        used, labels = np.unique(np.concatenate([first.labels[self._images], first.proxy_labels]), return_inverse=True)
+        self._class_rows = used
+        self.epochs = first.epochs
+        kinds = list(first.proxies)
+        places = [
+            np.concatenate([one.images[:, self._images], *(one.proxies[kind] for kind in kinds)], axis=1)
+            for one in self.replays
+        ]
+        tiles, found = tiles_of(run, self._kept_ids) if run else (b"", [])
+        tests = int(first.is_test[self._images].sum())
+        counts = {"train": len(self._images) - tests, "test": tests, "images_of": first.totals["images"]}
+        counts |= {"classes": len(first.proxy_labels), "classes_of": first.totals["classes"]}
+        frames = [{"name": one.frame, "axes": list(one.axes), "note": frame_note(one)} for one in self.replays]
+        palettes = [palette(max(len(used), MOST_TRAILS), dark) for dark in (False, True)]
+        return {
+            "_content": {
+                "title": plain(first.name),
+                "epochs": list(first.epochs),
+                "kinds": kinds,
+                "frames": frames,
+                "counts": counts,
+                "curves": curves_of(first),
+                "moved": {kind: [round(float(angle), 1) for angle in first.moved[kind]] for kind in kinds},
+                "training": bool(run and run.state() == "training"),
+            },
+            "_names": [plain(first.class_names[label]) for label in used],
+            "_labels": labels.astype("<i4").tobytes(),
+            "_places": np.stack(places).astype("<f4").tobytes(),
+            "_colours": b"".join(colours.tobytes() for colours in palettes),
+            "_ids": [plain(name, 120) for name in self._kept_ids],
+            "_rows": np.arange(len(self._kept_ids), dtype="<i4").tobytes(),
+            "_tiles": tiles,
+            "_atlas": {"tile": TILE, "side": SIDE, "places": found} if tiles else {},
+            "epoch": first.epochs[-1],
+            "frame": first.frame,
+            "classes": farthest(first, _AT_START),
+        }
+
+    def refresh(self) -> None:
+        """Read the run again: a run that trains has more epochs by now. The frame is fitted to the last of them.
+
+        A view on the last epoch stays on the last one.
+        """
+        if not self.run:
+            raise DataError("this time machine was given replays and no run to read again; use TimeMachine.of_run")
+        with self.lock:
+            self._load(Run.open(self.run), keep=True)
+
+    def _load(self, run: Run, keep: bool) -> None:
+        frames = [one["name"] for one in self._content["frames"]] or ["pca"]
+        classes, most = self._again if keep else (None, self._again[1])
+        at_end, before = self.epoch == self.epochs[-1], (self.epoch, self.frame, self.classes)
+        replays = _replays(run, frames, classes, most)
+        self.replays, earlier = replays, self.replays
+        try:
+            content = self._read(run)
+        except DataError:
+            self.replays = earlier
+            raise
+        with self.hold_sync():  # the front end must not see the epochs of one run with the places of another
+            if tuple(self._kept_ids) != self.ids:
+                self.selection, self.focus = [], ""
+                self.ids = tuple(self._kept_ids)
+                self._row = {name: row for row, name in enumerate(self.ids)}
+            if keep:
+                content |= {"classes": before[2], "frame": before[1]}
+                content |= {} if at_end or before[0] not in self.epochs else {"epoch": before[0]}
+            for name, value in content.items():
+                self.set_trait(name, value)
+            self._send_classes({"new": self.classes})  # the same names may have other rows
+            self.status = ""
+
+    @traitlets.observe("run")
+    @shown
+    def _show_run(self, change: Any) -> None:
+        if change["old"] and change["new"]:
+            self._load(Run.open(change["new"]), keep=False)
+
+    def _on_refresh(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        try:
+            self.refresh()
+        finally:
+            self.send({"kind": "refreshed"})
+
+    # --- what may be set --------------------------------------------------------------------------
+    @traitlets.validate("epoch")
+    def _check_epoch(self, proposal: Any) -> int:
+        epoch = int(proposal["value"])
+        if epoch not in self.epochs:
+            raise DataError(f"there is no epoch {epoch}; the run has snapshots of {_listed(self.epochs)}")
+        return epoch
+
+    @traitlets.validate("frame")
+    def _check_frame(self, proposal: Any) -> str:
+        names = [one.frame for one in self.replays]
+        if proposal["value"] not in names:
+            raise DataError(f"there is no frame {proposal['value']!r}; this time machine has {', '.join(names)}")
+        return str(proposal["value"])
+
+    @traitlets.validate("classes")
+    def _check_classes(self, proposal: Any) -> list[str]:
+        chosen = list(dict.fromkeys(proposal["value"]))
+        names = {self.replays[0].class_names[label] for label in self._class_rows}
+        if unknown := [name for name in chosen if name not in names]:
+            raise DataError(f"there is no class {plain(unknown[0])!r} among the {len(names):,} shown")
+        if len(chosen) > MOST_TRAILS:
+            raise DataError(f"{len(chosen)} classes are too many for trails that can be told apart; give {MOST_TRAILS}")
+        return chosen
+
+    @traitlets.observe("classes")
+    def _send_classes(self, change: Any) -> None:
+        place = {self.replays[0].class_names[label]: row for row, label in reversed(list(enumerate(self._class_rows)))}
+        if [self._name_of(row) for row in self._trails] != change["new"]:
+            self._trails = [place[name] for name in change["new"]]
+
+    @traitlets.observe("_trails")
+    @shown
+    def _take_classes(self, change: Any) -> None:
+        self.classes = [self._name_of(row) for row in change["new"]]
+
+    def _name_of(self, row: int) -> str:
+        return self.replays[0].class_names[self._class_rows[row]] if row < len(self._class_rows) else ""
+
+    # --- display ----------------------------------------------------------------------------------
+    @property
+    def shows(self) -> Replay:
+        """The replay in the frame shown."""
+        return next(one for one in self.replays if one.frame == self.frame)
+
+    def summary(self) -> str:
+        first, last = self.epochs[0], self.epochs[-1]
+        return f"TimeMachine of {plain(self.replays[0].name)}: epochs {first} to {last}, {self.counts()}"
+
+    def counts(self) -> str:
+        """How much is shown, of how much."""
+        counts = self._content["counts"]
+        parts = [some_of(counts["train"] + counts["test"], counts["images_of"], "probe images")]
+        if self.replays[0].proxies:
+            kinds = ", ".join(self.replays[0].proxies)
+            parts.append(f"{kinds} proxies of {some_of(counts['classes'], counts['classes_of'], 'training classes')}")
+        return "; ".join(parts)
+
+    def still(self) -> str:
+        """Four epochs beside each other with the trails, and a table of all."""
+        return html_of(self)
+
+
+def _replays(run: Run, frames: Sequence[Frame], classes: Sequence[str] | None, most: int) -> tuple[Replay, ...]:
+    kept = some_classes(run, most) if classes is None else classes
+    made = {one.frame: one for one in (replay(run, frame, kept) for frame in frames)}
+    return tuple(made.values())
+
+
+def _listed(epochs: Sequence[int]) -> str:
+    whole = len(epochs) > 2 and list(epochs) == list(range(epochs[0], epochs[-1] + 1))
+    return f"epochs {epochs[0]} to {epochs[-1]}" if whole else f"epochs {', '.join(map(str, epochs))}"
