@@ -4,10 +4,12 @@ Importing the workbench takes ten seconds, and the tests start about a hundred k
 is a process of its own, with its own signal handlers, open files and memory; only the imports are done already.
 
 One server serves all workers of a test session. :mod:`forks` starts it, :mod:`fork_client` talks with it:
-    python tests/fork_server.py DESCRIPTOR      of a socket that listens already
-A connection is either held open without a word, by a worker, or carries one request, the pickled dictionary of
-:func:`fork_client.ask`, with three open files. It is answered by the number of the process that was forked, and in the
-end by its exit code. When it is closed early, that process is killed. The server ends when no connection is left.
+    python tests/fork_server.py COMMANDS KERNELS      descriptors of two sockets that listen already
+It splits in two: command lines find imported what a command imports, kernels all that a notebook may want, and nobody
+finds what tells a notebook from a command line. A connection is either held open without a word, by a worker, or carries
+one request, the pickled dictionary of :func:`fork_client.ask`, with three open files. It is answered by the number of
+the process that was forked, and in the end by its exit code. When it is closed early, that process is killed. A server
+ends when no connection is left.
 """
 
 from __future__ import annotations
@@ -32,19 +34,29 @@ from fork_client import INTEGER, SIZE, receive
 Job = Callable[[], None]
 
 
-def preload() -> None:
-    """Import everything of the workbench and a kernel; raises RuntimeError where that starts a thread."""
+def preload_commands() -> None:
     os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = os.environ["NUMBA_NUM_THREADS"] = "1"
     os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # of pyarrow's allocator
+    for name in ("vptsp.training.loop", "vptsp.cli"):
+        importlib.import_module(name)
+    require_one_thread()
+
+
+def preload_kernels() -> None:
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"  # as a kernel does, before matplotlib
-    for name in ("ipykernel.kernelapp", "matplotlib.figure", "vptsp", "vptsp_widgets"):
+    for name in ("ipykernel.kernelapp", "vptsp", "vptsp_widgets"):
         package = importlib.import_module(name)
         for found in pkgutil.walk_packages(getattr(package, "__path__", ()), f"{name}."):
-            if name.startswith("vptsp") and not found.name.endswith("__main__"):
+            if not found.name.endswith("__main__"):
                 importlib.import_module(found.name)
+    require_one_thread()
+
+
+def require_one_thread() -> None:
+    """A fork copies one thread, and whatever others held stays locked for ever; raises RuntimeError if there are any."""
     tasks = Path("/proc/self/task")
     number = len(list(tasks.iterdir())) if tasks.is_dir() else threading.active_count()
-    if number > 1:  # a fork copies one thread, and whatever the others held stays locked for ever
+    if number > 1:
         raise RuntimeError(f"the imports started {number - 1} threads; processes cannot be forked beside them")
 
 
@@ -159,12 +171,23 @@ def _run(request: dict[str, Any]) -> None:
         function(*arguments)
 
 
+def main(commands: socket.socket, kernels: socket.socket) -> Job | None:
+    """See :meth:`Server.serve`."""
+    preload_commands()
+    if os.fork():
+        kernels.close()
+        served = commands
+    else:
+        commands.close()
+        served = kernels
+        preload_kernels()
+    gc.freeze()  # so that the memory of the imports stays shared
+    return Server(served).serve()
+
+
 if __name__ == "__main__":
     del sys.path[0]  # this folder, which is on no kernel's path
-    preload()
-    gc.freeze()  # so that the memory of the imports stays shared
-    server = Server(socket.socket(fileno=int(sys.argv[1])))
-    job = server.serve()
+    job = main(*(socket.socket(fileno=int(descriptor)) for descriptor in sys.argv[1:]))
     if job is None:
         os._exit(0)  # what is frozen is not to be taken apart
     job()

@@ -40,25 +40,30 @@ def start_if_needed(session: pytest.Session) -> None:
         address()
 
 
-def address() -> str:
-    """Where the server answers; it is started when it is first asked for."""
-    place = Path(os.environ[_VARIABLE]) / "server"
+def address(of: str = "commands") -> str:
+    """Where the server of ``commands`` or ``kernels`` answers; both are started when one is first asked for."""
+    places = {name: Path(os.environ[_VARIABLE]) / name for name in ("commands", "kernels")}
     if not _held:
-        with FileLock(place.with_suffix(".lock")):
-            if not place.exists():
-                _start(place)
-        _held.append(fork_client.connect(str(place)))
-    return str(place)
+        with FileLock(places[of].with_name("lock")):
+            if not places[of].exists():
+                _start(list(places.values()))
+        _held.extend(fork_client.connect(str(place)) for place in places.values())
+    return str(places[of])
 
 
-def _start(place: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as listening, place.with_name(fork_client.LOG).open("w") as log:
-        listening.bind(str(place))
-        listening.listen(64)
+def _start(places: list[Path]) -> None:
+    listening = [socket.socket(socket.AF_UNIX) for _ in places]
+    for place, each in zip(places, listening, strict=True):
+        each.bind(str(place))
+        each.listen(64)
+    descriptors = [each.fileno() for each in listening]
+    with places[0].with_name(fork_client.LOG).open("w") as log:
         subprocess.Popen(
-            [sys.executable, str(_HERE / "fork_server.py"), str(listening.fileno())],
-            pass_fds=[listening.fileno()], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            [sys.executable, str(_HERE / "fork_server.py"), *map(str, descriptors)],
+            pass_fds=descriptors, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
+    for each in listening:
+        each.close()
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +72,7 @@ def forked_kernel_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from ipykernel.kernelspec import get_kernel_dict
 
     folder = tmp_path_factory.mktemp("jupyter")
-    command = [sys.executable, "-S", "-E", str(_HERE / "fork_client.py"), address(), "-f", "{connection_file}"]
+    command = [sys.executable, "-S", "-E", str(_HERE / "fork_client.py"), address("kernels"), "-f", "{connection_file}"]
     spec = get_kernel_dict() | {"argv": command}
     (folder / "kernels" / "python3").mkdir(parents=True)
     (folder / "kernels" / "python3" / "kernel.json").write_text(json.dumps(spec))
