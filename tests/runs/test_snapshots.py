@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vptsp.core.proxies.container import fuse
+from vptsp.core.proxies import fuse
 from vptsp.errors import RunError
 from vptsp.files import read_json, write_json, write_tensors
 from vptsp.runs import Run, SavedEmbeddings, Snapshots
