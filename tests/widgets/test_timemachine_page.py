@@ -170,12 +170,12 @@ def test_kinds_and_images_can_be_left_out_and_the_note_says_so(machine: Machine)
     learned = shown.proxies["learned"][2]
     place = machine.screen(learned[lonely(shown, "learned", 2)])
     assert machine.ink_at(*place) > 3
-    page.get_by_label("learned proxies").uncheck()
+    page.get_by_label("learned O").uncheck()
     assert machine.ink_at(*place) == 0
     expect(page.locator(".vt-note")).to_contain_text("2 of 3 kinds of proxies shown")
     page.get_by_label("train probe images").uncheck()
     expect(page.locator(".vt-note")).to_contain_text("4 of 8 probe images shown")
-    page.get_by_label("learned proxies").check()
+    page.get_by_label("learned O").check()
     page.get_by_label("train probe images").check()
     expect(page.locator(".vt-note")).not_to_contain_text("shown")
 
