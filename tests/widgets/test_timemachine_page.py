@@ -135,7 +135,7 @@ def test_a_click_on_a_proxy_gives_its_class_a_trail(machine: Machine) -> None:
     halfway = machine.screen((start + end) / 2)
     before = machine.ink_at(*halfway)
     page.mouse.move(*machine.screen(shown.proxies["fused"][2, number]))
-    expect(page.locator(".vt-card")).to_contain_text("fused proxy")
+    expect(page.locator(".vt-card")).to_contain_text("fused q")
     page.mouse.down()
     page.mouse.up()
     chip = page.locator(".vt-chip")
