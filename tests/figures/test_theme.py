@@ -93,9 +93,8 @@ def test_no_other_file_gives_proxies_a_colour_or_a_sign() -> None:
         text = path.read_text(encoding="utf-8")
         assert not own & {colour.lower() for colour in re.findall(r"#[0-9a-fA-F]{6}\b", text)}, path
         # a table by kind whose values are colours, glyphs or names of signs
-        kinds = re.findall(
-            rf"\b(?:{'|'.join(KINDS)})\"?: *[({{\[]*[^\n]*?(?:#[0-9a-f]{{6}}|diamond|\"{glyphs}\")", text
-        )
+        value = rf'(?:#[0-9a-f]{{6}}|diamond|"{glyphs}")'
+        kinds = re.findall(rf'\b(?:{"|".join(KINDS)})"?: *[({{\[]*[^\n]*?{value}', text)
         assert not kinds, (path, kinds)
 
 
