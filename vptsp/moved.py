@@ -98,7 +98,10 @@ MOVED: dict[str, Places] = {
     "vptsp.replay": "vptsp.analysis.replay",
     "vptsp.trials": ("vptsp.analysis.trials", "vptsp.runs.run"),
     # their pictures
-    "vptsp.figures": "vptsp.figures.runs",
+    "vptsp.figures": (
+        *("vptsp.figures.runs", "vptsp.figures.html", "vptsp.figures.embedding_map", "vptsp.figures.theme"),
+        "vptsp.figures.template",
+    ),
     "vptsp.comparing_figures": "vptsp.figures.comparison",
     "vptsp.comparison_figures": "vptsp.figures.trials",
     "vptsp.gallery": "vptsp.figures.gallery",

@@ -14,9 +14,11 @@ from PIL import Image
 from vptsp.analysis.maps import proxies_of
 from vptsp.data import load_data
 from vptsp.evaluation.search import RetrievalResults, search
+from vptsp.figures.embedding_map import embedding_map
 from vptsp.figures.gallery import choose_queries, contact_sheet, retrieval_gallery, retrieval_strips
+from vptsp.figures.html import html_table
 from vptsp.figures.maps import run_map
-from vptsp.figures.runs import curves, embedding_map, html_table, parameter_table, result_table
+from vptsp.figures.runs import curves, parameter_table, result_table
 from vptsp.figures.stills import bundle, image_html, png
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
@@ -75,9 +77,9 @@ def test_map_shows_images_and_the_three_proxies_of_each_training_class(tiny_run:
     traces = {trace.name: trace for trace in figure.data}
     classes = len(proxies_of(tiny_run)[1])
     assert tiny_run.summary()["classes"]["train"] == classes
-    for name in ("learned proxy O", "semantic proxy G", "fused proxy"):
+    for name in ("learned O", "semantic G", "fused q"):
         assert len(traces[name].x) == classes
-    assert len({traces[name].marker.symbol for name in ("learned proxy O", "semantic proxy G", "fused proxy")}) == 3
+    assert len({traces[name].marker.symbol for name in ("learned O", "semantic G", "fused q")}) == 3
     images = [trace for trace in figure.data if trace.customdata is not None]
     assert sorted(name for trace in images for name in trace.customdata) == sorted(saved.ids)
     assert {trace.name for trace in images} == set(saved.class_names)

@@ -11,8 +11,8 @@ from PIL import Image
 
 from vptsp.errors import DataError
 from vptsp.evaluation.search import RetrievalResults, search
+from vptsp.figures.embedding_map import embedding_map
 from vptsp.figures.proxies import proxy_similarity, recall_bars, recall_by_class
-from vptsp.figures.runs import embedding_map
 from vptsp.figures.stills import image_html, png
 from vptsp.text import safe
 
@@ -131,7 +131,7 @@ def test_hovering_over_a_proxy_says_its_class_and_its_kind() -> None:
     figure = embedding_map(
         points, np.arange(3), ["x", "y", "z"], {"learned": points, "semantic": points, "fused": points}, HOSTILE[:3]
     )
-    for kind in ("learned proxy O", "semantic proxy G", "fused proxy"):
+    for kind in ("learned O", "semantic G", "fused q"):
         (trace,) = (trace for trace in figure.data if trace.name == kind)
         assert list(trace.text) == [safe(name) for name in HOSTILE[:3]]
         assert trace.hovertemplate.startswith(f"%{{text}}<br>{kind}")

@@ -255,7 +255,7 @@ def test_what_python_or_a_linked_view_sets_is_shown(show: Show, page: Page) -> N
     assert view.selection == []
     view.query_proxy("fused", EVIL)
     bridge.flush()
-    expect(page.get_by_text("fused proxy")).to_be_visible()
+    expect(page.get_by_text("fused q")).to_be_visible()
     ranked(page)
     view.focus = ""
     view._query = {}

@@ -16,7 +16,7 @@ from vptsp.runs.run import Run
 
 pytestmark = pytest.mark.browser
 # where on the map another class than the given one has a sign
-FIND_STAR = """(not) => {
+FIND_SIGN = """(not) => {
   const canvas = document.querySelector(".va-plot");
   const [area, tip] = [canvas.getBoundingClientRect(), canvas.nextElementSibling];
   for (let x = 10; x < area.width; x += 6) for (let y = 10; y < area.height; y += 6) {
@@ -136,7 +136,7 @@ def test_curves_set_alpha_and_the_map_chooses_a_class(page: Page, view: ProxyAna
     page.mouse.up()
     expect_scores(page, view, 1.0)
     before = model(page, "return model.get('_class')")
-    found = page.evaluate(FIND_STAR, view.parts.class_names[before])
+    found = page.evaluate(FIND_SIGN, view.parts.class_names[before])
     assert found is not None
     page.locator(".va-stage").first.scroll_into_view_if_needed()
     page.locator(".va-plot").first.click(position={"x": found["x"], "y": found["y"]})

@@ -117,7 +117,7 @@ def test_hover_over_a_proxy_names_it(grid: Map) -> None:
     middle = (grid.screen()[3] + grid.screen()[12]) / 2  # x 3.5, y 0.5
     grid.page.mouse.move(*middle)
     grid.settle()
-    assert grid.text("card").split("\n") == ["elm", "fused proxy of this class"]
+    assert grid.text("card").split("\n") == ["elm", "fused q of this class"]
 
 
 def test_a_click_selects_and_focuses_and_modifiers_add_and_remove(grid: Map) -> None:
@@ -304,7 +304,7 @@ def test_proxies_are_drawn_and_can_be_hidden(grid: Map) -> None:
     }"""
     grid.page.get_by_label("Class names").uncheck()
     counts = []
-    for name in ("learned and semantic → fused", "learned", "semantic", "fused"):
+    for name in ("O and G → q", "learned O", "semantic G", "fused q"):
         counts.append(grid.page.evaluate(shown))
         grid.page.get_by_label(name, exact=True).uncheck()
         grid.settle()

@@ -135,7 +135,7 @@ def test_a_click_on_a_proxy_gives_its_class_a_trail(machine: Machine) -> None:
     halfway = machine.screen((start + end) / 2)
     before = machine.ink_at(*halfway)
     page.mouse.move(*machine.screen(shown.proxies["fused"][2, number]))
-    expect(page.locator(".vt-card")).to_contain_text("fused proxy")
+    expect(page.locator(".vt-card")).to_contain_text("fused q")
     page.mouse.down()
     page.mouse.up()
     chip = page.locator(".vt-chip")
@@ -170,12 +170,12 @@ def test_kinds_and_images_can_be_left_out_and_the_note_says_so(machine: Machine)
     learned = shown.proxies["learned"][2]
     place = machine.screen(learned[lonely(shown, "learned", 2)])
     assert machine.ink_at(*place) > 3
-    page.get_by_label("learned proxies").uncheck()
+    page.get_by_label("learned O").uncheck()
     assert machine.ink_at(*place) == 0
     expect(page.locator(".vt-note")).to_contain_text("2 of 3 kinds of proxies shown")
     page.get_by_label("train probe images").uncheck()
     expect(page.locator(".vt-note")).to_contain_text("4 of 8 probe images shown")
-    page.get_by_label("learned proxies").check()
+    page.get_by_label("learned O").check()
     page.get_by_label("train probe images").check()
     expect(page.locator(".vt-note")).not_to_contain_text("shown")
 

@@ -1,8 +1,12 @@
 """Figures: pictures of numbers that :mod:`vptsp.analysis` computed; they compute nothing themselves.
 
-Read ``runs.py`` first: the curves and tables of a run, and what all figures share. ::
+Read ``theme.py`` first, the signs and colours of everything that is shown, then ``runs.py``. ::
 
-    runs            curves, results and maps of runs; colours and the template of all figures
+    theme           signs of proxies, colours of classes, series and pages: of figures, stills and views
+    template        the look of all plotly figures
+    html            tables in inline styles
+    runs            curves and results of runs
+    embedding_map   embedded images with proxies among them
     comparison      runs side by side
     trials          many trials beside each other, and beside what the papers published
     maps            the map of a run's test images, with its proxies

@@ -10,13 +10,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from vptsp.analysis.comparison import METRIC_TITLES, Comparison, cell, records, with_spread
-from vptsp.figures.runs import html_table, template
+from vptsp.figures.html import html_table
+from vptsp.figures.template import template
+from vptsp.figures.theme import SERIES
 from vptsp.text import plain
 
-_COLOURS = (
-    *("#3b82f6", "#f97316", "#10b981", "#a855f7", "#ef4444"),
-    *("#0891b2", "#ca8a04", "#ec4899", "#64748b", "#84cc16"),
-)
 _MOST_CURVES = 10
 _MOST_TICKS = 8  # numeric settings of more values are axes to scale
 
@@ -72,7 +70,7 @@ def learning_curves(comparison: Comparison) -> go.Figure:
     figure = go.Figure(layout={"template": template(), "height": 440})
     names = list(dict.fromkeys(curves["experiment"]))
     for number, name in enumerate(names[:_MOST_CURVES]):
-        rows, colour = curves[curves["experiment"] == name], _COLOURS[number % len(_COLOURS)]
+        rows, colour = curves[curves["experiment"] == name], SERIES[number % len(SERIES)]
         for _, seed in rows.groupby("seed"):
             figure.add_scatter(
                 x=seed["epoch"], y=seed["value"], mode="lines", line={"color": colour, "width": 1}, opacity=0.45,

@@ -15,12 +15,13 @@ from PIL import Image
 
 from vptsp.data.images import ImageSet
 from vptsp.evaluation.search import RetrievalResults, search
+from vptsp.figures import theme
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 from vptsp.runs.thumbnails import Thumbnails
 from vptsp.text import plain, safe
 
-RIGHT, WRONG = ("#15803d", "✓", "right"), ("#c2261f", "✗", "wrong")  # white text on either has 5:1 contrast
+RIGHT, WRONG = (theme.RIGHT.both, "✓", "right"), (theme.WRONG.both, "✗", "wrong")
 _QUERIES_SEARCHED = 2000  # enough to choose from, cheap for sets of 60,000
 _NAME = "overflow:hidden;overflow-wrap:anywhere;max-height:4.05em;font-size:12px;line-height:1.35"
 
@@ -89,7 +90,7 @@ _CELL = "vertical-align:top;width:90px;max-width:90px;padding:0;text-align:left"
 
 def _query_cell(position: int, saved: SavedEmbeddings, thumbnails: Thumbnails) -> str:
     name = saved.class_names[saved.labels[position]]
-    image = _image(thumbnails, saved.ids[position], f"query of class {plain(name)}", "3px solid #8b8f96")
+    image = _image(thumbnails, saved.ids[position], f"query of class {plain(name)}", f"3px solid {theme.FAINT.both}")
     return f'<td style="{_CELL};padding-right:14px">{image}<div style="{_NAME};font-weight:600">{safe(name)}</div></td>'
 
 
@@ -125,7 +126,7 @@ def contact_sheet(images: ImageSet, classes: int = 5, per_class: int = 8, tile: 
     chosen = np.sort(rng.choice(full, min(classes, len(full)), replace=False))
     rows = [rng.permutation(np.flatnonzero(images.labels == label))[:per_class] for label in chosen]
     step = tile + 4
-    sheet = Image.new("RGB", (step * max(map(len, rows)) - 4, step * len(rows) - 4), "#8b8f96")
+    sheet = Image.new("RGB", (step * max(map(len, rows)) - 4, step * len(rows) - 4), theme.FAINT.both)
     for top, row in enumerate(rows):
         for left, position in enumerate(row):
             picture = images.load(int(position)).convert("RGB").resize((tile, tile), Image.Resampling.LANCZOS)

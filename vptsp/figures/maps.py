@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from vptsp.analysis.maps import proxies_of
 from vptsp.analysis.projection import FEWEST_FOR_UMAP, Method, project
-from vptsp.figures.runs import embedding_map
+from vptsp.figures.embedding_map import embedding_map
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 

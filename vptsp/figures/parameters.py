@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vptsp.analysis.parameter_formulas import PartCount
-from vptsp.figures.runs import html_table
+from vptsp.figures.html import html_table
 
 
 def parts_table(tables: dict[str, list[PartCount]]) -> str:

@@ -25,10 +25,11 @@ from torch import Tensor
 from vptsp.analysis.explain import Attention
 from vptsp.core.prompts.visual import VisualPrompts
 from vptsp.errors import BackboneError, ConfigError
-from vptsp.figures.runs import BLUE, INK, ORANGE, template
+from vptsp.figures.template import template
+from vptsp.figures.theme import BLUE, DRAWN, INK, ORANGE
 from vptsp.settings.build import ConfiguredModel
 
-_DARK, _PATCH, _CLS, _FADED = "#3f4348", "#d7dbe0", BLUE, "#fbd0ad"
+_DARK, _PATCH, _CLS, _FADED = DRAWN, "#d7dbe0", BLUE, "#fbd0ad"
 
 
 def deep_prompts(model: ConfiguredModel) -> list[Tensor]:

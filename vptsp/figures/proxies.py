@@ -14,7 +14,8 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from vptsp.analysis.confusions import overlapping_proxies
 from vptsp.errors import DataError
 from vptsp.evaluation.search import RetrievalResults, unit_rows
-from vptsp.figures.runs import BLUE, ORANGE, template
+from vptsp.figures.template import template
+from vptsp.figures.theme import BLUE, ORANGE
 from vptsp.text import safe
 
 MOST_CLASSES = 60  # of a heat map whose rows can still be told apart

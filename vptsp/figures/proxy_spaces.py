@@ -10,11 +10,10 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from vptsp.analysis.proxy_spaces import KINDS, Moment, progress_table, spread_classes
-from vptsp.figures.runs import INK, PROXIES, html_table, template
+from vptsp.figures.html import html_table
+from vptsp.figures.template import template
+from vptsp.figures.theme import INK, PROXIES, SERIES
 from vptsp.text import safe
-
-COLOURS = ("#2563eb", "#ea580c", "#059669", "#9333ea", "#dc2626", "#0891b2", "#a16207", "#be185d")
-_TITLES = {"learned": "learned O", "semantic": "semantic G", "fused": "fused q"}
 
 
 def frame_table(frame: pd.DataFrame, caption: str, digits: int = 2) -> str:
@@ -35,10 +34,10 @@ def progress_figure(run_moments: Sequence[Moment]) -> go.Figure:
     )  # fmt: skip
     ahead = table["own"] - table["others"]
     for kind in KINDS:
-        _, colour, _, _ = PROXIES[kind]
+        colour = PROXIES[kind].colour.both
         for column, values in ((1, 100 * table["accuracy"][kind]), (2, ahead[kind])):
             trace = go.Scatter(
-                x=table.index, y=values, name=_TITLES[kind] if column == 1 else "", mode="lines+markers",
+                x=table.index, y=values, name=PROXIES[kind].title if column == 1 else "", mode="lines+markers",
                 showlegend=column == 1,
                 line={"color": colour, "width": 2.5}, marker={"size": 6},
             )  # fmt: skip
@@ -53,8 +52,9 @@ def progress_figure(run_moments: Sequence[Moment]) -> go.Figure:
 def spaces_figure(moment: Moment, classes: Sequence[str] = ()) -> go.Figure:
     """Three panels in one frame, the main plane of the images (PCA): each kind of proxy among the same images.
 
-    Images are dots, proxies diamonds in the colour of their class; a line joins a proxy with the centre of its
-    images. ``classes`` are names, at most 8; none: eight that lie spread out. Raises DataError for unknown names.
+    Images are dots, proxies the sign of their kind in the colour of their class; a line joins a proxy with the centre
+    of its images. ``classes`` are names, at most 8; none: eight that lie spread out. Raises DataError for unknown
+    names.
     """
     chosen = spread_classes(moment, classes)
     shown = np.isin(moment.labels, chosen)
@@ -62,11 +62,14 @@ def spaces_figure(moment: Moment, classes: Sequence[str] = ()) -> go.Figure:
     middle = images.mean(axis=0)
     axes = np.linalg.svd(images - middle)[2][:2]  # of two images, too, there are two axes
     points = (images - middle) @ axes.T
-    colours = {row: COLOURS[place] for place, row in enumerate(chosen)}
-    figure = make_subplots(rows=1, cols=3, subplot_titles=[_TITLES[kind] for kind in KINDS], horizontal_spacing=0.04)
+    colours = {row: SERIES[place] for place, row in enumerate(chosen)}
+    figure = make_subplots(
+        rows=1, cols=3, subplot_titles=[PROXIES[kind].title for kind in KINDS], horizontal_spacing=0.04
+    )
     everything = np.concatenate([points, *((moment.proxies[kind][chosen] - middle) @ axes.T for kind in KINDS)])
     reach = 1.08 * float(np.abs(everything).max())
     for column, kind in enumerate(KINDS, start=1):
+        sign = PROXIES[kind]
         places = (moment.proxies[kind][chosen] - middle) @ axes.T
         for row, place in zip(chosen, places, strict=True):
             own, name = points[labels == row], safe(moment.class_names[row])
@@ -79,12 +82,15 @@ def spaces_figure(moment: Moment, classes: Sequence[str] = ()) -> go.Figure:
                 x=own[:, 0], y=own[:, 1], mode="markers", showlegend=False, hovertemplate=f"{name}<extra></extra>",
                 marker={"color": colour, "size": 6, "opacity": 0.45},
             )  # fmt: skip
-            diamond = go.Scatter(
+            proxy = go.Scatter(
                 x=[place[0]], y=[place[1]], mode="markers", name=name if column == 2 else "", showlegend=column == 2,
-                hovertemplate=f"{_TITLES[kind]} of {name}<extra></extra>",
-                marker={"color": colour, "size": 11, "symbol": "diamond", "line": {"color": INK, "width": 1}},
+                hovertemplate=f"{sign.title} of {name}<extra></extra>",
+                marker={
+                    "color": colour, "size": 11, "symbol": sign.plotly,
+                    "line": {"color": INK, "width": 1} if sign.filled else {"color": colour, "width": 2.5},
+                },
             )  # fmt: skip
-            for trace in (line, dots, diamond):
+            for trace in (line, dots, proxy):
                 figure.add_trace(trace, row=1, col=column)
     figure.update_xaxes(range=[-reach, reach], showticklabels=False)
     figure.update_yaxes(range=[-reach, reach], showticklabels=False)

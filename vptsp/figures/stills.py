@@ -23,9 +23,9 @@ from matplotlib.colors import Normalize, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
+from vptsp.figures.theme import BLUE, DRAWN, MARKERS
+
 _DPI = 144
-_INK = "#3f4348"
-_SYMBOLS = {"circle": "o", "diamond": "D", "star": "*", "square": "s", "cross": "P", "x": "X", "triangle-up": "^"}
 _DASHES = {"dot": ":", "dash": "--", "dashdot": "-."}
 
 
@@ -73,10 +73,10 @@ def png(figure: go.Figure, width: int = 860) -> bytes:
     notes = layout.get("annotations", [])
     titles = [note for note in notes if note.get("y") == 1.0 and note.get("yanchor") == "bottom"]  # of the subplots
     for axis, title in zip(axes.values(), titles, strict=False):
-        axis.set_title(_text(title["text"]), fontsize=10, color=_INK, parse_math=False)
+        axis.set_title(_text(title["text"]), fontsize=10, color=DRAWN, parse_math=False)
     for note in notes:
         if note not in titles:
-            canvas.text(0.985, 0.015, _text(note["text"]), ha="right", fontsize=8, color=_INK, parse_math=False)
+            canvas.text(0.985, 0.015, _text(note["text"]), ha="right", fontsize=8, color=DRAWN, parse_math=False)
     legends = [_legend(axis, low=len(axes) > 1) for axis in axes.values()] if len(figure.data) > 1 else []
     buffer = io.BytesIO()
     with warnings.catch_warnings():
@@ -110,7 +110,7 @@ def _scatter(axis: Axes, trace: go.Scatter, figure: go.Figure) -> None:
             x[kept],
             y[kept],
             s=((marker.size or 6) * 0.8) ** 2,
-            marker=_SYMBOLS.get(symbol.removesuffix("-open"), "o"),
+            marker=MARKERS.get(symbol.removesuffix("-open"), "o"),
             c=None if bare else (colours if listed else [colours]),
             facecolors="none" if bare else None,
             edgecolors=colours if bare else _colour(marker.line.color or "rgba(0,0,0,0)"),
@@ -131,7 +131,7 @@ def _bar(axis: Axes, trace: go.Bar, figure: go.Figure) -> None:
     drawn = axis.bar(left, _numbers(trace.y), width, color=colour, label=_text(trace.name or ""))
     axis.set_xticks(np.arange(len(ticks)), ticks, parse_math=False, rotation=90 if len(ticks) > 8 else 0)
     if trace.text is not None:
-        axis.bar_label(drawn, [_text(str(text)) for text in trace.text], fontsize=8, padding=2, color=_INK)
+        axis.bar_label(drawn, [_text(str(text)) for text in trace.text], fontsize=8, padding=2, color=DRAWN)
 
 
 def _heatmap(axis: Axes, trace: go.Heatmap, figure: go.Figure) -> None:
@@ -155,14 +155,14 @@ def _parcoords(axis: Axes, trace: go.Parcoords, figure: go.Figure) -> None:
         given = dimension.tickvals is not None
         ticks = np.asarray(dimension.tickvals if given else np.linspace(low, high, 5), dtype=float)
         names = dimension.ticktext if given else [f"{tick:.3g}" for tick in ticks]
-        axis.axvline(place, color=_INK, lw=0.8, zorder=3)
+        axis.axvline(place, color=DRAWN, lw=0.8, zorder=3)
         marks += [(place, (tick - low) / span, str(name)) for tick, name in zip(ticks, names, strict=True)]
     colours = colormaps["viridis"](Normalize()(_numbers(trace.line.color)))
     for row, colour in zip(np.transpose(heights), colours, strict=True):
         axis.plot(places, row, color=colour, lw=1.6, alpha=0.85, zorder=2)
     for place, height, name in marks:
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.8}
-        axis.text(place + 0.02, height, _text(name), fontsize=7.5, color=_INK, va="center", bbox=box, zorder=4)
+        axis.text(place + 0.02, height, _text(name), fontsize=7.5, color=DRAWN, va="center", bbox=box, zorder=4)
     axis.set_xticks(places, [_text(dimension.label) for dimension in trace.dimensions], parse_math=False)
     axis.set(ylim=(-0.05, 1.05), xlim=(-0.1, len(places) - 0.6), yticks=[])
 
@@ -181,7 +181,7 @@ def _dress(axis: Axes, x: dict[str, Any], y: dict[str, Any]) -> None:
     sides: list[tuple[Literal["x", "y"], dict[str, Any]]] = [("x", x), ("y", y)]
     for side, settings in sides:
         set_label = axis.set_xlabel if side == "x" else axis.set_ylabel
-        set_label(_text(settings.get("title", {}).get("text") or ""), fontsize=9, color=_INK, parse_math=False)
+        set_label(_text(settings.get("title", {}).get("text") or ""), fontsize=9, color=DRAWN, parse_math=False)
         if settings.get("type") == "log":
             axis.set(**{f"{side}scale": "log"})
         if settings.get("dtick"):
@@ -193,7 +193,7 @@ def _dress(axis: Axes, x: dict[str, Any], y: dict[str, Any]) -> None:
         if settings.get("showgrid") is not False:
             axis.grid(axis=side, color="#000000", alpha=0.09, lw=0.8)
     axis.set_axisbelow(True)
-    axis.tick_params(which="both", labelsize=8, colors=_INK, length=0)
+    axis.tick_params(which="both", labelsize=8, colors=DRAWN, length=0)
     for spine in axis.spines.values():
         spine.set_visible(False)
 
@@ -208,7 +208,7 @@ def _legend(axis: Axes, low: bool) -> Any:
         else {"loc": "lower left", "bbox_to_anchor": (0, 1.01)}
     )
     columns = 2 if low else min(len(handles), 4)
-    legend = axis.legend(handles, names, ncols=columns, fontsize=8, frameon=False, labelcolor=_INK, **place)
+    legend = axis.legend(handles, names, ncols=columns, fontsize=8, frameon=False, labelcolor=DRAWN, **place)
     for text in legend.get_texts():
         text.set_parse_math(False)  # a class may be called $x$
     return legend
@@ -228,4 +228,4 @@ def _colour(text: str | None) -> tuple[float, float, float, float]:
     if text and text.startswith("rgb"):
         red, green, blue, *alpha = (float(part) for part in re.findall(r"[\d.]+", text))
         return red / 255, green / 255, blue / 255, alpha[0] if alpha else 1.0
-    return to_rgba(text or "#3b82f6")
+    return to_rgba(text or BLUE)

@@ -12,14 +12,16 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from vptsp.figures.runs import BLUE, GREEN, INK, ORANGE, PURPLE, html_table, template
+from vptsp.figures.html import html_table
+from vptsp.figures.template import template
+from vptsp.figures.theme import BLUE, INK, ORANGE, PURPLE, SERIES
 from vptsp.settings.paper_numbers import READ_OFF, Curve, Published
 from vptsp.text import plain
 
 METRICS = {"recall_at_1": "R@1", "map_at_r": "MAP@R", "top1": "top-1"}
 SEPARATOR = ": "  # panels of one table: a trial is called <panel>: <label>
 _SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "x", "star")
-_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, INK, "#e11d48")
+_COLOURS = SERIES[:6]
 _LOW_LEGEND = {"orientation": "h", "y": -0.24, "yanchor": "top", "x": 0}
 
 

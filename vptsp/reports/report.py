@@ -15,8 +15,9 @@ import plotly.graph_objects as go
 
 from vptsp.analysis.projection import Method
 from vptsp.figures.gallery import retrieval_gallery
+from vptsp.figures.html import html_table
 from vptsp.figures.maps import run_map
-from vptsp.figures.runs import curves, html_table, parameter_table, result_table
+from vptsp.figures.runs import curves, parameter_table, result_table
 from vptsp.figures.stills import image_html
 from vptsp.files import read_json, write_text
 from vptsp.runs.run import Run

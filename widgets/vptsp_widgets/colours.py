@@ -6,14 +6,12 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 
-# apart for readers with any colour vision, and at 3:1 against the page; tests/widgets/test_space.py measures it
-_LIGHT = ("#216cb2", "#e35262", "#1c7c3a", "#9a7d00", "#009ad1", "#7e2a6a", "#9a3f00")
-_DARK = ("#6ea2ea", "#ff899b", "#3fad62", "#e0d264", "#45deff", "#c77ebc", "#e68d35")
+from vptsp.figures.theme import CATEGORIES_DARK, CATEGORIES_LIGHT
 
 
 def palette(count: int, dark: bool) -> np.ndarray:
     """Colours (count, 3) uint8 for categories: seven that everybody can tell apart, then hues by the golden ratio."""
-    first = np.array([to_rgb(colour) for colour in (_DARK if dark else _LIGHT)])[:count]
+    first = np.array([to_rgb(colour) for colour in (CATEGORIES_DARK if dark else CATEGORIES_LIGHT)])[:count]
     number = np.arange(max(0, count - len(first)))
     hue = 2 * np.pi * (0.07 + number * 0.61803)
     lightness = np.array((0.70, 0.84, 0.77) if dark else (0.42, 0.62, 0.53))[number % 3]

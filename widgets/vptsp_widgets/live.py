@@ -14,12 +14,13 @@ from itertools import pairwise
 
 from IPython.display import HTML, DisplayHandle, display
 
+from vptsp.figures.theme import BLUE, ORANGE, RIGHT
 from vptsp.runs.progress import Event, headless, print_epochs
 from vptsp.settings.tasks import TASKS
 
 BARS = 60  # of the loss sparkline
 _LEAST_SECONDS = 0.5  # between two redraws
-_STATES = {"done": ("done", "#15803d"), "stopped": ("stopped", "#b45309")}
+_STATES = {"done": ("done", RIGHT.both), "stopped": ("stopped", "#b45309")}
 
 
 class LiveTraining:
@@ -74,8 +75,8 @@ class LiveTraining:
             facts = ["nothing to train, embedding images" if event.kind == "start" else "nothing was trained"]
         facts += [f"{self.speed:,.0f} images/s"] if self.speed else []
         facts += [self._clock(event)]
-        panels = _panel("loss", self.losses, "{:.3f}", "#f97316") + _panel(
-            f"validation {self.judged}", [100 * value for value in self.scores], "{:.1f} %", "#3b82f6", low=0.0
+        panels = _panel("loss", self.losses, "{:.3f}", ORANGE) + _panel(
+            f"validation {self.judged}", [100 * value for value in self.scores], "{:.1f} %", BLUE, low=0.0
         )
         return (
             '<div style="font-family:system-ui,sans-serif;font-size:13px;max-width:640px;padding:12px 14px;'

@@ -11,7 +11,7 @@ from vptsp.analysis.projection import Method
 from vptsp.errors import RunError
 from vptsp.evaluation.evaluate import embed_folder
 from vptsp.evaluation.search import search
-from vptsp.figures.runs import html_table
+from vptsp.figures.html import html_table
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import RUNS, Run, list_runs
 from vptsp.text import plain

@@ -14,7 +14,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg  # never pyplot: its
 from matplotlib.figure import Figure
 
 from vptsp.figures.gallery import RIGHT, WRONG
-from vptsp.figures.runs import BLUE, GREEN, ORANGE, PROXIES, html_table
+from vptsp.figures.html import html_table
+from vptsp.figures.theme import FAINT, FRAME, PROXIES, SCORES, SOFT, TEXT
+from vptsp.figures.theme import RIGHT as HELPED
+from vptsp.figures.theme import WRONG as HURT
 from vptsp.text import plain, safe
 from vptsp_widgets.anatomy import data
 from vptsp_widgets.still_images import framed, pictures
@@ -22,9 +25,9 @@ from vptsp_widgets.still_images import framed, pictures
 if TYPE_CHECKING:
     from vptsp_widgets.anatomy.view import ProxyAnatomy
 
-_INK, _SOFT = "#1f2328", "#57606a"
+_INK, _SOFT = TEXT.light, SOFT.light
 _NEAREST, _LISTED = 8, 6
-_TITLES = {"learned": "learned O", "semantic": "semantic G", "fused": "fused q", "mean images": "mean images"}
+_TITLES = {kind: sign.title for kind, sign in PROXIES.items()} | {"mean images": "mean images"}
 
 
 def html_of(view: ProxyAnatomy) -> str:
@@ -64,24 +67,22 @@ def _map(axis: Axes, view: ProxyAnatomy) -> None:
     learned, second = parts.learned.astype(float), data.second_part(parts).astype(float)
     mean, frame = data.frames(parts, learned, second)[0]
     images = (parts.embeddings - mean) @ frame.T
-    axis.scatter(images[:, 0], images[:, 1], s=3, c="#8b8f96", alpha=0.4, linewidths=0, label="training images")
+    axis.scatter(images[:, 0], images[:, 1], s=3, c=FAINT.both, alpha=0.4, linewidths=0, label="training images")
     shares = np.linspace(0, 1, 25) ** 2.5 if parts.semantic is not None else np.array([0.0, 1.0])
     mixed = shares[:, None, None] * learned + (1 - shares[:, None, None]) * second
     trails = (mixed / np.linalg.norm(mixed, axis=2, keepdims=True).clip(1e-12) - mean) @ frame.T
     gains = view.parts.classes(view.alpha).loc[list(parts.class_names), "gain"]
     chosen = parts.row_of(view.focus_class)
     for row, gain in enumerate(gains):
-        colour = _SOFT if not abs(gain) >= 0.005 else "#0e6630" if gain > 0 else "#c2261f"
+        colour = _SOFT if not abs(gain) >= 0.005 else HELPED.light if gain > 0 else HURT.light
         on = row == chosen
         axis.plot(*trails[:, row].T, color=_INK if on else colour, lw=1.8 if on else 0.7, alpha=1 if on else 0.4)
     kinds = {"learned": trails[-1], "semantic": trails[0], "fused": (parts.fused(view.alpha) - mean) @ frame.T}
     for kind in ("learned", "semantic", "fused") if parts.semantic is not None else ("learned",):
-        colour, hollow = PROXIES[kind][1], kind == "learned"
-        face, edge = ("white", colour) if hollow else (colour, "white")
-        mark, size = {"learned": ("o", 20), "semantic": ("D", 18), "fused": ("*", 75)}[kind]
+        sign = PROXIES[kind]
         axis.scatter(
-            kinds[kind][:, 0], kinds[kind][:, 1], s=size, marker=mark, facecolors=face, edgecolors=edge, zorder=3,
-            linewidths=1.2 if hollow else 0.5, label=_TITLES[kind],
+            kinds[kind][:, 0], kinds[kind][:, 1], s=32 if sign.filled else 18, marker=sign.matplotlib, zorder=3,
+            linewidths=0.5 if sign.filled else 1.2, label=sign.title, **sign.inks(),
         )  # fmt: skip
     own = images[parts.labels == chosen]
     axis.scatter(own[:, 0], own[:, 1], s=14, c=_INK, linewidths=0, zorder=4, label="images of the class named")
@@ -96,15 +97,15 @@ def _map(axis: Axes, view: ProxyAnatomy) -> None:
     axis.set_ylabel("principal component 2", fontsize=8, color=_SOFT)
     axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=7, frameon=False, labelcolor=_INK)
     for spine in axis.spines.values():
-        spine.set_color("#d4d8dd")
+        spine.set_color(FRAME)
 
 
 def _curves(axis: Axes, view: ProxyAnatomy) -> None:
     alphas = np.r_[np.linspace(0, 0.2, 11), np.linspace(0.25, 1, 16)]
     curve = view.parts.curve(alphas.tolist())
-    lines = (("accuracy", "accuracy", BLUE), ("recall_at_1", "recall@1", GREEN), ("map_at_r", "MAP@R", ORANGE))
-    for key, name, colour in lines:
-        axis.plot(curve["alpha"], 100 * curve[key], color=colour, lw=2, label=name)
+    lines = (("accuracy", "accuracy"), ("recall_at_1", "recall@1"), ("map_at_r", "MAP@R"))
+    for (key, name), colour in zip(lines, SCORES, strict=False):
+        axis.plot(curve["alpha"], 100 * curve[key], color=colour.light, lw=2, label=name)
     rho = np.frombuffer(view._rho, "<f4")
     if len(rho):
         axis.plot(np.linspace(0, 1, len(rho)), 100 * rho, "--", color=_SOFT, lw=1.5, label="100 ρ with attributes")

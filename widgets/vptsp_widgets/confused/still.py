@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any
 
-from vptsp.figures.runs import html_table
+from vptsp.figures.html import html_table
+from vptsp.figures.theme import WRONG
 from vptsp.text import plain, safe
 from vptsp_widgets.still_images import framed, pictures
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 _LISTED, _LINKS, _GALLERY = 10, 5, 12
 _WORDS = ("", "hard negative", "mistaken")  # by the kinds of :mod:`~vptsp_widgets.confused.data`
-_FRAMES = ("3px solid transparent", "3px solid #b7791f", "3px dashed #c2261f")
+_FRAMES = ("3px solid transparent", "3px solid #b7791f", f"3px dashed {WRONG.light}")
 
 
 def html_of(view: ConfusedPairs) -> str:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from vptsp.text import script_json
+from vptsp_widgets.front import signs
 from vptsp_widgets.front.linker import link, variable
 
 __all__ = ["module", "page_block", "script_json", "style"]
@@ -38,7 +39,7 @@ def module(name: str) -> str:
 
 def style(name: str) -> str:
     """The style sheet of a view, after what all of them share."""
-    return _read("front/common.css") + _read(f"{name}/front/style.css")
+    return signs.style() + _read("front/common.css") + _read(f"{name}/front/style.css")
 
 
 def page_block(

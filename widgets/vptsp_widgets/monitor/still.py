@@ -7,7 +7,8 @@ import html
 from typing import TYPE_CHECKING
 
 from vptsp.errors import UsageError
-from vptsp.figures.runs import curves, html_table
+from vptsp.figures.html import html_table
+from vptsp.figures.runs import curves
 from vptsp.figures.stills import image_html
 from vptsp.text import plain, safe
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from vptsp.figures.runs import html_table
+from vptsp.figures.html import html_table
 from vptsp.runs.run import compare
 from vptsp.text import plain, safe
 

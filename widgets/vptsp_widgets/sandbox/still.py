@@ -16,18 +16,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
+from vptsp.figures.theme import ACCENT, LETTERED_LIGHT, PROXIES, SOFT, TEXT
 from vptsp.text import plain, safe
 from vptsp_widgets.sandbox.gradients import fused_proxies, loss_and_gradients
 from vptsp_widgets.sandbox.state import LETTERS, LOSSES, State
 
-_INK, _SOFT = "#1f2328", "#57606a"
-_COLOURS = ("#1d5fd6", "#b4480a", "#0f7a4f", "#8b31d6", "#b3175f", "#0b7285", "#7a5c00", "#4a5568")
+_INK, _SOFT, _ACCENT = TEXT.light, SOFT.light, ACCENT.light
+_FUSED = PROXIES["fused"]
 _LOOKS = {  # marker, size, filled, what the legend says
     "samples": ("o", 13, True, "sample"),
-    "fused": ("D", 14, True, "fused proxy q"),
-    "proxies": ("D", 14, True, "proxy"),
-    "learned": ("^", 14, False, "learned proxy O"),
-    "semantic": ("s", 14, False, "semantic proxy G"),
+    "proxies": (_FUSED.matplotlib, 14, _FUSED.filled, "proxy"),  # the loss sees them, as it sees q where O and G mix
+    **{kind: (sign.matplotlib, 15, sign.filled, sign.title) for kind, sign in PROXIES.items()},
 }
 _FURTHEST = 1.3  # longer learned proxies are drawn at this length
 _ARROW = 0.45  # length of the longest arrow, the radius being 1
@@ -173,12 +172,12 @@ def _shade_orthant(axis: Axes, state: State) -> None:
     corners = np.eye(3)
     arcs = [np.cos(angles) * corners[k] + np.sin(angles) * corners[(k + 1) % 3] for k in range(3)]
     right, up, _ = np.array(state["turn"]) @ np.concatenate(arcs).T
-    axis.fill(right, up, facecolor="#1d4ed822", edgecolor="#1d4ed8", ls="--", lw=0.8, zorder=0.6)
+    axis.fill(right, up, facecolor=f"{_ACCENT}22", edgecolor=_ACCENT, ls="--", lw=0.8, zorder=0.6)
 
 
 def _spoke(axis: Axes, state: State, shown: dict[str, np.ndarray], row: int) -> None:
     """From the origin to the proxy that the loss sees, and the line on which O and G mix."""
-    colour = _COLOURS[row]
+    colour = LETTERED_LIGHT[row]
     x, y, behind = _project(state, shown["proxies" if state["semantic"] is None else "fused"][row])
     axis.plot([0, x], [0, y], color=colour, lw=0.9, alpha=0.2 if behind else 0.55, zorder=1)
     if state["semantic"] is not None:
@@ -188,7 +187,7 @@ def _spoke(axis: Axes, state: State, shown: dict[str, np.ndarray], row: int) -> 
 
 def _point(axis: Axes, state: State, name: str, at: np.ndarray, slope: np.ndarray | None, row: int) -> None:
     marker, size, filled, _ = _LOOKS[name]
-    colour, (x, y, behind) = _COLOURS[row], _project(state, at)
+    colour, (x, y, behind) = LETTERED_LIGHT[row], _project(state, at)
     alpha, order = (0.35, 2) if behind else (1.0, 4)
     if slope is not None:
         # on the circle just outside its point: along the circle it would lie under the neighbours
@@ -203,7 +202,7 @@ def _point(axis: Axes, state: State, name: str, at: np.ndarray, slope: np.ndarra
     fill, edge = (colour, "white") if filled else ("white", colour)
     axis.plot(x, y, marker, ms=size, mfc=fill, mec=edge, mew=1.2, alpha=alpha, zorder=order + 1)
     axis.text(
-        x, y - (0.012 if marker == "^" else 0.004), LETTERS[row], ha="center", va="center", fontsize=7,
+        x, y - 0.004, LETTERS[row], ha="center", va="center", fontsize=7,
         fontweight="bold", color="white" if filled else colour, alpha=alpha, zorder=order + 2,
     )  # fmt: skip
 

@@ -16,7 +16,7 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from vptsp.figures.runs import PROXIES
+from vptsp.figures.theme import FAINT, FRAME, PROXIES, SOFT, TEXT
 from vptsp.text import plain, safe
 from vptsp_widgets.colours import palette, ramp
 from vptsp_widgets.sampling import spread
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 MOST_POINTS = 20_000  # a picture of 900 pixels shows no more
 MOST_THUMBNAILS = 24
 _CLASSES_IN_LEGEND = 12
-_INK, _SOFT, _MISSING = "#1f2328", "#57606a", "#a0a5ab"
-_MARKS = {"learned": "o", "semantic": "D", "fused": "*"}
+_INK, _SOFT, _MISSING = TEXT.light, SOFT.light, FAINT.light
 
 
 def html_of(view: SpaceExplorer) -> str:
@@ -82,7 +81,7 @@ def _png(view: SpaceExplorer, rows: np.ndarray) -> bytes:
     axis.set_ylabel(view._axes[1], color=_SOFT, fontsize=9)
     axis.set(xticks=[], yticks=[])
     for spine in axis.spines.values():
-        spine.set_color("#d4d8dd")
+        spine.set_color(FRAME)
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in a script without a font shows boxes
@@ -111,13 +110,12 @@ def _draw_proxies(axis: Axes, view: SpaceExplorer) -> None:
         for kind in ("learned", "semantic"):
             if kind in kinds:
                 pairs = np.stack([view.glyphs[kind], view.glyphs["fused"], np.full_like(view.glyphs[kind], np.nan)], 1)
-                axis.plot(*pairs.reshape(-1, 2).T, color="#6b7178", lw=0.6, alpha=0.5, zorder=2.5)
+                axis.plot(*pairs.reshape(-1, 2).T, color=_SOFT, lw=0.6, alpha=0.5, zorder=2.5)
     for kind in kinds:
-        colour, hollow = PROXIES[kind][1], kind == "learned"
+        sign = PROXIES[kind]
         x, y = view.glyphs[kind].T
-        face, edge, width = ("white", colour, 1.3) if hollow else (colour, "white", 0.6)
-        size = 70 if kind == "fused" else 26
-        axis.scatter(x, y, s=size, marker=_MARKS[kind], zorder=3, linewidths=width, facecolors=face, edgecolors=edge)
+        size, width = (40, 0.6) if sign.filled else (26, 1.3)
+        axis.scatter(x, y, s=size, marker=sign.matplotlib, zorder=3, linewidths=width, **sign.inks())
 
 
 def _camera(axis: Axes, state: dict[str, Any], points: np.ndarray) -> None:
@@ -173,10 +171,7 @@ def _legend(axis: Axes, column: Column, state: dict[str, Any], view: SpaceExplor
             handles.append(_dot(_MISSING, f"(missing)  {(column.codes < 0).sum():,}"))
     for kind in view.glyphs:
         if kind in state["proxies"]:
-            hollow, colour = kind == "learned", PROXIES[kind][1]
-            face = "white" if hollow else colour
-            mark = Line2D([], [], ls="", marker=_MARKS[kind], mfc=face, mec=colour, ms=7, label=PROXIES[kind][3])
-            handles.append(mark)
+            handles.append(Line2D([], [], ls="", ms=7, label=PROXIES[kind].title, **PROXIES[kind].line()))
     if handles:
         place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1.0)}
         legend = axis.legend(handles=handles, ncols=min(5, len(handles)), fontsize=8, frameon=False, **place)

@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from vptsp.analysis.replay import Replay
-from vptsp.figures.runs import html_table
+from vptsp.figures.html import html_table
+from vptsp.figures.theme import FAINT, FRAME, PROXIES, SOFT, TEXT
 from vptsp.text import plain, safe
 from vptsp_widgets.colours import palette
 
@@ -24,11 +25,10 @@ if TYPE_CHECKING:
     from vptsp_widgets.timemachine.view import TimeMachine
 
 MOST_EPOCHS, MOST_ROWS = 4, 14
-_INK, _SOFT, _FAINT = "#1f2328", "#57606a", "#9aa1a9"
+_INK, _SOFT, _FAINT = TEXT.light, SOFT.light, FAINT.light
 _WIDE, _SHAPE = 4.9, 1.3  # inches of a panel, and its width over its height
 _MARGINS, _BETWEEN = (0.32, 0.35), (0.2, 0.42)
-_MARKS = {"learned": "o", "semantic": "D", "fused": "*"}
-_SIZES = {"learned": 30, "semantic": 24, "fused": 90}
+_SIZES = {"learned": 30, "semantic": 28, "fused": 40}
 
 
 def html_of(view: TimeMachine) -> str:
@@ -94,7 +94,7 @@ def _png(view: TimeMachine, picked: list[int]) -> bytes:
         axis.set(xlim=limits[0], ylim=limits[1], xticks=[], yticks=[])
         axis.set_title(_title(view, shown, picked[place]), fontsize=9.5, color=_INK, loc="left")
         for spine in axis.spines.values():
-            spine.set_color("#d4d8dd")
+            spine.set_color(FRAME)
     for column in range(across):
         grid[-1 if len(picked) != 3 or not column else 0, column].set_xlabel(shown.axes[0], color=_SOFT, fontsize=8)
     for row in range(down):
@@ -145,22 +145,18 @@ def _draw(axis: Axes, view: TimeMachine, shown: Replay, turn: int) -> None:
     rest = ~np.isin(shown.proxy_labels, list(colours))
     for kind, path in shown.proxies.items():
         x, y = path[turn, rest].T
-        look: dict[str, Any] = {
-            "facecolors": "none" if kind == "learned" else _SOFT,
-            "edgecolors": _SOFT,
-            "linewidths": 0.5,
-        }
-        axis.scatter(x, y, s=_SIZES[kind] * 0.3, marker=_MARKS[kind], alpha=0.4, **look)
+        inks = PROXIES[kind].inks("none", _SOFT)
+        axis.scatter(x, y, s=_SIZES[kind] * 0.3, marker=PROXIES[kind].matplotlib, alpha=0.4, linewidths=0.5, **inks)
     for label, colour in colours.items():
         x, y = places[labels == label].T
         axis.scatter(x, y, s=22, c=colour, alpha=0.95, linewidths=0.7, edgecolors="white", zorder=4)
         for kind, path in shown.proxies.items():
-            face, edge, width = ("white", colour, 1.4) if kind == "learned" else (colour, "white", 0.7)
-            look = {"facecolors": face, "edgecolors": edge, "linewidths": width, "zorder": 5}
+            sign = PROXIES[kind]
+            look: dict[str, Any] = {"linewidths": 0.7 if sign.filled else 1.4, "zorder": 5, **sign.inks(colour=colour)}
             for row in np.flatnonzero(shown.proxy_labels == label):
                 x, y = path[: turn + 1, row].T
                 axis.plot(x, y, color=colour, lw=1.1, alpha=0.6, zorder=3)
-                axis.scatter(x[-1], y[-1], s=_SIZES[kind], marker=_MARKS[kind], **look)
+                axis.scatter(x[-1], y[-1], s=_SIZES[kind], marker=sign.matplotlib, **look)
 
 
 def _colours(view: TimeMachine) -> dict[int, str]:
@@ -173,11 +169,11 @@ def _legend(view: TimeMachine, shown: Replay) -> list[Line2D]:
     tests = shown.is_test[view._images]
     marks = [("o", "train probe image", _FAINT, 4.5)] if not tests.all() else []
     marks += [("^", "test probe image", _FAINT, 4.5)] if tests.any() else []
-    marks += [(_MARKS[kind], f"{kind} proxy", _SOFT, 8 if kind == "fused" else 5.5) for kind in shown.proxies]
-    hollow = "learned proxy"
     handles = [
-        Line2D([], [], ls="", marker=marker, mfc="white" if name == hollow else colour, mec=colour, ms=size, label=name)
+        Line2D([], [], ls="", marker=marker, mfc=colour, mec=colour, ms=size, label=name)
         for marker, name, colour, size in marks
     ]
+    signs = [PROXIES[kind] for kind in shown.proxies]
+    handles += [Line2D([], [], ls="", ms=5.5, label=sign.title, **sign.line(_SOFT)) for sign in signs]
     named = zip(_colours(view).values(), view.classes, strict=True)
     return handles + [Line2D([], [], color=colour, lw=2.2, label=plain(name, 26)) for colour, name in named]

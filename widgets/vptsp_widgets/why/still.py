@@ -17,13 +17,14 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from vptsp.analysis.explain import why_no_effects
+from vptsp.figures.theme import DRAWN
 from vptsp.text import plain, safe
 
 if TYPE_CHECKING:
     from vptsp_widgets.why.view import WhyNeighbour
 
 _MOST_BLOCKS, _MOST_EFFECTS = 6, 6
-_INK = "#3f4348"
+_INK = DRAWN
 _DIVERGING = LinearSegmentedColormap.from_list("binds", ["#1d4ed8", "#f1f3f5", "#c2410c"])
 _CELL = "padding:2px 12px 2px 0;text-align:left"
 

@@ -2,7 +2,8 @@
 
 import { make } from "../../front/dom.js";
 import { count } from "../../front/text.js";
-import { LOOK, cosine } from "./signs.js";
+import { PROXIES } from "../../front/signs.js";
+import { cosine } from "./signs.js";
 /** @import { Shown } from "./shown.js" */
 
 /**
@@ -16,13 +17,13 @@ export function attributeCard(shown) {
     const found = shown.parts.facts.correlations;
     card.hidden = !found.length;
     if (!found.length) return;
-    const titles = { learned: "learned O", semantic: "semantic G", fused: `fused q, α = ${shown.parts.facts.trained}`, "mean images": "mean images" };
+    const titles = { learned: PROXIES.learned.title, semantic: PROXIES.semantic.title, fused: `${PROXIES.fused.title}, α = ${shown.parts.facts.trained}`, "mean images": "mean images" };
     const most = Math.max(...found.map(({ rho }) => Math.abs(rho)), 1e-9);
     const least = (one) => (one.p <= 1 / (one.permutations + 1) && !one.exact ? `p ≤ ${one.p.toFixed(4)}` : `p = ${one.p.toFixed(4)}`);
     const rows = found.map((one) => {
       const bar = make("i", {});
       bar.style.width = `${(100 * Math.abs(one.rho)) / most}%`;
-      bar.style.background = LOOK[one.kind] ? shown.colour(LOOK[one.kind]) : "var(--soft)";
+      bar.style.background = PROXIES[one.kind] ? shown.colour(PROXIES[one.kind].colour) : "var(--soft)";
       return make("tr", {}, make("th", { scope: "row" }, titles[one.kind]), make("td", { className: "va-rho" }, make("span", {}, bar)), make("td", {}, `ρ ${cosine(one.rho)}`), make("td", {}, least(one)));
     });
     const { classes, permutations, exact } = found[0];

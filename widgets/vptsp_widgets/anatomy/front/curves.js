@@ -1,16 +1,17 @@
 // What every alpha would give: curves of the scores, filled while nothing else happens, on which alpha is dragged.
 
 import { clip } from "../../front/numbers.js";
+import { PROXIES, SCORES } from "../../front/signs.js";
 import { plot } from "./plot.js";
 import { STEPS } from "./shown.js";
 import { percent, write } from "./signs.js";
 /** @import { Shown } from "./shown.js" */
 
 const CURVES = [
-  { key: "accuracy", title: "accuracy", light: "#1d5fd6", dark: "#7fb1ff", dash: [] },
-  { key: "recall", title: "recall@1", light: "#0e7a52", dark: "#4ade80", dash: [] },
-  { key: "map", title: "MAP@R", light: "#a8580a", dark: "#fbbf4b", dash: [] },
-  { key: "rho", title: "ρ attributes", light: "#6b7280", dark: "#a8b0ba", dash: [5, 4] },
+  { key: "accuracy", title: "accuracy", ...SCORES[0], dash: [] },
+  { key: "recall", title: "recall@1", ...SCORES[1], dash: [] },
+  { key: "map", title: "MAP@R", ...SCORES[2], dash: [] },
+  { key: "rho", title: "ρ attributes", ...SCORES[3], dash: [5, 4] },
 ];
 
 /**
@@ -99,7 +100,7 @@ export function alphaCurves(shown, grabbed) {
       context.textAlign = "center";
       context.fillText(String(value), x(value), area.bottom + 13);
     }
-    context.fillText("α  (0: semantic G alone,  1: learned O alone)", (area.left + area.right) / 2, area.bottom + 29);
+    context.fillText(`α  (0: ${PROXIES.semantic.title} alone,  1: ${PROXIES.learned.title} alone)`, (area.left + area.right) / 2, area.bottom + 29);
     context.textAlign = "left";
     context.fillText("real weight of O in q", area.left, 9);
     context.textAlign = "center";

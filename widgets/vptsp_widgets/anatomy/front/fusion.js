@@ -1,6 +1,7 @@
 // Alpha is chosen, and the tiles say what the proxies fused by it are good for.
 
 import { make } from "../../front/dom.js";
+import { PROXIES } from "../../front/signs.js";
 import { STEPS } from "./shown.js";
 import { percent } from "./signs.js";
 /** @import { Shown } from "./shown.js" */
@@ -18,7 +19,7 @@ export function fusionPanel(shown) {
   const trained = make("button", { type: "button", onclick: () => shown.setAlpha(shown.parts.facts.trained) });
   const line = make(
     "div", { className: "va-fusion" },
-    make("span", { className: "va-end va-semantic" }, "semantic G"), slider, make("span", { className: "va-end va-learned" }, "learned O"), number, trained,
+    make("span", { className: "va-end va-semantic" }, PROXIES.semantic.title), slider, make("span", { className: "va-end va-learned" }, PROXIES.learned.title), number, trained,
   );
   const tiles = make("div", { className: "va-tiles", role: "group", "aria-label": "what these proxies are good for" });
 

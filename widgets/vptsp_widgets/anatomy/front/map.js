@@ -1,12 +1,14 @@
 // The map of all classes: where O and G lie among the images, and the way of q between them.
 
-import { make, penOf } from "../../front/dom.js";
+import { make } from "../../front/dom.js";
+import { drawSign, signElement } from "../../front/glyphs.js";
 import { clip } from "../../front/numbers.js";
 import { short } from "../../front/text.js";
+import { PROXIES } from "../../front/signs.js";
 import { plot } from "./plot.js";
-import { LOOK, degrees, mark, percent, signed, write } from "./signs.js";
+import { degrees, percent, signed, write } from "./signs.js";
 /** @import { Shown } from "./shown.js" */
-/** @import { Kind } from "./signs.js" */
+/** @import { Kind } from "../../front/signs.js" */
 
 /** @type {Kind[]} */
 const KINDS = ["learned", "semantic", "fused"];
@@ -80,8 +82,8 @@ export function classMap(shown) {
         context.stroke();
         const [o, g, q] = ends[label].map(to);
         context.globalAlpha = 1;
-        mark(context, "learned", o, focused ? 6 : size * 0.7, shown.colour(LOOK.learned), paper);
-        if (semantic) mark(context, "semantic", g, focused ? 6 : size * 0.7, shown.colour(LOOK.semantic), paper);
+        drawSign(context, "learned", o[0], o[1], focused ? 6 : size * 0.7, shown.colour(PROXIES.learned.colour), paper);
+        if (semantic) drawSign(context, "semantic", g[0], g[1], focused ? 6 : size * 0.7, shown.colour(PROXIES.semantic.colour), paper);
         else context.fillStyle = main, context.fillRect(g[0] - 2.5, g[1] - 2.5, 5, 5);
         if (semantic) {
           if (focused || !many) {
@@ -90,7 +92,7 @@ export function classMap(shown) {
             heads(context, (alpha) => to(parts.placed(frame, label, alpha)), now, focused ? 8 : 5);
             context.globalAlpha = 1;
           }
-          mark(context, "fused", q, focused ? 9 : size, shown.colour(LOOK.fused), paper);
+          drawSign(context, "fused", q[0], q[1], focused ? 8 : size, shown.colour(PROXIES.fused.colour), paper);
         }
         drawn.push({ label, at: q }, { label, at: o }, { label, at: g });
       });
@@ -143,13 +145,8 @@ export function classMap(shown) {
   function legend() {
     /** @param {Kind} kind */
     const entry = (kind) => {
-      const ratio = Math.max(1, Math.min(3, window.devicePixelRatio || 1));
-      const canvas = make("canvas", { width: 16 * ratio, height: 16 * ratio, "aria-hidden": "true" });
-      canvas.style.width = canvas.style.height = "16px";
-      const context = penOf(canvas);
-      context.scale(ratio, ratio);
-      mark(context, kind, [8, 8], 6, shown.colour(LOOK[kind]), shown.ink("--paper"));
-      return make("span", {}, canvas, `${LOOK[kind].title} ${LOOK[kind].sign}`);
+      const sign = signElement(kind, shown.colour(PROXIES[kind].colour), shown.ink("--paper"), 16);
+      return make("span", {}, sign, PROXIES[kind].title);
     };
     const words = shown.semantic
       ? [...KINDS.map(entry), make("span", {}, make("i", { className: "va-helped" }), "semantics help"), make("span", {}, make("i", { className: "va-hurt" }), "hurt")]

@@ -3,11 +3,12 @@
 import { make } from "../../front/dom.js";
 import { clip } from "../../front/numbers.js";
 import { count } from "../../front/text.js";
+import { PROXIES } from "../../front/signs.js";
 import { mostSimilarFirst } from "./parts.js";
 import { plot } from "./plot.js";
-import { LOOK, arrow, cosine, degrees, percent, write } from "./signs.js";
+import { arrow, cosine, degrees, percent, write } from "./signs.js";
 /** @import { Shown } from "./shown.js" */
-/** @import { Kind } from "./signs.js" */
+/** @import { Kind } from "../../front/signs.js" */
 
 /**
  * The panel: `title`, `signs`, `box` with the plane, `composition` and `facts`; `tell` and `paint` show them anew.
@@ -63,13 +64,13 @@ export function classPlane(shown) {
       context.beginPath();
       context.rect(0, top - 2, width, height);
       context.clip();
-      context.fillStyle = shown.colour(LOOK.fused);
+      context.fillStyle = shown.colour(PROXIES.fused.colour);
       context.globalAlpha = 0.08;
       context.beginPath();
       for (const [along, beside] of [[edge, -4], [edge, 4], [4, 4], [4, -4]]) context.lineTo(...corner(along, beside));
       context.fill();
       context.globalAlpha = 0.9;
-      context.strokeStyle = shown.colour(LOOK.fused);
+      context.strokeStyle = shown.colour(PROXIES.fused.colour);
       context.setLineDash([6, 4]);
       context.lineWidth = 1.2;
       context.beginPath();
@@ -95,7 +96,7 @@ export function classPlane(shown) {
     const tips = [[0, "learned"], [angle, semantic ? "semantic" : "mean"]];
     if (semantic) tips.push([turn, "fused"]);
     for (const [beyond, kind] of tips) {
-      const colour = kind === "mean" ? main : shown.colour(LOOK[kind]);
+      const colour = kind === "mean" ? main : shown.colour(PROXIES[kind].colour);
       const tip = to(direction(beyond));
       context.strokeStyle = context.fillStyle = colour;
       context.lineWidth = kind === "fused" ? 3.4 : 2.2;
@@ -113,7 +114,7 @@ export function classPlane(shown) {
       const [x, y] = direction(beyond);
       const reach = 1 + (kind === "fused" && close ? 34 : 16) / scale;
       const [at, up] = to([x * reach, y * reach]);
-      write(context, name, clip(at, 12, width - 12), clip(up, top + 8, height - 8), kind === "semantic" && !semantic ? main : shown.colour(LOOK[kind]), paper);
+      write(context, name, clip(at, 12, width - 12), clip(up, top + 8, height - 8), kind === "semantic" && !semantic ? main : shown.colour(PROXIES[kind].colour), paper);
     }
   }
 
@@ -173,8 +174,8 @@ export function classPlane(shown) {
     composition.setAttribute("aria-label", `q is made of ${percent(share, 0)} O and ${percent(1 - share, 0)} G`);
     /** @param {Kind} kind */
     const side = (kind, part) => {
-      const one = make("span", {}, part > 0.12 ? `${LOOK[kind].sign} ${percent(part, 0)}` : "");
-      Object.assign(one.style, { width: `${100 * part}%`, background: shown.colour(LOOK[kind]) });
+      const one = make("span", {}, part > 0.12 ? `${PROXIES[kind].letter} ${percent(part, 0)}` : "");
+      Object.assign(one.style, { width: `${100 * part}%`, background: shown.colour(PROXIES[kind].colour) });
       return one;
     };
     composition.replaceChildren(side("learned", share), side("semantic", 1 - share));

@@ -1,12 +1,13 @@
 // The images nearest to O, to G and to q of the class in focus.
 
 import { make } from "../../front/dom.js";
+import { PROXIES } from "../../front/signs.js";
 import { short } from "../../front/text.js";
 import { debounced } from "../../front/timing.js";
 import { mostSimilarFirst } from "./parts.js";
-import { LOOK, cosine } from "./signs.js";
+import { cosine } from "./signs.js";
 /** @import { Shown } from "./shown.js" */
-/** @import { Kind } from "./signs.js" */
+/** @import { Kind } from "../../front/signs.js" */
 
 const NEAREST = 10; // thumbnails of a strip
 
@@ -24,8 +25,8 @@ export function nearestStrips(shown) {
     const similarity = parts.similarities(label, alpha);
     const ranked = mostSimilarFirst(similarity);
     const right = ranked.slice(0, r).filter((image) => parts.labels[image] === label).length;
-    const sign = make("b", {}, LOOK[kind].sign);
-    sign.style.color = shown.colour(LOOK[kind]);
+    const sign = make("b", {}, PROXIES[kind].letter);
+    sign.style.color = shown.colour(PROXIES[kind].colour);
     const cells = ranked.slice(0, NEAREST).map((image) => {
       const own = parts.labels[image] === label;
       const alt = `${parts.names[parts.labels[image]]}, ${own ? "the class" : "another class"}, cosine ${cosine(similarity[image])}`;
@@ -35,7 +36,7 @@ export function nearestStrips(shown) {
       );
     });
     const text = make("div", { className: "va-strip-text" }, make("div", {}, "nearest to ", sign), make("small", {}, `${right} of the first ${r} right`));
-    return make("div", { className: "va-strip", role: "group", "aria-label": `images nearest to ${LOOK[kind].title} ${LOOK[kind].sign}` }, text, make("div", { className: "va-thumbs" }, ...cells));
+    return make("div", { className: "va-strip", role: "group", "aria-label": `images nearest to ${PROXIES[kind].title}` }, text, make("div", { className: "va-thumbs" }, ...cells));
   }
 
   function draw() {

@@ -34,7 +34,7 @@ export default {
       ["arrows on the slider", "change alpha; Home and End: semantic or learned proxies alone"],
       ["click or drag in the curves", "change alpha"],
       ["↑ ↓ in the table", "the class before or after; Home and End: the first and last"],
-      ["click on a star", "look at that class"],
+      ["click on a sign", "look at that class"],
       ["Enter on a thumbnail", "focus that image, here and in linked views"],
       ["?", "these keys"],
     ]);

@@ -1,6 +1,7 @@
 // The query's panel: its picture and name, and where the images of its class are among all.
 
 import { make, penOf } from "../../front/dom.js";
+import { PROXIES } from "../../front/signs.js";
 import { count } from "../../front/text.js";
 import { bdi, oneLine } from "./elements.js";
 /** @import { Model } from "../../front/model.js" */
@@ -64,10 +65,10 @@ export function queryPanel(model, images, pictures) {
       facts.push(make("div", { className: "vg-soft" }, "a file of your own; its class is not known"));
     } else if (query.proxy) {
       const name = model.get("_proxy_names")[query.proxy[1]];
-      const sign = { fontSize: "52px", lineHeight: "1.1", color: "var(--accent)" };
+      const sign = { fontSize: "52px", lineHeight: "1.1", color: `var(--${query.proxy[0] in PROXIES ? query.proxy[0] : "accent"})` };
       image = make(
         "span", { className: "vg-missing vg-proxy" },
-        make("span", { style: sign }, "◆"), make("span", {}, `${oneLine(query.proxy[0])} proxy`),
+        make("span", { style: sign }, PROXIES[query.proxy[0]]?.glyph ?? PROXIES.fused.glyph), make("span", {}, PROXIES[query.proxy[0]]?.title ?? `${oneLine(query.proxy[0])} proxy`),
       );
       heading = bdi(name);
       facts.push(make("div", { className: "vg-soft" }, "what this proxy takes its class to look like"));

@@ -1,6 +1,7 @@
 // The controls: which loss with which numbers, who moves in its descent, and the buttons that make them move.
 
 import { make } from "../../front/dom.js";
+import { PROXIES } from "../../front/signs.js";
 import { digits } from "./signs.js";
 /** @import { State } from "./experiment.js" */
 
@@ -96,8 +97,8 @@ export class Controls {
     this.sliders.margin.row.hidden = !state.loss.endsWith("anchor");
     this.sliders.alpha.row.hidden = !state.semantic;
     this.movers.semantic.label.style.display = state.semantic ? "" : "none";
-    this.movers.proxies.text.textContent = state.semantic ? "learned O" : "proxies";
-    this.movers.semantic.text.textContent = "semantic G";
+    this.movers.proxies.text.textContent = state.semantic ? PROXIES.learned.title : "proxies";
+    this.movers.semantic.text.textContent = PROXIES.semantic.title;
     for (const [kind, { box }] of Object.entries(this.movers)) box.checked = state.moves.some((one) => one === kind);
     for (const [key, { show }] of Object.entries(this.sliders)) show(state[key]);
     this.undoButton.disabled = !undoable;

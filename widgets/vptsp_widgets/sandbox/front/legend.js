@@ -1,8 +1,10 @@
 // The legend: what the glyphs and lines of the stage mean, and how long an arrow is.
 
 import { make, svg } from "../../front/dom.js";
-import { DIAMOND, DISC, LEARNED, SQUARE, arrowPath, digits, glyphElement } from "./signs.js";
+import { PROXIES } from "../../front/signs.js";
+import { DISC, arrowPath, digits, glyphElement, proxySign } from "./signs.js";
 import { isSphere } from "./vectors.js";
+/** @import { Kind } from "../../front/signs.js" */
 /** @import { State } from "./experiment.js" */
 
 export class Legend {
@@ -19,6 +21,8 @@ export class Legend {
   renew(state) {
     const sign = (...parts) => svg("svg", { viewBox: "0 0 46 24", "aria-hidden": "true" }, ...parts);
     const glyph = (path, open) => glyphElement(path, open, "A", { transform: "translate(23 12) scale(0.8)", style: "--c: var(--soft); cursor: default" });
+    /** @param {Kind} kind */
+    const proxy = (kind) => glyph(proxySign(kind).path, proxySign(kind).open);
     const line = (kind) => sign(svg("path", { d: "M4 12H42", class: `vptsp-sb-pair ${kind}` }));
     const item = (mark, text, wide) => make("div", wide ? { className: "vptsp-sb-wide" } : {}, mark, text.nodeType ? text : make("span", {}, text));
     this.mixed = Boolean(state.semantic);
@@ -29,11 +33,11 @@ export class Legend {
       item(sign(this.arrowMark), this.scaleText, true),
       item(sign(glyph(DISC, false)), "sample: an image, of class A"),
       ...(this.mixed ? [
-        item(sign(glyph(DIAMOND, false)), "fused proxy q, as the loss sees it"),
-        item(sign(glyph(LEARNED, true)), "learned proxy O, length = weight"),
-        item(sign(glyph(SQUARE, true)), "semantic proxy G"),
+        item(sign(proxy("fused")), `${PROXIES.fused.title}, the proxy that the loss sees`),
+        item(sign(proxy("learned")), `${PROXIES.learned.title}, length = weight`),
+        item(sign(proxy("semantic")), PROXIES.semantic.title),
         item(sign(svg("path", { d: "M4 12H42", class: "vptsp-sb-mix" })), "where αO + (1 − α)G can lie"),
-      ] : [item(sign(glyph(DIAMOND, false)), "proxy of class A")]),
+      ] : [item(sign(proxy("fused")), "proxy of class A")]),
       item(line(""), "hard pair, pulled together"),
       item(line("vptsp-sb-push"), "hard pair, pushed apart"),
       item(sign(svg("circle", { cx: 23, cy: 12, r: 10.5, class: "vptsp-sb-ring" }), glyph(DISC, false)),

@@ -2,7 +2,7 @@
 
 import { total } from "../../front/numbers.js";
 import { rowsOf } from "./losses.js";
-import { DIAMOND, DISC, LEARNED, LETTERS, SQUARE, coloured, digits, glyphElement } from "./signs.js";
+import { DISC, LETTERS, coloured, digits, glyphElement, proxySign } from "./signs.js";
 import { lengthOf } from "./vectors.js";
 /** @import { State } from "./experiment.js" */
 /** @import { Result } from "./losses.js" */
@@ -45,7 +45,8 @@ export function pointsOf({ labels, proxies, semantic, class_names }) {
  * @param {Point} point
  */
 export function pointElement({ kind, c }, mixed) {
-  const [path, open] = { samples: [DISC, false], fused: [DIAMOND, false], semantic: [SQUARE, true], proxies: mixed ? [LEARNED, true] : [DIAMOND, false] }[kind];
+  const seen = kind === "proxies" ? (mixed ? "learned" : "fused") : kind; // unmixed ones are what the loss sees
+  const { path, open } = seen === "samples" ? { path: DISC, open: false } : proxySign(seen);
   const still = kind === "fused"; // q follows from O and G
   const element = glyphElement(path, open, LETTERS[c], {
     style: coloured(c),

@@ -1,12 +1,15 @@
 // Signs: SVG elements, glyphs and letters of the points, lines, arrows, and numbers as they are written.
 
 import { svg } from "../../front/dom.js";
+import { signPath } from "../../front/glyphs.js";
+import { PROXIES } from "../../front/signs.js";
+/** @import { Kind } from "../../front/signs.js" */
 
 export const LETTERS = "ABCDEFGH";
-export const DIAMOND = "M0-14L14 0L0 14L-14 0Z";
-export const SQUARE = "M-10-10H10V10H-10Z";
 export const DISC = "M0-9A9 9 0 1 1 0 9A9 9 0 1 1 0-9Z";
-export const LEARNED = "M0-11.5L10.5 8H-10.5Z";
+
+/** Path and openness of a proxy's sign. @param {Kind} kind */
+export const proxySign = (kind) => ({ path: signPath(kind, 13), open: !PROXIES[kind].filled });
 
 export const coloured = (c) => `--c: var(--c${c})`;
 
@@ -15,7 +18,7 @@ export function glyphElement(path, open, letter, attributes, halo = 0) {
   return svg("g", { class: `vptsp-sb-point${open ? " vptsp-sb-open" : ""}`, ...attributes },
     ...(halo ? [svg("circle", { r: halo, class: "vptsp-sb-halo" })] : []),
     svg("path", { d: path, class: "vptsp-sb-glyph" }),
-    svg("text", { y: path === LEARNED ? 2 : 0.5 }, letter));
+    svg("text", { y: 0.5 }, letter));
 }
 
 /** A line between two places on the screen, in the colour of a class. */

@@ -2,6 +2,7 @@
 
 import { float32, int32 } from "../../front/bytes.js";
 import { count } from "../../front/text.js";
+/** @import { Kind } from "../../front/signs.js" */
 /** @import { Model } from "../../front/model.js" */
 /** @import { State } from "./state.js" */
 
@@ -15,7 +16,6 @@ export const figure = (number) => (Number.isInteger(number) ? count(number) : Nu
  *   most: number, place: number, start: number }} Column
  */
 /** @typedef {{ kinds: Kind[], names: string[] }} Proxies */
-/** @typedef {"learned" | "semantic" | "fused"} Kind */
 
 /** The images: where they are, what is known of them, which are shown, and where they lie on the screen. */
 export class Cloud {

@@ -1,6 +1,7 @@
 // Colours: of the theme, and of the images by what a column says of them.
 
 import { clip } from "../../front/numbers.js";
+import { FAINT } from "../../front/signs.js";
 /** @import { Cloud, Column } from "./cloud.js" */
 
 /** @typedef {ReturnType<typeof themeInks>} Inks */
@@ -24,7 +25,7 @@ export function themeInks(root, dark) {
     dark, ink, paper,
     soft: style.getPropertyValue("--soft").trim() || ink,
     accent: style.getPropertyValue("--accent").trim(),
-    packed: { paper: packed(paper), ink: packed(ink), faint: packed(dark ? "#7d858e" : "#9aa1a9") },
+    packed: { paper: packed(paper), ink: packed(ink), faint: packed(FAINT[dark ? "dark" : "light"]) },
   };
 }
 

@@ -1,8 +1,8 @@
 // Hovering: a ring around what is pointed at, and a card beside it.
 
 import { make } from "../../front/dom.js";
+import { PROXIES } from "../../front/signs.js";
 import { clip } from "../../front/numbers.js";
-import { PROXY_LOOK } from "./proxies.js";
 /** @import { Cloud } from "./cloud.js" */
 /** @import { Glyph } from "./proxies.js" */
 
@@ -57,7 +57,7 @@ export class Hover {
       this.key = key;
       if (glyph) {
         this.card.replaceChildren(
-          make("div", {}, make("b", { dir: "auto" }, glyph.name), make("div", {}, `${PROXY_LOOK[glyph.kind].title} proxy of this class`)));
+          make("div", {}, make("b", { dir: "auto" }, glyph.name), make("div", {}, `${PROXIES[glyph.kind].title} of this class`)));
       } else if (row >= 0) this.card.replaceChildren(...this.about(row));
       else this.card.replaceChildren();
     }

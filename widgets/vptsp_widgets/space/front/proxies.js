@@ -1,18 +1,16 @@
 // Proxies of the training classes: their signs on the map, which of them is pointed at, and the toggles beside the map.
 
-import { make, penOf } from "../../front/dom.js";
+import { make } from "../../front/dom.js";
+import { drawSign, signElement } from "../../front/glyphs.js";
+import { PROXIES } from "../../front/signs.js";
 import { count } from "../../front/text.js";
 /** @import { Camera } from "./camera.js" */
-/** @import { Cloud, Kind, Proxies } from "./cloud.js" */
+/** @import { Kind } from "../../front/signs.js" */
+/** @import { Cloud, Proxies } from "./cloud.js" */
 /** @import { Inks } from "./colours.js" */
 /** @import { Scene } from "./overlay.js" */
 /** @import { State } from "./state.js" */
 
-export const PROXY_LOOK = {
-  learned: { title: "learned", light: "#c2500a", dark: "#fb9a4b" },
-  semantic: { title: "semantic", light: "#8b31d6", dark: "#c79bfb" },
-  fused: { title: "fused", light: "#1d5fd6", dark: "#7fb1ff" },
-};
 const MOST_GLYPHS = 120; // classes whose proxies are drawn at once
 
 /** @typedef {{ name: string, kind: Kind, at: number[] }} Glyph - of a proxy, at [x, y] on the screen */
@@ -44,10 +42,10 @@ export class Glyphs {
       }
     }
     for (const kind of shown) {
-      const colour = PROXY_LOOK[kind][inks.dark ? "dark" : "light"];
+      const colour = PROXIES[kind].colour[inks.dark ? "dark" : "light"];
       for (const { name, at } of classes) {
         context.globalAlpha = found && name !== found ? 0.25 : 1;
-        drawGlyph(context, kind, at[kind][0], at[kind][1], size, colour, inks.paper);
+        drawSign(context, kind, at[kind][0], at[kind][1], size, colour, inks.paper);
       }
     }
     context.globalAlpha = 1;
@@ -97,38 +95,6 @@ function proxiesInView(cloud, state, camera) {
 }
 
 /**
- * A proxy's sign, of its own shape: learned a ring, semantic a diamond, fused a star.
- * @param {CanvasRenderingContext2D} context
- */
-function drawGlyph(context, kind, x, y, size, colour, paper) {
-  context.beginPath();
-  if (kind === "learned") context.arc(x, y, size * 0.72, 0, 7);
-  else {
-    const corners = kind === "fused" ? 10 : 4;
-    for (let corner = 0; corner < corners; corner++) {
-      const reach = kind === "fused" ? (corner % 2 ? 0.5 : 1.15) : 1;
-      const turn = (corner / corners) * 2 * Math.PI - Math.PI / 2;
-      context.lineTo(x + Math.cos(turn) * size * reach, y + Math.sin(turn) * size * reach);
-    }
-    context.closePath();
-  }
-  context.lineJoin = "round";
-  context.strokeStyle = paper;
-  context.lineWidth = kind === "learned" ? 5 : 3;
-  context.stroke();
-  if (kind === "learned") {
-    context.fillStyle = paper;
-    context.fill();
-    context.strokeStyle = colour;
-    context.lineWidth = 2;
-    context.stroke();
-  } else {
-    context.fillStyle = colour;
-    context.fill();
-  }
-}
-
-/**
  * An arrow in the context's colours, between two signs.
  * @param {CanvasRenderingContext2D} context
  */
@@ -170,15 +136,12 @@ export class ProxyToggles {
     const toggle = (checked, act, ...inside) =>
       make("label", {}, make("input", { type: "checkbox", checked, onchange: (event) => act(event.target.checked) }), ...inside);
     const kindToggles = kinds.map((kind) => {
-      const sign = make("canvas", { width: 40, height: 40, "aria-hidden": "true" });
-      const context = penOf(sign);
-      context.scale(2, 2);
-      drawGlyph(context, kind, 10, 10, 6.5, PROXY_LOOK[kind][inks.dark ? "dark" : "light"], inks.paper);
+      const sign = signElement(kind, PROXIES[kind].colour[inks.dark ? "dark" : "light"], inks.paper, 20);
       const act = (on) => this.change({ proxies: kinds.filter((other) => (other === kind ? on : state.proxies.includes(other))) });
-      return toggle(state.proxies.includes(kind), act, sign, PROXY_LOOK[kind].title);
+      return toggle(state.proxies.includes(kind), act, sign, PROXIES[kind].title);
     });
     const arrows = kinds.includes("fused") && kinds.length > 1
-      ? toggle(state.arrows, (on) => this.change({ arrows: on }), `${/** @type {Kind[]} */ (["learned", "semantic"]).filter((kind) => kinds.includes(kind)).join(" and ")} → fused`)
+      ? toggle(state.arrows, (on) => this.change({ arrows: on }), `${/** @type {Kind[]} */ (["learned", "semantic"]).filter((kind) => kinds.includes(kind)).map((kind) => PROXIES[kind].letter).join(" and ")} → ${PROXIES.fused.letter}`)
       : null;
     const focused = [...this.element.querySelectorAll("input")].indexOf(/** @type {HTMLInputElement} */ (document.activeElement));
     this.element.replaceChildren(make("h4", {}, `Proxies of ${count(names.length)} training classes`), ...kindToggles, arrows ?? "");

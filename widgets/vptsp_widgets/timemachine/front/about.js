@@ -1,6 +1,7 @@
 // What is told of a single point: the card beside the pointer, and the panel of the image looked at.
 
 import { make } from "../../front/dom.js";
+import { PROXIES } from "../../front/signs.js";
 import { clip } from "../../front/numbers.js";
 /** @import { Atlas } from "../../front/atlas.js" */
 /** @import { Film } from "./film.js" */
@@ -30,7 +31,7 @@ export class Card {
     if (this.point !== hovered || this.film !== film) {
       const proxy = film.proxyOf(hovered);
       const name = film.names[film.classOf(hovered)];
-      const what = proxy ? `${proxy.kind} proxy · click for trails` : `${film.isTest(hovered) ? "test" : "train"} image ${film.ids[hovered]}`;
+      const what = proxy ? `${PROXIES[proxy.kind].title} · click for trails` : `${film.isTest(hovered) ? "test" : "train"} image ${film.ids[hovered]}`;
       const picture = !proxy && atlas?.place(hovered) ? [atlas.element(hovered, 48, name)] : [];
       card.replaceChildren(...picture, make("div", {}, make("b", {}, name), make("small", {}, what)));
       this.point = hovered;

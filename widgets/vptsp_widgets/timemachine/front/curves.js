@@ -1,14 +1,11 @@
 // The curves: scores over the epochs, with a playhead at the moment shown.
 
 import { make, svg } from "../../front/dom.js";
+import { SCORES } from "../../front/signs.js";
 /** @import { Film } from "./film.js" */
 /** @import { Looks } from "./looks.js" */
 
-const LINES = [ // of the curves, as colours and dashes
-  { light: "#1d5fd6", dark: "#7fb1ff", dash: "" },
-  { light: "#0e7a52", dark: "#4ade80", dash: "5 3" },
-  { light: "#8a6100", dark: "#e0c264", dash: "2 3" },
-];
+const LINES = ["", "5 3", "2 3"].map((dash, turn) => ({ ...SCORES[turn], dash })); // of the curves
 
 export class Curves {
   /** @type {Film} */ film;

@@ -1,8 +1,9 @@
 // The legend: signs, how many points of a kind there are and are shown, and boxes that leave kinds out.
 
 import { make, penOf } from "../../front/dom.js";
+import { PROXIES } from "../../front/signs.js";
 import { count } from "../../front/text.js";
-import { KINDS, sign } from "./looks.js";
+import { sign } from "./looks.js";
 /** @import { Choice } from "./choice.js" */
 /** @import { Film } from "./film.js" */
 /** @import { Looks } from "./looks.js" */
@@ -23,7 +24,7 @@ export class Legend {
    */
   show(film, choice, looks) {
     const { train, test, classes, classes_of: of } = film.counts;
-    const rows = film.kinds.map((kind) => [kind, KINDS[kind].title, some(classes, of, "classes")]);
+    const rows = film.kinds.map((kind) => [kind, PROXIES[kind].title, some(classes, of, "classes")]);
     if (train) rows.push(["train", "train probe images", count(train)]);
     if (test) rows.push(["test", "test probe images", count(test)]);
     const { paper, ink } = looks.ink();
@@ -31,8 +32,8 @@ export class Legend {
       const picture = make("canvas", { width: 36, height: 36, "aria-hidden": "true" });
       const context = penOf(picture);
       context.scale(2, 2);
-      const own = looks.byKind && KINDS[kind] ? looks.themed(KINDS[kind]) : ink;
-      sign(context, kind, 9, 9, KINDS[kind] ? 6 : 4.5, own, paper);
+      const own = looks.byKind && PROXIES[kind] ? looks.themed(PROXIES[kind].colour) : ink;
+      sign(context, kind, 9, 9, PROXIES[kind] ? 6 : 4.5, own, paper);
       const box = make("input", { type: "checkbox", checked: !choice.hidden.has(kind), "aria-label": title, onchange: () => this.switched(kind, box.checked) });
       return make("label", {}, box, picture, make("span", {}, title), make("small", {}, number));
     }));

@@ -1,45 +1,27 @@
 // How points look: a sign for each kind, and colours by class or by kind, in both themes.
 
 import { make } from "../../front/dom.js";
+import { drawSign } from "../../front/glyphs.js";
+import { PROXIES } from "../../front/signs.js";
 /** @import { Choice } from "./choice.js" */
 /** @import { Film } from "./film.js" */
-
-export const KINDS = {
-  learned: { title: "learned proxies", light: "#b84a08", dark: "#fb9a4b" },
-  semantic: { title: "semantic proxies", light: "#8b31d6", dark: "#c79bfb" },
-  fused: { title: "fused proxies", light: "#1d5fd6", dark: "#7fb1ff" },
-};
 
 /**
  * A sign of its own for each kind of point, so that colour is never all that tells them apart.
  * @param {CanvasRenderingContext2D} context
  */
 export function sign(context, kind, x, y, size, colour, paper) {
+  if (kind in PROXIES) return drawSign(context, kind, x, y, size, colour, paper);
   context.beginPath();
-  if (kind === "learned" || kind === "train") context.arc(x, y, size * 0.8, 0, 7);
-  else {
-    const corners = { fused: 10, semantic: 4, test: 3 }[kind];
-    for (let corner = 0; corner < corners; corner++) {
-      const reach = size * (kind === "fused" ? (corner % 2 ? 0.55 : 1.25) : 1.05);
-      const turn = (corner / corners) * 2 * Math.PI - Math.PI / 2;
-      context.lineTo(x + Math.cos(turn) * reach, y + Math.sin(turn) * reach);
-    }
-    context.closePath();
-  }
-  if (kind === "learned") {
-    context.fillStyle = paper;
-    context.fill();
-    context.strokeStyle = colour;
-    context.lineWidth = Math.max(1.3, size * 0.32);
+  if (kind === "train") context.arc(x, y, size * 0.8, 0, 7);
+  else for (const turn of [0, 1, 2].map((corner) => (corner / 3) * 2 * Math.PI - Math.PI / 2)) context.lineTo(x + Math.cos(turn) * size * 1.05, y + Math.sin(turn) * size * 1.05);
+  context.closePath();
+  context.fillStyle = colour;
+  context.fill();
+  if (size > 4) {
+    context.strokeStyle = paper;
+    context.lineWidth = 1;
     context.stroke();
-  } else {
-    context.fillStyle = colour;
-    context.fill();
-    if (size > 4) {
-      context.strokeStyle = paper;
-      context.lineWidth = 1;
-      context.stroke();
-    }
   }
 }
 
@@ -99,6 +81,6 @@ export class Looks {
     const label = this.film.classOf(point);
     const proxy = this.film.proxyOf(point);
     if (!this.byKind) return trails.length && !trails.includes(label) ? this.ink().soft : this.classColour(label);
-    return proxy ? this.themed(KINDS[proxy.kind]) : this.ink().soft;
+    return proxy ? this.themed(PROXIES[proxy.kind].colour) : this.ink().soft;
   }
 }

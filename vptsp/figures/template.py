@@ -1,0 +1,32 @@
+"""The look of all plotly figures."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+from vptsp.figures.theme import GRID, INK, SERIES
+
+
+def template() -> go.layout.Template:
+    """No background of its own, one grey that both themes can read, quiet grid."""
+    axis = {
+        "gridcolor": GRID,
+        "linecolor": GRID,
+        "zerolinecolor": GRID,
+        "ticks": "",
+        "title": {"standoff": 10, "font": {"size": 13}},
+        "automargin": True,
+    }
+    return go.layout.Template(
+        layout={
+            "font": {"family": "system-ui, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif", "size": 13, "color": INK},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "colorway": list(SERIES),
+            "xaxis": axis,
+            "yaxis": axis,
+            "margin": {"l": 60, "r": 20, "t": 40, "b": 50},
+            "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
+            "hoverlabel": {"font": {"family": "system-ui, sans-serif"}},
+        }
+    )
