@@ -35,7 +35,7 @@ def expect(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Counts], None]:
     """Lets the registry expect these counts of a data set, those of a miniature, for one test."""
 
     def change(name: str, counts: Counts) -> None:
-        monkeypatch.setitem(DATASETS, name, replace(DATASETS[name], expected=counts))
+        monkeypatch.setitem(DATASETS._entries, name, replace(DATASETS[name], expected=counts))
 
     return change
 

@@ -5,7 +5,6 @@ It is written from the run directory alone.
 
 from __future__ import annotations
 
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from vptsp.figures.maps import run_map
 from vptsp.figures.runs import curves, parameter_table, result_table
 from vptsp.figures.stills import image_html
 from vptsp.files import read_json, write_text
+from vptsp.reports.views import further, view_blocks
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
 from vptsp.settings.methods import METHODS
@@ -57,6 +57,7 @@ def write_report(run: Run, projection: Method = "umap") -> Path:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
     )
+    views = view_blocks(run, projection)
     page = environment.get_template("report.html").render(
         projection=projection,
         title=f"{results[0].title} on {plain(config.dataset)}",
@@ -74,7 +75,8 @@ def write_report(run: Run, projection: Method = "umap") -> Path:
         gallery=retrieval_gallery(run),
         environment=read_json(run.path / "environment.json", "train the run again"),
         plotly_js=plotly.offline.get_plotlyjs(),
-        views=_views(run, projection),
+        views=views,
+        further_views=further(views),
         lead=_lead(results),
     )
     path = run.path / "report.html"
@@ -160,8 +162,3 @@ def _figures(run: Run, projection: Method) -> dict[str, dict[str, str]]:
         name: {"json": script_json(figure.to_json()), "still": image_html(figure, alt), "alt": alt}
         for name, (figure, alt) in made.items()
     }
-
-
-def _views(run: Run, projection: Method) -> dict[str, str]:
-    """The live blocks of the page, by name, from whoever offers some: the core knows no widgets."""
-    return {entry.name: entry.load()(run, projection) for entry in metadata.entry_points(group="vptsp.report_views")}

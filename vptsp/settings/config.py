@@ -188,12 +188,10 @@ class Config(BaseModel):
 
     @model_validator(mode="after")
     def _fields_agree(self) -> Self:
-        if self.method not in METHODS:
-            raise ValueError(f"method={self.method!r} is not known; legal: {', '.join(METHODS)}")
-        method = METHODS[self.method]
-        for name, legal in (("loss", tuple(LOSSES)), ("semantic_unit", ("method", *ACCUMULATORS))):
+        for name, legal in (("method", METHODS), ("loss", LOSSES), ("semantic_unit", ("method", *ACCUMULATORS))):
             if getattr(self, name) not in legal:
                 raise ValueError(f"{name}={getattr(self, name)!r} is not known; legal: {', '.join(legal)}")
+        method = METHODS[self.method]
         if self.task == "recognition":
             self._recognition_agrees()
         elif self.batch_size % self.images_per_class:

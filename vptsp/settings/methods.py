@@ -6,8 +6,17 @@ of what is trained, kept and banked come from the built model, so that they cann
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, get_args
+
+from vptsp.core.registry import Catalogue
+from vptsp.errors import ConfigError
+
+Prompts = Literal["none", "shallow", "deep"]
+Tunes = Literal["none", "last", "all"]
+AdapterForm = Literal["none", "working", "published"]
+_LEGAL = {"prompts": Prompts, "tunes": Tunes, "adapter": AdapterForm}
 
 
 @dataclass(frozen=True)
@@ -16,8 +25,8 @@ class Method:
 
     - ``prompts``: shared visual prompts, ``shallow`` (first block only, outputs travel on) or ``deep``
       (replaced in every block); VPT, arXiv 2203.12119. Where they enter is ``prompt_location``'s business.
-    - ``semantic``: class prompts and semantic proxies accumulated by a moving average (``ema``) or a
-      GRU (``gru``); VPTSP, arXiv 2402.02340.
+    - ``semantic``: class prompts and semantic proxies, by the name of what accumulates them
+      (:data:`~vptsp.core.proxies.ACCUMULATORS`), or ``none``; VPTSP, arXiv 2402.02340.
     - ``tunes``: the backbone's own weights that train: none, the ``last`` blocks and the final norm, or ``all``.
     - ``bitfit``: train the backbone's biases unless the configuration says otherwise; BitFit, arXiv 2106.10199.
     - ``adapter``: a bottleneck beside every MLP, ``working`` or ``published`` (whose two zero weights stay zero).
@@ -25,20 +34,28 @@ class Method:
     - ``mlp``: hidden layers before the head; ``side``: an AlexNet whose feature is mixed in; as in VPT's baselines.
     - ``head``: LayerNorm + Linear to the embedding (or a linear classifier), trained; without it the backbone's
       feature, centred on the training images, is the embedding.
+
+    Raises :class:`ConfigError` for a part that is not one of these.
     """
 
     name: str
     title: str  # as the literature writes it
     summary: str
-    prompts: Literal["none", "shallow", "deep"] = "none"
-    semantic: Literal["none", "ema", "gru"] = "none"
-    tunes: Literal["none", "last", "all"] = "none"
+    source: str  # the paper, or the code
+    prompts: Prompts = "none"
+    semantic: str = "none"
+    tunes: Tunes = "none"
     bitfit: bool = False
-    adapter: Literal["none", "working", "published"] = "none"
+    adapter: AdapterForm = "none"
     lora: bool = False
     mlp: bool = False
     side: bool = False
     head: bool = True
+
+    def __post_init__(self) -> None:
+        for part, choices in _LEGAL.items():
+            if (given := getattr(self, part)) not in get_args(choices):
+                raise ConfigError(f"{part}={given!r} of a method is not known; legal: {', '.join(get_args(choices))}")
 
     @property
     def trains(self) -> bool:
@@ -52,26 +69,131 @@ class Method:
         return f"{self.title} + bias" if bitfit else f"{self.title}, biases frozen"
 
 
-METHODS: dict[str, Method] = {
-    method.name: method
-    for method in (
-        Method("frozen", "frozen", "the backbone's own feature, centred; nothing is trained", head=False),
-        Method("linear", "linear probe", "a trained LayerNorm and linear layer on the frozen feature"),
-        Method("mlp", "MLP-k", "linear after mlp_layers hidden layers", mlp=True),
-        Method("side", "Sidetune", "linear on a mix of the frozen feature and a trained AlexNet's", side=True),
-        Method("bias", "BitFit", "linear, and every bias of the backbone", bitfit=True),
-        Method("partial", "Partial-k", "linear, and the last partial_blocks blocks with the final norm", tunes="last"),
-        Method("full", "full fine-tuning", "everything trains, with conventional proxies", tunes="all"),
-        Method("adapter", "Adapter", "linear, and a bottleneck at every MLP", adapter="working"),
-        Method(
-            "adapter_published", "Adapter (VPT's code)", "adapter that starts with two zero weights and stays there",
-            adapter="published",
-        ),
-        Method("lora", "LoRA", "linear, and low-rank updates of attention's projections", lora=True),
-        Method("vpt_shallow", "VPT-shallow", "linear, and prompts before the first block", prompts="shallow"),
-        Method("vpt_deep", "VPT-deep", "linear, and prompts in every block", prompts="deep"),
-        Method("vpt_bias", "VPT-deep + bias", "vpt_deep, and every bias", prompts="deep", bitfit=True),
-        Method("vptsp_m", "VPTSP-M", "vpt_bias and semantic proxies by moving average", "deep", "ema", bitfit=True),
-        Method("vptsp_g", "VPTSP-G", "vpt_bias and semantic proxies by GRU", "deep", "gru", bitfit=True),
-    )
-}  # fmt: skip
+class Methods(Catalogue[Method]):
+    """Tuning methods by name."""
+
+    def add(self, name: str, *, title: str, summary: str, source: str, **parts: Any) -> None:
+        """Name a method; ``parts`` are the fields of :class:`Method`. A file or notebook may say its own anew."""
+        if unknown := sorted(parts.keys() - Method.__dataclass_fields__.keys()):
+            legal = [
+                field for field in Method.__dataclass_fields__ if field not in ("name", "title", "summary", "source")
+            ]
+            raise ConfigError(f"{unknown[0]} is not a part of a tuning method; legal: {', '.join(legal)}")
+        caller = sys._getframe(1).f_globals.get("__name__", "")  # a method is data, which does not know its module
+        by = "" if caller == __name__ else caller
+        self.put(name, Method(name, title, summary, source, **parts), by)
+
+
+_VPT = "VPT, arXiv 2203.12119"
+_BASELINE = "a baseline of VPT, arXiv 2203.12119"
+_VPTSP = "VPTSP, arXiv 2402.02340"
+METHODS = Methods("tuning method")
+METHODS.add(
+    "frozen",
+    title="frozen",
+    summary="the backbone's own feature, centred; nothing is trained",
+    source="the backbone as it was pretrained",
+    head=False,
+)
+METHODS.add(
+    "linear",
+    title="linear probe",
+    summary="a trained LayerNorm and linear layer on the frozen feature",
+    source=_BASELINE,
+)
+METHODS.add(
+    "mlp",
+    title="MLP-k",
+    summary="linear after mlp_layers hidden layers",
+    source=_BASELINE,
+    mlp=True,
+)
+METHODS.add(
+    "side",
+    title="Sidetune",
+    summary="linear on a mix of the frozen feature and a trained AlexNet's",
+    source="Sidetune, arXiv 1912.13503; a baseline of VPT",
+    side=True,
+)
+METHODS.add(
+    "bias",
+    title="BitFit",
+    summary="linear, and every bias of the backbone",
+    source="BitFit, arXiv 2106.10199",
+    bitfit=True,
+)
+METHODS.add(
+    "partial",
+    title="Partial-k",
+    summary="linear, and the last partial_blocks blocks with the final norm",
+    source=_BASELINE,
+    tunes="last",
+)
+METHODS.add(
+    "full",
+    title="full fine-tuning",
+    summary="everything trains, with conventional proxies",
+    source=_BASELINE,
+    tunes="all",
+)
+METHODS.add(
+    "adapter",
+    title="Adapter",
+    summary="linear, and a bottleneck at every MLP",
+    source="Houlsby et al., arXiv 1902.00751; a baseline of VPT",
+    adapter="working",
+)
+METHODS.add(
+    "adapter_published",
+    title="Adapter (VPT's code)",
+    summary="adapter that starts with two zero weights and stays there",
+    source="code published with arXiv 2203.12119",
+    adapter="published",
+)
+METHODS.add(
+    "lora",
+    title="LoRA",
+    summary="linear, and low-rank updates of attention's projections",
+    source="LoRA, arXiv 2106.09685",
+    lora=True,
+)
+METHODS.add(
+    "vpt_shallow",
+    title="VPT-shallow",
+    summary="linear, and prompts before the first block",
+    source=_VPT,
+    prompts="shallow",
+)
+METHODS.add(
+    "vpt_deep",
+    title="VPT-deep",
+    summary="linear, and prompts in every block",
+    source=_VPT,
+    prompts="deep",
+)
+METHODS.add(
+    "vpt_bias",
+    title="VPT-deep + bias",
+    summary="vpt_deep, and every bias",
+    source=_VPT,
+    prompts="deep",
+    bitfit=True,
+)
+METHODS.add(
+    "vptsp_m",
+    title="VPTSP-M",
+    summary="vpt_bias and semantic proxies by moving average",
+    source=_VPTSP,
+    prompts="deep",
+    semantic="ema",
+    bitfit=True,
+)
+METHODS.add(
+    "vptsp_g",
+    title="VPTSP-G",
+    summary="vpt_bias and semantic proxies by GRU",
+    source=_VPTSP,
+    prompts="deep",
+    semantic="gru",
+    bitfit=True,
+)
