@@ -72,14 +72,43 @@ def font_settings() -> dict[str, str]:
     return {"FONTCONFIG_FILE": str(file)}
 
 
+# --- what drives it -----------------------------------------------------------------------------------
+def driver_problem() -> str:
+    """Empty where Playwright's driver starts; else the line in which the system says why not.
+
+    The driver is a Node.js of its own, and on a bare Debian a library that it needs is missing.
+    """
+    from playwright._impl._driver import compute_driver_executable
+
+    node = compute_driver_executable()[0]
+    try:
+        done = subprocess.run([node, "--version"], capture_output=True, text=True, check=False, errors="replace")
+    except OSError as error:
+        return f"{node}: {error.strerror or error}"
+    return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+
+
+def _provide_driver() -> None:
+    wrong = driver_problem()
+    if wrong and "libatomic" in wrong:
+        print("Playwright's driver needs libatomic1; trying: apt-get install libatomic1", file=sys.stderr, flush=True)
+        if not _by_apt("libatomic1"):
+            wrong = driver_problem()
+    if wrong:
+        raise SystemExit(
+            f"the browser tests drive Chromium with Playwright, whose driver does not start ({wrong}). Install what is "
+            f"missing (on Debian and Ubuntu, as root: apt-get install libatomic1), {_WITHOUT}"
+        )
+
+
 # --- the ways to get one ------------------------------------------------------------------------------
-def _by_apt() -> str:
+def _by_apt(package: str = "chromium") -> str:
     if os.name != "posix" or os.geteuid() != 0:
         return "this is not root"
     if not shutil.which("apt-get"):
         return "there is no apt-get"
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for arguments in (["update", "-qq"], ["install", "-qq", "-y", "--no-install-recommends", "chromium"]):
+    for arguments in (["update", "-qq"], ["install", "-qq", "-y", "--no-install-recommends", package]):
         done = subprocess.run(
             ["apt-get", *arguments], capture_output=True, text=True, check=False, env=environment, errors="replace"
         )
@@ -110,6 +139,7 @@ def provide() -> str:
 
     Raises :class:`SystemExit` with one sentence where none can be had.
     """
+    _provide_driver()
     reasons = [f"none of {', '.join(NAMES)} on PATH"]
     path = find()
     if path is None:
