@@ -33,7 +33,7 @@ test: setup browser  ## run the tests; BROWSER=none leaves those out that need C
 	$(BIN)/pytest -m "not slow and not wheel" -n 2 --dist loadfile $(WITHOUT_BROWSER)
 
 test-quick: setup  ## run the tests of the core, between two edits
-	$(BIN)/pytest -m "not slow and not wheel" -n 2 $(QUICK)
+	$(BIN)/pytest -m "not slow and not wheel" -n 2 tests/core tests/settings
 
 test-slow: setup browser  ## run the tests that take minutes
 	$(BIN)/pytest -m slow $(WITHOUT_BROWSER)
