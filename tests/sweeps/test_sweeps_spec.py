@@ -18,7 +18,7 @@ from vptsp.notebooks.parameters import read_signature
 from vptsp.settings.config import Config, make_config
 from vptsp.sweeps import Sweep, make_plan, read_sweep
 from vptsp.sweeps.plan import _COMPUTES, _SHOWS, code_key
-from vptsp.sweeps.search import draw
+from vptsp.sweeps.random_search import draw
 from vptsp.sweeps.spec import sweep_from, sweep_names
 from vptsp.sweeps.yaml12 import read_yaml
 

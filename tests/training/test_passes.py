@@ -16,7 +16,7 @@ from vptsp.core.prompts.bank import MemoryBank
 from vptsp.errors import ConfigError
 from vptsp.settings.build import build_model
 from vptsp.settings.config import Config, make_config
-from vptsp.training.divided import DividedForward
+from vptsp.training.gradient_cache import DividedForward
 from vptsp.training.loop import train
 from vptsp.training.objective import make_objective
 from vptsp.training.session import Session

@@ -27,7 +27,7 @@ from vptsp.settings.methods import METHODS
 from vptsp.training.guards import TrainingStopped
 from vptsp.training.loop import train
 from vptsp.training.objective import make_objective
-from vptsp.training.optimizers import set_learning_rates
+from vptsp.training.schedule import set_learning_rates
 from vptsp.training.session import Session
 
 Tiny = Callable[..., Config]

@@ -11,7 +11,7 @@ supervisor (:mod:`.supervisor`) starts each run as a process (:mod:`.worker`) an
 Read ``plan.py`` first, then ``supervisor.py``. ::
 
     spec            what a sweep varies: grids, lists, random search, seeds
-    search          random draws that are the same on every machine
+    random_search   random draws that are the same on every machine
     plan            from a sweep to its runs, all checked before the first is started
     folder          the sweep's folder and its jobs, readable at any time
     runner          what is done is skipped, what was cut off goes on

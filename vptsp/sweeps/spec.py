@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from vptsp.errors import ConfigError
-from vptsp.sweeps.search import draw, require_distributions
+from vptsp.sweeps.random_search import draw, require_distributions
 from vptsp.sweeps.yaml12 import read_yaml
 
 SWEEPS = Path("runs/sweeps")

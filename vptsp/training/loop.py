@@ -22,7 +22,7 @@ from vptsp.runs.run import Run
 from vptsp.settings.config import Config
 from vptsp.training.guards import TrainingStopped, not_finite, stop_requests
 from vptsp.training.objective import Objective, make_objective
-from vptsp.training.optimizers import set_learning_rates
+from vptsp.training.schedule import set_learning_rates
 from vptsp.training.session import Session
 from vptsp.training.snapshots import Probes, write_snapshot
 from vptsp.training.state import TrainingState

@@ -1,9 +1,7 @@
-"""The optimisers and their cosine: for the learned proxies, for everything else, and for class prompts by rows."""
+"""The optimisers: for the learned proxies, for everything else, and for class prompts by rows."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -86,32 +84,3 @@ def make_optimizers(model: ConfiguredModel, config: Config) -> tuple[Optimizer, 
     if model.rows is not None:
         optimizers.append(RowOptimizer(model.rows, config))
     return tuple(optimizers)
-
-
-def cosine(start: float, end: float, epoch: int, length: int) -> float:
-    """Learning rate of an epoch: cosine annealing from ``start`` to ``end`` over ``length`` epochs.
-
-    As with torch's scheduler the rate rises again past ``length``; some published settings do that.
-    A rate that starts below ``end`` stays where it is.
-    """
-    if start <= end:
-        return start
-    return end + (start - end) * (1 + math.cos(math.pi * epoch / length)) / 2
-
-
-def set_learning_rates(optimizers: Sequence[Optimizer], config: Config, epoch: int) -> dict[str, float]:
-    """Set every learning rate for ``epoch`` (from 0); returns those of the record: ``lr`` and ``lr_proxy``.
-
-    In the first ``warmup_epochs`` rates rise linearly from 0, as in VPT's code, whose first epoch therefore changes
-    nothing; the cosine follows.
-    """
-    warmup = config.warmup_epochs
-    length = config.cosine_length or max(config.epochs - warmup, 1)
-    for optimizer in optimizers:
-        for group in optimizer.param_groups:
-            if epoch < warmup:
-                group["lr"] = group["start"] * epoch / warmup
-            else:
-                group["lr"] = cosine(group["start"], config.cosine_min, epoch - warmup, length)
-    names = ("lr", "lr_proxy")
-    return {name: optimizer.param_groups[0]["lr"] for name, optimizer in zip(names, optimizers, strict=False)}

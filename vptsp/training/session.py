@@ -20,7 +20,7 @@ from vptsp.data.transforms import train_transform
 from vptsp.machine import make_fabric
 from vptsp.settings.build import ConfiguredModel, build_model
 from vptsp.settings.config import Config
-from vptsp.training.divided import DividedForward
+from vptsp.training.gradient_cache import DividedForward
 from vptsp.training.optimizers import make_optimizers
 from vptsp.training.precision import Precision
 from vptsp.training.trackers import require_tracker

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from vptsp.core.proxies.cross_attention import CrossAttention as CrossAttention
     from vptsp.core.proxies.fusion import fuse as fuse
     from vptsp.core.proxies.fusion import learned_proxies as learned_proxies
-    from vptsp.core.proxies.gated import GatedUnit as GatedUnit
     from vptsp.core.proxies.groups import ClassGroups as ClassGroups
+    from vptsp.core.proxies.gru import GatedUnit as GatedUnit
     from vptsp.core.proxies.moving_average import MovingAverage as MovingAverage
-    from vptsp.core.proxies.recurrent import LongShortTerm as LongShortTerm
-    from vptsp.core.proxies.recurrent import PlainRecurrent as PlainRecurrent
-    from vptsp.core.proxies.turns import States as States
-    from vptsp.core.proxies.turns import one_after_another as one_after_another
+    from vptsp.core.proxies.one_by_one import States as States
+    from vptsp.core.proxies.one_by_one import one_after_another as one_after_another
+    from vptsp.core.proxies.rnn_lstm import LongShortTerm as LongShortTerm
+    from vptsp.core.proxies.rnn_lstm import PlainRecurrent as PlainRecurrent
 
 _HERE = __name__
 ACCUMULATORS: Registry[Callable[..., Any]] = Registry("accumulator")
@@ -42,21 +42,21 @@ ACCUMULATORS.add(
 )
 ACCUMULATORS.add(
     "gru",
-    f"{_HERE}.gated:GatedUnit",
+    f"{_HERE}.gru:GatedUnit",
     title="GRU",
     summary="a gated recurrent unit over the images of the class",
     source="VPTSP-G, eqs 4-7",
 )
 ACCUMULATORS.add(
     "rnn",
-    f"{_HERE}.recurrent:PlainRecurrent",
+    f"{_HERE}.rnn_lstm:PlainRecurrent",
     title="RNN",
     summary="a plain recurrent cell over the images of the class",
     source="named in VPTSP table 7; defined here",
 )
 ACCUMULATORS.add(
     "lstm",
-    f"{_HERE}.recurrent:LongShortTerm",
+    f"{_HERE}.rnn_lstm:LongShortTerm",
     title="LSTM",
     summary="an LSTM cell over the images of the class",
     source="named in VPTSP table 7; defined here",
@@ -89,10 +89,10 @@ __getattr__ = lazy(
         "container": ("SemanticContainer",),
         "cross_attention": ("CrossAttention",),
         "fusion": ("fuse", "learned_proxies"),
-        "gated": ("GatedUnit",),
+        "gru": ("GatedUnit",),
         "groups": ("ClassGroups",),
         "moving_average": ("MovingAverage",),
-        "recurrent": ("LongShortTerm", "PlainRecurrent"),
-        "turns": ("States", "one_after_another"),
+        "rnn_lstm": ("LongShortTerm", "PlainRecurrent"),
+        "one_by_one": ("States", "one_after_another"),
     },
 )

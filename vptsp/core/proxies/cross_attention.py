@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from vptsp.core.proxies.groups import ClassGroups
-from vptsp.core.proxies.turns import States
+from vptsp.core.proxies.one_by_one import States
 
 
 class CrossAttention(nn.Module):

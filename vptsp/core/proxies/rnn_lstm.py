@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from vptsp.core.proxies.groups import ClassGroups
-from vptsp.core.proxies.turns import States, one_after_another
+from vptsp.core.proxies.one_by_one import States, one_after_another
 
 
 class PlainRecurrent(nn.Module):
