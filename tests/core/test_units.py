@@ -146,13 +146,18 @@ def make_model(**changes: Any) -> ConfiguredModel:
 
 SOURCES = {  # source: modules that exist, modules that the accumulated states reach
     "class_prompts": (
-        {"class_prompts", "semantic_head", "accumulate"}, {"class_prompts", "semantic_head", "accumulate", "vit"},
+        {"semantic.class_prompts", "semantic.head", "semantic.accumulate"}, {"semantic.class_prompts", "semantic.head", "semantic.accumulate", "vit"},
     ),
-    "encoder": ({"semantic_head", "accumulate"}, {"prompts", "semantic_head", "accumulate", "vit"}),
-    "encoder_no_grad": ({"semantic_head", "accumulate"}, {"semantic_head", "accumulate"}),
-    "samples": ({"accumulate"}, {"prompts", "head", "accumulate", "vit"}),
+    "encoder": ({"semantic.head", "semantic.accumulate"}, {"prompts", "semantic.head", "semantic.accumulate", "vit"}),
+    "encoder_no_grad": ({"semantic.head", "semantic.accumulate"}, {"semantic.head", "semantic.accumulate"}),
+    "samples": ({"semantic.accumulate"}, {"prompts", "head", "semantic.accumulate", "vit"}),
 }  # fmt: skip
 SAMPLE_TOWER = {"vit", "prompts", "head", "learned"}
+
+
+def part(name: str) -> str:
+    """The part of the model that a parameter belongs to."""
+    return ".".join(name.split(".")[: 2 if name.startswith("semantic.") else 1])
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -160,11 +165,11 @@ def test_a_source_has_its_parameters_and_gradients_go_there_alone(source: str) -
     model = make_model(semantic_source=source)
     exist, reached = SOURCES[source]
     trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-    assert {name.split(".")[0] for name in trained} == exist | SAMPLE_TOWER
+    assert {part(name) for name in trained} == exist | SAMPLE_TOWER
     images, labels = torch.randn(4, 3, 32, 32), torch.tensor([3, 0, 3, 1])
     output = model(images, labels)
     (output.batch_semantic * torch.randn(3, 8)).sum().backward()
-    got = {name.split(".")[0] for name, p in trained.items() if p.grad is not None and p.grad.abs().sum() > 0}
+    got = {part(name) for name, p in trained.items() if p.grad is not None and p.grad.abs().sum() > 0}
     assert got == reached
     output = model(images, labels)
     (output.embeddings @ output.proxies.T).square().sum().backward()
