@@ -146,12 +146,13 @@ def make_model(**changes: Any) -> ConfiguredModel:
 
 SOURCES = {  # source: modules that exist, modules that the accumulated states reach
     "class_prompts": (
-        {"semantic.class_prompts", "semantic.head", "semantic.accumulate"}, {"semantic.class_prompts", "semantic.head", "semantic.accumulate", "vit"},
+        {"semantic.class_prompts", "semantic.head", "semantic.accumulate"},
+        {"semantic.class_prompts", "semantic.head", "semantic.accumulate", "vit"},
     ),
     "encoder": ({"semantic.head", "semantic.accumulate"}, {"prompts", "semantic.head", "semantic.accumulate", "vit"}),
     "encoder_no_grad": ({"semantic.head", "semantic.accumulate"}, {"semantic.head", "semantic.accumulate"}),
     "samples": ({"semantic.accumulate"}, {"prompts", "head", "semantic.accumulate", "vit"}),
-}  # fmt: skip
+}
 SAMPLE_TOWER = {"vit", "prompts", "head", "learned"}
 
 
