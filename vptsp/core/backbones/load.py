@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import urllib.error
 import urllib.request
@@ -156,8 +157,7 @@ def _create(name: str, weights: str, image_size: int | None) -> Any:
 def _check_architecture(name: str, image_size: int | None) -> None:
     """Refuse models and sizes that cannot work, without memory and before any download."""
     try:
-        with torch.device("meta"):
-            vit: Any = timm.create_model(name, num_classes=0)
+        vit = _outline(name)
     except RuntimeError as error:
         raise BackboneError(f"backbone {name!r} cannot be built: {_first_line(error)}") from error
     family_of(vit, name)
@@ -173,6 +173,13 @@ def _check_architecture(name: str, image_size: int | None) -> None:
             f"image_size={image_size} is not a multiple of the {patch} pixel patches of {name}; "
             f"legal near it: {below}, {below + patch}"
         )
+
+
+@functools.lru_cache(maxsize=16)  # training and each evaluation load a backbone; its outline takes as long as itself
+def _outline(name: str) -> Any:
+    """The model without memory."""
+    with torch.device("meta"):
+        return timm.create_model(name, num_classes=0)
 
 
 def _load_file(vit: Any, path: Path) -> None:
