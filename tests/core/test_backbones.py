@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import timm
 import torch
+from huggingface_hub import constants as hub
 from safetensors.torch import save_file
 
 from vptsp.core.backbones import load as backbones
@@ -185,13 +186,13 @@ def test_a_missing_file_is_refused() -> None:
 
 
 def test_weights_that_cannot_be_downloaded_fail_within_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backbones.hub, "ENDPOINT", "http://127.0.0.1:9")  # nothing listens there
-    monkeypatch.setattr(backbones.hub, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(hub, "ENDPOINT", "http://127.0.0.1:9")  # nothing listens there
+    monkeypatch.setattr(hub, "HF_HUB_CACHE", str(tmp_path))
     start = time.monotonic()
     with pytest.raises(BackboneError, match=r"weights of test_vit could not be loaded .*backbone_weights=PATH"):
         load_backbone("test_vit")
     assert time.monotonic() - start < 20, "the hub's own retries take half a minute and more"
-    assert backbones.hub.HF_HUB_OFFLINE in (False, None)
+    assert hub.HF_HUB_OFFLINE in (False, None)
 
 
 def test_the_default_backbone_is_the_bundled_one() -> None:

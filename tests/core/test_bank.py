@@ -250,7 +250,7 @@ def test_rows_get_the_dense_gradient_norm_clipping_and_loss_scale(tiny: Tiny) ->
     scaler = scaled.fabric.strategy.precision.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=1)
     own = dense.model.state_dict()
     for session in (rows, scaled):
-        session.model.load_state_dict({n: v for n, v in own.items() if not n.startswith("class_prompts.")})
+        session.model.load_state_dict({n: v for n, v in own.items() if not n.startswith("semantic.class_prompts.")})
     rows.model.rows.fetch(torch.arange(8))
     start = rows.model.rows.leaves[0].detach().split(rows.model.rows.sizes, 1)
     for layer, value in zip(dense.model.semantic.class_prompts.layers, start, strict=True):

@@ -75,6 +75,24 @@ def _md5(file: Path) -> str:
         return hashlib.file_digest(content, "md5").hexdigest()
 
 
+def _unpack(content: tarfile.TarFile, folder: Path) -> None:
+    """Unpacks what stays inside ``folder``; an archive that would write elsewhere is a TarError.
+
+    By the standard library's own filter, which Python has from 3.11.4 on; the releases before it, Debian 12's among
+    them, get the plain files and folders alone, which is all that data sets hold.
+    """
+    if hasattr(tarfile, "data_filter"):
+        content.extractall(folder, filter="data")
+        return
+    inside = folder.resolve()
+    for member in content:
+        if not (inside / member.name).resolve().is_relative_to(inside):
+            raise tarfile.ReadError(f"{member.name!r} would be unpacked outside of the folder")
+        if member.isfile() or member.isdir():
+            member.mode = 0o755 if member.isdir() else 0o644
+            content.extract(member, folder, set_attrs=False)
+
+
 def _place(file: Path, root: Path, archive: Archive) -> None:
     """Moves the file, or what is in it, to its place in one step, so that half of it is never there."""
     if not archive.url.endswith((".tgz", ".tar.gz", ".tar")):
@@ -83,7 +101,7 @@ def _place(file: Path, root: Path, archive: Archive) -> None:
     with tempfile.TemporaryDirectory(dir=root, prefix=".unpacking.") as folder:
         try:
             with tarfile.open(file) as content:
-                content.extractall(folder, filter="data")
+                _unpack(content, Path(folder))
         except tarfile.TarError as error:
             raise DataError(f"{file} cannot be unpacked ({error}); remove it and run the command again") from None
         if not (Path(folder) / archive.makes).exists():
