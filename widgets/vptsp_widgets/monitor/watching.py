@@ -199,8 +199,8 @@ class Watch:
             )
         path = self.run.path.resolve()
         with explained(path / "log.txt"), (path / "log.txt").open("ab") as log:
-            # a session of its own: neither interrupting nor ending this kernel ends the run; unbuffered, so that the last
-            # line of the log is the last thing it said
+            # a session of its own: neither interrupting nor ending this kernel ends the run; unbuffered, so that the
+            # last line of the log is the last thing it said
             _children[path] = subprocess.Popen(
                 [*_COMMAND, str(path)],
                 stdin=subprocess.DEVNULL,
