@@ -82,6 +82,7 @@ MOVED: dict[str, Places] = {
     "vptsp.trackers": "vptsp.training.trackers",
     # notebooks
     "vptsp.parameters": "vptsp.notebooks.parameters",
+    "vptsp.sweeps.search": "vptsp.sweeps.random_search",
     # numbers about finished runs
     "vptsp.aligned": "vptsp.analysis.aligned",
     "vptsp.anatomy": "vptsp.analysis.anatomy",
