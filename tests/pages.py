@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from playwright.sync_api import Page
 from vptsp_widgets.front import page_block
@@ -11,14 +13,25 @@ from vptsp_widgets.view import View
 EVIL = '<img src=x onerror="alert(1)"> "q" ورد'
 
 
+_RECEIVERS: WeakKeyDictionary[Page, dict[str, Callable[..., Any]]] = WeakKeyDictionary()
+
+
+def receive(page: Page, name: str, function: Callable[..., Any]) -> None:
+    """Lets the page call ``function`` by a name; unlike ``expose_function`` again and again: the last one counts."""
+    known = _RECEIVERS.setdefault(page, {})
+    if name not in known:
+        page.expose_function(name, lambda *given: known[name](*given))
+    known[name] = function
+
+
 class Shown:
     """A view in a page whose model passes everything on: traits and messages to Python, and back with :meth:`bring`."""
 
     def __init__(self, page: Page, name: str, view: View, theme: str = "light") -> None:
         self.page, self.view, self.sent = page, view, list[dict[str, Any]]()
         view.send = lambda content, buffers=None: self.sent.append(content)  # type: ignore[method-assign]
-        page.expose_function("toKernel", lambda message: view._handle(message, []))
-        page.expose_function("toTrait", lambda name, value: setattr(view, name, value))
+        receive(page, "toKernel", lambda message: view._handle(message, []))
+        receive(page, "toTrait", lambda name, value: setattr(view, name, value))
         block = page_block(name, view.state_for_page())
         for before, after in (
             ("live: false", "live: true"),

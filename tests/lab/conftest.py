@@ -16,9 +16,10 @@ from typing import Any
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Browser, Error, Locator, Page, ViewportSize
 
 _PANEL = "window.jupyterapp.shell.currentWidget"
+_SIZE = ViewportSize(width=1400, height=1000)
 _NOISE = (  # what JupyterLab itself says in a browser without a GPU or on its first start
     "favicon",
 )
@@ -95,14 +96,58 @@ class Lab:
             self.process.wait(10)
 
 
+class Window:
+    """A page of JupyterLab. It takes seconds of processor time to load, so tests use it one after the other."""
+
+    def __init__(self, browser: Browser, lab: Lab) -> None:
+        self.lab, self.wrong = lab, list[str]()
+        self.context = browser.new_context(viewport=_SIZE)
+        self.page = page = self.context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        page.on("request", self._request)
+        page.goto(f"{lab.url}/lab?reset")
+        page.wait_for_function("window.jupyterapp?.started.then(() => true)", timeout=90_000)
+
+    def _console(self, message: Any) -> None:
+        if message.type == "error" and not any(noise in message.text for noise in _NOISE):
+            self.wrong.append(message.text)
+
+    def _request(self, request: Any) -> None:
+        own = (self.lab.url, self.lab.url.replace("http", "ws", 1), "data:", "blob:", "about:")
+        if not request.url.startswith(own):
+            self.wrong.append(f"request to {request.url}")
+
+    def clear(self) -> None:
+        """As it was at first: no kernel, no document, the light theme."""
+        self.page.evaluate(
+            """async () => {
+                const app = window.jupyterapp;
+                for (const widget of app.shell.widgets("main")) {
+                    if (!widget.context) continue;
+                    await widget.sessionContext?.shutdown();
+                    widget.context.model.dirty = false; // nobody is asked whether to save
+                    widget.close();
+                }
+                if (document.body.dataset.jpThemeLight !== "true")
+                    await app.commands.execute("apputils:change-theme", { theme: "JupyterLab Light" });
+            }"""
+        )
+        self.page.wait_for_function("![...jupyterapp.shell.widgets('main')].some((widget) => widget.context)")
+        self.page.set_viewport_size(_SIZE)
+        self.page.mouse.move(0, 0)
+
+
 class Notebook:
     """An open notebook and its page."""
 
-    def __init__(self, page: Page, lab: Lab, name: str, kernel: bool = True) -> None:
-        self.page, self.lab = page, lab
-        page.goto(f"{lab.url}/lab/tree/{name}?reset")
-        page.wait_for_function(f"window.jupyterapp && {_PANEL}?.content?.model?.cells?.length > 0", timeout=90_000)
-        page.evaluate(f"{_PANEL}.context.ready")
+    def __init__(self, page: Page, name: str, kernel: bool = True) -> None:
+        self.page = page
+        page.evaluate(
+            "async (path) => (await jupyterapp.commands.execute('docmanager:open', { path })).context.ready", name
+        )
+        page.wait_for_function(f"{_PANEL}?.content?.model?.cells?.length > 0")
         if kernel:
             page.wait_for_function(f"{_PANEL}.sessionContext.session?.kernel?.status === 'idle'", timeout=90_000)
 
@@ -167,10 +212,6 @@ class Notebook:
             "(light) => document.body.dataset.jpThemeLight === light", arg=str(name == "Light").lower()
         )
 
-    def close(self) -> None:
-        """Shut the kernel down and forget what was changed."""
-        self.page.evaluate(f"{_PANEL}.sessionContext.shutdown()")
-
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory, forked_kernel_path: Path) -> Iterator[Lab]:
@@ -188,35 +229,33 @@ def lab_without_subshells(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     lab.close()
 
 
+@pytest.fixture(scope="session")
+def windows(browser: Browser) -> Iterator[dict[Lab, Window]]:
+    """The pages that are open, one for a server."""
+    open_: dict[Lab, Window] = {}
+    yield open_
+    for window in open_.values():
+        window.context.close()
+
+
 @pytest.fixture
-def open_notebook(browser: Browser) -> Iterator[Callable[..., Notebook]]:
+def open_notebook(browser: Browser, windows: dict[Lab, Window]) -> Iterator[Callable[..., Notebook]]:
     """``open_notebook(lab, name)``. Console errors and requests to other servers fail the test at its end."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
-    wrong: list[str] = []
-    opened: list[Notebook] = []
+    used: list[Window] = []
 
     def open_(lab: Lab, name: str, kernel: bool = True) -> Notebook:
-        page = context.new_page()
-        page.set_default_timeout(60_000)
-
-        def console(message: Any) -> None:
-            if message.type == "error" and not any(noise in message.text for noise in _NOISE):
-                wrong.append(message.text)
-
-        def request(request: Any) -> None:
-            own = (lab.url, lab.url.replace("http", "ws", 1), "data:", "blob:", "about:")
-            if not request.url.startswith(own):
-                wrong.append(f"request to {request.url}")
-
-        page.on("console", console)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("request", request)
-        opened.append(Notebook(page, lab, name, kernel))
-        return opened[-1]
+        window = windows.pop(lab, None) or Window(browser, lab)  # it comes back when it has been cleared
+        used.append(window)
+        return Notebook(window.page, name, kernel)
 
     yield open_
-    seen = list(wrong)  # before the kernels go: JupyterLab complains of requests that their end cancels
-    for notebook in opened:
-        notebook.close()
-    context.close()
-    assert seen == []
+    wrong = [text for window in used for text in window.wrong]  # JupyterLab complains when kernels go, too
+    for window in used:
+        try:
+            window.clear()
+        except Error:  # the test failed and left something open; the next one gets a page of its own
+            window.context.close()
+        else:
+            window.wrong.clear()
+            windows[window.lab] = window
+    assert wrong == []

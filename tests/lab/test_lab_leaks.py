@@ -12,7 +12,7 @@ from vptsp.runs.run import Run
 
 pytestmark = pytest.mark.browser
 
-CYCLES = 50
+CYCLES = 20
 SETUP = (
     IMPORTS
     + """
@@ -46,7 +46,7 @@ COUNTS = ("Nodes", "JSEventListeners")  # what a page holds, after a garbage col
 @pytest.mark.parametrize(
     "name", ["space", pytest.param("gallery", marks=pytest.mark.slow), pytest.param("why", marks=pytest.mark.slow)]
 )
-def test_fifty_views_leave_nothing(lab: Any, open_notebook: Callable[..., Any], tiny_run: Run, name: str) -> None:
+def test_views_leave_nothing(lab: Any, open_notebook: Callable[..., Any], tiny_run: Run, name: str) -> None:
     cells = [SETUP.replace("RUN", repr(str(tiny_run.path))) + f"name = {name!r}", CYCLE, "view.close()\nclear_output()"]
     cells += ["display({'text/html': '<p>nothing</p>'}, raw=True)", "clear_output()"]
     notebook = open_notebook(lab, lab.write(f"leak_{name}.ipynb", cells))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from galleries import EVIL, png, saved_set
+from pages import receive
 from playwright.sync_api import Locator, Page, expect
 from vptsp_widgets.front import module, page_block, style
 from vptsp_widgets.gallery import RetrievalGallery
@@ -67,7 +68,7 @@ class Bridge:
         view.send = lambda content, buffers=None: self.sent.append((content, [packed(b) for b in buffers or []]))  # type: ignore[method-assign]
         state = View.state_for_page(view)
         view.observe(lambda change: self.changed.update({change["name"]: packed(change["new"])}), list(state))
-        page.expose_function("toPython", self.receive)
+        receive(page, "toPython", self.receive)
         page.set_content(f"<style>{style('gallery')}</style><div id='here'></div>")
         page.evaluate(BRIDGE)
         page.evaluate("take", {"state": {key: packed(value) for key, value in state.items()}, "sent": []})

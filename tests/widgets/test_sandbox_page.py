@@ -156,9 +156,12 @@ def show(page: Page, view: ProxySandbox) -> None:
 
 
 def state(page: Page) -> dict[str, Any]:
-    """What a kernel would hold, once the front end has told it."""
-    page.wait_for_timeout(200)
-    return dict(page.evaluate("window.vptspModels[0].get('_state')"))
+    """What a kernel would hold, once the front end has told it.
+
+    The page's own clock waits: its timers end in order, however slow the machine, and the front end tells after 120 ms.
+    """
+    told = "() => new Promise((done) => setTimeout(() => done(window.vptspModels[0].get('_state')), 140))"
+    return dict(page.evaluate(told))
 
 
 def loss(page: Page) -> float:

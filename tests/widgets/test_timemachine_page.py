@@ -58,8 +58,9 @@ class Machine:
         return box["x"] + box["width"] / 2 + float(x), box["y"] + box["height"] / 2 - float(y)
 
     def ink_at(self, x: float, y: float, radius: int = 4) -> int:
-        """Pixels drawn on around a place of the page."""
-        script = """([x, y, r]) => {
+        """Pixels drawn on around a place of the page, once what was asked for is drawn: that is in the next frame."""
+        script = """async ([x, y, r]) => {
+          for (const _ of [1, 2]) await new Promise(requestAnimationFrame);
           const canvas = document.querySelector(".vt-canvas"), box = canvas.getBoundingClientRect();
           const pixels = canvas.getContext("2d").getImageData(x - box.left - r, y - box.top - r, 2 * r, 2 * r).data;
           return pixels.filter((value, at) => at % 4 === 3 && value > 60).length;
@@ -244,6 +245,7 @@ def test_a_run_of_one_epoch_and_no_proxies_stands_still(page: Page, tiny_run: Ru
     assert all(machine.ink_at(*machine.screen(place)) > 3 for place in first.images[0])
 
 
+@pytest.mark.last_in_window
 def test_a_training_run_is_followed_and_its_new_epochs_appear(page: Page, tiny_run: Run, tmp_path: Path) -> None:
     shutil.copytree(tiny_run.path, tmp_path / "run")
     run = Run.open(tmp_path / "run")
