@@ -120,21 +120,25 @@ class Window:
             self.wrong.append(f"request to {request.url}")
 
     def clear(self) -> None:
-        """As it was at first: no kernel, no document, the light theme."""
+        """As it was at first: no document, no kernel, the light theme.
+
+        Documents close before their kernels end: parts of JupyterLab look for the kernel of a document for a while.
+        """
         self.page.evaluate(
             """async () => {
                 const app = window.jupyterapp;
-                for (const widget of app.shell.widgets("main")) {
-                    if (!widget.context) continue;
-                    await widget.sessionContext?.shutdown();
+                const documents = [...app.shell.widgets("main")].filter((widget) => widget.context);
+                for (const widget of documents) {
                     widget.context.model.dirty = false; // nobody is asked whether to save
                     widget.close();
                 }
+                while (!documents.every((widget) => widget.isDisposed)) await new Promise(requestAnimationFrame);
+                await app.serviceManager.sessions.shutdownAll();
                 if (document.body.dataset.jpThemeLight !== "true")
                     await app.commands.execute("apputils:change-theme", { theme: "JupyterLab Light" });
+                await new Promise((done) => setTimeout(done, 200)); // what has been waiting to be drawn
             }"""
         )
-        self.page.wait_for_function("![...jupyterapp.shell.widgets('main')].some((widget) => widget.context)")
         self.page.set_viewport_size(_SIZE)
         self.page.mouse.move(0, 0)
 
