@@ -75,9 +75,9 @@ def test_every_run_of_a_sweep_is_in_the_tables_and_the_files(sweep: SweepFolder,
     for table in (pd.read_csv(files[".csv"]), pd.read_parquet(files[".parquet"])):
         by_name = table.set_index("experiment")
         assert by_name["states"].to_dict() == {"linear probe": "1 done, 1 failed", "VPT": "2 done"}
-        assert by_name["recall_at_1"].to_dict() == pytest.approx({
-            "linear probe": tests[0], "VPT": (tests[1] + tests[3]) / 2,
-        })  # fmt: skip
+        means = {"linear probe": tests[0], "VPT": (tests[1] + tests[3]) / 2}
+        assert by_name["recall_at_1"].to_dict() == pytest.approx(means)
+        assert by_name["seeds"].to_dict() == {"linear probe": 1, "VPT": 2}
 
 
 def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:

@@ -55,8 +55,14 @@ class Sign:
 
 
 MARKERS = {  # matplotlib's of plotly's names
-    "circle": "o", "diamond": "D", "star": "*", "square": "s", "cross": "P", "x": "X", "triangle-up": "^",
-}  # fmt: skip
+    "circle": "o",
+    "diamond": "D",
+    "star": "*",
+    "square": "s",
+    "cross": "P",
+    "x": "X",
+    "triangle-up": "^",
+}
 
 # --- text and page ----------------------------------------------------------------------------------
 INK = "#76797f"  # 4.4:1 on white and 4.3:1 on #111: one grey for both themes

@@ -5,10 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
+from vptsp.analysis.compared_run import ComparedRun
 from vptsp.figures.html import html_table
-from vptsp.runs.run import compare
 from vptsp.text import plain, safe
 
 if TYPE_CHECKING:
@@ -41,12 +39,10 @@ def html_of(view: RunPicker) -> str:
 
 
 def _comparison(view: RunPicker) -> str:
-    table = compare([view._found[row] for row in view._marked])
-    rows = [
-        [plain(name), *("–" if pd.isna(value) else plain(value) for value in table[name])] for name in table.columns[1:]
-    ]
-    header = ["", *(plain(name) for name in table["run"])]
-    return html_table(header, rows, "The marked runs: results, and the settings in which they differ.")
+    from vptsp.analysis.comparison import Comparison  # here, as it imports torch
+    from vptsp.figures.comparison_tables import runs_table
+
+    return runs_table(Comparison([ComparedRun.of_run(view._found[row]) for row in view._marked]))
 
 
 def _percent(value: float | None, title: str) -> str:

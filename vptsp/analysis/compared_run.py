@@ -1,12 +1,12 @@
-"""What there is to compare: runs and jobs of sweeps, whatever became of them. Found without torch and pandas."""
+"""One run in a comparison, whatever became of it; and all that lie under a path. Found without torch and pandas."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import InitVar, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vptsp.errors import ConfigError, RunError
 from vptsp.files import read_json
@@ -15,39 +15,62 @@ from vptsp.runs.run import Run, list_runs
 from vptsp.settings.config import Config, make_config
 from vptsp.sweeps import Job, load
 
+if TYPE_CHECKING:
+    from vptsp.sweeps.variants import TrainedVariant
+
 
 @dataclass(frozen=True)
-class Entry:
-    """One run, whatever its state.
+class ComparedRun:
+    """A run: its settings, and what came out as far as there is anything.
 
-    ``settings`` is its whole configuration, as far as it is known; ``result`` is none before there is one. ``planned``
-    names the settings that a run was given which has not come to a configuration of its own; none for all others.
+    - ``labels``: names it was given by a sweep's list or as a variant; several where these have equal settings.
+    - ``settings``: its whole configuration, as far as it is known.
+    - ``planned``: the settings that a run was given which has not come to a configuration of its own; none for others.
+    - ``result``: none before there is one. It may be given as ``summary``, which is what ``summary.json`` holds.
     """
 
     name: str
     path: Path
     state: str
     error: str = ""
-    label: str = ""
+    labels: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
     result: RunResult | None = None
     planned: frozenset[str] | None = None
+    summary: InitVar[Mapping[str, Any] | None] = None
+
+    def __post_init__(self, summary: Mapping[str, Any] | None) -> None:
+        if summary is not None:
+            object.__setattr__(self, "result", RunResult.of(summary))
 
     @classmethod
-    def of_run(cls, run: Run) -> Entry:
+    def of_run(cls, run: Run) -> ComparedRun:
         settings = _settings(run)
         state = run.state() if settings else "unreadable"
         error = str(run.progress().get("message", "")) if state == "failed" else ""
         return cls(run.name, run.path, state, error, settings=settings, result=_result(run))
 
     @classmethod
-    def of_job(cls, job: Job) -> Entry:
+    def of_job(cls, job: Job) -> ComparedRun:
+        """A run of a sweep."""
         status = job.status()
-        state, error, label = status["state"], str(status.get("error") or ""), ", ".join(job.labels)
-        if settings := _settings(Run(job.path)):
-            return cls(job.name, job.path, state, error, label, settings, job.result())
-        settings = _planned(job.parameters)
-        return cls(job.name, job.path, state, error, label, settings, planned=frozenset(settings) & set(job.parameters))
+        state, error = status["state"], str(status.get("error") or "")
+        return cls._labelled(job.path, state, error, job.labels, job.parameters)
+
+    @classmethod
+    def of_variant(cls, trained: TrainedVariant) -> ComparedRun:
+        """A run of :func:`vptsp.sweeps.variants.train_variants`."""
+        state = "failed" if trained.error else Run(trained.path).state()
+        given = trained.config.model_dump(mode="json", exclude_unset=True)
+        return cls._labelled(trained.path, state, trained.error, trained.labels, given)
+
+    @classmethod
+    def _labelled(cls, path: Path, state: str, error: str, labels: Iterable[str], given: dict[str, Any]) -> ComparedRun:
+        run = Run(path)
+        if settings := _settings(run):
+            return cls(path.name, path, state, error, tuple(labels), settings, _result(run))
+        settings = _planned(given)
+        return cls(path.name, path, state, error, tuple(labels), settings, planned=frozenset(settings) & set(given))
 
     @property
     def seed(self) -> int:
@@ -69,30 +92,30 @@ class Entry:
         return dict(self.result.counts) if self.result else {}
 
 
-def find_entries(paths: Iterable[str | Path]) -> list[Entry]:
-    """Those of runs, folders of runs and sweep folders, in this order, each run once.
+def find_runs(paths: Iterable[str | Path]) -> list[ComparedRun]:
+    """Those under runs, folders of runs and sweep folders, in this order, each run once.
 
     Raises RunError for a path that is none of these.
     """
-    entries: dict[Path, Entry] = {}
+    found: dict[Path, ComparedRun] = {}
     for path in map(Path, paths):
-        for entry in _under(path):
-            entries.setdefault(entry.path.resolve(), entry)
-    return list(entries.values())
+        for run in _under(path):
+            found.setdefault(run.path.resolve(), run)
+    return list(found.values())
 
 
-def _under(path: Path) -> list[Entry]:
+def _under(path: Path) -> list[ComparedRun]:
     if (path / "sweep.json").is_file():
-        return [Entry.of_job(job) for job in load(path).jobs()]
+        return [ComparedRun.of_job(job) for job in load(path).jobs()]
     if (path / "config.json").is_file():
-        return [Entry.of_run(Run.open(path))]
+        return [ComparedRun.of_run(Run.open(path))]
     found = list_runs(path)
     sweeps = [sweep.parent for sweep in sorted(path.glob("*/sweep.json"))]
     if not found and not sweeps:
         raise RunError(
             f"{path} is no run, no sweep and holds neither; pass a run, a sweep's folder, or a folder of runs"
         )
-    return [Entry.of_run(run) for run in found] + [entry for sweep in sweeps for entry in _under(sweep)]
+    return [ComparedRun.of_run(run) for run in found] + [run for sweep in sweeps for run in _under(sweep)]
 
 
 def _settings(run: Run) -> dict[str, Any]:
