@@ -201,8 +201,8 @@ class Comparison:
             try:
                 if not seeds:
                     raise DataError(f"no seed in common with {reference}" if theirs else "no finished run")
-                pairs = ([self._scored(one[each], measure) for each in seeds] for one in (theirs, ours))
-                row |= asdict(paired_bootstrap(*pairs, seed=seed))
+                first, second = ([self._scored(one[each], measure) for each in seeds] for one in (theirs, ours))
+                row |= asdict(paired_bootstrap(first, second, seed=seed))
             except UsageError as error:
                 row["note"] = str(error)
             rows.append(row)

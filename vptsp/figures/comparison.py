@@ -29,8 +29,8 @@ def learning_curves(comparison: Comparison) -> go.Figure:
         rows, colour = curves[curves["experiment"] == name], SERIES[number % len(SERIES)]
         thin, thick = {"color": colour, "width": 1}, {"color": colour, "width": 2.5}
         for _, seed in rows.groupby("seed"):
-            line = go.Scatter(x=seed["epoch"], y=seed["value"], mode="lines", line=thin, opacity=0.45)
-            figure.add_trace(line.update(showlegend=False, hoverinfo="skip"))
+            line = go.Scatter(x=seed["epoch"], y=seed["value"], mode="lines+markers", line=thin, opacity=0.45)
+            figure.add_trace(line.update(marker={"size": 3, "color": colour}, showlegend=False, hoverinfo="skip"))
         mean = rows.groupby("epoch", as_index=False)["value"].mean()
         line = go.Scatter(x=mean["epoch"], y=mean["value"], mode="lines+markers", line=thick, name=plain(name))
         figure.add_trace(line.update(marker_size=5))
@@ -92,7 +92,9 @@ def recall_by_parameters(
         ends = [min(filter(None, counts)), max(counts)]
         line = go.Scatter(x=ends, y=[level, level], mode="lines", name=f"{plain(frozen[0].name)} (trains nothing)")
         figure.add_trace(line.update(line={"color": INK, "dash": "dash", "width": 2}))
+    ticks = [step * 10**power for power in range(10) for step in (1, 2, 5)]  # plotly's own lack their thousands
     figure.update_xaxes(title_text="trained parameters, class prompts included", type="log")
+    figure.update_xaxes(tickvals=ticks, tickformat="~s")
     figure.update_yaxes(title_text=f"{METRIC_TITLES[metric]} on unseen classes (%)")
     return figure.update_layout(template=template(), height=620)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,17 +74,15 @@ def train_variants(
         for variant in variants:
             config = base.changed(**variant.settings, seed=seed)
             key = json.dumps(config.model_dump(mode="json"), sort_keys=True)
-            labels, path = (variant.name,), Path(folder) / f"{_slug(variant.name)}-s{seed}"
-            if key in planned:
-                labels, path = tuple(dict.fromkeys([*planned[key].labels, variant.name])), planned[key].path
-            planned[key] = TrainedVariant(labels, config, path)
+            known = planned.get(key) or TrainedVariant((), config, Path(folder) / f"{_slug(variant.name)}-s{seed}")
+            planned[key] = replace(known, labels=tuple(dict.fromkeys([*known.labels, variant.name])))
     if len({run.path for run in planned.values()}) < len(planned):
         raise ConfigError("two variants of different settings have names that make the same directory; rename one")
     for run in planned.values():
         require_own(run.path, run.config)
     trained = []
     for number, run in enumerate(planned.values(), 1):
-        trained.append(TrainedVariant(run.labels, run.config, run.path, _train(run.config, run.path)))
+        trained.append(replace(run, error=_train(run.config, run.path)))
         if observer:
             observer(trained[-1], number, len(planned))
     return trained

@@ -25,13 +25,13 @@ def html_of(view: RunPicker) -> str:
     header = ["run", "state", "method", "data set", "R@1", "MAP@R", "trained", "when"]
     rows = [
         [
-            row["name"], row["state"], row["method"], row["dataset"], 
+            *(row[key] for key in ("name", "state", "method", "dataset")),
             *(_percent(row[key], title) for key, title in zip(("recall", "map"), row["metrics"], strict=True)),
             "–" if row["trained"] is None else f"{row['trained']:,}",
             f"{datetime.fromtimestamp(row['when']):%Y-%m-%d %H:%M}",
         ]
         for row in view._rows[:_STILL_ROWS]
-    ]  # fmt: skip
+    ]
     caption = f"{len(rows)} of {len(view._rows):,} runs in {plain(view.folder)}, newest first."
     chosen = view._chosen if 0 <= view._chosen < len(rows) else None
     table = html_table(header, rows, caption, strong=chosen)
