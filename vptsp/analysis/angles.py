@@ -12,9 +12,11 @@ def angles(first: Float[np.ndarray, "*n E"], second: Float[np.ndarray, "*n E"]) 
     W. Kahan, "How Futile are Mindless Assessments of Roundoff in Floating-Point Computation?", section 12. A row of
     zeros has no direction and is at right angles to all others.
     """
-    one, other = (_units(rows.astype(np.float64)) for rows in (first, second))
-    return np.degrees(2 * np.arctan2(np.linalg.norm(one - other, axis=-1), np.linalg.norm(one + other, axis=-1)))
+    one, other = _units(first), _units(second)
+    apart, together = np.linalg.norm(one - other, axis=-1), np.linalg.norm(one + other, axis=-1)
+    return np.asarray(np.degrees(2 * np.arctan2(apart, together)))
 
 
-def _units(rows: Float64[np.ndarray, "*n E"]) -> Float64[np.ndarray, "*n E"]:
-    return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), np.finfo(np.float64).tiny)
+def _units(rows: Float[np.ndarray, "*n E"]) -> Float64[np.ndarray, "*n E"]:
+    wide = rows.astype(np.float64)
+    return np.asarray(wide / np.maximum(np.linalg.norm(wide, axis=-1, keepdims=True), np.finfo(np.float64).tiny))
