@@ -10,7 +10,8 @@ import pytest
 from markup import Markup, refused_by_sanitiser
 from papermill.exceptions import PapermillExecutionError
 
-from vptsp.notebooks import find_notebook, run_notebook
+from vptsp.errors import ConfigError
+from vptsp.notebooks import chosen, find_notebook, run_notebook
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
 
@@ -84,6 +85,13 @@ def test_every_parameter_is_a_typed_literal_with_help(name: str) -> None:
 def test_parameters_are_settings_or_the_notebooks_own(name: str, own: set[str]) -> None:
     names = {statement.target.id for statement in ast.parse(parameters_of(name)).body}  # type: ignore[attr-defined]
     assert names - Config.model_fields.keys() == {"preset", "run_dir", "seeds"} | own
+
+
+def test_names_are_chosen_from_those_there_are() -> None:
+    assert chosen("only", " b,a ", "abc") == ["b", "a"]
+    assert chosen("only", "", "abc") == ["a", "b", "c"]
+    with pytest.raises(ConfigError, match="only='a,x': x is not known; choose from a, b, c"):
+        chosen("only", "a,x", "abc")
 
 
 def test_methods_side_by_side(tmp_path: Path) -> None:
