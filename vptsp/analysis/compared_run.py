@@ -13,7 +13,7 @@ from vptsp.files import read_json
 from vptsp.runs.result import RunResult
 from vptsp.runs.run import Run, list_runs
 from vptsp.settings.config import Config, make_config
-from vptsp.sweeps import Job, load
+from vptsp.sweeps import Job, load, read_ledger
 
 if TYPE_CHECKING:
     from vptsp.sweeps.variants import TrainedVariant
@@ -58,6 +58,23 @@ class ComparedRun:
         return cls._labelled(job.path, state, error, job.labels, job.parameters)
 
     @classmethod
+    def of_line(cls, line: Mapping[str, Any], folder: Path) -> ComparedRun:
+        """A finished run as the ledger in ``folder`` has it, whether its directory is there or was left elsewhere."""
+        settings = _planned(line["parameters"])
+        counts = {name: line[name] for name in ("trained", "kept", "bank") if line.get(name) is not None}
+        result = RunResult("", line["metrics"], task=settings.get("task", "retrieval"), counts=counts)
+        planned = frozenset(settings) & set(line["parameters"])
+        return cls(
+            line["name"],
+            folder / line["name"],
+            "done",
+            labels=tuple(line["labels"]),
+            settings=settings,
+            result=result if line["metrics"] else None,
+            planned=planned,
+        )
+
+    @classmethod
     def of_variant(cls, trained: TrainedVariant) -> ComparedRun:
         """A run of :func:`vptsp.sweeps.variants.train_variants`."""
         state = "failed" if trained.error else Run(trained.path).state()
@@ -93,7 +110,7 @@ class ComparedRun:
 
 
 def find_runs(paths: Iterable[str | Path]) -> list[ComparedRun]:
-    """Those under runs, folders of runs and sweep folders, in this order, each run once.
+    """Those under runs, folders of runs, sweep folders and ledgers of sweeps, in this order, each run once.
 
     Raises RunError for a path that is none of these.
     """
@@ -109,11 +126,14 @@ def _under(path: Path) -> list[ComparedRun]:
         return [ComparedRun.of_job(job) for job in load(path).jobs()]
     if (path / "config.json").is_file():
         return [ComparedRun.of_run(Run.open(path))]
+    if path.suffix == ".jsonl" and path.is_file():
+        lines = {(line["sweep"], line["name"]): line for line in read_ledger(path)}  # the latest of each
+        return [ComparedRun.of_line(line, path.parent) for line in lines.values()]
     found = list_runs(path)
     sweeps = [sweep.parent for sweep in sorted(path.glob("*/sweep.json"))]
     if not found and not sweeps:
         raise RunError(
-            f"{path} is no run, no sweep and holds neither; pass a run, a sweep's folder, or a folder of runs"
+            f"{path} is no run, no sweep and holds neither; pass a run, a sweep's folder or ledger, or a folder of runs"
         )
     return [ComparedRun.of_run(run) for run in found] + [run for sweep in sweeps for run in _under(sweep)]
 

@@ -47,7 +47,7 @@ class Comparison:
 
     @classmethod
     def of(cls, paths: Iterable[str | Path]) -> Comparison:
-        """Runs, folders of runs and sweep folders, in this order, each run once.
+        """Runs, folders of runs, sweep folders and their ledgers, in this order, each run once.
 
         Raises RunError for a path that is none of these.
         """

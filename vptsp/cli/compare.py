@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--runs", "by_run", is_flag=True, help="A row per run instead of one per experiment.")
 @click.option("--to", type=click.Path(path_type=Path), metavar="FILE", help="Write the table: .csv .parquet .md .tex")
 def command(paths: tuple[Path, ...], reference: str | None, by_run: bool, to: Path | None) -> None:
-    """Compare runs, folders of runs and sweeps: differing settings first, spread over seeds, paired bootstrap."""
+    """Compare runs, folders of runs, sweeps, ledgers: differing settings first, spread over seeds, paired bootstrap."""
     from vptsp.analysis.compared_run import find_runs
 
     runs = find_runs(paths)
