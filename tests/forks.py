@@ -60,8 +60,12 @@ def _start(places: list[Path]) -> None:
     with places[0].with_name(fork_client.LOG).open("w") as log:
         subprocess.Popen(
             [sys.executable, str(_HERE / "fork_server.py"), *map(str, descriptors)],
-            pass_fds=descriptors, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
+            pass_fds=descriptors,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
     for each in listening:
         each.close()
 

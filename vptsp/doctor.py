@@ -26,10 +26,18 @@ State = Literal["ok", "warn", "fail"]
 
 # Distributions, and the modules by which they are imported. The last line is of notebooks and their pictures.
 PACKAGES = {
-    "numpy": "numpy", "torch": "torch", "torchvision": "torchvision", "timm": "timm", "faiss-cpu": "faiss",
-    "umap-learn": "umap", "jupyterlab": "jupyterlab", "ipykernel": "ipykernel", "ipywidgets": "ipywidgets",
-    "anywidget": "anywidget", "plotly": "plotly",
-}  # fmt: skip
+    "numpy": "numpy",
+    "torch": "torch",
+    "torchvision": "torchvision",
+    "timm": "timm",
+    "faiss-cpu": "faiss",
+    "umap-learn": "umap",
+    "jupyterlab": "jupyterlab",
+    "ipykernel": "ipykernel",
+    "ipywidgets": "ipywidgets",
+    "anywidget": "anywidget",
+    "plotly": "plotly",
+}
 GIB = 2**30
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 

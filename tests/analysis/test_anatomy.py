@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import squareform
 from scipy.stats import spearmanr
 
-from vptsp.analysis.anatomy import Anatomy, angles, find_images
+from vptsp.analysis.anatomy import Anatomy, find_images
+from vptsp.analysis.angles import angles
 from vptsp.analysis.mantel import gower, mantel, rank_correlation, visible
 from vptsp.errors import DataError, RunError
 from vptsp.evaluation.metrics import average_precision_at_r, hit_at_k
@@ -50,6 +51,10 @@ def test_the_weight_of_the_learned_proxy_is_not_alpha() -> None:
 def test_angles_of_known_vectors() -> None:
     first, second = np.array([[1.0, 0.0], [2.0, 0.0], [3.0, 0.0]]), np.array([[0.0, 4.0], [1.0, 0.0], [-1.0, 0.0]])
     np.testing.assert_allclose(angles(first, second), [90, 0, 180], atol=1e-5)
+    np.testing.assert_allclose(angles(first[None], second[None]), [[90, 0, 180]], atol=1e-5)
+    small = np.array([[1.0, 1e-9]])  # the arc cosine would say 0
+    np.testing.assert_allclose(angles(small, first[:1]), np.degrees(1e-9))
+    assert angles(first[:1], np.zeros((1, 2))).tolist() == [90]
 
 
 @pytest.mark.parametrize("alpha", [-0.1, 1.1, float("nan")])

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vptsp.analysis.bootstrap import QueryScores, compare_with, holm, paired_bootstrap, query_scores, score_trials
+from vptsp.analysis.bootstrap import QueryScores, holm, paired_bootstrap, query_scores
 from vptsp.errors import DataError
 from vptsp.runs.run import Run
 
@@ -134,24 +131,3 @@ def test_scores_of_a_run_average_to_its_summary(tiny_run: Run) -> None:
         assert scores.values.mean() == pytest.approx(test[measure])
         assert len(scores.ids) == len(scores.classes) == test["num_queries"]
         assert all(name in image for image, name in zip(scores.ids, scores.classes, strict=True))
-
-
-def test_trials_with_a_failed_seed_are_not_compared(tiny_run: Run) -> None:
-    linear, frozen = (str(tiny_run.path / "baselines" / name) for name in ("linear", "frozen"))
-    table = pd.DataFrame(
-        [
-            {"trial": "VPTSP-G", "seed": 0, "state": "done", "run": str(tiny_run.path)},
-            {"trial": "linear", "seed": 0, "state": "done", "run": linear},
-            {"trial": "frozen", "seed": 0, "state": "failed", "run": frozen},
-        ]
-    )
-    scores = score_trials(table, "map_at_r")
-    assert list(scores) == ["VPTSP-G", "linear"]
-    compared = compare_with(scores, "linear")
-    assert compared["trial"].tolist() == ["VPTSP-G"]
-    alone = paired_bootstrap(scores["VPTSP-G"], scores["linear"])
-    row = compared.iloc[0]
-    assert {name: row[name] for name in dataclasses.asdict(alone)} == dataclasses.asdict(alone)
-    assert row["p_holm"] == alone.p_value
-    with pytest.raises(DataError, match="'frozen' has no finished runs"):
-        compare_with(scores, "frozen")

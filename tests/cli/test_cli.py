@@ -112,17 +112,30 @@ def test_export_writes_what_the_suffix_says(tiny_run: Run, tmp_path: Path) -> No
         (["train", "--resume", "RUN", "lr=1"], "--resume goes on with the run's own settings; give no others"),
         (["train", "--resume", "RUN", "--run-dir", "x"], "--resume goes on with the run's own settings"),
         (["train", "--resume", "PARENT"], "is not a run directory (it holds no config.json); runs near it: "),
-        (["train", "--run-dir", "RUN", "backbone=test_vit", "backbone_weights=random", "image_size=32",
-          "dataset=digits", "batch_size=4"], "already holds a run; resume it"),
+        (
+            [
+                "train",
+                "--run-dir",
+                "RUN",
+                "backbone=test_vit",
+                "backbone_weights=random",
+                "image_size=32",
+                "dataset=digits",
+                "batch_size=4",
+            ],
+            "already holds a run; resume it",
+        ),
         (["train", "backbone=test_vit", "backbone_weights=random", "dataset=flowers"], "dataset='flowers' is unknown"),
         (["train", "backbone=test_vit", "backbone_weights=random", "dataset=folder"], "needs data_root=FOLDER"),
-        (["train", "backbone=test_vit", "backbone_weights=random", "dataset=folder", "data_root=/no/where"],
-         "data_root=/no/where is not a folder"),
+        (
+            ["train", "backbone=test_vit", "backbone_weights=random", "dataset=folder", "data_root=/no/where"],
+            "data_root=/no/where is not a folder",
+        ),
         (["train", "device=cuda:99"], "device='cuda:99' does not exist"),
         (["evaluate", "PARENT"], "is not a run directory"),
         (["runs", "/no/where"], "there are no runs in /no/where; vptsp train makes one"),
     ],
-)  # fmt: skip
+)
 def test_errors_are_one_message_without_a_traceback(run: Run, arguments: list[str], message: str) -> None:
     places = {"RUN": str(run.path), "PARENT": str(run.path.parent)}
     result = vptsp(*(places.get(argument, argument) for argument in arguments))

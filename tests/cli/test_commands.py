@@ -10,17 +10,25 @@ import pytest
 from vptsp.cli import COMMANDS, main
 from vptsp.cli.runs import table
 from vptsp.data import DATASETS
-from vptsp.runs.run import Overview
+from vptsp.runs.listing import Overview
 
 RUNS = Overview(
     results=["run", "state", "recall_at_1", "recall_at_2", "map_at_r", "trained"],
     settings=["method", "lr"],
     rows=[
-        {"run": "one", "state": "done", "recall_at_1": 0.625, "recall_at_2": 0.75, "map_at_r": 0.5, "trained": 1234,
-         "method": "linear", "lr": 0.005},
+        {
+            "run": "one",
+            "state": "done",
+            "recall_at_1": 0.625,
+            "recall_at_2": 0.75,
+            "map_at_r": 0.5,
+            "trained": 1234,
+            "method": "linear",
+            "lr": 0.005,
+        },
         {"run": "two\nlines", "state": "unreadable"},
     ],
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -21,19 +21,60 @@ from vptsp.settings.config import Config
 
 ROOT = Path(__file__).parent.parent.parent
 HEAVY = {
-    "torch", "torchvision", "timm", "peft", "lightning_fabric", "safetensors", "faiss", "sklearn", "scipy", "numpy",
-    "pandas", "pyarrow", "umap", "numba", "matplotlib", "plotly", "PIL", "IPython", "ipykernel", "jupyterlab",
-    "jupyter_client", "nbformat", "nbconvert", "papermill", "ipywidgets", "anywidget", "rich", "tqdm", "asyncio",
-}  # fmt: skip
+    "torch",
+    "torchvision",
+    "timm",
+    "peft",
+    "lightning_fabric",
+    "safetensors",
+    "faiss",
+    "sklearn",
+    "scipy",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "umap",
+    "numba",
+    "matplotlib",
+    "plotly",
+    "PIL",
+    "IPython",
+    "ipykernel",
+    "jupyterlab",
+    "jupyter_client",
+    "nbformat",
+    "nbconvert",
+    "papermill",
+    "ipywidgets",
+    "anywidget",
+    "rich",
+    "tqdm",
+    "asyncio",
+}
 
 # What is typed, the exit code, and words that show that the command did what it is for.
 WITHOUT_SETTINGS = [
     ("--help", 0, "train      Train a model and score it"),
     ("-h", 0, "data       Data sets"),
     ("--version", 0, "version"),
-    *((f"{name} --help", 0, f"Usage: vptsp {name}") for name in (
-        "train", "evaluate", "demo", "report", "export", "runs", "compare", "sweep", "data", "data check", "settings",
-        "presets", "methods")),
+    *(
+        (f"{name} --help", 0, f"Usage: vptsp {name}")
+        for name in (
+            "train",
+            "evaluate",
+            "demo",
+            "report",
+            "export",
+            "runs",
+            "compare",
+            "sweep",
+            "data",
+            "data check",
+            "settings",
+            "presets",
+            "methods",
+        )
+    ),
     ("data list", 0, "vtab_smallnorb_ele"),
     ("data download inshop", 1, "cannot be downloaded by program"),
     ("data download nope", 1, "dataset='nope' is unknown"),
@@ -43,7 +84,7 @@ WITHOUT_SETTINGS = [
     ("methods", 0, "VPT-deep"),
     ("sweep --list", 0, "table1"),
     ("bogus", 2, "No such command"),
-]  # fmt: skip
+]
 WITH_SETTINGS = [
     ("settings", 0, "epochs = 12"),
     ("runs runs", 0, "0.625"),
@@ -78,7 +119,7 @@ WITH_SETTINGS = [
     ("sweep nope", 1, "sweep 'nope' is not known"),
     ("sweep table1 epoch=3", 1, "has no parameter epoch"),
     ("sweep table1 --dry-run", 0, "33 of 33 runs to do"),
-]  # fmt: skip
+]
 COMMANDS = WITHOUT_SETTINGS + WITH_SETTINGS
 
 _SCRIPT = """
@@ -113,9 +154,14 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answer]:
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     typed = [command for command, _, _ in COMMANDS]
     ended = subprocess.run(
-        [sys.executable, "-c", _SCRIPT], input=json.dumps(typed), cwd=folder, env=os.environ | {"PYTHONPATH": path},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        [sys.executable, "-c", _SCRIPT],
+        input=json.dumps(typed),
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     found: list[Any] = json.loads(ended.stdout)
     return {
         command: Answer(code, output, set(imported))

@@ -15,7 +15,7 @@ from vptsp.analysis.maps import proxies_of
 from vptsp.data import load_data
 from vptsp.evaluation.search import RetrievalResults, search
 from vptsp.figures.embedding_map import embedding_map
-from vptsp.figures.gallery import choose_queries, contact_sheet, retrieval_gallery, retrieval_strips
+from vptsp.figures.gallery import choose_queries, retrieval_gallery, retrieval_strips, sample_images
 from vptsp.figures.html import html_table
 from vptsp.figures.maps import run_map
 from vptsp.figures.runs import curves, parameter_table, result_table
@@ -155,8 +155,8 @@ def test_one_bundle_serves_all_viewers(tiny_run: Run) -> None:
 def test_tables_hold_the_numbers_of_the_summaries(tiny_run: Run) -> None:
     results = compared(tiny_run)
     assert [result.title for result in results] == ["VPTSP-G", "linear probe", "frozen"]
-    counts = results[0].summary["counts"]
-    table = Markup(parameter_table({result.title: result.summary["counts"] for result in results}))
+    counts = results[0].result.counts
+    table = Markup(parameter_table({each.title: each.result.counts for each in results}))
     assert len(table.all("tr")) == 4
     for name in ("trained", "kept", "bank", "total"):
         assert f"{counts[name]:,}" in table.text
@@ -225,9 +225,9 @@ def test_hostile_class_names_stay_text_in_the_gallery(tiny_run: Run) -> None:
     assert plain(HOSTILE[0]) in Markup(page).text
 
 
-def test_contact_sheet_names_its_classes(tiny_run: Run) -> None:
+def test_sample_images_names_its_classes(tiny_run: Run) -> None:
     images = load_data(tiny_run.config).test
-    page = contact_sheet(images, classes=3, per_class=4)
+    page = sample_images(images, classes=3, per_class=4)
     assert not refused_by_sanitiser(page)
     (image,) = Markup(page).all("img")
     named = [name for name in images.class_names if name in image["alt"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from markup import Markup, refused_by_sanitiser
 from papermill.exceptions import PapermillExecutionError
 
+from vptsp.analysis.comparison import Comparison
 from vptsp.notebooks import run_notebook
 from vptsp.settings.config import Config, make_config
 from vptsp.sweeps import Job, Sweep, SweepFolder, run_sweep
@@ -75,9 +77,20 @@ def test_every_run_of_a_sweep_is_in_the_tables_and_the_files(sweep: SweepFolder,
     for table in (pd.read_csv(files[".csv"]), pd.read_parquet(files[".parquet"])):
         by_name = table.set_index("experiment")
         assert by_name["states"].to_dict() == {"linear probe": "1 done, 1 failed", "VPT": "2 done"}
-        assert by_name["recall_at_1"].to_dict() == pytest.approx({
-            "linear probe": tests[0], "VPT": (tests[1] + tests[3]) / 2,
-        })  # fmt: skip
+        means = {"linear probe": tests[0], "VPT": (tests[1] + tests[3]) / 2}
+        assert by_name["recall_at_1"].to_dict() == pytest.approx(means)
+        assert by_name["seeds"].to_dict() == {"linear probe": 1, "VPT": 2}
+
+
+def test_a_ledger_says_the_same_of_finished_runs(sweep: SweepFolder, tmp_path: Path) -> None:
+    shutil.copy(sweep.path / "ledger.jsonl", tmp_path / "carried home.jsonl")
+    ledger = Comparison.of([tmp_path / "carried home.jsonl"])
+    whole, told = (one.table().set_index("experiment") for one in (Comparison.of([sweep.path]), ledger))
+    assert told["states"].to_dict() == {"linear probe": "1 done", "VPT": "2 done"}
+    for column in ("recall_at_1", "map_at_r", "map_at_r_sd", "trained", "seeds", "method"):
+        assert told[column].dropna().to_dict() == whole[column].dropna().to_dict()
+    (row,) = ledger.differences("VPT").to_dict("records")
+    assert "is not a run directory" in row["note"]  # its embeddings are not in the ledger
 
 
 def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:

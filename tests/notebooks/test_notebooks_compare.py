@@ -10,7 +10,8 @@ import pytest
 from markup import Markup, refused_by_sanitiser
 from papermill.exceptions import PapermillExecutionError
 
-from vptsp.notebooks import find_notebook, run_notebook
+from vptsp.errors import ConfigError
+from vptsp.notebooks import chosen, find_notebook, run_notebook
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
 
@@ -19,9 +20,8 @@ pytestmark = pytest.mark.usefixtures("forked_kernels")
 NOTEBOOKS = ("05_compare_methods", "06_ablations", "07_recognition")
 PLOTLY = "application/vnd.plotly.v1+json"
 TINY: dict[str, Any] = {"blossoms_classes": 12, "blossoms_images": 4, "epochs": 1, "batch_size": 8, "seeds": 1}
-FEW: dict[str, list[Any]] = {
-    "sizes": [1], "batch_sizes": [4], "embedding_sizes": [32], "alphas": [1.0], "layers": [1], "prompts": [1],
-}  # fmt: skip
+FEW: dict[str, list[Any]] = {name: [1] for name in ("sizes", "layers", "prompts")}
+FEW |= {"batch_sizes": [4], "embedding_sizes": [32], "alphas": [1.0]}
 
 
 def parameters_of(name: str) -> str:
@@ -87,14 +87,20 @@ def test_parameters_are_settings_or_the_notebooks_own(name: str, own: set[str]) 
     assert names - Config.model_fields.keys() == {"preset", "run_dir", "seeds"} | own
 
 
+def test_names_are_chosen_from_those_there_are() -> None:
+    assert chosen("only", " b,a ", "abc") == ["b", "a"]
+    assert chosen("only", "", "abc") == ["a", "b", "c"]
+    with pytest.raises(ConfigError, match="only='a,x': x is not known; choose from a, b, c"):
+        chosen("only", "a,x", "abc")
+
+
 def test_methods_side_by_side(tmp_path: Path) -> None:
     table, shown, text = execute("05_compare_methods", tmp_path, only="linear, full, vptsp_g - bias, vptsp_g")
     titles = ["linear probe", "full fine-tuning", "VPTSP-G, biases frozen", "VPTSP-G"]
-    assert table["trial"].tolist() == titles
+    assert table["experiment"].tolist() == titles
     assert set(table["state"]) == {"done"}
-    rates = {
-        row.trial: (Run(Path(row.run)).config.lr, Run(Path(row.run)).config.lr_backbone) for row in table.itertuples()
-    }
+    configs = {row.experiment: Run(Path(row.run)).config for row in table.itertuples()}
+    rates = {name: (config.lr, config.lr_backbone) for name, config in configs.items()}
     assert rates["full fine-tuning"] == (rates["VPTSP-G"][0], 5e-4)
     assert not Run(Path(table["run"][2])).summary()["bitfit"]
     assert figures_of(shown) == 1
@@ -102,14 +108,14 @@ def test_methods_side_by_side(tmp_path: Path) -> None:
     assert all(title in ours for title in titles)
     assert "86.6" in paper
     assert len(differences) == 4  # R@1 and MAP@R, against VPTSP-G and against linear
-    assert "4/4  VPTSP-G, seed 0: recall_at_1" in text
+    assert "4/4  VPTSP-G, seed 0: R@1" in text
 
 
 def test_two_panels_and_a_table_share_the_default(tmp_path: Path) -> None:
     table, shown, _ = execute("06_ablations", tmp_path, panels="alpha, layers, table 5", **FEW)
-    default = table[table["trial"].isin(["alpha: 0.5", "layers: 4", "table 5: class prompts"])]
-    assert len(default) == 3
-    assert default["run"].nunique() == 1
+    default = [name.split(", ") for name in table["experiment"] if "alpha: 0.5" in name]
+    assert default == [["alpha: 0.5", "layers: 4", "table 5: class prompts"]]
+    assert table["run"].nunique() == len(table)
     assert set(table["state"]) == {"done"}
     assert figures_of(shown) == 2
     ablation, differences = tables_of(shown)
@@ -120,7 +126,7 @@ def test_two_panels_and_a_table_share_the_default(tmp_path: Path) -> None:
 
 def test_prompts_against_linear_on_known_classes(tmp_path: Path) -> None:
     table, shown, _ = execute("07_recognition", tmp_path, only="linear probe, VPT-deep, pad, concat channel")
-    assert table["trial"].tolist() == ["linear probe", "VPT-deep", "concat channel", "pad"]
+    assert table["experiment"].tolist() == ["linear probe", "VPT-deep", "concat channel", "pad"]
     assert set(table["state"]) == {"done"}
     assert all(Run(Path(path)).config.task == "recognition" for path in table["run"])
     assert figures_of(shown) == 1

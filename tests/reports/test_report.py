@@ -60,7 +60,7 @@ def test_numbers_are_those_of_the_summaries(page: str, tiny_run: Run) -> None:
     results = compared(tiny_run)
     for result in results:
         assert f"{100 * result.test['recall_at_1']:.1f} %" in text
-        assert f"{result.summary['counts']['trained']:,}" in text
+        assert f"{result.result.counts['trained']:,}" in text
     best = tiny_run.summary()["best_val"]["epoch"]
     assert f"selected epoch ({best}, by validation R@1)" in text
     assert "last epoch (2)" in text

@@ -22,8 +22,19 @@ def test_a_result_says_what_the_summary_says(tiny_run: Run) -> None:
     assert {**result.metrics, **result.sizes} == test[result.selected]
     assert set(result.sizes) == {"num_queries", "num_gallery", "num_lone_queries"}
     assert result.last_metrics == {name: value for name, value in test["last"].items() if name not in result.sizes}
-    for name in ("selected", "task", "method", "dataset", "bitfit", "epochs", "counts", "classes", "images",
-                 "precision", "device"):  # fmt: skip
+    for name in (
+        "selected",
+        "task",
+        "method",
+        "dataset",
+        "bitfit",
+        "epochs",
+        "counts",
+        "classes",
+        "images",
+        "precision",
+        "device",
+    ):
         assert getattr(result, name) == summary[name]
     assert (result.epoch, result.validation) == (summary["best_val"]["epoch"], summary["best_val"]["val_recall_at_1"])
     assert result.validation_metric == "val_recall_at_1"
@@ -45,9 +56,15 @@ def test_an_unfinished_run_has_no_result(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "summary",
-    [{}, [], {"selected": "last"}, {"selected": "last", "test": {}}, {"selected": "last", "test": {"last": 3}},
-     {"selected": "last", "test": {"last": {}}, "counts": "many"}],
-)  # fmt: skip
+    [
+        {},
+        [],
+        {"selected": "last"},
+        {"selected": "last", "test": {}},
+        {"selected": "last", "test": {"last": 3}},
+        {"selected": "last", "test": {"last": {}}, "counts": "many"},
+    ],
+)
 def test_what_is_no_summary_is_a_sentence(tmp_path: Path, summary: Any) -> None:
     run = Run.create(tmp_path / "run", Config())
     write_json(run.path / "summary.json", summary)

@@ -14,8 +14,9 @@ from processes import SignalAfter
 
 from vptsp.errors import RunError
 from vptsp.files import write_json
+from vptsp.runs.listing import differing, overview
 from vptsp.runs.progress import Event
-from vptsp.runs.run import Run, compare, list_runs
+from vptsp.runs.run import Run, list_runs
 from vptsp.settings.config import Config
 from vptsp.training.loop import train
 
@@ -119,22 +120,30 @@ def test_a_line_still_being_written_is_left_out(tmp_path: Path) -> None:
     assert run.metrics() == [{"epoch": 1}, {"epoch": 2}]
 
 
-def test_every_run_is_a_row_of_the_comparison(tiny: Tiny, tmp_path: Path) -> None:
+def test_every_run_is_a_row_of_the_overview(tiny: Tiny, tmp_path: Path) -> None:
     new = Run.create(tmp_path / "new", tiny(seed=1))
     failed = Run.create(tmp_path / "failed", tiny(seed=2))
     failed.write_progress(state="failed", message="out of luck")
     broken = Run.create(tmp_path / "broken", tiny())
     (broken.path / "config.json").write_text("{")
     done = train(tiny(seed=3, method="frozen"), tmp_path / "done", observer=lambda event: None)
-    table = compare([new, failed, broken, done]).set_index("run")
-    assert table["state"].to_dict() == {"new": "unknown", "failed": "failed", "broken": "unreadable", "done": "done"}
-    assert table.loc["done", "recall_at_1"] == done.summary()["test"]["last"]["recall_at_1"]
-    assert table["recall_at_1"].notna().tolist() == [False, False, False, True]
-    assert table.loc["done", "trained"] == 0
-    assert set(table.columns[-2:]) == {"method", "seed"}, "settings in which the runs differ, and no others"
+    found = overview([new, failed, broken, done])
+    rows = {row["run"]: row for row in found.rows}
+    states = {name: row["state"] for name, row in rows.items()}
+    assert states == {"new": "unknown", "failed": "failed", "broken": "unreadable", "done": "done"}
+    assert rows["done"]["recall_at_1"] == done.summary()["test"]["last"]["recall_at_1"]
+    assert ["recall_at_1" in row for row in found.rows] == [False, False, False, True]
+    assert rows["done"]["trained"] == 0
+    assert set(found.settings) == {"method", "seed"}, "settings in which the runs differ, and no others"
     assert {run.name for run in list_runs(tmp_path)} == {"new", "failed", "broken", "done"}
-    assert compare([]).empty
+    assert overview([]).rows == []
     assert list_runs(tmp_path / "nowhere") == []
+
+
+def test_settings_differ_where_two_runs_say_so() -> None:
+    assert differing([{"a": 1, "b": [1]}, {"a": 2, "b": [1]}, {}]) == ["a"]
+    assert differing([{"a": 1}, {"b": 2}]) == []  # what a run does not say is no difference
+    assert differing([]) == []
 
 
 def test_a_run_can_be_read_after_every_step(tiny: Tiny, tmp_path: Path) -> None:
@@ -147,7 +156,7 @@ def test_a_run_can_be_read_after_every_step(tiny: Tiny, tmp_path: Path) -> None:
         assert run.snapshots() == list(range(len(run.metrics()) + 1))
         for epoch in run.snapshots():
             assert run.snapshot(epoch)["probe_test"].shape == (4, 16)
-        assert compare([run])["state"].tolist() != ["done"]
+        assert overview([run]).rows[0]["state"] != "done"
 
     train(tiny(method="linear"), run.path, observer=observe)
     assert seen[0] == ("start", 0)

@@ -122,11 +122,28 @@ def test_loguniform_spends_as_many_draws_on_each_decade() -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("5e-3", 5e-3), ("1E5", 1e5), ("1.", 1.0), (".5", 0.5), ("-2e+3", -2000.0), ("12", 12), ("-3", -3),
-        ("010", 10), ("1:30", "1:30"), ("no", "no"), ("on", "on"), ("true", True), ("False", False), ("~", None),
-        ("null", None), ("", None), ("2024-01-01", "2024-01-01"), ("'5e-3'", "5e-3"), ("1_000", "1_000"), ("e5", "e5"),
+        ("5e-3", 5e-3),
+        ("1E5", 1e5),
+        ("1.", 1.0),
+        (".5", 0.5),
+        ("-2e+3", -2000.0),
+        ("12", 12),
+        ("-3", -3),
+        ("010", 10),
+        ("1:30", "1:30"),
+        ("no", "no"),
+        ("on", "on"),
+        ("true", True),
+        ("False", False),
+        ("~", None),
+        ("null", None),
+        ("", None),
+        ("2024-01-01", "2024-01-01"),
+        ("'5e-3'", "5e-3"),
+        ("1_000", "1_000"),
+        ("e5", "e5"),
     ],
-)  # fmt: skip
+)
 def test_plain_values_are_read_as_yaml_1_2_has_them(text: str, value: Any) -> None:
     read = read_yaml(f"key: {text}\n", "file")["key"]
     assert read == value

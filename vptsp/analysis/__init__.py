@@ -10,10 +10,13 @@ Read ``anatomy.py`` first: what a class's proxy is made of, measured on a run's 
     explain         why two images are close: where the model looks, which prompts bring them together
     projection      embeddings as points of a plane: UMAP, PCA
     aligned, replay  the epochs of a run in one frame: the frame; the run played again
-    entries         what there is to compare: runs, and jobs of sweeps
     comparison      runs side by side, spread over seeds, differences that hold
+    compared_run    one of them, and all that lie under a path
+    experiment      those of equal settings, whatever their seed
+    costs           what they cost: memory and time of a step
+    wording         how the numbers of a comparison are printed
     bootstrap       paired bootstrap of a difference
-    trials          many small trainings beside each other
+    angles          angles between vectors
     parameter_formulas   VPTSP's parameter counts as formulas, beside the model's
     footprint, pace  training memory by the autograd graph; time of a step beside other methods
 """

@@ -20,6 +20,7 @@ import pandas as pd
 import torch
 from jaxtyping import Bool, Float, Float32, Float64, Int64
 
+from vptsp.analysis.angles import angles
 from vptsp.analysis.mantel import RankCorrelation, gower, mantel, rank_correlation, visible
 from vptsp.core.proxies import fuse
 from vptsp.errors import DataError
@@ -105,10 +106,8 @@ class Anatomy:
         precision[scored_queries(found)] = average_precision_at_r(found)
         with np.errstate(invalid="ignore"):
             by_class = np.bincount(self.labels, weights=right, minlength=len(proxies)) / counts
-        return AlphaScore(
-            alpha, float(right.mean()), float(hit_at_k(found, 1).mean()), float(np.nanmean(precision)),
-            by_class, precision,
-        )  # fmt: skip
+        recall = float(hit_at_k(found, 1).mean())
+        return AlphaScore(alpha, float(right.mean()), recall, float(np.nanmean(precision)), by_class, precision)
 
     def curve(self, alphas: Sequence[float] = tuple(np.linspace(0, 1, 21).tolist())) -> pd.DataFrame:
         """Accuracy, recall at 1 and MAP@R as functions of alpha; of the learned proxies alone, one line."""
@@ -214,8 +213,10 @@ class Anatomy:
         names = snapshot.index.class_names
         missing = set(saved.names) - set(names)
         if missing:
-            raise DataError(f"{run.path} has images of {plain(min(missing))!r} but no proxy of it; vptsp evaluate "
-                            f"{run.path} embeds the training images again")  # fmt: skip
+            raise DataError(
+                f"{run.path} has images of {plain(min(missing))!r} but no proxy of it; "
+                f"vptsp evaluate {run.path} embeds the training images again"
+            )
         rows = {name: row for row, name in enumerate(names)}
         table = saved.attributes
         return cls(
@@ -254,12 +255,6 @@ def find_images(
         is_query=proxies_first,
         is_gallery=~proxies_first,
     )
-
-
-def angles(first: Float[np.ndarray, "C E"], second: Float[np.ndarray, "C E"]) -> Float64[np.ndarray, " C"]:
-    """Angles between rows, in degrees."""
-    one, other = (unit_rows(rows).numpy().astype(np.float64) for rows in (first, second))
-    return np.degrees(2 * np.arctan2(np.linalg.norm(one - other, axis=1), np.linalg.norm(one + other, axis=1)))
 
 
 def _cosine_distances(rows: Float[np.ndarray, "C E"]) -> Float64[np.ndarray, "C C"]:

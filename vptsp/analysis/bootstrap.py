@@ -10,12 +10,11 @@ Dimensions: S scored queries, C test classes, R resamples.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float64
 
 from vptsp.data import load_data
@@ -140,29 +139,3 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
         adjusted[index] = highest
     return adjusted
-
-
-# --- tables of trials -----------------------------------------------------------------------------
-def score_trials(table: pd.DataFrame, measure: Measure) -> dict[str, list[QueryScores]]:
-    """Scores by trial of :func:`~vptsp.analysis.trials.run_trials`, seeds in order; trials with a failed seed are left
-    out.
-    """
-    scores = {}
-    for name, rows in table.sort_values("seed").groupby("trial", sort=False):
-        if (rows["state"] == "done").all():
-            scores[str(name)] = [query_scores(Run.open(path), measure) for path in rows["run"]]
-    return {name: scores[name] for name in dict.fromkeys(table["trial"]) if name in scores}
-
-
-def compare_with(scores: Mapping[str, list[QueryScores]], reference: str, seed: int = 0) -> pd.DataFrame:
-    """Every other trial minus ``reference``: the fields of :class:`Difference` and ``p_holm``, best first."""
-    if reference not in scores:
-        raise DataError(f"{reference!r} has no finished runs to compare with; there are: {', '.join(scores)}")
-    rows = [
-        {"trial": name, **asdict(paired_bootstrap(one, scores[reference], seed=seed))}
-        for name, one in scores.items()
-        if name != reference
-    ]
-    table = pd.DataFrame(rows, columns=["trial", *(field.name for field in fields(Difference))])
-    table["p_holm"] = holm(table["p_value"].tolist())
-    return table.sort_values("mean", ascending=False, ignore_index=True)

@@ -1,185 +1,208 @@
 """Runs side by side: what they differ in, what came out with its spread over seeds, and which differences hold.
 
+>>> from vptsp.analysis.comparison import Comparison
+>>> comparison = Comparison.of(["runs/sweeps/rates", "runs/demo"])  # doctest: +SKIP
+>>> comparison.table(), comparison.differences("lr=0.01")  # doctest: +SKIP
+
 Everything is read from run directories and sweep folders. Runs that failed, were killed or have not begun are rows as
-well: a table that leaves them out would compare the lucky ones.
+well: a table that leaves them out would compare the lucky ones. The pictures are in :mod:`vptsp.figures.comparison`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from vptsp.analysis.bootstrap import Difference, Measure, holm, paired_bootstrap, query_scores
-from vptsp.analysis.entries import Entry, find_entries
+from vptsp.analysis.bootstrap import Difference, Measure, QueryScores, holm, paired_bootstrap, query_scores
+from vptsp.analysis.compared_run import ComparedRun, find_runs
+from vptsp.analysis.experiment import Experiment, group
 from vptsp.errors import DataError, RunError, UsageError
+from vptsp.runs import listing
 from vptsp.runs.run import Run
 from vptsp.settings.tasks import TASKS
-from vptsp.text import plain
 
-_REPEATS = ("seed",)  # settings in which repetitions of one experiment may differ
-METRIC_TITLES = {task.metric: task.title for task in TASKS.values()}
-METRIC_TITLES |= {task.second: task.second_title for task in TASKS.values()}
+if TYPE_CHECKING:
+    from vptsp.sweeps.variants import TrainedVariant
+
+SEPARATOR = ": "  # panels of one comparison: a label is <panel>: <name in it>
 _COUNTS = ("trained", "kept", "bank")
 
 
 class Comparison:
-    """Entries, grouped into experiments: runs whose settings differ in nothing but the seed."""
+    """Runs, grouped into experiments: those whose settings differ in nothing but the seed.
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
-        if not entries:
+    Means and spreads are over seeds. Finished runs of equal settings and seed count once, and tables say so.
+    """
+
+    def __init__(self, runs: Sequence[ComparedRun]) -> None:
+        if not runs:
             raise RunError("there are no runs to compare; vptsp train makes one, vptsp sweep makes many")
-        self.entries = list(entries)
+        self.all_runs = list(runs)
+        self._scores: dict[tuple[Path, Measure], QueryScores] = {}
 
     @classmethod
     def of(cls, paths: Iterable[str | Path]) -> Comparison:
-        """Runs, folders of runs and sweep folders, in this order, each run once.
+        """Runs, folders of runs, sweep folders and their ledgers, in this order, each run once.
 
         Raises RunError for a path that is none of these.
         """
-        return cls(find_entries(paths))
+        return cls(find_runs(paths))
 
+    @classmethod
+    def of_variants(cls, trained: Iterable[TrainedVariant]) -> Comparison:
+        """What :func:`vptsp.sweeps.variants.train_variants` trained, failed runs included."""
+        return cls([ComparedRun.of_variant(one) for one in trained])
+
+    def panel(self, name: str) -> Comparison:
+        """The runs with a label ``<name>: ...``, under the rest of it. Raises UsageError if there are none."""
+        start = f"{name}{SEPARATOR}"
+        labels = [
+            tuple(label.removeprefix(start) for label in run.labels if label.startswith(start)) for run in self.all_runs
+        ]
+        runs = [replace(run, labels=own) for run, own in zip(self.all_runs, labels, strict=True) if own]
+        if not runs:
+            raise UsageError(f"no run has a label that begins with {start!r}; name a panel of the comparison")
+        return Comparison(runs)
+
+    # --- experiments --------------------------------------------------------------------------
     @cached_property
     def differing(self) -> list[str]:
         """Settings in which the experiments differ, the seed aside."""
-        known = [entry for entry in self.entries if entry.settings]
-        names = dict.fromkeys(name for entry in known for name in entry.settings if name not in _REPEATS)
-        differing = []
-        for name in names:
-            # what a run completes by itself (the image size, absolute paths) is no difference to one not begun
-            heard = [entry for entry in known if entry.planned is None or name in entry.planned]
-            if len({str(entry.settings.get(name)) for entry in heard}) > 1:
-                differing.append(name)
-        return differing
+        return listing.differing(
+            [
+                # what a run completes by itself (the image size, absolute paths) is no difference to one not begun
+                {name: run.settings[name] for name in run.settings if run.planned is None or name in run.planned}
+                | {"seed": None}
+                for run in self.all_runs
+            ]
+        )
+
+    @cached_property
+    def experiments(self) -> dict[str, Experiment]:
+        """Experiments by name: their label, or what they differ in."""
+        return {each.name: each for each in group(self.all_runs, self.differing)}
+
+    @property
+    def finished(self) -> list[Experiment]:
+        """Experiments that have results, of one seed or more."""
+        return [experiment for experiment in self.experiments.values() if experiment.finished]
+
+    def find(self, name: str) -> Experiment | None:
+        """The experiment of this name, or with this label among others; none if there is none."""
+        return self.experiments.get(name) or next(
+            (each for each in self.experiments.values() if name in each.labels), None
+        )
 
     @property
     def headings(self) -> list[str]:
         """Columns that tell experiments apart: their labels, where a sweep gives any, and :attr:`differing`."""
-        labelled = any(entry.label for entry in self.entries)
+        labelled = any(run.labels for run in self.all_runs)
         return ["experiment"] * (labelled or not self.differing) + self.differing
 
     @cached_property
     def measure(self) -> Measure:
         """What is compared: recall at 1, or top-1 in recognition."""
-        tasks = {entry.settings.get("task", "retrieval") for entry in self.entries}
+        tasks = {run.settings.get("task", "retrieval") for run in self.all_runs}
         if len(tasks) > 1:
             raise DataError("retrieval and recognition have no metric in common; compare runs of one task")
         return "top1" if tasks == {"recognition"} else "recall_at_1"
 
-    @cached_property
-    def experiments(self) -> dict[str, list[Entry]]:
-        """Entries by experiment, under a name made of what the experiment differs in (or its label in the sweep)."""
-        grouped: dict[tuple[str, ...], list[Entry]] = {}
-        for entry in self.entries:
-            values = tuple(str(entry.settings.get(name, "?")) for name in self.differing)
-            # without settings nobody can say what a run belongs to
-            grouped.setdefault(values if entry.settings else (entry.name,), []).append(entry)
-        return {self._name(values, rows): rows for values, rows in grouped.items()}
-
-    def _name(self, values: tuple[str, ...], rows: list[Entry]) -> str:
-        labels = {row.label for row in rows}
-        if len(labels) == 1 and (label := next(iter(labels))):
-            return label
-        if not rows[0].settings or not self.differing:
-            return rows[0].name
-        return ", ".join(f"{name}={value}" for name, value in zip(self.differing, values, strict=True))
-
-    def runs(self) -> pd.DataFrame:
-        """A row per run: differing settings, seed, state, validation and test metrics, counts, error, run."""
-        best = self.best()
-        rows = []
-        for name, entries in self.experiments.items():
-            for entry in entries:
-                row: dict[str, Any] = {"experiment": name, "best": name == best}
-                row |= {setting: entry.settings.get(setting) for setting in self.differing}
-                row |= {"seed": entry.settings.get("seed"), "state": entry.state, "validation": entry.validation}
-                row |= entry.test
-                row |= {count: entry.counts.get(count) for count in _COUNTS}
-                row |= {"epochs": entry.result.epochs if entry.result else None}
-                row |= {"error": entry.error, "run": str(entry.path)}
-                rows.append(row)
-        table = pd.DataFrame(rows)
-        tail = [*_COUNTS, "epochs", "error", "run"]  # metrics first met in a later row would stand after these
-        table = table[[name for name in table if name not in tail] + tail]
-        return table.astype({name: "Int64" for name in ("seed", *_COUNTS, "epochs")})
-
-    def table(self) -> pd.DataFrame:
-        """A row per experiment: differing settings, finished runs of all, mean and spread over seeds of each metric.
-
-        ``<metric>_sd`` is the sample standard deviation, missing below two seeds. ``best`` marks the experiment of
-        the highest mean validation metric; test metrics choose nothing.
-        """
-        best = self.best()
-        rows = []
-        for name, entries in self.experiments.items():
-            done = [entry for entry in entries if entry.test]
-            row: dict[str, Any] = {"experiment": name, "best": name == best}
-            row |= {setting: entries[0].settings.get(setting) for setting in self.differing}
-            row |= {"done": len(done), "runs": len(entries), "states": _states(entries)}
-            validation = pd.Series([entry.validation for entry in done], dtype=float)
-            row |= {"validation": validation.mean(), "validation_sd": validation.std()}
-            tests = pd.DataFrame([entry.test for entry in done])
-            for metric in tests:
-                row |= {str(metric): tests[metric].mean(), f"{metric}_sd": tests[metric].std()}
-            row |= {count: done[0].counts.get(count) if done else None for count in _COUNTS}
-            row["error"] = next((entry.error for entry in entries if entry.error), "")
-            rows.append(row)
-        table = pd.DataFrame(rows)
-        tail = [*_COUNTS, "error"]
-        table = table[[name for name in table if name not in tail] + tail]
-        return table.astype({name: "Int64" for name in _COUNTS})
-
     def best(self) -> str | None:
-        """The experiment of the highest mean validation metric among those with all runs done; none without any."""
+        """The experiment of the highest mean validation metric among those with all seeds done; none without any."""
         means = {}
-        for name, entries in self.experiments.items():
-            values = [entry.validation for entry in entries]
-            known = [value for value in values if value is not None]
-            if known and len(known) == len(values):
-                means[name] = sum(known) / len(known)
+        for name, experiment in self.experiments.items():
+            values = experiment.validations
+            if values and len(values) == len(experiment.by_seed):
+                means[name] = sum(values) / len(values)
         return max(means, key=means.__getitem__) if means else None
 
     def reference(self, name: str | None = None) -> str:
         """The experiment that others are compared with: ``name``, else the best one, else the first with results."""
-        done = [experiment for experiment, entries in self.experiments.items() if any(entry.test for entry in entries)]
-        if name is not None and name not in done:
-            raise UsageError(f"{name!r} is no experiment with results; there are: {', '.join(done) or 'none'}")
+        done = [experiment.name for experiment in self.finished]
+        if name is not None:
+            found = self.find(name)
+            if found is None or not found.finished:
+                raise UsageError(f"{name!r} is no experiment with results; there are: {', '.join(done) or 'none'}")
+            return found.name
         if not done:
             raise UsageError("no run is finished, so there is nothing to compare yet")
-        return name or self.best() or done[0]
+        return self.best() or done[0]
 
-    def differences(self, reference: str | None = None, seed: int = 0) -> pd.DataFrame:
+    # --- tables -------------------------------------------------------------------------------
+    def runs(self) -> pd.DataFrame:
+        """A row per run: differing settings, seed, state, validation and test metrics, counts, error, run.
+
+        ``epoch`` is the selected one of ``epochs``; ``repeats`` says that another run of these settings and this seed
+        is the one that counts.
+        """
+        best = self.best()
+        rows = []
+        for name, experiment in self.experiments.items():
+            again = {run.path for run in experiment.repeats}
+            for run in experiment.runs:
+                row: dict[str, Any] = {"experiment": name, "best": name == best}
+                row |= {setting: run.settings.get(setting) for setting in self.differing}
+                row |= {"seed": run.settings.get("seed"), "state": run.state, "validation": run.validation}
+                row |= run.test
+                row |= {count: run.counts.get(count) for count in _COUNTS}
+                row |= {"epochs": run.result.epochs if run.result else None}
+                row |= {"epoch": run.result.epoch if run.result else None}
+                row |= {"repeats": run.path in again, "error": run.error, "run": str(run.path)}
+                rows.append(row)
+        return _table(rows, [*_COUNTS, "epochs", "epoch", "repeats", "error", "run"], ["seed", "epochs", "epoch"])
+
+    def table(self) -> pd.DataFrame:
+        """A row per experiment: differing settings, how its runs stand, mean and spread over seeds of each metric.
+
+        ``done`` of ``runs`` are finished, of ``seeds`` different seeds. ``<metric>_sd`` is the sample standard
+        deviation over these, missing below two. ``best`` marks the experiment of the highest mean validation metric;
+        test metrics choose nothing. ``note`` says which seeds were run more than once.
+        """
+        best = self.best()
+        rows = []
+        for name, experiment in self.experiments.items():
+            finished = list(experiment.finished.values())
+            row: dict[str, Any] = {"experiment": name, "best": name == best}
+            row |= {setting: experiment.runs[0].settings.get(setting) for setting in self.differing}
+            row |= {"done": len(finished) + len(experiment.repeats), "runs": len(experiment.runs)}
+            row |= {"seeds": len(finished), "states": experiment.states}
+            validation = pd.Series(experiment.validations, dtype=float)
+            row |= {"validation": validation.mean(), "validation_sd": validation.std()}
+            tests = pd.DataFrame([run.test for run in finished])
+            for metric in tests:
+                row |= {str(metric): tests[metric].mean(), f"{metric}_sd": tests[metric].std()}
+            row |= {count: finished[0].counts.get(count) if finished else None for count in _COUNTS}
+            row["error"] = next((run.error for run in experiment.runs if run.error), "")
+            row["note"] = "; ".join(experiment.repetitions)
+            rows.append(row)
+        return _table(rows, [*_COUNTS, "error", "note"])
+
+    def differences(self, reference: str | None = None, seed: int = 0, measure: Measure | None = None) -> pd.DataFrame:
         """Every other experiment minus ``reference``, by paired bootstrap over test classes
-        (:mod:`vptsp.analysis.bootstrap`).
+        (:mod:`vptsp.analysis.bootstrap`), by :attr:`measure` or another one.
 
         Seeds that both have finished are paired; ``seeds`` says how many. Columns: experiment, seeds, the fields of
         :class:`~vptsp.analysis.bootstrap.Difference`, ``p_holm``, ``note`` (why there is no number), best first.
         """
-        reference = self.reference(reference)
-        ours = {entry.seed: entry for entry in self.experiments[reference] if entry.test}
-        known: dict[Path, Any] = {}
-
-        def scores(entry: Entry) -> Any:
-            if entry.path not in known:
-                known[entry.path] = query_scores(Run.open(entry.path), self.measure)
-            return known[entry.path]
-
+        reference, measure = self.reference(reference), measure or self.measure
+        ours = self.experiments[reference].finished
         rows: list[dict[str, Any]] = []
-        for name, entries in self.experiments.items():
+        for name, experiment in self.experiments.items():
             if name == reference:
                 continue
-            theirs = {entry.seed: entry for entry in entries if entry.test}
+            theirs = experiment.finished
             seeds = sorted(ours.keys() & theirs.keys())
             row: dict[str, Any] = {"experiment": name, "seeds": len(seeds)}
             try:
                 if not seeds:
                     raise DataError(f"no seed in common with {reference}" if theirs else "no finished run")
-                pairs = [scores(theirs[one]) for one in seeds], [scores(ours[one]) for one in seeds]
-                row |= asdict(paired_bootstrap(*pairs, seed=seed))
+                first, second = ([self._scored(one[each], measure) for each in seeds] for one in (theirs, ours))
+                row |= asdict(paired_bootstrap(first, second, seed=seed))
             except UsageError as error:
                 row["note"] = str(error)
             rows.append(row)
@@ -191,19 +214,26 @@ class Comparison:
             note=lambda found: found["note"].fillna("")
         )
 
+    def _scored(self, run: ComparedRun, measure: Measure) -> QueryScores:
+        """Scores of a run, searched once for all references."""
+        key = run.path, measure
+        if key not in self._scores:
+            self._scores[key] = query_scores(Run.open(run.path), measure)
+        return self._scores[key]
+
     def curves(self, metric: str | None = None) -> pd.DataFrame:
-        """Learning curves of all runs in long form: experiment, seed, epoch, value.
+        """Learning curves of the runs that stand for each seed, in long form: experiment, seed, epoch, value.
 
         ``metric`` none: the validation metric if any run has one, else the training loss.
         """
         lines = [
-            {"experiment": name, "seed": entry.seed, **line}
-            for name, entries in self.experiments.items()
-            for entry in entries
-            for line in Run(entry.path).metrics()
+            {"experiment": name, "seed": seed, **line}
+            for name, experiment in self.experiments.items()
+            for seed, run in experiment.by_seed.items()
+            for line in Run(run.path).metrics()
         ]
         known = pd.DataFrame(lines)
-        validated = f"val_{TASKS[self.entries[0].settings.get('task', 'retrieval')].metric}"
+        validated = f"val_{TASKS[self.all_runs[0].settings.get('task', 'retrieval')].metric}"
         metric = metric or (validated if validated in known else "loss")
         if metric not in known:
             return pd.DataFrame(columns=["experiment", "seed", "epoch", "value", "metric"])
@@ -211,29 +241,13 @@ class Comparison:
         return kept.rename(columns={metric: "value"}).assign(metric=metric)
 
 
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a table, by the names of its columns."""
-    return [dict(zip(table.columns, row, strict=True)) for row in table.itertuples(index=False)]
+def compare(runs: Sequence[Run]) -> pd.DataFrame:
+    """Runs as they are, a row each: :meth:`Comparison.runs`."""
+    return Comparison([ComparedRun.of_run(run) for run in runs]).runs()
 
 
-def with_spread(row: dict[str, Any], name: str) -> str:
-    """A metric of a row of :meth:`~vptsp.analysis.comparison.Comparison.table`, in percent: ``63.6 ± 0.2``."""
-    if name not in row or pd.isna(row[name]):
-        return "–"
-    spread = row.get(f"{name}_sd")
-    return f"{100 * row[name]:.1f}" + ("" if spread is None or pd.isna(spread) else f" ± {100 * spread:.1f}")
-
-
-def cell(value: Any) -> str:
-    """A setting as it is printed."""
-    if isinstance(value, (list, tuple)):
-        return plain(", ".join(map(str, value)))
-    if value is None or value is pd.NA or value != value:
-        return "–"
-    return plain(f"{value:g}" if isinstance(value, float) else str(value))
-
-
-def _states(entries: Sequence[Entry]) -> str:
-    """``3 done``, ``2 done, 1 failed``."""
-    counts = pd.Series([entry.state for entry in entries]).value_counts(sort=False)
-    return ", ".join(f"{count} {state}" for state, count in counts.items())
+def _table(rows: list[dict[str, Any]], tail: list[str], counts: Sequence[str] = ()) -> pd.DataFrame:
+    """Rows as a table whose last columns are ``tail``; ``counts`` stay whole numbers beside rows without one."""
+    table = pd.DataFrame(rows)  # metrics first met in a later row would stand behind the tail
+    table = table[[name for name in table if name not in tail] + tail]
+    return table.astype(dict.fromkeys([*_COUNTS, *counts], "Int64"))

@@ -22,6 +22,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
 from vptsp.analysis.aligned import align
+from vptsp.analysis.angles import angles
 from vptsp.analysis.projection import FEWEST_FOR_UMAP, project
 from vptsp.errors import ConfigError, DataError, RunError
 from vptsp.evaluation.metrics import recall_at_k
@@ -125,15 +126,26 @@ def replay(run: Run | str | Path, frame: Frame = "pca", classes: Sequence[str] |
         points = points[:, kept]
     images, *placed = np.split(points, np.cumsum([len(rows), *[len(proxy_labels)] * len(kinds)])[:-1], axis=1)
     judged, title = _judged(run, epochs)
+    before = [0, *range(len(epochs) - 1)]
     return Replay(
-        name=run.name, frame=frame, epochs=tuple(epochs), ids=tuple(ids[row] for row in rows), is_test=is_test[rows],
-        labels=labels[rows], class_names=tuple(names), images=images, proxy_labels=proxy_labels,
+        name=run.name,
+        frame=frame,
+        epochs=tuple(epochs),
+        ids=tuple(ids[row] for row in rows),
+        is_test=is_test[rows],
+        labels=labels[rows],
+        class_names=tuple(names),
+        images=images,
+        proxy_labels=proxy_labels,
         proxies=dict(zip(kinds, placed, strict=True)),
-        moved={kind: _angles(vectors[kind][0], vectors[kind][-1]) for kind in kinds},
-        turned={kind: _angles(vectors[kind][[0, *range(len(epochs) - 1)]], vectors[kind]) for kind in kinds},
-        shares=shares, recall=_recall(vectors["images"], labels, is_test), judged=judged, judged_title=title,
+        moved={kind: angles(vectors[kind][0], vectors[kind][-1]) for kind in kinds},
+        turned={kind: angles(vectors[kind][before], vectors[kind]) for kind in kinds},
+        shares=shares,
+        recall=_recall(vectors["images"], labels, is_test),
+        judged=judged,
+        judged_title=title,
         totals={"images": len(labels), "classes": len(index.class_names)},
-    )  # fmt: skip
+    )
 
 
 def some_classes(run: Run, most: int) -> list[str] | None:
@@ -231,12 +243,6 @@ def _frozen(
         shares[kind] = float(points[-1, start : start + len(rows)].var(axis=0).sum()) / spread
         start += len(rows)
     return points, shares
-
-
-def _angles(first: Float32[np.ndarray, "*n E"], last: Float32[np.ndarray, "*n E"]) -> Float64[np.ndarray, " *n"]:
-    """Degrees between unit vectors; by the chord, which is exact for small angles."""
-    chord = np.linalg.norm(last.astype(np.float64) - first, axis=-1)
-    return np.degrees(2 * np.arcsin(np.clip(chord / 2, 0, 1)))
 
 
 def _recall(images: Float32[np.ndarray, "T P E"], labels: np.ndarray, is_test: np.ndarray) -> dict[str, Recall]:

@@ -19,20 +19,23 @@ if TYPE_CHECKING:
 @click.option("--runs", "by_run", is_flag=True, help="A row per run instead of one per experiment.")
 @click.option("--to", type=click.Path(path_type=Path), metavar="FILE", help="Write the table: .csv .parquet .md .tex")
 def command(paths: tuple[Path, ...], reference: str | None, by_run: bool, to: Path | None) -> None:
-    """Compare runs, folders of runs and sweeps: differing settings first, spread over seeds, paired bootstrap."""
-    from vptsp.analysis.entries import find_entries
+    """Compare runs, folders of runs, sweeps, ledgers: differing settings first, spread over seeds, paired bootstrap."""
+    from vptsp.analysis.compared_run import find_runs
 
-    entries = find_entries(paths)
+    runs = find_runs(paths)
 
     from vptsp.analysis.comparison import Comparison  # imports torch and pandas
     from vptsp.reports.tables import write_table
 
-    comparison = Comparison(entries)
+    comparison = Comparison(runs)
     table = comparison.runs() if by_run else comparison.table()
     if to:
         click.echo(write_table(table, to))
         return
     click.echo(_short(comparison, table, by_run).to_string(index=False))
+    for name, experiment in comparison.experiments.items():
+        for said in experiment.repetitions:
+            click.echo(f"{name}: {said}")
     if by_run or len(table) < 2 or not table["done"].any():
         return
     against = comparison.reference(reference)
@@ -45,13 +48,14 @@ def _short(comparison: Comparison, table: pd.DataFrame, by_run: bool) -> pd.Data
     """What fits a terminal: what runs differ in, how they stand, the task's two metrics; --to writes all of it."""
     import pandas as pd
 
-    from vptsp.analysis.comparison import METRIC_TITLES, cell, records, with_spread
+    from vptsp.analysis.wording import METRIC_TITLES, cell, records, with_spread
 
     names = comparison.headings + (["seed"] if by_run else [])
     lines = []
     for row in records(table):
         line = {"": "*" if row["best"] else ""} | {name: cell(row[name]) for name in names}
-        line |= {"state": row["state" if by_run else "states"], "validation %": with_spread(row, "validation")}
+        line |= {"state": row["state"]} if by_run else {"state": row["states"], "seeds": row["seeds"]}
+        line |= {"validation %": with_spread(row, "validation")}
         line |= {f"{title} %": with_spread(row, name) for name, title in METRIC_TITLES.items() if name in table}
         lines.append(line | {"trained": cell(row["trained"]), "error": str(row["error"])[:60]})
     short = pd.DataFrame(lines)

@@ -14,7 +14,7 @@ from vptsp.errors import UsageError
 from vptsp.text import plain
 
 if TYPE_CHECKING:
-    from vptsp.runs.run import Overview
+    from vptsp.runs.listing import Overview
 
 _GAP = "  "
 _LONGEST = 32  # letters of a name or setting on a terminal
@@ -28,7 +28,8 @@ def command(folder: Path) -> None:
 
     On a terminal, what does not fit its width is left out and named; into a pipe or a file everything is written.
     """
-    from vptsp.runs.run import list_runs, overview
+    from vptsp.runs.listing import overview
+    from vptsp.runs.run import list_runs
 
     found = list_runs(folder)
     if not found:

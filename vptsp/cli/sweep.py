@@ -82,9 +82,16 @@ def command(
     console = Console()
     with _executor(dask) as executor, watching(console) as watch:
         done = run_sweep(
-            plan, path, workers=workers, threads=threads, gpus=[gpu.strip() for gpu in gpus.split(",") if gpu.strip()],
-            executor=executor, retry_failed=retry_failed, any_code=any_code, watch=watch,
-        )  # fmt: skip
+            plan,
+            path,
+            workers=workers,
+            threads=threads,
+            gpus=[gpu.strip() for gpu in gpus.split(",") if gpu.strip()],
+            executor=executor,
+            retry_failed=retry_failed,
+            any_code=any_code,
+            watch=watch,
+        )
     view = overview(done)
     (console if console.is_terminal else Console(width=180)).print(table(view.rows))
     click.echo(f"{summary_line(view)}\nledger: {path / 'ledger.jsonl'}")
@@ -92,8 +99,11 @@ def command(
         click.echo(f"stopped; go on with: vptsp sweep {path}", err=True)
         raise SystemExit(130)
     if view.counts["failed"] or view.counts["killed"]:
-        click.echo(f"some runs did not finish; vptsp sweep {path} goes on with killed ones, with --retry-failed "
-                   "also with failed ones", err=True)  # fmt: skip
+        click.echo(
+            f"some runs did not finish; vptsp sweep {path} goes on with killed ones, with --retry-failed "
+            "also with failed ones",
+            err=True,
+        )
         raise SystemExit(1)
 
 

@@ -7,8 +7,8 @@ Read ``theme.py`` first, the signs and colours of everything that is shown, then
     html            tables in inline styles
     runs            curves and results of runs
     embedding_map   embedded images with proxies among them
-    comparison      runs side by side
-    trials          many trials beside each other, and beside what the papers published
+    comparison, comparison_tables   runs side by side
+    published       what the papers published, as printed and beside one's own runs
     maps            the map of a run's test images, with its proxies
     gallery         retrieval results and samples of data, in plain HTML
     proxies         how alike proxies are, and how well their images are found

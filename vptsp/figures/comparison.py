@@ -1,67 +1,23 @@
-"""Comparisons of runs as plotly figures and tables in inline styles."""
+"""Comparisons of runs as plotly figures; their tables are in :mod:`vptsp.figures.comparison_tables`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 
-from vptsp.analysis.comparison import METRIC_TITLES, Comparison, cell, records, with_spread
-from vptsp.figures.html import html_table
+from vptsp.analysis.comparison import Comparison
+from vptsp.analysis.wording import METRIC_TITLES, cell, mean_and_spread
 from vptsp.figures.template import template
-from vptsp.figures.theme import SERIES
+from vptsp.figures.theme import BLUE, INK, SERIES
 from vptsp.text import plain
 
 _MOST_CURVES = 10
 _MOST_TICKS = 8  # numeric settings of more values are axes to scale
-
-
-def comparison_table(comparison: Comparison) -> str:
-    """One row per experiment: what it differs in first, then states, validation, test metrics, parameters, errors."""
-    table = comparison.table()
-    metrics = [name for name in METRIC_TITLES if name in table]
-    first = comparison.headings
-    header = [*first, "runs", "validation", *(METRIC_TITLES[metric] for metric in metrics), "trained"]
-    rows = []
-    for row in records(table):
-        cells = [cell(row[name]) for name in first]
-        if row["best"]:
-            cells[0] = f"★ {cells[0]}"
-        cells.append(row["states"])
-        cells += [with_spread(row, name) for name in ("validation", *metrics)]
-        cells.append("–" if pd.isna(row["trained"]) else f"{row['trained']:,}")
-        rows.append(cells)
-    caption = (
-        f"{len(comparison.entries)} runs of {len(table)} experiments. Mean ± standard deviation over finished seeds, "
-        "in percent; metrics of the test images at the epoch that validation selected."
-    )
-    if comparison.best():
-        caption += " ★ best mean validation metric; test metrics choose nothing."
-    for row in records(table):
-        if row["error"]:
-            caption += f" {plain(row['experiment'])}: {plain(row['error'], 200)}."
-    return html_table(header, rows, caption, strong=_row_of_best(table))
-
-
-def differences_table(differences: pd.DataFrame, reference: str, title: str) -> str:
-    """What :meth:`~vptsp.analysis.comparison.Comparison.differences` found, in points, and whether it holds."""
-    rows = []
-    for row in records(differences):
-        if row["note"]:
-            rows.append([plain(row["experiment"]), str(row["seeds"]), "–", "–", "–", plain(row["note"], 200)])
-            continue
-        holds = "yes" if row["p_holm"] < 0.05 else "not shown"
-        interval = f"{100 * row['low']:+.1f} to {100 * row['high']:+.1f}"
-        cells = [plain(row["experiment"]), str(row["seeds"]), f"{100 * row['mean']:+.1f}", interval]
-        rows.append([*cells, "< 0.001" if row["p_holm"] < 0.001 else f"{row['p_holm']:.3f}", holds])
-    caption = (
-        f"{title} minus that of {plain(reference)}, in points: paired bootstrap over test classes, 95 % intervals, "
-        "p corrected by Holm for the number of rows. An interval speaks of other test classes, given these models."
-    )
-    return html_table(["experiment", "seeds", "difference", "95 % interval", "p", "differs"], rows, caption)
+_SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "x", "star")
 
 
 def learning_curves(comparison: Comparison) -> go.Figure:
@@ -71,16 +27,13 @@ def learning_curves(comparison: Comparison) -> go.Figure:
     names = list(dict.fromkeys(curves["experiment"]))
     for number, name in enumerate(names[:_MOST_CURVES]):
         rows, colour = curves[curves["experiment"] == name], SERIES[number % len(SERIES)]
+        thin, thick = {"color": colour, "width": 1}, {"color": colour, "width": 2.5}
         for _, seed in rows.groupby("seed"):
-            figure.add_scatter(
-                x=seed["epoch"], y=seed["value"], mode="lines", line={"color": colour, "width": 1}, opacity=0.45,
-                showlegend=False, hoverinfo="skip",
-            )  # fmt: skip
+            line = go.Scatter(x=seed["epoch"], y=seed["value"], mode="lines+markers", line=thin, opacity=0.45)
+            figure.add_trace(line.update(marker={"size": 3, "color": colour}, showlegend=False, hoverinfo="skip"))
         mean = rows.groupby("epoch", as_index=False)["value"].mean()
-        figure.add_scatter(
-            x=mean["epoch"], y=mean["value"], mode="lines+markers", name=plain(name),
-            line={"color": colour, "width": 2.5}, marker={"size": 5},
-        )  # fmt: skip
+        line = go.Scatter(x=mean["epoch"], y=mean["value"], mode="lines+markers", line=thick, name=plain(name))
+        figure.add_trace(line.update(marker_size=5))
     metric = str(curves["metric"].iloc[0]) if len(curves) else "loss"
     validated = METRIC_TITLES.get(metric.removeprefix("val_"), metric)
     title = "training loss" if metric == "loss" else f"{validated}, validation"
@@ -108,6 +61,60 @@ def parallel_coordinates(comparison: Comparison) -> go.Figure:
     return figure.update_layout(template=template(), height=440, margin={"l": 90, "r": 60, "t": 70, "b": 40})
 
 
+def recall_by_parameters(
+    comparison: Comparison, families: Mapping[str, Sequence[str]], metric: str | None = None
+) -> go.Figure:
+    """Trained parameters against a metric: a colour per family, a symbol per method, seeds as small dots.
+
+    ``families`` are names or labels of experiments; what trains nothing is a line. ``metric`` none: the comparison's.
+    """
+    metric = metric or comparison.measure
+    figure = go.Figure()
+    for colour, (family, names) in zip(cycle(SERIES[:6]), families.items(), strict=False):
+        symbols = cycle(_SYMBOLS)
+        for name in names:
+            experiment = comparison.find(name)
+            trained = experiment.count("trained") if experiment else None
+            if experiment is None or not trained:
+                continue
+            values, title = [100 * value for value in experiment.values(metric)], plain(name)
+            dots = go.Scatter(x=[trained] * len(values), y=values, mode="markers", opacity=0.45, showlegend=False)
+            dots.update(marker={"size": 5, "color": colour})
+            dots.update(hovertemplate=f"{title}, one seed: %{{y:.1f}}<extra></extra>")
+            mean = go.Scatter(x=[trained], y=[np.mean(values)], mode="markers", name=title, legendgroup=family)
+            mean.update(marker={"size": 12, "color": colour, "symbol": next(symbols)})
+            mean.update(hovertemplate=f"{title}<br>%{{x:,}} trained, %{{y:.1f}} %<extra></extra>")
+            figure.add_traces([dots, mean])
+    counts = [experiment.count("trained") or 0 for experiment in comparison.finished]
+    frozen = [experiment for experiment in comparison.finished if not experiment.count("trained")]
+    if frozen and any(counts):
+        level = 100 * np.mean([value for experiment in frozen for value in experiment.values(metric)])
+        ends = [min(filter(None, counts)), max(counts)]
+        line = go.Scatter(x=ends, y=[level, level], mode="lines", name=f"{plain(frozen[0].name)} (trains nothing)")
+        figure.add_trace(line.update(line={"color": INK, "dash": "dash", "width": 2}))
+    ticks = [step * 10**power for power in range(10) for step in (1, 2, 5)]  # plotly's own lack their thousands
+    figure.update_xaxes(title_text="trained parameters, class prompts included", type="log")
+    figure.update_xaxes(tickvals=ticks, tickformat="~s")
+    figure.update_yaxes(title_text=f"{METRIC_TITLES[metric]} on unseen classes (%)")
+    return figure.update_layout(template=template(), height=620)
+
+
+def metric_bars(comparison: Comparison, metric: str | None = None) -> go.Figure:
+    """Mean of a metric per experiment as bars from 0, with the spread over seeds written on them.
+
+    ``metric`` none: the comparison's.
+    """
+    metric = metric or comparison.measure
+    values = {experiment.name: experiment.values(metric) for experiment in comparison.finished}
+    means = [100 * float(np.mean(shares)) for shares in values.values()]
+    bar = go.Bar(x=[plain(name) for name in values], y=means, marker_color=BLUE, name="mean")
+    bar.update(text=[mean_and_spread(shares) for shares in values.values()], textposition="outside")
+    figure = go.Figure(bar, layout={"template": template(), "height": 460})
+    figure.update_xaxes(title_text="method")
+    highest = min(108, 1.15 * max(means, default=100))
+    return figure.update_yaxes(title_text=f"{METRIC_TITLES[metric]} on test images (%)", range=[0, highest])
+
+
 def _dimension(name: str, values: Sequence[Any]) -> dict[str, Any]:
     numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
     if numbers and len(set(values)) > _MOST_TICKS:
@@ -119,8 +126,3 @@ def _dimension(name: str, values: Sequence[Any]) -> dict[str, Any]:
 
 def _hashable(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
-
-
-def _row_of_best(table: pd.DataFrame) -> int | None:
-    rows = np.flatnonzero(table["best"].to_numpy())
-    return int(rows[0]) if len(rows) else None

@@ -60,9 +60,16 @@ def embedding_map(
         _add_proxies(figure, proxies, [safe(name) for name in proxy_names])
     if total is not None and total > len(points):
         figure.add_annotation(
-            text=f"{len(points):,} of {total:,} test images shown", xref="paper", yref="paper", x=1, y=0,
-            xanchor="right", yanchor="bottom", showarrow=False, font={"size": 12},
-        )  # fmt: skip
+            text=f"{len(points):,} of {total:,} test images shown",
+            xref="paper",
+            yref="paper",
+            x=1,
+            y=0,
+            xanchor="right",
+            yanchor="bottom",
+            showarrow=False,
+            font={"size": 12},
+        )
     figure.update_xaxes(title_text=axes[0], showticklabels=False, showgrid=False, zeroline=False)
     figure.update_yaxes(title_text=axes[1], showticklabels=False, showgrid=False, zeroline=False)
     margin = {"l": 30, "r": 20, "t": 60, "b": 40}
@@ -76,10 +83,15 @@ def _add_proxies(figure: go.Figure, proxies: Mapping[str, np.ndarray], names: Se
         paths = np.stack([proxies["learned"], proxies["fused"], proxies["semantic"], gap], axis=1).reshape(-1, 2)
         figure.add_trace(
             go.Scatter(
-                x=paths[:, 0], y=paths[:, 1], mode="lines", name="O – q – G, same class",
-                line={"width": 0.8, "color": f"rgba(128,128,128,{density})"}, hoverinfo="skip", connectgaps=False,
+                x=paths[:, 0],
+                y=paths[:, 1],
+                mode="lines",
+                name="O – q – G, same class",
+                line={"width": 0.8, "color": f"rgba(128,128,128,{density})"},
+                hoverinfo="skip",
+                connectgaps=False,
             )
-        )  # fmt: skip
+        )
     for kind, sign in PROXIES.items():
         if kind in proxies:
             colour = sign.colour.both
@@ -87,10 +99,15 @@ def _add_proxies(figure: go.Figure, proxies: Mapping[str, np.ndarray], names: Se
             marker = {"symbol": sign.plotly, "color": colour, "size": 10 if sign.filled else 8, "line": rim}
             figure.add_trace(
                 go.Scatter(
-                    x=proxies[kind][:, 0], y=proxies[kind][:, 1], mode="markers", marker=marker, name=sign.title,
-                    text=list(names), hovertemplate=f"%{{text}}<br>{sign.title}, training class<extra></extra>",
+                    x=proxies[kind][:, 0],
+                    y=proxies[kind][:, 1],
+                    mode="markers",
+                    marker=marker,
+                    name=sign.title,
+                    text=list(names),
+                    hovertemplate=f"%{{text}}<br>{sign.title}, training class<extra></extra>",
                 )
-            )  # fmt: skip
+            )
 
 
 def _class_colours(classes: int) -> list[str]:

@@ -11,9 +11,9 @@ import html
 import io
 
 import numpy as np
-from PIL import Image
 
 from vptsp.data.images import ImageSet
+from vptsp.data.sheet import tiles
 from vptsp.evaluation.search import RetrievalResults, search
 from vptsp.figures import theme
 from vptsp.runs.embeddings import SavedEmbeddings
@@ -119,18 +119,13 @@ def _image(thumbnails: Thumbnails, image_id: str, alt: str, border: str) -> str:
 
 
 # --- a look at the data -----------------------------------------------------------------------------
-def contact_sheet(images: ImageSet, classes: int = 5, per_class: int = 8, tile: int = 72, seed: int = 0) -> str:
+def sample_images(images: ImageSet, classes: int = 5, per_class: int = 8, tile: int = 72, seed: int = 0) -> str:
     """A few images of a few classes as one picture, a row per class, named in the caption and the alt text."""
     rng = np.random.default_rng(seed)
     full = np.flatnonzero(images.class_counts())
     chosen = np.sort(rng.choice(full, min(classes, len(full)), replace=False))
-    rows = [rng.permutation(np.flatnonzero(images.labels == label))[:per_class] for label in chosen]
-    step = tile + 4
-    sheet = Image.new("RGB", (step * max(map(len, rows)) - 4, step * len(rows) - 4), theme.FAINT.both)
-    for top, row in enumerate(rows):
-        for left, position in enumerate(row):
-            picture = images.load(int(position)).convert("RGB").resize((tile, tile), Image.Resampling.LANCZOS)
-            sheet.paste(picture, (left * step, top * step))
+    rows = [rng.permutation(np.flatnonzero(images.labels == label))[:per_class].tolist() for label in chosen]
+    sheet = tiles([(images, row) for row in rows], tile, theme.FAINT.both)
     buffer = io.BytesIO()
     sheet.save(buffer, "JPEG", quality=88)
     data = base64.b64encode(buffer.getvalue()).decode()

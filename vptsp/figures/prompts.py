@@ -100,10 +100,14 @@ def schema_picture(panels: Sequence[tuple[str, Sequence[int], bool]], patches: i
                 kept = patches + 1 + (count if travelling else 0)
                 axis.add_patch(
                     FancyArrowPatch(
-                        (block + 0.66, kept / 2), (block + 0.98, kept / 2), arrowstyle="-|>", mutation_scale=7,
-                        color=_DARK, lw=0.8,
+                        (block + 0.66, kept / 2),
+                        (block + 0.98, kept / 2),
+                        arrowstyle="-|>",
+                        mutation_scale=7,
+                        color=_DARK,
+                        lw=0.8,
                     )
-                )  # fmt: skip
+                )
             axis.text(block + 0.31, -0.9, str(block + 1), ha="center", fontsize=8, color=_DARK)
         axis.set(xlim=(-0.2, len(counts)), ylim=(-2.6, most + patches + 1.2))
         axis.text(len(counts) / 2 - 0.2, -2.3, "input of block", ha="center", fontsize=8, color=_DARK)
@@ -135,9 +139,16 @@ def attention_picture(
             taken = np.nansum(with_prompts.prompts[index, block, head])
             axes[block][heads + 1 + head].set_title(f"{100 * taken:.0f} %", fontsize=7, color=_DARK, pad=1.5)
         axes[block][0].text(
-            -0.12, 0.5, f"block {block + 1}", rotation=90, ha="right", va="center", fontsize=8, color=_DARK,
+            -0.12,
+            0.5,
+            f"block {block + 1}",
+            rotation=90,
+            ha="right",
+            va="center",
+            fontsize=8,
+            color=_DARK,
             transform=axes[block][0].transAxes,
-        )  # fmt: skip
+        )
     for first, title in ((0, "without prompts"), (heads + 1, "with prompts, and the share they take")):
         figure.text(0.27 if first == 0 else 0.77, 0.995, title, ha="center", va="top", fontsize=9, color=_DARK)
     return _html(
@@ -157,18 +168,27 @@ def prompt_mass(attention: Attention, tokens: int) -> go.Figure:
     depth, heads = mass.shape
     blocks = np.arange(1, depth + 1)
     dots = go.Scatter(
-        x=np.repeat(blocks, heads), y=100 * mass.ravel(), mode="markers", name="a head",
+        x=np.repeat(blocks, heads),
+        y=100 * mass.ravel(),
+        mode="markers",
+        name="a head",
         marker={"color": ORANGE, "size": 8, "opacity": 0.55},
         hovertemplate="block %{x}<br>%{y:.1f} % of attention on prompts<extra></extra>",
-    )  # fmt: skip
+    )
     line = go.Scatter(
-        x=blocks, y=100 * mass.mean(axis=1), mode="lines+markers", name="mean of the heads",
+        x=blocks,
+        y=100 * mass.mean(axis=1),
+        mode="lines+markers",
+        name="mean of the heads",
         line={"color": ORANGE, "width": 2.5},
-    )  # fmt: skip
+    )
     equal = go.Scatter(
-        x=blocks, y=100 * counts / (counts + tokens), mode="lines", name="if all keys were equal",
+        x=blocks,
+        y=100 * counts / (counts + tokens),
+        mode="lines",
+        name="if all keys were equal",
         line={"color": INK, "width": 1.5, "dash": "dash"},
-    )  # fmt: skip
+    )
     figure = go.Figure([dots, line, equal])
     figure.update_xaxes(title_text="block", dtick=1)
     figure.update_yaxes(title_text="percent of CLS's attention on prompts", rangemode="tozero")

@@ -44,10 +44,16 @@ def proxy_similarity(
     bar = {"title": {"text": "cosine of proxies", "side": "right"}, "outlinewidth": 0, "thickness": 14}
     figure = go.Figure(
         go.Heatmap(
-            z=cosines, x=names, y=names, colorscale="Viridis", colorbar=bar, hoverongaps=False,
-            hovertemplate="%{y}<br>%{x}<br>cosine %{z:.3f}<extra></extra>", name="cosine of proxies",
+            z=cosines,
+            x=names,
+            y=names,
+            colorscale="Viridis",
+            colorbar=bar,
+            hoverongaps=False,
+            hovertemplate="%{y}<br>%{x}<br>cosine %{z:.3f}<extra></extra>",
+            name="cosine of proxies",
         )
-    )  # fmt: skip
+    )
     if len(kept) < len(rows):
         _note(figure, f"{len(kept)} of {len(rows):,} classes shown: those with the most similar proxies")
     side = max(420, min(900, 170 + 13 * len(kept)))
@@ -73,11 +79,14 @@ def recall_bars(results: RetrievalResults, class_names: Sequence[str], most: int
         colours = [ORANGE] * half + [BLUE] * half
     figure = go.Figure(
         go.Bar(
-            x=_unlike([safe(class_names[label], 28) for label in labels[order]]), y=100 * recalls[order], name="R@1",
-            marker_color=colours, customdata=queries[order],
+            x=_unlike([safe(class_names[label], 28) for label in labels[order]]),
+            y=100 * recalls[order],
+            name="R@1",
+            marker_color=colours,
+            customdata=queries[order],
             hovertemplate="%{x}<br>R@1 %{y:.1f} %<br>%{customdata} queries<extra></extra>",
         )
-    )  # fmt: skip
+    )
     if total > most:
         _note(
             figure,
@@ -129,9 +138,17 @@ def _unlike(names: Sequence[str]) -> list[str]:
 
 def _note(figure: go.Figure, text: str) -> None:
     figure.add_annotation(
-        text=text, xref="paper", yref="paper", x=1, y=1.0, yshift=4, xanchor="right", yanchor="bottom",
-        showarrow=False, font={"size": 12},
-    )  # fmt: skip
+        text=text,
+        xref="paper",
+        yref="paper",
+        x=1,
+        y=1.0,
+        yshift=4,
+        xanchor="right",
+        yanchor="bottom",
+        showarrow=False,
+        font={"size": 12},
+    )
 
 
 def _require_names(count: int, class_names: Sequence[str], what: str) -> None:

@@ -19,9 +19,10 @@ from vptsp.text import safe
 def frame_table(frame: pd.DataFrame, caption: str, digits: int = 2) -> str:
     """Numbers as an HTML table; of two levels of columns the upper name comes first."""
     header = [" ".join(map(str, column)) if isinstance(column, tuple) else str(column) for column in frame.columns]
-    rows = [[str(index), *("" if pd.isna(v) else f"{v:.{digits}f}" for v in row)] for index, row in zip(
-        frame.index, frame.to_numpy(dtype=float), strict=True
-    )]  # fmt: skip
+    rows = [
+        [str(index), *("" if pd.isna(v) else f"{v:.{digits}f}" for v in row)]
+        for index, row in zip(frame.index, frame.to_numpy(dtype=float), strict=True)
+    ]
     return html_table([str(frame.index.name), *header], rows, caption)
 
 
@@ -29,18 +30,24 @@ def progress_figure(run_moments: Sequence[Moment]) -> go.Figure:
     """Two panels over epochs: accuracy of the nearest proxy, and how far the own proxy is ahead of the others."""
     table = progress_table(run_moments)
     figure = make_subplots(
-        rows=1, cols=2, horizontal_spacing=0.12,
+        rows=1,
+        cols=2,
+        horizontal_spacing=0.12,
         subplot_titles=["Nearest proxy is the class's own", "Own proxy ahead of the others"],
-    )  # fmt: skip
+    )
     ahead = table["own"] - table["others"]
     for kind in KINDS:
         colour = PROXIES[kind].colour.both
         for column, values in ((1, 100 * table["accuracy"][kind]), (2, ahead[kind])):
             trace = go.Scatter(
-                x=table.index, y=values, name=PROXIES[kind].title if column == 1 else "", mode="lines+markers",
+                x=table.index,
+                y=values,
+                name=PROXIES[kind].title if column == 1 else "",
+                mode="lines+markers",
                 showlegend=column == 1,
-                line={"color": colour, "width": 2.5}, marker={"size": 6},
-            )  # fmt: skip
+                line={"color": colour, "width": 2.5},
+                marker={"size": 6},
+            )
             figure.add_trace(trace, row=1, col=column)
     figure.update_xaxes(title_text="epoch", dtick=max(1, len(table) // 8))
     figure.update_yaxes(title_text="percent of the images", col=1, row=1)
@@ -75,21 +82,35 @@ def spaces_figure(moment: Moment, classes: Sequence[str] = ()) -> go.Figure:
             own, name = points[labels == row], safe(moment.class_names[row])
             centre, colour = own.mean(axis=0), colours[row]
             line = go.Scatter(
-                x=[centre[0], place[0]], y=[centre[1], place[1]], mode="lines", showlegend=False, hoverinfo="skip",
+                x=[centre[0], place[0]],
+                y=[centre[1], place[1]],
+                mode="lines",
+                showlegend=False,
+                hoverinfo="skip",
                 line={"color": colour, "width": 1.5},
-            )  # fmt: skip
+            )
             dots = go.Scatter(
-                x=own[:, 0], y=own[:, 1], mode="markers", showlegend=False, hovertemplate=f"{name}<extra></extra>",
+                x=own[:, 0],
+                y=own[:, 1],
+                mode="markers",
+                showlegend=False,
+                hovertemplate=f"{name}<extra></extra>",
                 marker={"color": colour, "size": 6, "opacity": 0.45},
-            )  # fmt: skip
+            )
             proxy = go.Scatter(
-                x=[place[0]], y=[place[1]], mode="markers", name=name if column == 2 else "", showlegend=column == 2,
+                x=[place[0]],
+                y=[place[1]],
+                mode="markers",
+                name=name if column == 2 else "",
+                showlegend=column == 2,
                 hovertemplate=f"{sign.title} of {name}<extra></extra>",
                 marker={
-                    "color": colour, "size": 11, "symbol": sign.plotly,
+                    "color": colour,
+                    "size": 11,
+                    "symbol": sign.plotly,
                     "line": {"color": INK, "width": 1} if sign.filled else {"color": colour, "width": 2.5},
                 },
-            )  # fmt: skip
+            )
             for trace in (line, dots, proxy):
                 figure.add_trace(trace, row=1, col=column)
     figure.update_xaxes(range=[-reach, reach], showticklabels=False)

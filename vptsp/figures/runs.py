@@ -38,9 +38,14 @@ def curves(run: Run, lr: bool = False) -> go.Figure:
         values = [line[key] * scale if line.get(key) is not None else None for line in lines]
         if any(value is not None for value in values):
             trace = go.Scatter(
-                x=epochs, y=values, name=name, mode="lines+markers", connectgaps=True,
-                line={"color": colour, "width": 2.5, **line}, marker={"size": 6},
-            )  # fmt: skip
+                x=epochs,
+                y=values,
+                name=name,
+                mode="lines+markers",
+                connectgaps=True,
+                line={"color": colour, "width": 2.5, **line},
+                marker={"size": 6},
+            )
             figure.add_trace(trace, row=1, col=column)
 
     draw(1, "loss", "loss", ORANGE)
@@ -69,7 +74,7 @@ def curves(run: Run, lr: bool = False) -> go.Figure:
 
 # --- tables -----------------------------------------------------------------------------------------
 def parameter_table(counts: Mapping[str, Mapping[str, Any]]) -> str:
-    """Parameter counts by title, in four columns that are never added up: ``counts`` is a summary's ``counts``."""
+    """Parameter counts by title, in four columns that are never added up: ``counts`` are those of results."""
     header = ["", "trained", "kept at inference", "class-prompt bank", "total", "trained / total"]
     rows = [
         [title, *(f"{row[name]:,}" for name in ("trained", "kept", "bank", "total")), _share(row)]
@@ -87,19 +92,19 @@ def parameter_table(counts: Mapping[str, Mapping[str, Any]]) -> str:
 
 def result_table(results: Sequence[Result]) -> str:
     """One row per method, the run itself first and in bold: its task's two metrics, trained and kept parameters."""
-    task = TASKS[results[0].summary.get("task", "retrieval")]
+    task = TASKS[results[0].result.task]
     header = ["method", task.title, task.second_title, "trained parameters", "kept at inference"]
     rows = [
         [
-            result.title,
-            f"{100 * result.test[task.metric]:.1f} %",
-            f"{100 * result.test[task.second]:.1f} %",
-            f"{result.summary['counts']['trained']:,}",
-            f"{result.summary['counts']['kept']:,}",
+            each.title,
+            f"{100 * each.test[task.metric]:.1f} %",
+            f"{100 * each.test[task.second]:.1f} %",
+            f"{each.result.counts['trained']:,}",
+            f"{each.result.counts['kept']:,}",
         ]
-        for result in results
+        for each in results
     ]
-    classes = results[0].summary["classes"]["test"]
+    classes = results[0].result.classes["test"]
     test = results[0].test
     if "num_images" in test:
         caption = f"{test['num_images']:,} test images of the {classes:,} classes that every method trained on."

@@ -21,7 +21,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg  # never pyplot: its state is global and not thread-safe
 from matplotlib.colors import Normalize, to_rgba
 from matplotlib.figure import Figure
-from matplotlib.ticker import MultipleLocator
+from matplotlib.ticker import EngFormatter, FixedLocator, MultipleLocator, NullLocator
 
 from vptsp.figures.theme import BLUE, DRAWN, MARKERS
 
@@ -184,8 +184,14 @@ def _dress(axis: Axes, x: dict[str, Any], y: dict[str, Any]) -> None:
         set_label(_text(settings.get("title", {}).get("text") or ""), fontsize=9, color=DRAWN, parse_math=False)
         if settings.get("type") == "log":
             axis.set(**{f"{side}scale": "log"})
+        drawn = axis.xaxis if side == "x" else axis.yaxis
         if settings.get("dtick"):
-            (axis.xaxis if side == "x" else axis.yaxis).set_major_locator(MultipleLocator(settings["dtick"]))
+            drawn.set_major_locator(MultipleLocator(settings["dtick"]))
+        if settings.get("tickvals"):
+            drawn.set_major_locator(FixedLocator(settings["tickvals"]))
+            drawn.set_minor_locator(NullLocator())
+        if settings.get("tickformat") == "~s":  # 20k
+            drawn.set_major_formatter(EngFormatter(sep=""))
         if settings.get("range"):
             axis.set(**{f"{side}lim": settings["range"]})
         if settings.get("showticklabels") is False:

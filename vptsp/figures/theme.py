@@ -55,8 +55,14 @@ class Sign:
 
 
 MARKERS = {  # matplotlib's of plotly's names
-    "circle": "o", "diamond": "D", "star": "*", "square": "s", "cross": "P", "x": "X", "triangle-up": "^",
-}  # fmt: skip
+    "circle": "o",
+    "diamond": "D",
+    "star": "*",
+    "square": "s",
+    "cross": "P",
+    "x": "X",
+    "triangle-up": "^",
+}
 
 # --- text and page ----------------------------------------------------------------------------------
 INK = "#76797f"  # 4.4:1 on white and 4.3:1 on #111: one grey for both themes
@@ -89,7 +95,7 @@ CATEGORIES_DARK = ("#6ea2ea", "#ff899b", "#3fad62", "#e0d264", "#45deff", "#c77e
 # points with a letter on them, which tells classes apart too: 4.5:1 against the letter
 LETTERED_LIGHT = ("#1d5fd6", "#b4480a", "#0f7a4f", "#8b31d6", "#b3175f", "#0b7285", "#7a5c00", "#4a5568")
 LETTERED_DARK = ("#7fb1ff", "#fb9a4b", "#4ade80", "#c79bfb", "#ff8fbf", "#5fd4e6", "#e5c84b", "#c3ccd8")
-# runs, trials or classes in figures that stand on either page
+# runs, experiments or classes in figures that stand on either page
 SERIES = (BLUE, ORANGE, GREEN, PURPLE, "#ef4444", "#0891b2", "#ca8a04", "#ec4899", "#64748b", "#84cc16")
 # scores over epochs or alpha, the main one first
 SCORES = (

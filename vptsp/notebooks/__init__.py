@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vptsp.notebooks.library import list_notebooks as list_notebooks
     from vptsp.notebooks.parameters import Signature as Signature
     from vptsp.notebooks.parameters import read_signature as read_signature
+    from vptsp.notebooks.resolving import chosen as chosen
     from vptsp.notebooks.resolving import resolve as resolve
     from vptsp.notebooks.resolving import train_or_resume as train_or_resume
     from vptsp.notebooks.run import execute as execute
@@ -34,6 +35,7 @@ _HOMES = {
     "copy_notebooks": "library",
     "Signature": "parameters",
     "read_signature": "parameters",
+    "chosen": "resolving",
     "resolve": "resolving",
     "train_or_resume": "resolving",
     "execute": "run",

@@ -6,7 +6,7 @@ The module is not called as its function is: importing it would put the module i
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,18 @@ def resolve(
             raise ConfigError(f"{error}\nThe notebook's own parameters are: {', '.join(extras)}") from None
     settings = {name: value for name, value in given.items() if value is not None}
     return make_config(settings, preset=preset or own.get("preset") or None), own
+
+
+def chosen(parameter: str, text: str, known: Iterable[str]) -> list[str]:
+    """The names in a notebook's ``parameter``, separated by commas, or all ``known`` ones where it is empty.
+
+    Raises :class:`ConfigError` for names that are not known.
+    """
+    every = list(known)
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if unknown := [name for name in names if name not in every]:
+        raise ConfigError(f"{parameter}={text!r}: {', '.join(unknown)} is not known; choose from {', '.join(every)}")
+    return names or every
 
 
 def train_or_resume(config: Config, run_dir: str, observer: Observer | None = None) -> Run:

@@ -6,13 +6,13 @@ It is written from the run directory alone.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import jinja2
 import plotly
 import plotly.graph_objects as go
 
 from vptsp.analysis.projection import Method
+from vptsp.analysis.wording import METRIC_TITLES
 from vptsp.figures.gallery import retrieval_gallery
 from vptsp.figures.html import html_table
 from vptsp.figures.maps import run_map
@@ -20,6 +20,7 @@ from vptsp.figures.runs import curves, parameter_table, result_table
 from vptsp.figures.stills import image_html
 from vptsp.files import read_json, write_text
 from vptsp.reports.views import further, view_blocks
+from vptsp.runs.result import RunResult
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
 from vptsp.settings.methods import METHODS
@@ -28,10 +29,26 @@ from vptsp.text import plain, script_json
 from vptsp.training.baselines import Result, compared
 
 SETTINGS = (  # those that a reader of the numbers asks for first
-    "dataset", "method", "backbone", "backbone_weights", "image_size", "embedding_size", "num_prompts",
-    "num_class_prompts", "alpha", "loss", "epochs", "batch_size", "images_per_class", "optimizer", "lr",
-    "lr_proxy", "val_fraction", "precision", "seed",
-)  # fmt: skip
+    "dataset",
+    "method",
+    "backbone",
+    "backbone_weights",
+    "image_size",
+    "embedding_size",
+    "num_prompts",
+    "num_class_prompts",
+    "alpha",
+    "loss",
+    "epochs",
+    "batch_size",
+    "images_per_class",
+    "optimizer",
+    "lr",
+    "lr_proxy",
+    "val_fraction",
+    "precision",
+    "seed",
+)
 _METRICS = {
     "map_at_r": "MAP@R",
     "map_at_r_published": "MAP@R (published variant)",
@@ -50,7 +67,7 @@ def write_report(run: Run, projection: Method = "umap") -> Path:
     Raises :class:`~vptsp.errors.RunError` for a run that is not finished or not readable.
     """
     results = compared(run)
-    summary, config = results[0].summary, run.config
+    result, config = results[0].result, run.config
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("vptsp.reports"),
         autoescape=True,
@@ -64,12 +81,12 @@ def write_report(run: Run, projection: Method = "umap") -> Path:
         run=run.name,
         results=results,
         task=TASKS[config.task],
-        summary=summary,
+        result=result,
         settings=_settings(config),
         tables={
             "results": result_table(results),
-            "metrics": _metrics_table(summary),
-            "parameters": parameter_table({result.title: result.summary["counts"] for result in results}),
+            "metrics": _metrics_table(result),
+            "parameters": parameter_table({each.title: each.result.counts for each in results}),
         },
         figures=_figures(run, projection),
         gallery=retrieval_gallery(run),
@@ -96,52 +113,44 @@ def _settings(config: Config) -> list[tuple[str, str, bool]]:
 def _lead(results: list[Result]) -> str:
     """One sentence that a reader can take away."""
     first, *others = results
-    summary = first.summary
-    task = TASKS[summary.get("task", "retrieval")]
+    classes = first.result.classes["test"]
+    task = TASKS[first.result.task]
     best = 100 * first.test[task.metric]
     if task is TASKS["recognition"]:
         text = (
-            f"Of {first.test['num_images']:,} test images of the {summary['classes']['test']:,} training classes, "
+            f"Of {first.test['num_images']:,} test images of the {classes:,} training classes, "
             f"{best:.1f} % are recognised"
         )
     else:
         text = (
-            f"Of {first.test['num_queries']:,} test images from {summary['classes']['test']:,} classes never seen in "
+            f"Of {first.test['num_queries']:,} test images from {classes:,} classes never seen in "
             f"training, {best:.1f} % have an image of their own class as the nearest neighbour"
         )
     names = {"linear": "a linear probe", "frozen": "the frozen backbone"}
     gains = [
-        f"{best - 100 * other.test[task.metric]:+.1f} points against {names[other.summary['method']]}"
-        for other in others
+        f"{best - 100 * other.test[task.metric]:+.1f} points against {names[other.result.method]}" for other in others
     ]
     return text + (f": {', '.join(gains)}." if gains else ".")
 
 
-def _metrics_table(summary: dict[str, Any]) -> str:
-    test, best = summary["test"], summary["best_val"]
-    columns = {f"last epoch ({summary['epochs']})": test["last"]} if summary["epochs"] else {"frozen": test["last"]}
-    if best:
-        columns[f"selected epoch ({best['epoch']}, by validation {_selected_by(best)})"] = test["best_val"]
-    if "max_over_test_epochs" in summary:
-        columns["best over test epochs (not a fair result)"] = summary["max_over_test_epochs"]
-    recalls = [name for name in test["last"] if name.startswith("recall_at_")]
+def _metrics_table(result: RunResult) -> str:
+    columns = {f"last epoch ({result.epochs})" if result.epochs else "frozen": result.last_metrics}
+    if result.validation_metric:
+        judged = METRIC_TITLES[result.validation_metric.removeprefix("val_")]
+        columns[f"selected epoch ({result.epoch}, by validation {judged})"] = result.metrics
+    if result.max_over_test_epochs:
+        columns["best over test epochs (not a fair result)"] = result.max_over_test_epochs
+    recalls = [name for name in result.last_metrics if name.startswith("recall_at_")]
     titles = {name: f"R@{name.removeprefix('recall_at_')}" for name in recalls} | _METRICS
     rows = [
         [title, *(_percent(values.get(name)) for values in columns.values())]
         for name, title in titles.items()
-        if name in test["last"]
+        if name in result.last_metrics
     ]
     caption = "Metrics on the test classes. " if recalls else "Metrics on the test images. "
-    if lone := test["last"].get("num_lone_queries"):
+    if lone := result.sizes.get("num_lone_queries"):
         caption += f"{lone:,} queries without another image of their class are left out. "
     return html_table(["metric", *columns], rows, caption)
-
-
-def _selected_by(best: dict[str, Any]) -> str:
-    """The metric of the record of the selected epoch, as printed."""
-    name = next(key for key in best if key.startswith("val_")).removeprefix("val_")
-    titles = {t.metric: t.title for t in TASKS.values()} | {t.second: t.second_title for t in TASKS.values()}
-    return titles[name]
 
 
 def _percent(value: float | None) -> str:

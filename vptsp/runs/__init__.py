@@ -7,7 +7,8 @@
 A run is a directory (:mod:`.run` draws it) and its files are the contract: whoever shows a run, from another kernel or
 next year, reads them through this room and nothing else. :mod:`.result` is what came out, :mod:`.snapshots` how it went
 epoch by epoch, :mod:`.embeddings` and :mod:`.thumbnails` the images, :mod:`.checkpoints` the model, :mod:`.origins`
-which epoch's model the stored embeddings are from, and :mod:`.proxies` the proxies of that epoch.
+which epoch's model the stored embeddings are from, and :mod:`.proxies` the proxies of that epoch; :mod:`.listing`
+lists many.
 
 Names are loaded when first used: what lists runs imports no torch.
 """
@@ -23,14 +24,13 @@ if TYPE_CHECKING:
     from vptsp.runs.embeddings import Origin as Origin
     from vptsp.runs.embeddings import SavedEmbeddings as SavedEmbeddings
     from vptsp.runs.embeddings import save_embeddings as save_embeddings
+    from vptsp.runs.listing import overview as overview
     from vptsp.runs.origins import origin_of as origin_of
     from vptsp.runs.proxies import proxies_beside as proxies_beside
     from vptsp.runs.result import RunResult as RunResult
     from vptsp.runs.run import RUNS as RUNS
     from vptsp.runs.run import Run as Run
-    from vptsp.runs.run import compare as compare
     from vptsp.runs.run import list_runs as list_runs
-    from vptsp.runs.run import overview as overview
     from vptsp.runs.snapshots import Snapshot as Snapshot
     from vptsp.runs.snapshots import Snapshots as Snapshots
     from vptsp.runs.thumbnails import Thumbnails as Thumbnails
@@ -39,8 +39,7 @@ _HOMES = {
     "Run": "run",
     "RUNS": "run",
     "list_runs": "run",
-    "overview": "run",
-    "compare": "run",
+    "overview": "listing",
     "RunResult": "result",
     "Snapshot": "snapshots",
     "Snapshots": "snapshots",

@@ -20,6 +20,8 @@ def proxies_beside(run: Run, saved: SavedEmbeddings) -> Snapshot:
         raise RunError(f"{run.path} has no snapshots, so its proxies are not known; only methods that train keep them")
     snapshot = snapshots[origin_of(run, saved).epoch]
     if snapshot.learned is None:
-        raise RunError(f"{run.path} was trained without proxies (method {run.config.method}, loss {run.config.loss}); "
-                       "choose a run of a method with proxies, such as vptsp_g")  # fmt: skip
+        raise RunError(
+            f"{run.path} was trained without proxies (method {run.config.method}, loss {run.config.loss}); "
+            "choose a run of a method with proxies, such as vptsp_g"
+        )
     return snapshot

@@ -24,9 +24,9 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from vptsp.errors import ConfigError, RunError, explained
 from vptsp.files import read_json, read_tensors, write_json, write_text
@@ -35,7 +35,6 @@ from vptsp.runs.result import RunResult
 from vptsp.settings.config import Config, make_config
 
 if TYPE_CHECKING:
-    import pandas as pd
     import torch
 
 RUNS = Path("runs")
@@ -230,8 +229,14 @@ class Run:
 # may exist before the run does: what executes its notebook writes beside it, as the keeper of a sweep does (job,
 # status), and environment.json alone is left by a disk that filled up in between. Hidden files are nobody's content.
 _BESIDE_A_RUN = {
-    "01_train.ipynb", "notebook.ipynb", "log.txt", "environment.json", "job.json", "status.json", "STOP",
-}  # fmt: skip
+    "01_train.ipynb",
+    "notebook.ipynb",
+    "log.txt",
+    "environment.json",
+    "job.json",
+    "status.json",
+    "STOP",
+}
 
 
 def require_own(path: Path, config: Config) -> None:
@@ -256,51 +261,6 @@ def list_runs(folder: str | Path = RUNS) -> list[Run]:
     """Run directories directly under ``folder``, oldest first."""
     found = [path.parent for path in Path(folder).glob("*/config.json")]
     return [Run(path) for path in sorted(found, key=lambda path: (path / "config.json").stat().st_mtime)]
-
-
-class Overview(NamedTuple):
-    """One row per run. ``results`` are the columns of name, state, final metrics and trained parameters, ``settings``
-    those in which the runs differ. A row lacks what its run does not have."""
-
-    results: list[str]
-    settings: list[str]
-    rows: list[dict[str, Any]]
-
-
-def overview(runs: Sequence[Run]) -> Overview:
-    """Runs beside each other, unfinished and unreadable ones as well."""
-    results: list[dict[str, Any]] = []
-    settings: list[dict[str, Any]] = []
-    for run in runs:
-        row: dict[str, Any] = {"run": run.name, "state": run.state()}
-        with contextlib.suppress(RunError):
-            result = run.result()
-            row |= result.metrics
-            if "trained" in result.counts:
-                row["trained"] = result.counts["trained"]
-        given: dict[str, Any] = {}
-        try:
-            given = run.config.model_dump(mode="json")
-        except RunError:
-            row["state"] = "unreadable"
-        results.append(row)
-        settings.append(given)
-    names = dict.fromkeys(name for given in settings for name in given)
-    differing = [name for name in names if len({str(given[name]) for given in settings if given}) > 1]
-    columns = list(dict.fromkeys(name for row in results for name in row))
-    chosen = ({name: given[name] for name in differing if given} for given in settings)
-    return Overview(columns, differing, [row | own for row, own in zip(results, chosen, strict=True)])
-
-
-def compare(runs: Sequence[Run]) -> pd.DataFrame:
-    """:func:`overview` as a table: results, then every setting in which the runs differ."""
-    import pandas as pd  # here, as it takes longer than everything else that reads a run
-
-    found = overview(runs)
-    table = pd.DataFrame(found.rows, columns=found.results + found.settings)
-    if "trained" in table:
-        table["trained"] = table["trained"].astype("Int64")  # a count stays a count beside runs without one
-    return table
 
 
 def _make_free(base: Path) -> Path:

@@ -20,6 +20,7 @@ Read ``plan.py`` first, then ``supervisor.py``. ::
     endings         what it means that a process ended as it did
     ledger          a line of JSON per finished run
     view, terminal  how a sweep stands: as rows, and on the terminal
+    variants        a few variants of one configuration, trained here and now
     yaml12          YAML without its surprises
     presets/        the sweeps of the papers' tables and figures
 
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
     from vptsp.sweeps.runner import run_sweep as run_sweep
     from vptsp.sweeps.spec import Sweep as Sweep
     from vptsp.sweeps.spec import read_sweep as read_sweep
+    from vptsp.sweeps.variants import TrainedVariant as TrainedVariant
+    from vptsp.sweeps.variants import Variant as Variant
+    from vptsp.sweeps.variants import train_variants as train_variants
     from vptsp.sweeps.view import Overview as Overview
     from vptsp.sweeps.view import overview as overview
 
@@ -57,6 +61,9 @@ _HOMES = {
     "SweepFolder": "folder",
     "Job": "folder",
     "STATES": "folder",
+    "Variant": "variants",
+    "TrainedVariant": "variants",
+    "train_variants": "variants",
     "Overview": "view",
     "overview": "view",
     "read_ledger": "ledger",

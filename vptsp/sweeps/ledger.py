@@ -73,24 +73,26 @@ def _line(job: Job) -> dict[str, Any]:
     except RunError:
         environment = {}
     text = f"{job.key} {status['host']} {status['finished']}"
-    return to_plain({
-        "id": hashlib.sha256(text.encode()).hexdigest()[:32],
-        "key": job.key,
-        "sweep": job.path.resolve().parent.name,
-        "name": job.name,
-        "labels": job.labels,
-        "notebook": Path(job.record["source"]).name,
-        "parameters": job.parameters,
-        "finished": status["finished"],
-        "seconds": status["finished"] - status["started"],
-        "attempts": status["attempts"],
-        "host": status["host"],
-        "memory_peak": status["memory_peak"],
-        "images_per_second": median(speeds) if speeds else None,
-        "metrics": job.metrics(),
-        **{name: result.counts.get(name) if result else None for name in _COUNTS},
-        "code": job.record["code"],
-        "code_version": environment.get("code"),
-        "device": environment.get("device"),
-        "versions": environment.get("packages", {}),
-    })  # fmt: skip
+    return to_plain(
+        {
+            "id": hashlib.sha256(text.encode()).hexdigest()[:32],
+            "key": job.key,
+            "sweep": job.path.resolve().parent.name,
+            "name": job.name,
+            "labels": job.labels,
+            "notebook": Path(job.record["source"]).name,
+            "parameters": job.parameters,
+            "finished": status["finished"],
+            "seconds": status["finished"] - status["started"],
+            "attempts": status["attempts"],
+            "host": status["host"],
+            "memory_peak": status["memory_peak"],
+            "images_per_second": median(speeds) if speeds else None,
+            "metrics": job.metrics(),
+            **{name: result.counts.get(name) if result else None for name in _COUNTS},
+            "code": job.record["code"],
+            "code_version": environment.get("code"),
+            "device": environment.get("device"),
+            "versions": environment.get("packages", {}),
+        }
+    )

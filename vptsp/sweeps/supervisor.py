@@ -27,8 +27,12 @@ from vptsp.sweeps.folder import HEARTBEAT_SECONDS, Job, SweepFolder, here
 GRACE_SECONDS = 120.0  # for a stopped run to finish its step and write a checkpoint
 _POLL_SECONDS = 0.2
 _THREADS = (
-    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
-)  # fmt: skip
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
 
 
 @dataclass(frozen=True)

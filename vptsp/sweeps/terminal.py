@@ -37,10 +37,15 @@ def table(rows: list[Row]) -> Table:
         shown.add_column(heading, justify="right" if right else "left", no_wrap=True, overflow="ellipsis")
     for row in rows:
         shown.add_row(
-            Text(row.state, _STYLES.get(row.state, "dim")), Text(row.title), _progress(row), _share(row.best),
-            _share(row.test), duration(row.seconds), duration(row.left),
+            Text(row.state, _STYLES.get(row.state, "dim")),
+            Text(row.title),
+            _progress(row),
+            _share(row.best),
+            _share(row.test),
+            duration(row.seconds),
+            duration(row.left),
             Text(row.error.partition("\n")[0] or str(row.path), "dim"),
-        )  # fmt: skip
+        )
     return shown
 
 

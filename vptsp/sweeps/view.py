@@ -80,11 +80,24 @@ def _row(job: Job, names: Sequence[str]) -> Row:
         seed = describe(job.parameters, [name for name in names if name == "seed"])
         title = f"{', '.join(job.labels)} {seed}".strip()
     return Row(
-        name=job.name, title=title or job.name, parameters=job.parameters, state=state, error=status["error"],
-        attempts=status["attempts"], fraction=fraction, place=place, metric=metric, best=best,
-        test=metrics.get(metric), seconds=seconds, left=left, memory_peak=status.get("memory_peak", 0),
-        path=job.path, notebook=job.notebook(), report=job.report(),
-    )  # fmt: skip
+        name=job.name,
+        title=title or job.name,
+        parameters=job.parameters,
+        state=state,
+        error=status["error"],
+        attempts=status["attempts"],
+        fraction=fraction,
+        place=place,
+        metric=metric,
+        best=best,
+        test=metrics.get(metric),
+        seconds=seconds,
+        left=left,
+        memory_peak=status.get("memory_peak", 0),
+        path=job.path,
+        notebook=job.notebook(),
+        report=job.report(),
+    )
 
 
 def _place(state: str, status: dict[str, Any], progress: dict[str, Any]) -> tuple[float | None, str]:

@@ -21,16 +21,15 @@ BASELINES = ("linear", "frozen")
 
 @dataclass(frozen=True)
 class Result:
-    """One finished run in a comparison: its display title and its summary."""
+    """A finished run beside others: its display title, and what came out."""
 
     title: str
-    summary: dict[str, Any]
+    result: RunResult
 
     @property
     def test(self) -> dict[str, Any]:
         """Test metrics of the selected epoch, and the numbers of images they rest on."""
-        result = RunResult.of(self.summary)
-        return {**result.metrics, **result.sizes}
+        return {**self.result.metrics, **self.result.sizes}
 
 
 def train_baselines(run: Run, observer: Callable[[str], Observer | None] = lambda method: None) -> list[Run]:
@@ -53,17 +52,17 @@ def compared(run: Run) -> list[Result]:
 
     Raises :class:`~vptsp.errors.RunError` if the run itself is not.
     """
-    summary = run.summary()
-    results = [Result(METHODS[summary["method"]].title_with(run.config.bitfit), summary)]
+    result = run.result()
+    results = [Result(METHODS[result.method].title_with(run.config.bitfit), result)]
     for method in BASELINES:
         baseline = Run(run.path / "baselines" / method)
-        if (baseline.path / "summary.json").exists() and summary["method"] != method:
-            results.append(Result(METHODS[method].title, baseline.summary()))
+        if (baseline.path / "summary.json").exists() and result.method != method:
+            results.append(Result(METHODS[method].title, baseline.result()))
     return results
 
 
 def result_line(run: Run) -> str:
-    """``VPTSP-G R@1 61.2 % | linear probe 52.0 % | frozen 40.1 %``, from the summaries."""
+    """``VPTSP-G R@1 61.2 % | linear probe 52.0 % | frozen 40.1 %``, from what came out."""
     task = TASKS[run.config.task]
     first, *others = [f"{result.title} {{}}{100 * result.test[task.metric]:.1f} %" for result in compared(run)]
     return " | ".join([first.format(f"{task.title} "), *(other.format("") for other in others)])

@@ -10,6 +10,7 @@ from typing import Any
 
 from vptsp.errors import RunError
 from vptsp.files import read_json
+from vptsp.runs.listing import differing
 from vptsp.runs.run import Run
 from vptsp.settings.methods import METHODS
 from vptsp.settings.tasks import TASKS
@@ -56,13 +57,12 @@ def settings_of(run: Run) -> dict[str, Any]:
 def told_apart(configs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """``{"names", "values", "same"}``: settings in which runs differ, with a list of texts per run; others."""
     texts = [{name: _text(json.dumps(value)).strip('"') for name, value in config.items()} for config in configs]
-    known = [text for text in texts if text]
-    names = list(dict.fromkeys(name for text in known for name in text))
-    differing = [name for name in names if len({text.get(name) for text in known}) > 1]
+    names = differing(texts)
+    every = {name: value for text in texts for name, value in text.items()}
     return {
-        "names": differing,
-        "values": [[text.get(name) for name in differing] for text in texts],
-        "same": [[name, known[0][name]] for name in names if name not in differing],
+        "names": names,
+        "values": [[text.get(name) for name in names] for text in texts],
+        "same": [[name, value] for name, value in every.items() if name not in names],
     }
 
 

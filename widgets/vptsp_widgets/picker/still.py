@@ -5,10 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
+from vptsp.analysis.compared_run import ComparedRun
 from vptsp.figures.html import html_table
-from vptsp.runs.run import compare
 from vptsp.text import plain, safe
 
 if TYPE_CHECKING:
@@ -27,13 +25,13 @@ def html_of(view: RunPicker) -> str:
     header = ["run", "state", "method", "data set", "R@1", "MAP@R", "trained", "when"]
     rows = [
         [
-            row["name"], row["state"], row["method"], row["dataset"], 
+            *(row[key] for key in ("name", "state", "method", "dataset")),
             *(_percent(row[key], title) for key, title in zip(("recall", "map"), row["metrics"], strict=True)),
             "–" if row["trained"] is None else f"{row['trained']:,}",
             f"{datetime.fromtimestamp(row['when']):%Y-%m-%d %H:%M}",
         ]
         for row in view._rows[:_STILL_ROWS]
-    ]  # fmt: skip
+    ]
     caption = f"{len(rows)} of {len(view._rows):,} runs in {plain(view.folder)}, newest first."
     chosen = view._chosen if 0 <= view._chosen < len(rows) else None
     table = html_table(header, rows, caption, strong=chosen)
@@ -41,12 +39,10 @@ def html_of(view: RunPicker) -> str:
 
 
 def _comparison(view: RunPicker) -> str:
-    table = compare([view._found[row] for row in view._marked])
-    rows = [
-        [plain(name), *("–" if pd.isna(value) else plain(value) for value in table[name])] for name in table.columns[1:]
-    ]
-    header = ["", *(plain(name) for name in table["run"])]
-    return html_table(header, rows, "The marked runs: results, and the settings in which they differ.")
+    from vptsp.analysis.comparison import Comparison  # here, as it imports torch
+    from vptsp.figures.comparison_tables import runs_table
+
+    return runs_table(Comparison([ComparedRun.of_run(view._found[row]) for row in view._marked]))
 
 
 def _percent(value: float | None, title: str) -> str:

@@ -14,10 +14,12 @@ import pytest
 from click.testing import CliRunner
 
 from vptsp.analysis.bootstrap import paired_bootstrap, query_scores
-from vptsp.analysis.comparison import Comparison
+from vptsp.analysis.compared_run import ComparedRun
+from vptsp.analysis.comparison import Comparison, compare
 from vptsp.cli import main
 from vptsp.errors import RunError, UsageError
-from vptsp.figures.comparison import comparison_table, differences_table, learning_curves, parallel_coordinates
+from vptsp.figures.comparison import learning_curves, parallel_coordinates
+from vptsp.figures.comparison_tables import comparison_table, differences_table
 from vptsp.figures.stills import png
 from vptsp.reports.tables import markdown, write_table
 from vptsp.runs.run import Run
@@ -66,7 +68,7 @@ def test_the_best_is_chosen_by_validation_among_complete_experiments(folder: Pat
     assert Comparison.of([folder]).best() == "method=vpt_deep"  # linear has runs without a result
     whole = [folder / f"{method}-{seed}" for method in ("linear", "vpt_deep") for seed in (0, 1)]
     comparison = Comparison.of(whole)
-    means = {name: np.mean([entry.validation for entry in rows]) for name, rows in comparison.experiments.items()}
+    means = {name: np.mean([run.validation for run in each.runs]) for name, each in comparison.experiments.items()}
     assert comparison.best() == max(means, key=lambda name: means[name])
     assert comparison.table().set_index("experiment")["best"].sum() == 1
 
@@ -110,6 +112,58 @@ def test_figures_and_tables_show_every_experiment(folder: Path) -> None:
     np.testing.assert_allclose(lines.data[0].dimensions[2]["values"], 100 * recalls)
     for figure in (curves, lines):
         assert png(figure).startswith(b"\x89PNG")
+
+
+# --- what counts once ---------------------------------------------------------------------------
+def made(name: str, seed: int, recall: float | None, label: str = "", **settings: Any) -> ComparedRun:
+    """A run that is on no disk; without a recall it is not finished."""
+    summary = {"selected": "last", "test": {"last": {"recall_at_1": recall}}, "counts": {"trained": 1}}
+    settings = {"seed": seed, "task": "retrieval", "lr": 0.1} | settings
+    labels = (label,) if label else ()
+    if recall is None:
+        return ComparedRun(name, Path(name), "killed", "", labels, settings)
+    return ComparedRun(name, Path(name), "done", "", labels, settings, summary=summary)
+
+
+def test_a_seed_counts_once_however_often_it_was_run() -> None:
+    twice = Comparison([made("a", 0, 0.5), made("b", 0, 0.5)])
+    row = twice.table().iloc[0]
+    assert (row["done"], row["runs"], row["seeds"], row["recall_at_1"]) == (2, 2, 1, 0.5)
+    assert np.isnan(row["recall_at_1_sd"])  # of one seed nothing is known about others
+    assert row["note"] == "seed 0 was run 2 times and counts once"
+    assert "a, seed 0 was run 2 times and counts once." in comparison_table(twice)
+    assert twice.runs()["repeats"].tolist() == [False, True]
+    mixed = Comparison([made("a", 0, 0.5), made("b", 0, 0.5), made("c", 1, 0.9)]).table().iloc[0]
+    assert (mixed["recall_at_1"], mixed["seeds"]) == (pytest.approx(0.7), 2)
+    assert mixed["recall_at_1_sd"] == pytest.approx(np.std([0.5, 0.9], ddof=1))
+
+
+def test_a_seed_that_was_cut_off_counts_by_its_finished_run() -> None:
+    comparison = Comparison([made("cut off", 0, None), made("again", 0, 0.25), made("other", 1, None)])
+    row = comparison.table().iloc[0]
+    assert (row["recall_at_1"], row["seeds"], row["states"], row["note"]) == (0.25, 1, "2 killed, 1 done", "")
+    assert [run.name for run in comparison.finished[0].by_seed.values()] == ["again", "other"]
+
+
+def test_one_label_for_several_settings_does_not_hide_any() -> None:
+    runs = [made("a", 0, 0.5, "VPT", lr=0.1), made("b", 0, 0.6, "VPT", lr=0.2), made("c", 0, 0.7, "linear", lr=0.3)]
+    comparison = Comparison(runs)
+    assert list(comparison.experiments) == ["VPT (lr=0.1)", "VPT (lr=0.2)", "linear"]
+    assert comparison.reference("linear") == "linear"
+    with pytest.raises(UsageError, match="no run has a label that begins with 'alpha: '"):
+        comparison.panel("alpha")
+
+
+def test_the_command_line_says_what_counts_once(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "linear-0", tmp_path / "copy")
+    shown = CliRunner().invoke(main, ["compare", str(folder / "linear-0"), str(tmp_path / "copy")])
+    assert "seed 0 was run 2 times and counts once" in shown.output
+
+
+def test_runs_as_they_are_are_a_row_each(folder: Path) -> None:
+    table = compare([Run(folder / "linear-0"), Run(folder / "broken")])
+    assert table["state"].tolist() == ["done", "failed"]
+    assert table["seed"].tolist() == [0, 2]
 
 
 def test_what_is_no_run(tmp_path: Path) -> None:
