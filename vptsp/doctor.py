@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from vptsp import home
+from vptsp.root import placed
 
 State = Literal["ok", "warn", "fail"]
 
@@ -72,11 +73,11 @@ def run_checks() -> Iterator[Finding]:
     checks += [("device", device), ("threads", threads), ("together", together), ("browser", browser)]
     checks += [
         ("current folder", current_folder),
-        ("runs", lambda: folder("runs", Path("runs"), "train elsewhere, or with --run-dir FOLDER")),
+        ("runs", lambda: folder("runs", placed("runs"), "train elsewhere, or with --run-dir FOLDER")),
         ("home", home_folder),
         ("cache", cache_folder),
         ("temporary files", temporary_folder),
-        ("disk of runs", lambda: disk("disk of runs", Path("runs"))),
+        ("disk of runs", lambda: disk("disk of runs", placed("runs"))),
         ("disk of temporary files", lambda: disk("disk of temporary files", Path(tempfile.gettempdir()))),
     ]
     for name, check in checks:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vptsp.errors import ConfigError, RunError
 from vptsp.files import read_json
+from vptsp.root import placed
 from vptsp.runs.result import RunResult
 from vptsp.runs.run import Run, list_runs
 from vptsp.settings.config import Config, make_config
@@ -115,7 +116,7 @@ def find_runs(paths: Iterable[str | Path]) -> list[ComparedRun]:
     Raises RunError for a path that is none of these.
     """
     found: dict[Path, ComparedRun] = {}
-    for path in map(Path, paths):
+    for path in map(placed, paths):
         for run in _under(path):
             found.setdefault(run.path.resolve(), run)
     return list(found.values())

@@ -13,6 +13,7 @@ import click
 
 from vptsp.cli.options import SETTINGS
 from vptsp.errors import ConfigError, UsageError
+from vptsp.root import placed
 
 if TYPE_CHECKING:
     from vptsp.sweeps.spec import Sweep
@@ -64,7 +65,7 @@ def command(
     wanted = _read(sweep).with_parameters(parse_assignments(settings))
     yes = yes or dry_run or _confirmed(wanted)
     plan = make_plan(wanted, yes)
-    path = Path(folder or wanted.folder or "")
+    path = placed(folder or wanted.folder or "").absolute()
     chosen = choose(plan, path, retry_failed, any_code)
     for note in chosen.notes:
         click.echo(note)
@@ -122,7 +123,7 @@ def _read(name: str) -> Sweep:
     from vptsp.sweeps.runner import as_sweep
     from vptsp.sweeps.spec import read_sweep
 
-    return as_sweep(Path(name)) if Path(name).is_dir() else read_sweep(name)
+    return as_sweep(name) if placed(name).is_dir() else read_sweep(name)
 
 
 def _confirmed(wanted: Sweep) -> bool:

@@ -26,18 +26,21 @@ def command(settings: tuple[str, ...], preset: str | None, run_dir: Path | None,
     run = _resumed(resume) if resume else _trained(settings, preset, run_dir)
     result = run.result()
     print_metrics(result.metrics, f"test, {result.selected} epoch")
-    click.echo(f"run: {run.path}")
+    click.echo(f"run: {run.path.resolve()}")
 
 
 def _trained(settings: tuple[str, ...], preset: str | None, run_dir: Path | None) -> Run:
+    from vptsp.data.enough import require_classes
     from vptsp.data.find import place_of
+    from vptsp.root import placed
     from vptsp.runs.run import Run
     from vptsp.settings.config import make_config, parse_assignments
 
     config = make_config(parse_assignments(settings), preset=preset)
     place_of(config)
+    require_classes(config)
     if run_dir:
-        Run(run_dir).require_free()
+        Run(placed(run_dir)).require_free()
 
     from vptsp.training.loop import train  # imports torch: only now is there something to train
 

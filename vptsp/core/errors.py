@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,13 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 class UsageError(Exception):
     """The input cannot be used; the message is written for the user."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows of it instead of a traceback: the message, and the line of the cell that led to it."""
+        shown = [f"\x1b[31m{type(self).__name__}\x1b[39m: {self}"]
+        frames = traceback.extract_tb(self.__traceback__)
+        asked = next((frame for frame in reversed(frames) if frame.name == "<module>" and frame.line), None)
+        return [*shown, f"in line {asked.lineno} of the cell: {asked.line}"] if asked else shown
 
 
 class ConfigError(UsageError, ValueError):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vptsp.data.blossoms import blossom_sets
 from vptsp.errors import explained
+from vptsp.root import placed
 
 
 def sample_photos(folder: str | Path, classes: int = 40, images: int = 15, size: int = 128) -> Path:
@@ -14,7 +15,7 @@ def sample_photos(folder: str | Path, classes: int = 40, images: int = 15, size:
 
     Raises RunError for a folder that cannot be written.
     """
-    folder = Path(folder)
+    folder = placed(folder)
     if folder.is_dir():
         return folder
     part = folder.with_name(f".{folder.name}.part")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vptsp.data.enough import held_out
 from vptsp.data.images import ImageSet
 from vptsp.errors import ConfigError, DataError
 
@@ -45,7 +46,7 @@ def hold_out_classes(train: ImageSet, fraction: float, seed: int) -> tuple[Image
     if fraction == 0:
         return train, None
     classes = len(train.class_names)
-    held = max(2, round(fraction * classes))
+    held = held_out(classes, fraction)
     if classes - held < 2:
         raise ConfigError(
             f"val_fraction={fraction} holds {held} of {classes} training classes out and leaves "

@@ -5,6 +5,7 @@ Read ``run.py`` first: how a notebook becomes a headless run. ::
     run             a parameterised notebook, executed by papermill
     parameters      what a notebook takes: names, types and defaults of its first cell
     resolving       what a notebook's own cells call: settings from the names it defined, a run trained once
+    cells           which names its parameter cells defined, whatever other cells have left behind
     library         where the workbench's notebooks are, what each is for, copies of them
 
 Names are loaded when first used: who lists notebooks needs neither papermill nor a configuration.

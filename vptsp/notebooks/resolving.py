@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vptsp.data.enough import require_classes
 from vptsp.errors import ConfigError
+from vptsp.notebooks.cells import parameter_names
+from vptsp.root import placed
 from vptsp.settings.config import Config, make_config
 
 if TYPE_CHECKING:
@@ -21,21 +23,23 @@ _IPYTHON_NAMES = {"In", "Out", "exit", "quit", "open", "get_ipython", "papermill
 
 
 def resolve(
-    namespace: Mapping[str, Any], extras: Mapping[str, type], preset: str | None = None
+    namespace: Mapping[str, Any], extras: Mapping[str, type], preset: str | None = None, **fixed: Any
 ) -> tuple[Config, dict[str, Any]]:
     """The configuration and the notebook's own settings, from the names its parameter cells defined.
 
-    Call it with ``globals()`` in the first cell after the parameters. A configuration field that is none
-    is as the preset has it. ``extras`` are the notebook's own parameters and their types.
+    Call it with ``globals()`` in the first cell after the parameters, as often as you like: what other cells have
+    defined meanwhile is no setting (:mod:`vptsp.notebooks.cells`). A configuration field that is none is as the preset
+    has it. ``extras`` are the notebook's own parameters and their types; a ``run_dir`` under ``runs/`` is the project's.
+    ``fixed`` are settings that the notebook decides, whatever its parameters say.
 
-    Raises :class:`ConfigError` for names that are neither, and for values of the wrong type.
+    Raises :class:`ConfigError` for names that are neither, for values of the wrong type, and for settings that cannot
+    be trained with, as far as that is known before any data is read.
     """
+    defined = parameter_names(namespace, {*extras, *Config.model_fields})
     given = {
         name: value
         for name, value in namespace.items()
-        if not name.startswith("_")
-        and name not in _IPYTHON_NAMES
-        and not isinstance(value, (types.ModuleType, types.FunctionType, types.MethodType, type))
+        if (_may_be_setting(name, value) if defined is None else name in defined and not name.startswith("_"))
     }
     own = {name: given.pop(name) for name in extras if name in given}
     for name, value in own.items():
@@ -49,8 +53,18 @@ def resolve(
             make_config(dict.fromkeys(unknown))
         except ConfigError as error:
             raise ConfigError(f"{error}\nThe notebook's own parameters are: {', '.join(extras)}") from None
+    if own.get("run_dir"):
+        own["run_dir"] = str(placed(own["run_dir"]))
     settings = {name: value for name, value in given.items() if value is not None}
-    return make_config(settings, preset=preset or own.get("preset") or None), own
+    config = make_config(settings, fixed, preset=preset or own.get("preset") or None)
+    require_classes(config)
+    return config, own
+
+
+def _may_be_setting(name: str, value: Any) -> bool:
+    """Whether a name may have been meant as a setting, where nothing says which cell defined it."""
+    code = (types.ModuleType, types.FunctionType, types.MethodType, type)
+    return not name.startswith("_") and name not in _IPYTHON_NAMES and not isinstance(value, code)
 
 
 def chosen(parameter: str, text: str, known: Iterable[str]) -> list[str]:
@@ -73,7 +87,8 @@ def train_or_resume(config: Config, run_dir: str, observer: Observer | None = No
     from vptsp.runs.run import Run, require_own  # late: what only starts notebooks needs no torch
     from vptsp.training.loop import train
 
-    resume = bool(run_dir) and (Path(run_dir) / "config.json").exists() and not Run(Path(run_dir)).came_to_nothing()
-    if resume:
-        require_own(Path(run_dir), config)
-    return train(config, run_dir or None, resume=resume, observer=observer)
+    folder = placed(run_dir) if run_dir else None
+    resume = folder is not None and (folder / "config.json").exists() and not Run(folder).came_to_nothing()
+    if folder is not None and resume:
+        require_own(folder, config)
+    return train(config, folder, resume=resume, observer=observer)

@@ -11,9 +11,11 @@ from typing import Any
 
 import click
 
+from vptsp.data.enough import require_classes
 from vptsp.data.find import place_of
 from vptsp.errors import UsageError
 from vptsp.notebooks import run_notebook
+from vptsp.root import placed
 from vptsp.runs.run import RUNS, Run
 from vptsp.settings.config import make_config
 from vptsp.settings.methods import METHODS
@@ -32,7 +34,8 @@ def run_demo(run_dir: str | Path | None = None, settings: Mapping[str, Any] | No
     fields = {name: value for name, value in parameters.items() if name not in ("preset", "baselines", "projection")}
     config = make_config(fields, preset=parameters["preset"] or None)  # a wrong setting is refused at once
     place_of(config)
-    folder = Path(run_dir) if run_dir else _free_directory()
+    require_classes(config)
+    folder = placed(run_dir).resolve() if run_dir else _free_directory()
     run = Run(folder)
     if (folder / "config.json").exists():
         raise UsageError(f"{folder} already holds a run; choose another directory, or delete it")
@@ -62,7 +65,7 @@ def _execute(output: Path, parameters: Mapping[str, Any]) -> None:
 
 def _free_directory() -> Path:
     number = 1
-    while (folder := RUNS / f"demo-{number}").exists():
+    while (folder := placed(RUNS).resolve() / f"demo-{number}").exists():
         number += 1
     return folder
 

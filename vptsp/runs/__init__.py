@@ -8,7 +8,7 @@ A run is a directory (:mod:`.run` draws it) and its files are the contract: whoe
 next year, reads them through this room and nothing else. :mod:`.result` is what came out, :mod:`.snapshots` how it went
 epoch by epoch, :mod:`.embeddings` and :mod:`.thumbnails` the images, :mod:`.checkpoints` the model, :mod:`.origins`
 which epoch's model the stored embeddings are from, and :mod:`.proxies` the proxies of that epoch; :mod:`.listing`
-lists many.
+lists many. :mod:`vptsp.root` says where ``runs/`` is.
 
 Names are loaded when first used: what lists runs imports no torch.
 """
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from vptsp.runs.run import RUNS as RUNS
     from vptsp.runs.run import Run as Run
     from vptsp.runs.run import list_runs as list_runs
+    from vptsp.runs.run import newest_finished as newest_finished
     from vptsp.runs.snapshots import Snapshot as Snapshot
     from vptsp.runs.snapshots import Snapshots as Snapshots
     from vptsp.runs.thumbnails import Thumbnails as Thumbnails
@@ -39,6 +40,7 @@ _HOMES = {
     "Run": "run",
     "RUNS": "run",
     "list_runs": "run",
+    "newest_finished": "run",
     "overview": "listing",
     "RunResult": "result",
     "Snapshot": "snapshots",

@@ -27,6 +27,7 @@ from torch.optim import Optimizer
 from vptsp.core.backbones.load import load_backbone
 from vptsp.errors import ConfigError, RunError, explained
 from vptsp.files import read_json, read_tensors, write_json, write_tensors
+from vptsp.root import placed
 from vptsp.runs.embeddings import Origin, SavedEmbeddings
 from vptsp.runs.origins import is_of_run, origin_of
 from vptsp.runs.run import Run
@@ -123,7 +124,7 @@ def load_inference(source: Run | str | Path, which: str | None = None, device: s
 
     Raises :class:`RunError` for missing or damaged files and for weights of another backbone.
     """
-    path = inference_path(source, which) if isinstance(source, Run) else Path(source)
+    path = inference_path(source, which) if isinstance(source, Run) else placed(source)
     tensors = read_tensors(path, "train the run to its end, or pass an inference checkpoint")
     with safe_open(path, "pt") as file:
         header = file.metadata() or {}
@@ -172,7 +173,8 @@ def model_source(source: Run | str | Path) -> Run | Path:
     """A run, or the path of an inference checkpoint. Raises :class:`RunError` for a path that is neither."""
     if isinstance(source, Run):
         return source
-    return Path(source) if Path(source).is_file() else Run.open(source)
+    path = placed(source)
+    return path if path.is_file() else Run.open(path)
 
 
 def _path_beside(run: Run, saved: SavedEmbeddings) -> Path:

@@ -32,6 +32,7 @@ from vptsp.errors import ConfigError, RunError, explained
 from vptsp.files import read_json, read_tensors, write_json, write_text
 from vptsp.runs.environment import environment
 from vptsp.runs.result import RunResult
+from vptsp.root import placed, where
 from vptsp.settings.config import Config, make_config
 
 if TYPE_CHECKING:
@@ -54,10 +55,10 @@ class Run:
     def create(cls, path: str | Path | None, config: Config) -> Run:
         """A new run directory holding ``config.json`` and ``environment.json``.
 
-        ``path`` none: a free name under ``runs/``. Refuses a directory that already holds something, except
-        a run that failed before its first checkpoint.
+        ``path`` none: a free name under the project's ``runs/`` (:mod:`vptsp.root`). Refuses a directory that
+        already holds something, except a run that failed before its first checkpoint.
         """
-        folder = Path(path) if path else _make_free(RUNS / f"{config.dataset}-{config.method}")
+        folder = placed(path) if path else _make_free(placed(RUNS) / f"{config.dataset}-{config.method}")
         run = cls(folder)
         run._require_directory()
         with explained(folder):
@@ -92,12 +93,16 @@ class Run:
         """An existing run directory."""
         if not isinstance(path, str | os.PathLike):
             raise RunError(f"{path!r} is not a run directory; give the path of one, vptsp runs lists them")
-        folder = Path(path)
+        folder = placed(path)
         if not (folder / "config.json").is_file():
             near = [str(run.path) for run in list_runs(folder if folder.is_dir() else folder.parent)][:5]
             raise RunError(
                 f"{folder} is not a run directory (it holds no config.json); "
-                + (f"runs near it: {', '.join(near)}" if near else "vptsp train makes one")
+                + (
+                    f"runs near it: {', '.join(near)}"
+                    if near
+                    else f"there are none in {where(RUNS)}; vptsp demo makes one"
+                )
             )
         return cls(folder)
 
@@ -257,9 +262,25 @@ def _same_path(asked: Any, found: Any) -> bool:
     return isinstance(asked, str) and isinstance(found, str) and str(Path(asked).expanduser().resolve()) == found
 
 
+def newest_finished(folder: str | Path = RUNS) -> Run:
+    """The newest run directly under ``folder`` that is finished.
+
+    Raises :class:`RunError`, naming the folder and the runs in it, where there is none.
+    """
+    found = list_runs(folder)
+    if finished := [run for run in found if run.is_finished()]:
+        return finished[-1]
+    there = ", ".join(f"{run.name} ({run.state()})" for run in found[-5:])
+    raise RunError(
+        f"there is no finished run in {where(folder)}, "
+        + (f"only {there}; vptsp train --resume RUN goes on with one" if found else "nor any other run")
+        + "; vptsp demo makes one, or pass run=DIRECTORY"
+    )
+
+
 def list_runs(folder: str | Path = RUNS) -> list[Run]:
     """Run directories directly under ``folder``, oldest first."""
-    found = [path.parent for path in Path(folder).glob("*/config.json")]
+    found = [path.parent for path in placed(folder).glob("*/config.json")]
     return [Run(path) for path in sorted(found, key=lambda path: (path / "config.json").stat().st_mtime)]
 
 

@@ -29,6 +29,7 @@ from typing import Any
 
 from vptsp.errors import RunError
 from vptsp.files import read_json, write_json, write_text
+from vptsp.root import placed
 from vptsp.runs.result import RunResult
 
 STATES = ("queued", "running", "done", "failed", "killed", "interrupted")
@@ -174,7 +175,7 @@ def load(folder: str | Path) -> SweepFolder:
 
     Raises :class:`~vptsp.errors.RunError` where there is none.
     """
-    path = Path(folder)
+    path = placed(folder)
     if not (path / "sweep.json").is_file():
         raise RunError(f"{path} is not the folder of a sweep (it holds no sweep.json); vptsp sweep makes one")
     return SweepFolder(path)

@@ -17,6 +17,7 @@ import filelock
 
 from vptsp.errors import ConfigError, RunError, explained
 from vptsp.files import write_bytes, write_json
+from vptsp.root import placed
 from vptsp.sweeps.folder import Job, SweepFolder, load
 from vptsp.sweeps.ledger import write_ledger
 from vptsp.sweeps.plan import Plan, Planned, differing, make_plan
@@ -63,7 +64,7 @@ def run_sweep(
     Raises :class:`~vptsp.errors.UsageError`, before anything starts, for what cannot be run.
     """
     plan = sweep if isinstance(sweep, Plan) else make_plan(as_sweep(sweep), yes)
-    path = Path(folder or plan.sweep.folder or "")
+    path = placed(folder or plan.sweep.folder or "")
     if path == Path():
         raise ConfigError("a sweep needs a folder; pass one, for example runs/sweeps/first")
     places = local_places(workers, threads, gpus)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vptsp.errors import ConfigError, UsageError
+from vptsp.root import placed
 from vptsp.runs.progress import Event
 from vptsp.runs.run import Run, require_own
 from vptsp.settings.config import Config
@@ -74,7 +75,7 @@ def train_variants(
         for variant in variants:
             config = base.changed(**variant.settings, seed=seed)
             key = json.dumps(config.model_dump(mode="json"), sort_keys=True)
-            known = planned.get(key) or TrainedVariant((), config, Path(folder) / f"{_slug(variant.name)}-s{seed}")
+            known = planned.get(key) or TrainedVariant((), config, placed(folder) / f"{_slug(variant.name)}-s{seed}")
             planned[key] = replace(known, labels=tuple(dict.fromkeys([*known.labels, variant.name])))
     if len({run.path for run in planned.values()}) < len(planned):
         raise ConfigError("two variants of different settings have names that make the same directory; rename one")

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from vptsp.analysis.projection import Method
-from vptsp.errors import RunError
 from vptsp.evaluation.evaluate import embed_folder
 from vptsp.evaluation.search import search
 from vptsp.figures.html import html_table
 from vptsp.runs.embeddings import SavedEmbeddings
-from vptsp.runs.run import RUNS, Run, list_runs
+from vptsp.root import placed
+from vptsp.runs.run import RUNS, Run, newest_finished
 from vptsp.text import plain
 from vptsp_widgets.gallery.view import RetrievalGallery
 from vptsp_widgets.space.view import SpaceExplorer
@@ -34,7 +34,7 @@ class Source:
     images: Path | None = None
 
     def __str__(self) -> str:
-        model = self.model.path if isinstance(self.model, Run) else self.model
+        model = (self.model.path if isinstance(self.model, Run) else self.model).resolve()
         classes = len(np.unique(self.saved.labels))
         return f"{len(self.saved):,} images of {classes:,} classes, {plain(self.saved.name)}, embedded by {model}"
 
@@ -58,23 +58,20 @@ def open_source(run: str = "", split: str = "test", images: str = "", model: str
     """A run's images of a split, or, with ``images``, those of a folder.
 
     ``run`` empty: the newest run under ``runs/`` that is finished. ``model`` (a run or an inference checkpoint) embeds
-    the folder, once, into ``runs/folders/<its name>``; empty: the run's. Raises RunError when there is no such run or
-    when it keeps no embeddings, naming the command that makes them.
+    the folder, once, into ``runs/folders/<its name>``; empty: the run's. Raises RunError when there is no such run,
+    listing those that there are, or when it keeps no embeddings, naming the command that makes them.
     """
     if not images:
-        found = Run.open(run) if run else _newest()
+        found = Run.open(run) if run else newest_finished()
         return Source(SavedEmbeddings.of_run(found, split), found, found, split)
-    embedder = Path(model) if model and Path(model).is_file() else Run.open(model or run) if model or run else _newest()
-    folder = Path(images)
-    saved = embed_folder(embedder, folder, RUNS / "folders" / folder.resolve().name)
+    embedder: Run | Path
+    if model and placed(model).is_file():
+        embedder = placed(model)
+    else:
+        embedder = Run.open(model or run) if model or run else newest_finished()
+    folder = placed(images)
+    saved = embed_folder(embedder, folder, placed(RUNS / "folders") / folder.resolve().name)
     return Source(saved, embedder, images=folder)
-
-
-def _newest() -> Run:
-    finished = [run for run in list_runs() if run.is_finished()]
-    if not finished:
-        raise RunError(f"there is no finished run under {RUNS}/; vptsp demo makes one, or pass run=DIRECTORY")
-    return finished[-1]
 
 
 def hardest_classes(saved: SavedEmbeddings, most: int = 10) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import traitlets
 
 from vptsp.errors import DataError
+from vptsp.root import placed
 from vptsp.runs.run import RUNS, Run, list_runs
 from vptsp.text import plain
 from vptsp_widgets.picker.data import row_of, settings_of, told_apart
@@ -39,7 +40,7 @@ class RunPicker(View):
     def __init__(self, folder: str | Path = RUNS) -> None:
         self._found: list[Run] = []
         self._place: dict[str, int] = {}
-        super().__init__(folder=str(folder))
+        super().__init__(folder=str(placed(folder)))
         self.refresh()
 
     @traitlets.observe("folder")

@@ -1,0 +1,162 @@
+"""A notebook run again in the same kernel: what its cells have left behind is no setting."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from vptsp.errors import ConfigError, UsageError
+from vptsp.notebooks import resolve
+from vptsp.notebooks.library import list_notebooks
+from vptsp.settings.config import Config
+
+NAMES = [notebook.path for notebook in list_notebooks()]
+EXTRAS = {"preset": str, "run_dir": str}
+FIRST = 'preset: str = "demo"  # a preset\nrun_dir: str = ""\nepochs: int = None\n'
+
+
+def code_of(path: Path) -> list[tuple[str, str]]:
+    """Each code cell: what it is, and its source."""
+    cells = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+    kinds = ["parameters" if "parameters" in cell.metadata.get("tags", []) else cell.id for cell in cells]
+    return [(kind, cell.source) for kind, cell in zip(kinds, cells, strict=True)]
+
+
+def names_stored(source: str) -> set[str]:
+    """What a cell leaves behind in the kernel."""
+    tree = ast.parse(source)
+    stored = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    imported = {
+        (alias.asname or alias.name).partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for alias in node.names
+    }
+    return stored | defined | imported
+
+
+class Kernel:
+    """Its names, and what it ran, as IPython keeps them."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, Any] = {"In": [""], "Out": {}, "exit": object(), "quit": object()}
+
+    def run(self, source: str) -> None:
+        self.names["In"].append(source)
+        exec(source, self.names)
+
+    def settle(self, **fixed: Any) -> tuple[Config, dict[str, Any]]:
+        self.names["In"].append("from vptsp.notebooks import resolve\n\nconfig, own = resolve(globals(), ...)")
+        return resolve(self.names, EXTRAS, **fixed)
+
+
+def call_of_resolve(source: str) -> str | None:
+    """The call, for a cell that has one."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    found = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "resolve"]
+    return ast.unparse(found[0]) if found else None
+
+
+@pytest.mark.parametrize("path", NAMES, ids=[path.stem for path in NAMES])
+def test_settings_are_the_same_after_any_cells_in_any_order(path: Path, tmp_path: Path) -> None:
+    """Every name of every cell is left behind, with a value that is no setting, then the Settings cell runs again."""
+    cells = code_of(path)
+    (parameters,) = [source for kind, source in cells if kind == "parameters"]
+    settling = [(source, call) for kind, source in cells if kind != "parameters" and (call := call_of_resolve(source))]
+    if not settling:
+        pytest.skip("takes its parameters as they are")
+    ((source, call),) = settling
+    before = [line for line in map(ast.unparse, ast.parse(source).body) if line.startswith("_") and call not in line]
+    kernel = Kernel()
+    kernel.run(parameters)
+    asked = "\n".join(["from vptsp.notebooks import resolve", *before, f"answer = {call}"])
+    exec(asked, kernel.names)
+    first = kernel.names["answer"]
+    own_names = names_stored(parameters)
+    for kind, other in reversed(cells):
+        if kind != "parameters":
+            kernel.names["In"].append(other)
+            left = {name for name in names_stored(other) if f'{name} = own["{name}"]' not in other}
+            assert left & own_names == set(), f"cell {kind} takes a parameter's name for something else"
+            kernel.names |= dict.fromkeys(left - {"resolve"}, object())
+            exec(asked, kernel.names)
+            assert kernel.names["answer"] == first
+
+
+def test_a_setting_that_was_mistyped_and_then_corrected_is_forgotten() -> None:
+    kernel = Kernel()
+    kernel.run(FIRST + "epoch = 3\n")
+    with pytest.raises(ConfigError, match=r"epoch is not a setting; did you mean epochs"):
+        kernel.settle()
+    kernel.run(FIRST + "epochs = 3\n")
+    config, own = kernel.settle()
+    assert config.epochs == 3
+    assert own == {"preset": "demo", "run_dir": ""}
+
+
+def test_what_papermill_put_in_counts_and_a_cell_of_ones_own_too() -> None:
+    kernel = Kernel()
+    kernel.run(FIRST)
+    kernel.run("# Parameters\nepochs = 2\nnum_workers = 1\n")
+    kernel.run("lr = 0.25")
+    config, _ = kernel.settle()
+    assert (config.epochs, config.num_workers, config.lr) == (2, 1, 0.25)
+    kernel.run("k = 5\nnames = ['a']\n")  # no parameter among them
+    kernel.run("model, table = object(), object()\nseed = 7; print(seed)")  # does more than give values
+    assert kernel.settle()[0] == config
+
+
+def test_a_name_that_papermill_put_in_and_nobody_knows_is_refused() -> None:
+    kernel = Kernel()
+    kernel.run(FIRST)
+    kernel.run("# Parameters\nepoch = 2\n")
+    with pytest.raises(ConfigError, match=r"epoch is not a setting.*\nThe notebook's own parameters are: preset"):
+        kernel.settle()
+
+
+def test_where_nothing_tells_what_ran_all_names_are_looked_at() -> None:
+    assert resolve({"epochs": 3, "preset": "", "run_dir": ""}, EXTRAS)[0].epochs == 3
+    with pytest.raises(ConfigError, match="epoch is not a setting"):
+        resolve({"epoch": 3, "run_dir": ""}, EXTRAS)
+
+
+# --- settings that cannot be trained with -------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"blossoms_classes": 20}, "blossoms_classes=20 leaves only 8 to train on, 2 of 10 being held out"),
+        ({"dataset": "cub", "batch_size": 512}, "dataset=cub leaves only 80 to train on, 20 of 100 being held out"),
+    ],
+)
+def test_a_batch_of_more_classes_than_there_are_is_refused_with_values_that_would_do(
+    settings: dict[str, Any], message: str
+) -> None:
+    given = {"preset": "demo", "run_dir": ""} | settings
+    with pytest.raises(ConfigError) as refused:
+        resolve(given, EXTRAS)
+    text = str(refused.value)
+    assert message in text
+    assert text.endswith(" would do")
+    offers = text.rpartition("; ")[2].removesuffix(" would do").split(" or ")
+    assert len(offers) >= 2
+    for offer in offers:
+        name, _, value = offer.partition("=")
+        resolve(given | {name: int(value)}, EXTRAS)
+        if name == "blossoms_classes":
+            with pytest.raises(ConfigError):
+                resolve(given | {name: int(value) - 2}, EXTRAS)
+
+
+def test_a_refusal_is_a_few_lines_in_a_notebook() -> None:
+    """IPython asks an error how it is to be shown."""
+    try:
+        exec(compile("value = 1\nraise UsageError('give another')", __file__, "exec"), {"UsageError": UsageError})
+    except UsageError as error:
+        lines = error._render_traceback_()
+        assert lines[0].endswith(": give another")
+        assert len(lines) <= 2
