@@ -27,6 +27,7 @@ COMMANDS = {
     "methods": "List the tuning methods and what each trains",
     "notebooks": "List the workbench's notebooks",
     "lab": "Open JupyterLab in the current folder",
+    "completion": "Print what makes Tab complete settings, presets and runs",
     "doctor": "Look at versions, device, threads, folders and disk",
 }
 

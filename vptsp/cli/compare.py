@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vptsp.cli import completing
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN|FOLDER...")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN|FOLDER...",
+                shell_complete=completing.runs)  # fmt: skip
 @click.option("--reference", metavar="EXPERIMENT", help="What others are compared with; default: best by validation.")
 @click.option("--runs", "by_run", is_flag=True, help="A row per run instead of one per experiment.")
 @click.option("--to", type=click.Path(path_type=Path), metavar="FILE", help="Write the table: .csv .parquet .md .tex")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vptsp.cli import layout
 from vptsp.cli.options import SETTINGS
 from vptsp.errors import DataError, UsageError
 
@@ -29,13 +30,15 @@ def list_command() -> None:
     from vptsp.data.registry import DATASETS
 
     for name, source in DATASETS.items():
-        click.echo(f"{name:<26}{'' if source.task == 'any' else source.task:<12}{source.title}")
-        if source.expected:
-            click.echo(f"    {source.expected}")
+        click.echo(f"{layout.name(name)}  {source.title}")
+        facts = [f"for {source.task}"] if source.task != "any" else []
+        facts += [str(source.expected)] if source.expected else []
+        if facts:
+            click.echo(layout.paragraph(": ".join(facts)))
         if source.layout:
-            click.echo(f"    data_root: {source.layout}")
+            click.echo(layout.paragraph(f"data_root: {source.layout}"))
         if source.where:
-            click.echo(f"    from: {source.where}{'; vptsp data download' if source.archives else ''}")
+            click.echo(layout.paragraph(f"from: {source.where}{'; vptsp data download' if source.archives else ''}"))
 
 
 @command.command()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import click
+
+from vptsp.cli import layout
 
 FOLDER = Path("notebooks")
 
@@ -20,11 +21,10 @@ def command(context: click.Context) -> None:
         return
     found = list_notebooks()
     wide = max(len(notebook.name) for notebook in found) + 2
-    columns = shutil.get_terminal_size((120, 24)).columns
     for notebook in found:
-        click.echo(f"{notebook.name:<{wide}}{notebook.title}")
-        click.echo(f"{'':<{wide}}{_shortened(notebook.purpose, max(40, columns - wide))}")
-    click.echo("\nvptsp lab opens them in JupyterLab; vptsp notebooks copy [NAME]... [FOLDER] only copies them")
+        click.echo(f"{layout.name(f'{notebook.name:<{wide}}')}{notebook.title}")
+        click.echo(f"{'':<{wide}}{_shortened(notebook.purpose, layout.columns() - wide)}")
+    click.echo("\nvptsp lab opens copies of them in JupyterLab; vptsp notebooks copy only copies them")
 
 
 @command.command()

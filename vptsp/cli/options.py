@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
-RUN = click.argument("run", type=click.Path(path_type=Path))
-SETTINGS = click.argument("settings", nargs=-1, metavar="[KEY=VALUE]...")
+from vptsp.cli import completing
+
+RUN = click.argument("run", type=click.Path(path_type=Path), shell_complete=completing.runs)
+SETTINGS = click.argument("settings", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=completing.settings)
 CHECKPOINT = click.option(
     "--checkpoint", type=click.Choice(["last", "best_val"]), help="Which epoch; default: the selected one."
 )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from vptsp.cli import completing, layout
+
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completing.presets)
 def command(name: str | None) -> None:
     """List the presets, or print the settings of one and the results it is expected to give."""
     from vptsp.settings.presets import preset_names, preset_notes, read_preset
@@ -14,8 +16,9 @@ def command(name: str | None) -> None:
     if name is None:
         for preset in preset_names():
             values, expected = read_preset(preset), preset_notes(preset).get("expected", {})
-            recall = f"published R@1 {100 * expected['recall_at_1']:.1f} %" if "recall_at_1" in expected else ""
-            click.echo(f"{preset:<26}{values['dataset']:<14}{values.get('backbone', 'bundled'):<38}{recall}".rstrip())
+            recall = f"paper's R@1 {100 * expected['recall_at_1']:.1f} %" if "recall_at_1" in expected else ""
+            backbone = values.get("backbone", "bundled").partition(".")[0]  # the whole name is among its settings
+            click.echo(f"{layout.name(f'{preset:<23}')}  {values['dataset']:<11}  {backbone:<21}  {recall}".rstrip())
         return
     for key, value in read_preset(name).items():
         click.echo(f"{key} = {value!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Iterable
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vptsp.cli import completing, layout
 from vptsp.errors import UsageError
+from vptsp.root import where
 from vptsp.text import plain
 
 if TYPE_CHECKING:
@@ -19,10 +22,11 @@ if TYPE_CHECKING:
 _GAP = "  "
 _LONGEST = 32  # letters of a name or setting on a terminal
 _WHOLE = 10_000
+_STATE = re.compile(rf"(?<=  )({'|'.join(layout.STATES)})(?= |$)")
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), default="runs")
+@click.argument("folder", type=click.Path(path_type=Path), default="runs", shell_complete=completing.runs)
 def command(folder: Path) -> None:
     """List runs: state, test metrics, parameters, and the settings in which they differ.
 
@@ -33,10 +37,14 @@ def command(folder: Path) -> None:
 
     found = list_runs(folder)
     if not found:
-        raise UsageError(f"there are no runs in {folder}; vptsp train makes one")
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for line in table(overview(found), width):
-        click.echo(line)
+        raise UsageError(f"there are no runs in {where(folder)}; vptsp train makes one, vptsp demo the first")
+    live = sys.stdout.isatty()
+    if live:
+        click.echo(f"in {where(folder)}")
+    heading, *lines = table(overview(found), shutil.get_terminal_size().columns if live else None)
+    click.echo(layout.heading(heading))
+    for line in lines:
+        click.echo(_STATE.sub(lambda found: layout.state(found[0]), line, count=1))
 
 
 def table(found: Overview, width: int | None = None) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vptsp.cli import completing
 from vptsp.cli.options import SETTINGS
 from vptsp.errors import ConfigError, UsageError
 from vptsp.root import placed
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("sweep", metavar="SWEEP")
+@click.argument("sweep", metavar="SWEEP", shell_complete=completing.sweeps)
 @SETTINGS
 @click.option("--folder", type=click.Path(path_type=Path), help="Where the runs are kept; default: as the sweep says.")
 @click.option("--workers", type=int, help="Runs at once; default: one per GPU, else one per two cores.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vptsp.cli import completing
 from vptsp.cli.options import RUN_DIR, SETTINGS, print_metrics
 from vptsp.errors import UsageError
 
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
 
 @click.command()
 @SETTINGS
-@click.option("--preset", help="Settings to start from, by name or as a .toml file.")
+@click.option("--preset", shell_complete=completing.presets, help="Settings to start from, by name or as a .toml file.")
 @RUN_DIR
-@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a stopped or killed run.")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", shell_complete=completing.runs,
+              help="Go on with a stopped or killed run.")  # fmt: skip
 def command(settings: tuple[str, ...], preset: str | None, run_dir: Path | None, resume: Path | None) -> None:
     """Train a model and score it, for example: vptsp train method=linear epochs=5"""
     if resume and (settings or preset or run_dir):

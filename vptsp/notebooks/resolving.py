@@ -29,8 +29,8 @@ def resolve(
 
     Call it with ``globals()`` in the first cell after the parameters, as often as you like: what other cells have
     defined meanwhile is no setting (:mod:`vptsp.notebooks.cells`). A configuration field that is none is as the preset
-    has it. ``extras`` are the notebook's own parameters and their types; a ``run_dir`` under ``runs/`` is the project's.
-    ``fixed`` are settings that the notebook decides, whatever its parameters say.
+    has it. ``extras`` are the notebook's own parameters and their types; a ``run_dir`` that begins with ``runs/`` is in
+    the project's. ``fixed`` are settings that the notebook decides, whatever its parameters say.
 
     Raises :class:`ConfigError` for names that are neither, for values of the wrong type, and for settings that cannot
     be trained with, as far as that is known before any data is read.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,7 @@ def _progress(run: Run, method: str) -> Iterator[None]:
 def _watch(stages: list[tuple[str, Run]], finished: threading.Event) -> None:
     live, before = sys.stdout.isatty(), ""
     told: set[str] = set()
+    begun: dict[str, tuple[float, int]] = {}  # when each stage was first seen to move, and how far it was
     while True:
         over = finished.wait(_POLL_SECONDS)
         for title, run in stages:
@@ -99,7 +101,8 @@ def _watch(stages: list[tuple[str, Run]], finished: threading.Event) -> None:
                 continue
             done = state["state"] == "done"
             if live:
-                click.echo(f"\r{title:<13}{_bar(state):<66}", nl=done)
+                begun.setdefault(title, (time.monotonic(), state["step"]))
+                click.echo(f"\r{title:<13}{_bar(state, _left(state, *begun[title])):<66}", nl=done)
             elif before != (before := f"{title}: {_epochs(state)}"):
                 click.echo(before)
             if done:
@@ -113,10 +116,18 @@ def _epochs(state: Mapping[str, Any]) -> str:
     return f"epoch {state['epoch']} of {state['epochs']}" if state["steps"] else "nothing to train, embedding images"
 
 
-def _bar(state: Mapping[str, Any], width: int = 24) -> str:
+def _left(state: Mapping[str, Any], since: float, first: int) -> str:
+    """The time that the remaining steps take at the pace so far; empty where there is none yet."""
+    taken, done = time.monotonic() - since, state["step"] - first
+    if done < 2 or state["step"] >= state["steps"]:
+        return ""
+    seconds = round(taken / done * (state["steps"] - state["step"]))
+    return f"  {seconds // 60}:{seconds % 60:02d} left"
+
+
+def _bar(state: Mapping[str, Any], left: str = "", width: int = 18) -> str:
     if not state["steps"]:
         return _epochs(state)
     filled = width * state["step"] // state["steps"]
     loss = f"  loss {state['loss']:.3f}" if "loss" in state else ""
-    place = f"step {state['step']}/{state['steps']}  epoch {state['epoch']}/{state['epochs']}"
-    return f"[{'#' * filled:.<{width}}] {place}{loss}"
+    return f"[{'#' * filled:.<{width}}] epoch {state['epoch']}/{state['epochs']}{left}{loss}"

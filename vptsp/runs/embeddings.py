@@ -6,6 +6,8 @@ Runs keep one such folder per split, ``embeddings/<split>/``; a folder of the us
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,9 +20,12 @@ from torch import Tensor
 
 from vptsp.data.images import ImageSet
 from vptsp.errors import DataError
-from vptsp.files import read_json, read_tensors, write_json, write_tensors
+from vptsp.files import read_json, read_tensors, write_json, write_tensors, write_text
+from vptsp.root import placed
 from vptsp.runs.run import Run
 from vptsp.runs.thumbnails import Thumbnails, write_thumbnails
+
+NO_CLASS = "(no class)"  # the one class of images of which nobody knows any
 
 
 @dataclass(frozen=True)
@@ -31,10 +36,13 @@ class Origin:
     epoch: int
 
 
-def save_embeddings(folder: Path, embeddings: Tensor, images: ImageSet, origin: Origin | None = None) -> None:
+def save_embeddings(
+    folder: Path, embeddings: Tensor, images: ImageSet, origin: Origin | None = None, pictures: bool = True
+) -> None:
     """Write embeddings (N, E) of all images of a set, with labels, ids, class names, attributes and thumbnails.
 
     ``origin`` says whose they are, for a run's own embeddings: whoever shows them shows that epoch's proxies and model.
+    ``pictures``: whether there are images to be shown.
     """
     tensors = {"embeddings": embeddings, "labels": torch.from_numpy(np.array(images.labels))}
     if images.is_query is not None and images.is_gallery is not None:
@@ -46,7 +54,8 @@ def save_embeddings(folder: Path, embeddings: Tensor, images: ImageSet, origin: 
     write_json(folder / "index.json", index)
     if images.attributes is not None:
         write_json(folder / "attributes.json", images.attributes.to_dict(orient="split"))
-    write_thumbnails(folder, images)
+    if pictures:
+        write_thumbnails(folder, images)
 
 
 class SavedEmbeddings:
@@ -85,6 +94,50 @@ class SavedEmbeddings:
         run = Run.of(run)
         return cls(run.path / "embeddings" / split, f"vptsp evaluate {run.path} makes it")
 
+    @classmethod
+    def write(
+        cls,
+        folder: str | Path,
+        embeddings: Any,
+        labels: Sequence[Any] | None = None,
+        *,
+        images: Sequence[str | Path] | None = None,
+        ids: Sequence[str] | None = None,
+        columns: pd.DataFrame | None = None,
+        name: str = "",
+    ) -> SavedEmbeddings:
+        """Keep embeddings made elsewhere in ``folder``, for all that reads a run's.
+
+        ``embeddings`` (N, E) as an array, tensor or table, or a file of them (.npy, .npz, .parquet, .csv;
+        :mod:`vptsp.runs.own` says what is in it). ``labels``: the class of each image, as text or numbers; none: they
+        have no classes. ``images``: their files, of which small pictures are kept. ``ids``: names of the images; none:
+        their paths, or numbers. ``columns``: more that is known of each, to colour a map by. Raises DataError for parts
+        that do not fit together, before anything is written.
+        """
+        from vptsp.runs.own import own, require_new  # reads what most runs never need
+
+        given = own(embeddings, labels=labels, images=images, ids=ids, columns=columns)
+        place = placed(folder)
+        image_set = given.image_set(name or place.name)
+        require_new(place)
+        save_embeddings(place, torch.from_numpy(given.embeddings), image_set, pictures=given.images is not None)
+        if given.columns is not None:
+            table = given.columns.set_axis(list(image_set.ids)).rename(columns=str)
+            write_text(place / "columns.json", table.to_json(orient="split", date_format="iso"))
+        else:
+            (place / "columns.json").unlink(missing_ok=True)
+        return cls(place)
+
+    @classmethod
+    def of_arrays(cls, embeddings: Any, labels: Sequence[Any] | None = None, **more: Any) -> SavedEmbeddings:
+        """:meth:`write` into a folder that is gone with the last that uses it; takes what that takes."""
+        kept = tempfile.TemporaryDirectory(prefix="vptsp-own-", ignore_cleanup_errors=True)
+        saved = cls.write(kept.name, embeddings, labels, **({"name": "own embeddings"} | more))
+        saved._kept = kept
+        return saved
+
+    _kept: tempfile.TemporaryDirectory[str] | None = None
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -98,6 +151,17 @@ class SavedEmbeddings:
         """What is known of each class (rows: class names), for sets that say so."""
         path = self.folder / "attributes.json"
         return pd.DataFrame(**read_json(path, "delete it")) if path.is_file() else None
+
+    @cached_property
+    def columns(self) -> pd.DataFrame | None:
+        """What else is known of each image (rows: ids), for embeddings that were written with it."""
+        path = self.folder / "columns.json"
+        return pd.DataFrame(**read_json(path, "delete it")).reindex(self.ids) if path.is_file() else None
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether anybody said which class the images are of."""
+        return self.class_names != [NO_CLASS]
 
     @property
     def left_out_note(self) -> str:

@@ -56,8 +56,12 @@ def print_epochs(event: Event) -> None:
         print(f"stopped after step {event.step} of {event.steps}", flush=True)
 
 
+# what matters first, as a narrow terminal cuts off the end
+_BAR = "{percentage:3.0f}% {bar:16} {n_fmt}/{total_fmt} steps, {remaining} left{postfix}"
+
+
 class ProgressBar:
-    """One tqdm bar over all steps, with the latest loss and validation recall."""
+    """One tqdm bar over all steps: the time left, the latest loss and validation recall."""
 
     def __init__(self) -> None:
         self.bar: tqdm | None = None
@@ -66,7 +70,7 @@ class ProgressBar:
         if self.bar is None:
             # plain tqdm redraws with a carriage return, which JupyterLab renders like a terminal does;
             # its widget form leaves dead models in the notebook file
-            self.bar = tqdm(total=event.steps, initial=event.step, unit="step", mininterval=0.3, file=sys.stdout)
+            self.bar = tqdm(total=event.steps, initial=event.step, mininterval=0.3, file=sys.stdout, bar_format=_BAR)
         self.bar.update(event.step - self.bar.n)
         if event.values:
             shown = {name: f"{value:.4g}" for name, value in event.values.items() if _shown(name, value)}

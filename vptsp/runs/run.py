@@ -30,9 +30,9 @@ from typing import TYPE_CHECKING, Any
 
 from vptsp.errors import ConfigError, RunError, explained
 from vptsp.files import read_json, read_tensors, write_json, write_text
+from vptsp.root import placed, where
 from vptsp.runs.environment import environment
 from vptsp.runs.result import RunResult
-from vptsp.root import placed, where
 from vptsp.settings.config import Config, make_config
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from vptsp.analysis.projection import Method
 from vptsp.evaluation.evaluate import embed_folder
 from vptsp.evaluation.search import search
 from vptsp.figures.html import html_table
-from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.root import placed
+from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import RUNS, Run, newest_finished
 from vptsp.text import plain
 from vptsp_widgets.gallery.view import RetrievalGallery

@@ -81,6 +81,25 @@ class RetrievalGallery(View):
         view.set_trait("run", str(run.path))
         return view
 
+    @classmethod
+    def of_arrays(
+        cls,
+        embeddings: Any,
+        labels: Sequence[Any] | None = None,
+        *,
+        images: Sequence[str | Path] | None = None,
+        ids: Sequence[str] | None = None,
+        **options: Any,
+    ) -> RetrievalGallery:
+        """The gallery of embeddings of one's own, without a run: arrays, or a file of them.
+
+        Takes what :meth:`SavedEmbeddings.write <vptsp.runs.embeddings.SavedEmbeddings.write>` does, or what that
+        returned. Raises DataError for parts that do not fit together.
+        """
+        if isinstance(embeddings, SavedEmbeddings):
+            return cls(embeddings, **options)
+        return cls(SavedEmbeddings.of_arrays(embeddings, labels, images=images, ids=ids), **options)
+
     def _content(
         self,
         saved: SavedEmbeddings,

@@ -100,6 +100,30 @@ class SpaceExplorer(View):
         view.set_trait("run", str(run.path))
         return view
 
+    @classmethod
+    def of_arrays(
+        cls,
+        embeddings: Any,
+        labels: Sequence[Any] | None = None,
+        *,
+        images: Sequence[str | Path] | None = None,
+        ids: Sequence[str] | None = None,
+        columns: pd.DataFrame | None = None,
+        method: Method = "umap",
+        **options: Any,
+    ) -> SpaceExplorer:
+        """The map of embeddings of one's own, without a run: arrays, or a file of them.
+
+        Takes what :meth:`SavedEmbeddings.write <vptsp.runs.embeddings.SavedEmbeddings.write>` does, or what that
+        returned. Raises DataError for parts that do not fit together.
+        """
+        saved = embeddings
+        if not isinstance(saved, SavedEmbeddings):
+            saved = SavedEmbeddings.of_arrays(embeddings, labels, images=images, ids=ids, columns=columns)
+        tables = [data.nearest_columns(saved)] if saved.has_classes and len(saved) else []
+        tables += [saved.columns] if saved.columns is not None else []
+        return cls(saved, method, columns=pd.concat(tables, axis=1) if tables else None, **options)
+
     # --- content -------------------------------------------------------------------------------
     def _content(
         self,
