@@ -14,7 +14,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 # Where in the wheel the repository's folders are installed.
 INSTALLED = {"vptsp": "vptsp", "widgets/vptsp_widgets": "vptsp_widgets", "notebooks": "vptsp/_notebooks"}
-LEFT_BEHIND = {"__pycache__", "runs", "build", "dist", "out", "PKG-INFO"}
+LEFT_BEHIND = {"__pycache__", "my_notebooks", "runs", "build", "dist", "out", "PKG-INFO"}
 ROOMS = ("vptsp/runs", "tests/runs")  # named as what is left behind, and part of the project
 
 

@@ -133,7 +133,7 @@ def test_export_writes_what_the_suffix_says(tiny_run: Run, tmp_path: Path) -> No
         ),
         (["train", "device=cuda:99"], "device='cuda:99' does not exist"),
         (["evaluate", "PARENT"], "is not a run directory"),
-        (["runs", "/no/where"], "there are no runs in /no/where; vptsp train makes one"),
+        (["runs", "/no/where"], "there are no runs in /no/where; vptsp train makes one, vptsp demo the first"),
     ],
 )
 def test_errors_are_one_message_without_a_traceback(run: Run, arguments: list[str], message: str) -> None:

@@ -14,10 +14,10 @@ from click.testing import CliRunner, Result
 
 from vptsp.cli import main
 from vptsp.cli.completion import SHELLS
+from vptsp.cli.groups import choices, groups
 from vptsp.runs.run import Run
 from vptsp.settings import config as configuration
 from vptsp.settings.config import Config
-from vptsp.cli.groups import choices, groups
 from vptsp.settings.presets import preset_names
 
 

@@ -54,8 +54,8 @@ HEAVY = {
 
 # What is typed, the exit code, and words that show that the command did what it is for.
 WITHOUT_SETTINGS = [
-    ("--help", 0, "train      Train a model and score it"),
-    ("-h", 0, "data       Data sets"),
+    ("--help", 0, "train       Train a model and score it"),
+    ("-h", 0, "data        Data sets"),
     ("--version", 0, "version"),
     *(
         (f"{name} --help", 0, f"Usage: vptsp {name}")
@@ -87,8 +87,10 @@ WITHOUT_SETTINGS = [
 ]
 WITH_SETTINGS = [
     ("settings", 0, "epochs = 12"),
+    ("settings prompt", 0, "num_prompts = 10"),
+    ("completion bash", 0, "_vptsp_completion"),
     ("runs runs", 0, "0.625"),
-    ("runs nowhere", 1, "there are no runs in nowhere"),
+    ("runs nowhere", 1, "there are no runs in "),
     ("train epoch=3", 1, "epoch is not a setting; did you mean epochs"),
     ("train epochs", 1, "write key=value"),
     ("train method=linera", 1, "method='linera' is not known"),

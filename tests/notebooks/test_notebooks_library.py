@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from vptsp.cli.lab import lab_command
 from vptsp.errors import UsageError
 from vptsp.notebooks import library
 from vptsp.notebooks.library import copy_notebooks, find_notebook, list_notebooks, split_names
+from vptsp.root import VARIABLE
 
 ROOT = Path(__file__).parents[2]
 OWN = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -90,7 +92,7 @@ def test_the_last_word_is_the_folder_unless_it_is_a_notebook(
 def test_what_looks_like_a_misspelt_name_is_no_folder(word: str, here: Path) -> None:
     result = vptsp("notebooks", "copy", word)
     assert result.exit_code == 1
-    assert result.output.startswith(f"Error: notebook '{word}' does not exist; there are: 00_pretrain_backbone, ")
+    assert result.output.startswith(f"Error: notebook '{word}' does not exist; there are: 00_start_here, ")
     assert list(here.iterdir()) == []
 
 
@@ -161,9 +163,9 @@ def test_lab_opens_the_first_notebook_in_the_current_folder(here: Path, monkeypa
     root(monkeypatch, 1000)
     copy_notebooks(["00", "01"], Path("notebooks"))
     start = [sys.executable, "-m", "jupyterlab", "--notebook-dir=."]
-    assert lab_command(("--no-browser",)) == [*start, "notebooks/01_train.ipynb", "--no-browser"]
-    (here / "notebooks" / "01_train.ipynb").unlink()
-    assert lab_command(()) == [*start, "notebooks/00_pretrain_backbone.ipynb"]
+    assert lab_command(("--no-browser",)) == [*start, "notebooks/00_start_here.ipynb", "--no-browser"]
+    (here / "notebooks" / "00_start_here.ipynb").unlink()
+    assert lab_command(()) == [*start, "notebooks/01_train.ipynb"]
 
 
 def test_lab_lets_the_user_say_what_to_open_and_where(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,13 +181,48 @@ def test_lab_copies_only_where_there_are_none(here: Path, monkeypatch: pytest.Mo
     started: list[list[str]] = []
     monkeypatch.setattr(os, "execv", lambda program, command: started.append(command))
     monkeypatch.setattr(os, "name", "posix")
+    monkeypatch.setenv(VARIABLE, "")  # so that what is set here is forgotten
+    monkeypatch.delenv(VARIABLE)
     first = vptsp("lab", "--port", "9999")
-    assert first.output == f"copied {len(OWN)} notebooks into {here / 'notebooks'}; they are yours to change\n"
+    told = f"runs: {here / 'runs'}\n"
+    assert first.output == f"copied {len(OWN)} notebooks into {here / 'notebooks'}; they are yours to change\n{told}"
+    assert os.environ[VARIABLE] == str(here), "kernels, which start in notebooks/, mean the same runs/"
     (here / "notebooks" / "01_train.ipynb").write_text("mine")
-    assert vptsp("lab").output == ""
+    (here / "notebooks" / "02_explore_embeddings.ipynb").unlink()
+    assert vptsp("lab").output == told
     assert (here / "notebooks" / "01_train.ipynb").read_text() == "mine"
-    assert [command[2] for command in started] == ["jupyterlab", "jupyterlab"]
+    (here / "notebooks" / "00_start_here.ipynb").unlink()  # as copies of a version that had none
+    assert vptsp("lab").output.startswith("copied 1 notebooks")
+    assert [command[2] for command in started] == ["jupyterlab"] * 3
     assert started[0][-2:] == ["--port", "9999"]
+
+
+def test_lab_leaves_the_originals_of_a_clone_alone(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "execv", lambda program, command: None)
+    monkeypatch.setenv(VARIABLE, str(here))
+    copy_notebooks(["00", "01"], Path("notebooks"))
+    monkeypatch.setattr(library, "_paths", lambda: sorted((here / "notebooks").glob("*.ipynb")))
+    assert "copied 2 notebooks into" in vptsp("lab").output
+    assert [path.name for path in sorted((here / "my_notebooks").iterdir())] == [
+        "00_start_here.ipynb",
+        "01_train.ipynb",
+    ]
+    assert "my_notebooks/00_start_here.ipynb" in lab_command(())
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    assert "my_notebooks/" in ignored
+
+
+def test_the_first_notebook_leads_to_all_others() -> None:
+    cells = json.loads((ROOT / "notebooks" / "00_start_here.ipynb").read_text())["cells"]
+    (table,) = ["".join(cell["source"]) for cell in cells if cell["id"] == "notebooks"]
+    rows = re.findall(r"^\| \[(.+?)\]\((.+?)\.ipynb\) \| (.+?) \| (\d+) min \|$", table, re.MULTILINE)
+    assert [name for name, *_ in rows] == [path.stem for path in OWN if path.stem != "00_start_here"]
+    assert all(name == target for name, target, *_ in rows)
+
+
+def test_a_notebook_is_known_by_the_name_that_it_had() -> None:
+    assert find_notebook("00_pretrain_backbone").stem == "11_pretrain_backbone"
+    assert find_notebook("00").stem == "00_start_here"
 
 
 def test_lab_without_jupyterlab_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,8 @@ Items = list[CompletionItem]
 
 def settings(context: click.Context, parameter: click.Parameter, begun: str) -> Items:
     """``lr=`` for what begins so, then the values of a setting that has few."""
-    from vptsp.settings.config import Config
     from vptsp.cli.groups import choices
+    from vptsp.settings.config import Config
 
     before = [word for word in context.params.get(parameter.name or "") or () if word != "="]
     if before and "=" not in before[-1] and "=" not in begun and before[-1] in Config.model_fields:

@@ -10,24 +10,42 @@ from pathlib import Path
 import click
 
 from vptsp.errors import UsageError
+from vptsp.root import VARIABLE, project_root
 
 FOLDER = Path("notebooks")
-FIRST = "01_train.ipynb"
+COPIES = Path("my_notebooks")  # beside the repository's own notebooks, which git would otherwise see change
+FIRST = "00_start_here.ipynb"
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[JUPYTER LAB'S ARGUMENTS]...")
 def command(arguments: tuple[str, ...]) -> None:
-    """Open JupyterLab in the current folder; the notebooks are copied into ./notebooks if there are none."""
+    """Open JupyterLab in the current folder; the notebooks are copied into ./notebooks if there are none.
+
+    In a clone of the repository, whose ./notebooks are the originals, the copies are in ./my_notebooks.
+    """
     from vptsp.notebooks.library import copy_notebooks, split_names
 
-    if not any(FOLDER.glob("*.ipynb")):
-        made = copy_notebooks(*split_names((), FOLDER))
-        click.echo(f"copied {len(made)} notebooks into {FOLDER.resolve()}; they are yours to change")
+    folder = own_folder()
+    missing = [] if any(folder.glob("*.ipynb")) else split_names((), folder)[0]
+    if not missing and not (folder / FIRST).exists():  # copies of a version that had none yet
+        missing = [FIRST]
+    if missing:
+        made = copy_notebooks(missing, folder)
+        click.echo(f"copied {len(made)} notebooks into {folder.resolve()}; they are yours to change")
+    os.environ.setdefault(VARIABLE, str(project_root()))  # what kernels mean by runs/ is what this folder means by it
+    click.echo(f"runs: {Path(os.environ[VARIABLE], 'runs')}")
     words = lab_command(arguments)
     if os.name != "posix":
         raise SystemExit(subprocess.call(words))
     os.execv(words[0], words)  # Ctrl-C and the exit status are JupyterLab's own
+
+
+def own_folder() -> Path:
+    """Where the user's copies of the notebooks are."""
+    from vptsp.notebooks.library import are_originals
+
+    return COPIES if are_originals(FOLDER) else FOLDER
 
 
 def lab_command(arguments: tuple[str, ...]) -> list[str]:
@@ -43,8 +61,9 @@ def lab_command(arguments: tuple[str, ...]) -> list[str]:
     if not any(word.split("=")[0] in ("--notebook-dir", "--ServerApp.root_dir") for word in arguments):
         command.append("--notebook-dir=.")
         if not any(Path(word).exists() for word in arguments):
-            first = FOLDER / FIRST
-            command.append(str(first if first.exists() else min(FOLDER.glob("*.ipynb"))))
+            folder = own_folder()
+            first = folder / FIRST
+            command.append(str(first if first.exists() else min(folder.glob("*.ipynb"))))
     if hasattr(os, "geteuid") and os.geteuid() == 0 and "--allow-root" not in arguments:
         command.append("--allow-root")
     return [*command, *arguments]

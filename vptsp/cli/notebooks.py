@@ -22,9 +22,9 @@ def command(context: click.Context) -> None:
     found = list_notebooks()
     wide = max(len(notebook.name) for notebook in found) + 2
     for notebook in found:
-        click.echo(f"{layout.name(f'{notebook.name:<{wide}}')}{notebook.title}")
+        click.echo(f"{layout.name(f'{notebook.name:<{wide}}')}{_shortened(notebook.title, layout.columns() - wide)}")
         click.echo(f"{'':<{wide}}{_shortened(notebook.purpose, layout.columns() - wide)}")
-    click.echo("\nvptsp lab opens copies of them in JupyterLab; vptsp notebooks copy only copies them")
+    click.echo("\nvptsp lab opens copies of them in JupyterLab; vptsp notebooks copy makes copies")
 
 
 @command.command()

@@ -17,8 +17,8 @@ def command(word: str | None) -> None:
 
     With WORD only those whose name, meaning or group has it, for example: vptsp settings prompt
     """
-    from vptsp.settings.config import Config
     from vptsp.cli.groups import choices, groups
+    from vptsp.settings.config import Config
 
     shown = 0
     for group, names in groups().items():

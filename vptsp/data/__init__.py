@@ -15,6 +15,7 @@ Read ``images.py`` first: the one shape in which every data set reaches the rest
     samplers, loaders, transforms   batches of U classes x K images, as tensors
     cache, prepare  images decoded once, so that training is not bound by JPEG
     check, counts, sheet, readable   what is damaged, doubled or missing; a contact sheet
+    enough          whether there are classes enough for a batch, known before anything is read
     download        archives, resumed where a connection was lost
 
 Names are loaded when first used: a list of data sets (:data:`DATASETS`) needs no torch.

@@ -16,6 +16,7 @@ from pathlib import Path
 from vptsp.errors import UsageError
 
 _SENTENCE = re.compile(r"(.+?[.?!])(?:\s|$)", re.DOTALL)
+_RENAMED = {"00_pretrain_backbone": "11_pretrain_backbone"}
 _MARKS = re.compile(r"[*`]|\[([^]]*)\]\([^)]*\)")  # emphasis, code, and links, of which the words stay
 
 
@@ -45,6 +46,11 @@ def find_notebook(name: str) -> Path:
     if path := _own(Path(name).stem):
         return path
     raise UsageError(f"{_unknown(name)}, or pass the path of an .ipynb")
+
+
+def are_originals(folder: Path) -> bool:
+    """Whether a folder is the one that the workbench's own notebooks are in."""
+    return folder.is_dir() and folder.samefile(_paths()[0].parent)
 
 
 def split_names(words: Sequence[str], default: Path) -> tuple[list[str], Path]:
@@ -118,8 +124,9 @@ def _paths() -> list[Path]:
 
 
 def _own(name: str) -> Path | None:
-    """``01_train``, ``01_train.ipynb`` or ``01``."""
+    """``01_train``, ``01_train.ipynb`` or ``01``; also by a name that it had before."""
     stem = name.removesuffix(".ipynb")
+    stem = _RENAMED.get(stem, stem)
     return next((path for path in _paths() if stem in (path.stem, path.stem.partition("_")[0])), None)
 
 

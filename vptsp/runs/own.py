@@ -5,7 +5,7 @@
 >>> saved = SavedEmbeddings.write("runs/own/clip", "clip.parquet")  # doctest: +SKIP
 
 A file is ``.npy`` (the vectors), ``.npz`` (arrays named as the arguments are) or a table, ``.parquet`` or ``.csv``: a
-column ``embedding`` of lists, or one column for each number, named ``0, 1, ...`` or with a common beginning (``e0, e1``);
+column ``embedding`` of lists, or a column for each number, named ``0, 1, ...`` or with a common beginning (``e0, e1``);
 ``label``, ``image`` (a path) and ``id`` if there are such columns; all others to colour a map by.
 """
 
@@ -65,9 +65,8 @@ class Own:
         if self.labels is not None and all(isinstance(label, (int, np.integer)) for label in self.labels):
             order = sorted(range(len(names)), key=lambda place: int(names[place]))  # 2 before 10
             names, labels = names[order], np.argsort(order)[labels]
-        return ImageSet(
-            name, [str(one) for one in ids], labels, names.tolist(), _Files(self.images, list(map(str, ids)))
-        )
+        texts = [str(one) for one in ids]
+        return ImageSet(name, texts, labels, names.tolist(), _Files(self.images, texts))
 
 
 def _class(label: Any) -> str:
