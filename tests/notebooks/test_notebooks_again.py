@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import ast
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +16,13 @@ import nbformat
 import pytest
 
 from vptsp.errors import ConfigError, UsageError
-from vptsp.notebooks import resolve
+from vptsp.notebooks import execute, find_notebook, resolve
+from vptsp.notebooks.known_to_papermill import TAG
 from vptsp.notebooks.library import list_notebooks
+from vptsp.runs.run import Run
 from vptsp.settings.config import Config
 
+ROOT = Path(__file__).parents[2]
 NAMES = [notebook.path for notebook in list_notebooks()]
 EXTRAS = {"preset": str, "run_dir": str}
 FIRST = 'preset: str = "demo"  # a preset\nrun_dir: str = ""\nepochs: int = None\n'
@@ -160,3 +169,98 @@ def test_a_refusal_is_a_few_lines_in_a_notebook() -> None:
         lines = error._render_traceback_()
         assert lines[0].endswith(": give another")
         assert len(lines) <= 2
+
+
+# --- what papermill knows -----------------------------------------------------------------------------
+@pytest.mark.parametrize("path", NAMES, ids=[path.stem for path in NAMES])
+def test_a_notebook_that_takes_settings_says_so_to_papermill(path: Path) -> None:
+    cells = nbformat.read(path, 4).cells
+    (tags,) = [tags for cell in cells if "parameters" in (tags := cell.metadata.get("tags", []))]
+    assert (TAG in tags) == any(call_of_resolve(source) is not None for _, source in code_of(path))
+
+
+def test_papermill_itself_calls_no_setting_unknown_and_every_other_name(tmp_path: Path) -> None:
+    """In a process of its own, in which papermill finds the entry point as in an installation."""
+    (tmp_path / "entry-0.dist-info").mkdir()
+    (tmp_path / "entry-0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: entry\nVersion: 0\n")
+    written = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["papermill.engine"]
+    lines = "".join(f"{name} = {place}\n" for name, place in written.items())
+    (tmp_path / "entry-0.dist-info" / "entry_points.txt").write_text(f"[papermill.engine]\n{lines}")
+    (tmp_path / "other.ipynb").write_text(
+        json.dumps(nbformat.v4.new_notebook(cells=[
+            nbformat.v4.new_code_cell("epochs: int = 1", metadata={"tags": ["parameters"]})])))  # fmt: skip
+    code = (
+        "import sys, papermill\n"
+        "for name in sys.argv[1:]:\n"
+        "    parameters = dict(num_workers=2, epoch=3)\n"
+        "    papermill.execute_notebook(name, 'out.ipynb', parameters, prepare_only=True, kernel_name='python3')\n"
+        "print(sorted({'torch', 'pydantic'} & set(sys.modules)) if len(sys.argv) == 2 else '')\n"
+    )
+    paths = [str(tmp_path), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+
+    def warnings(*names: str) -> tuple[list[str], str]:
+        done = subprocess.run(
+            [sys.executable, "-c", code, *names], cwd=tmp_path, env=environment, capture_output=True, text=True,
+            check=True,
+        )  # fmt: skip
+        return re.findall(r"unknown parameter: (\w+)", done.stderr), done.stdout.strip()
+
+    train = str(ROOT / "notebooks" / "01_train.ipynb")
+    assert warnings("other.ipynb", train)[0] == ["num_workers", "epoch", "epoch"]
+    assert warnings("other.ipynb")[1] == "[]", "a notebook of somebody else's waits for nothing of ours"
+
+
+# --- in a real kernel ---------------------------------------------------------------------------------
+SMALL = {"blossoms_classes": 20, "blossoms_images": 4, "epochs": 1, "batch_size": 8}
+OF_A_RUN = ["00_start_here", "02_explore_embeddings", "03_retrieval_gallery", "08_how_prompts_work"]
+TRAINING: dict[str, dict[str, Any]] = {
+    "01_train": SMALL | {"baselines": False, "projection": "pca", "run_dir": "runs/again"},
+    "04_proxy_geometry": SMALL | {"epochs": 2, "probe_images": 32},
+    "05_compare_methods": SMALL | {"seeds": 1, "only": "frozen, linear"},
+    "07_recognition": SMALL | {"seeds": 1, "only": "linear probe, VPT-deep", "epochs": 1},
+    "10_your_own_images": {"epochs": 1, "run_dir": "runs/again"},
+    "11_pretrain_backbone": {"steps": 2, "images_per_step": 16, "heldout_classes": 4},
+}
+
+
+def executed_again(name: str, folder: Path, given: dict[str, Any]) -> list[Any]:
+    """The outputs of a notebook whose cells ran in order, again in order, and then backwards, in one kernel."""
+    notebook = nbformat.read(find_notebook(name), 4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    lines = ["# Parameters", *(f"{key} = {value!r}" for key, value in given.items())]
+    passed = nbformat.v4.new_code_cell("\n".join(lines))
+    place = next(number for number, cell in enumerate(code, 1) if "parameters" in cell.metadata.get("tags", []))
+    once = [*code[:place], passed, *code[place:]]
+    cells = [nbformat.v4.new_code_cell(cell.source) for cell in (*once, *once, *reversed(code[place + 1 :]))]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=notebook.metadata), folder / "again.ipynb")
+    execute(folder / "again.ipynb", folder / "out.ipynb", {})
+    return nbformat.read(folder / "out.ipynb", 4).cells
+
+
+@pytest.mark.usefixtures("forked_kernels")
+@pytest.mark.parametrize("name", OF_A_RUN[:2] + [pytest.param(name, marks=pytest.mark.slow) for name in OF_A_RUN[2:]])
+def test_a_notebook_of_a_run_runs_again_and_backwards(
+    name: str, tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = str(tiny_run.path)
+    given = {
+        "00_start_here": {"folder": str(tiny_run.path.parent)},
+        "02_explore_embeddings": {"run": path, "projection": "pca"},
+        "03_retrieval_gallery": {"run": path},
+        "08_how_prompts_work": {"run_dir": path},
+    }
+    cells = executed_again(name, tmp_path, given[name])
+    assert not [output for cell in cells for output in cell.outputs if output.output_type == "error"]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("forked_kernels")
+@pytest.mark.parametrize("name", TRAINING)
+def test_a_notebook_that_trains_runs_again_and_backwards(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cells = executed_again(name, tmp_path, TRAINING[name])
+    assert not [output for cell in cells for output in cell.outputs if output.output_type == "error"]
