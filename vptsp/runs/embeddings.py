@@ -70,7 +70,7 @@ class SavedEmbeddings:
     """
 
     def __init__(self, folder: str | Path, remedy: str = "embed the images again") -> None:
-        self.folder = Path(folder)
+        self.folder = placed(folder)
         tensors = read_tensors(self.folder / "embeddings.safetensors", remedy)
         index = read_json(self.folder / "index.json", remedy)
         vectors, names = tensors["embeddings"].numpy(), index["ids"]

@@ -1,0 +1,36 @@
+"""What a terminal says of a training as it goes on."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from vptsp.reports import demo
+from vptsp.runs.progress import Event, ProgressBar
+
+
+def test_the_bar_says_how_much_time_is_left_before_a_narrow_terminal_cuts_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    bar = ProgressBar()
+    for step in range(5):
+        bar(Event("step", 0, 2, step, 100, {"loss": 1.25, "val_recall_at_1": 0.5, "images_per_second": 10.0}))
+        assert bar.bar is not None
+        bar.bar.refresh()
+    bar(Event("stopped", 0, 2, 4, 100))
+    last = capsys.readouterr().out.split("\r")[-1]
+    assert re.search(r"^ *4% .* 4/100 steps, \S+ left, loss=1\.25", last)
+
+
+def test_the_demo_says_how_much_time_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    state: dict[str, Any] = {"step": 30, "steps": 130, "epoch": 1, "epochs": 8, "loss": 3.25}
+    monkeypatch.setattr(demo.time, "monotonic", lambda: 100.0)
+    left = demo._left(state, since=80.0, first=10)  # 20 steps in 20 seconds, 100 to go
+    line = f"{'linear probe':<13}{demo._bar(state, left)}"
+    assert line.endswith("epoch 1/8  1:40 left  loss 3.250")
+    assert len(line) < 80
+    assert demo._left(state, since=80.0, first=29) == "", "one step is no pace"
+    assert demo._left(state | {"step": 130}, since=80.0, first=10) == ""
