@@ -61,7 +61,7 @@ def where(path: str | Path) -> str:
 
 
 def _is_project(folder: Path) -> bool:
-    return any((folder / mark).exists() for mark in _MARKS)
+    return any(os.path.exists(folder / mark) for mark in _MARKS)  # also where one may not look
 
 
 def _is_of_workbench(runs: Path) -> bool:

@@ -173,7 +173,7 @@ def test_lab_opens_jupyterlab_on_copies(installed: Installed, tmp_path: Path) ->
             assert server.poll() is None, (tmp_path / "log").read_text()
             assert time.monotonic() < until, (tmp_path / "log").read_text()
             time.sleep(0.2)
-        assert "/lab/tree/notebooks/01_train.ipynb?token=word" in opened.read_text()
+        assert "/lab/tree/notebooks/00_start_here.ipynb?token=word" in opened.read_text()
         with urllib.request.urlopen(f"{address}/api/contents/notebooks?token=word", timeout=30) as answer:
             listed = {entry["name"] for entry in json.load(answer)["content"]}
         assert listed == {path.name for path in (user / "notebooks").glob("*.ipynb")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Iterable
 from typing import Any, Literal, Union, get_args, get_origin
 
 from vptsp.core.losses import LOSSES
@@ -37,7 +38,12 @@ def groups() -> dict[str, list[str]]:
 
 def choices(name: str) -> list[str]:
     """The values that a setting takes, as they are typed; empty where they are numbers, paths or any text."""
-    known = {"dataset": DATASETS, "method": METHODS, "loss": LOSSES, "semantic_unit": ("method", *ACCUMULATORS)}
+    known: dict[str, Iterable[str]] = {
+        "dataset": DATASETS,
+        "method": METHODS,
+        "loss": LOSSES,
+        "semantic_unit": ("method", *ACCUMULATORS),
+    }
     return list(known[name]) if name in known else _listed(Config.model_fields[name].annotation)
 
 

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import IO, Any
 
 import click
 
 from vptsp.errors import UsageError
+
+
+class Told(click.ClickException):
+    """An error as one message, its first word red on a terminal."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"{click.style('Error', fg='red', bold=True)}: {self.format_message()}", file=file, err=file is None)
 
 
 class LazyCommands(click.Group):
@@ -38,7 +45,7 @@ class LazyCommands(click.Group):
         try:
             return super().invoke(context)
         except UsageError as error:
-            raise click.ClickException(str(error)) from None
+            raise Told(str(error)) from None
         except KeyboardInterrupt as stop:
             click.echo(str(stop) or "interrupted", err=True)
             raise SystemExit(130) from None
