@@ -57,6 +57,8 @@ def where(path: str | Path) -> str:
     whole = str(placed(path).resolve())
     if path.parts[:1] != ("runs",):
         return whole
+    if os.environ.get(VARIABLE):
+        return f"{whole} (where {VARIABLE} says)"
     return f"{whole} (looked for from {Path.cwd()} upwards; {VARIABLE}=FOLDER chooses another project)"
 
 

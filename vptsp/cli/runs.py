@@ -13,7 +13,7 @@ import click
 
 from vptsp.cli import completing, layout
 from vptsp.errors import UsageError
-from vptsp.root import where
+from vptsp.root import placed, where
 from vptsp.text import plain
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def command(folder: Path) -> None:
         raise UsageError(f"there are no runs in {where(folder)}; vptsp train makes one, vptsp demo the first")
     live = sys.stdout.isatty()
     if live:
-        click.echo(f"in {where(folder)}")
+        click.echo(f"in {placed(folder).resolve()}")
     heading, *lines = table(overview(found), shutil.get_terminal_size().columns if live else None)
     click.echo(layout.heading(heading))
     for line in lines:
