@@ -82,6 +82,8 @@ def test_what_is_in_the_working_folder_stays_what_is_meant(project: Path) -> Non
 
 
 def test_a_missing_run_is_explained_with_the_places_looked_at_and_the_runs_found(project: Path) -> None:
+    with pytest.raises(RunError, match=rf"there is no run in {project / 'notebooks' / 'runs'} \(looked for from"):
+        Run.open("runs/demo-1")
     with pytest.raises(RunError) as nothing:
         newest_finished()
     assert f"no finished run in {project / 'notebooks' / 'runs'} (looked for from" in str(nothing.value)

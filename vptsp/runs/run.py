@@ -96,14 +96,10 @@ class Run:
         folder = placed(path)
         if not (folder / "config.json").is_file():
             near = [str(run.path) for run in list_runs(folder if folder.is_dir() else folder.parent)][:5]
-            raise RunError(
-                f"{folder} is not a run directory (it holds no config.json); "
-                + (
-                    f"runs near it: {', '.join(near)}"
-                    if near
-                    else f"there are none in {where(RUNS)}; vptsp demo makes one"
-                )
-            )
+            told = f"runs near it: {', '.join(near)}" if near else "vptsp train makes one"
+            if not near and Path(path).parts[:1] == RUNS.parts:
+                told = f"there is no run in {where(RUNS)}; vptsp demo makes one"
+            raise RunError(f"{folder} is not a run directory (it holds no config.json); {told}")
         return cls(folder)
 
     @classmethod
