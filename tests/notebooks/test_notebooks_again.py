@@ -219,7 +219,17 @@ TRAINING: dict[str, dict[str, Any]] = {
     "04_proxy_geometry": SMALL | {"epochs": 2, "probe_images": 32},
     "05_compare_methods": SMALL | {"seeds": 1, "only": "frozen, linear"},
     "07_recognition": SMALL | {"seeds": 1, "only": "linear probe, VPT-deep", "epochs": 1},
-    "10_your_own_images": {"epochs": 1, "run_dir": "runs/again"},
+    "10_your_own_images": {
+        "epochs": 1,
+        "run_dir": "runs/again",
+        "backbone": "test_vit",
+        "backbone_weights": "random",
+        "image_size": 32,
+        "embedding_size": 16,
+        "batch_size": 8,
+        "val_fraction": 0.0,
+        "probe_images": 0,
+    },
     "11_pretrain_backbone": {"steps": 2, "images_per_step": 16, "heldout_classes": 4},
 }
 
