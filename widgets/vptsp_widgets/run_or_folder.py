@@ -1,4 +1,4 @@
-"""What a notebook shows: a run's images, or a folder of the user's own embedded with a saved model."""
+"""Images to look at: those of a run, or a folder of the user's own embedded with a saved model; and their views."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import numpy as np
 from vptsp.analysis.projection import Method
 from vptsp.errors import RunError
 from vptsp.evaluation.evaluate import embed_folder
-from vptsp.evaluation.search import search
-from vptsp.figures.html import html_table
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import RUNS, Run, list_runs
 from vptsp.text import plain
@@ -75,27 +73,3 @@ def _newest() -> Run:
     if not finished:
         raise RunError(f"there is no finished run under {RUNS}/; vptsp demo makes one, or pass run=DIRECTORY")
     return finished[-1]
-
-
-def hardest_classes(saved: SavedEmbeddings, most: int = 10) -> str:
-    """A table of the classes whose images find their own class least often, and what they are taken for.
-
-    R@1 of a class: the share of its queries whose nearest image is of the class.
-    """
-    results = search(saved.embeddings, saved.labels, saved.is_query, saved.is_gallery, k=1)
-    asked = results.relevant > 0
-    labels, nearest = results.query_labels[asked], results.neighbor_labels[asked, 0]
-    rows = []
-    for label in np.unique(labels):
-        found = nearest[labels == label]
-        others, counts = np.unique(found[found != label], return_counts=True)
-        taken = ", ".join(
-            f"{plain(saved.class_names[other], 40)} ({count})"
-            for count, other in sorted(zip(counts.tolist(), others.tolist(), strict=True), reverse=True)[:3]
-        )
-        rows.append((float((found == label).mean()), plain(saved.class_names[label], 40), len(found), taken))
-    rows.sort(key=lambda row: row[:2])
-    cells = [
-        [name, f"{number:,}", f"{100 * recall:.0f} %", taken or "–"] for recall, name, number, taken in rows[:most]
-    ]
-    return html_table(["class", "queries", "R@1", "taken for"], cells, f"The hardest of {len(rows):,} classes")
