@@ -88,9 +88,8 @@ export default {
       strips.drawLater();
     }
     const ends = [
-      onTheme((dark) => {
+      onTheme(root, (dark) => {
         shown.dark = dark;
-        root.classList.toggle("vptsp-dark", dark);
         if (started) {
           map.legend();
           attributes.draw();

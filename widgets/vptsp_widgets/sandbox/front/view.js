@@ -55,7 +55,7 @@ class Sandbox {
     });
     this.build();
     this.ends = [
-      onTheme((dark) => el.classList.toggle("vptsp-dark", dark)),
+      onTheme(el),
       onTraits(model, { _state: () => this.takeState(), _stories: () => this.takeStories() }),
       this.status.end,
     ];

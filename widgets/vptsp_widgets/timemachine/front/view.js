@@ -66,8 +66,7 @@ class TimeMachine {
     this.hovered = -1;
     this.build(el);
     this.ends = [
-      onTheme((dark) => {
-        this.root.classList.toggle("vptsp-dark", dark);
+      onTheme(this.root, (dark) => {
         this.looks.setTheme(dark);
         if (!this.film) return;
         this.curves.show(this.player.moment, this.looks);
