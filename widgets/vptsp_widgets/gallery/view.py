@@ -54,6 +54,8 @@ class RetrievalGallery(RunView):
     _can_embed = traitlets.Bool(False).tag(sync=True)
     _notes = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
+    searched: Searched  # the images, and all that they can be searched with
+
     def __init__(
         self,
         saved: SavedEmbeddings,

@@ -210,7 +210,7 @@ def _legend(figure: Figure, groups: list[str], longest: float) -> None:
     ]
     place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.01, 0.035), "ncols": len(groups)}
     look: dict[str, Any] = {"fontsize": 8, "frameon": False, "labelcolor": _INK}
-    room = {"handletextpad": 0.2, "columnspacing": 1.4}
+    room: dict[str, Any] = {"handletextpad": 0.2, "columnspacing": 1.4}
     legend = figure.legend(handles, [_LOOKS[name][3] for name in groups], **place, **look, **room)
     for text in legend.get_texts():
         text.set_parse_math(False)

@@ -116,7 +116,7 @@ def _png(shown: StillReplay, picked: list[int]) -> bytes:
     gaps = {"wspace": _BETWEEN[0] / _WIDE, "hspace": _BETWEEN[1] / _WIDE * _SHAPE}
     canvas.subplots_adjust(left=left, right=right, bottom=bottom, top=top, **gaps)
     place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (0.02, 0.995), "ncols": 5 if across > 1 else 3}
-    room = {"columnspacing": 1.2, "handletextpad": 0.4}
+    room: dict[str, Any] = {"columnspacing": 1.2, "handletextpad": 0.4}
     legend = canvas.legend(handles=_legend(shown), frameon=False, fontsize=8, **place, **room)
     for text in legend.get_texts():
         text.set_parse_math(False)  # a class may be called $x$

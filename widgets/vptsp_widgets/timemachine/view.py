@@ -159,7 +159,7 @@ class TimeMachine(RunView):
             run, at_end, before = Run.open(self.run), self.epoch == self.epochs[-1], self.epoch
             parts = self._parts_of(run, **{**self._how, "classes": self._only.get(self.run)})
             content = self._content_of(**parts)
-            kept = {"classes": self.classes, "frame": self.frame}
+            kept: dict[str, Any] = {"classes": self.classes, "frame": self.frame}
             kept |= {} if at_end or before not in self.epochs else {"epoch": before}
             self._take(replace(content, traits={**content.traits, **kept}), keep=True)
 
