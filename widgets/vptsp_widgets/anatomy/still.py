@@ -25,7 +25,7 @@ from vptsp.figures.theme import RIGHT as HELPED
 from vptsp.figures.theme import WRONG as HURT
 from vptsp.runs.thumbnails import Thumbnails
 from vptsp.text import plain, safe
-from vptsp_widgets.anatomy import data
+from vptsp_widgets.anatomy.data import frames, second_part
 from vptsp_widgets.still_images import framed, pictures
 
 _INK, _SOFT = TEXT.light, SOFT.light
@@ -82,8 +82,8 @@ def _png(shown: StillAnatomy) -> bytes:
 
 def _map(axis: Axes, shown: StillAnatomy) -> None:
     parts = shown.parts
-    learned, second = parts.learned.astype(float), data.second_part(parts).astype(float)
-    mean, frame = data.frames(parts, learned, second)[0]
+    learned, second = parts.learned.astype(float), second_part(parts).astype(float)
+    mean, frame = frames(parts, learned, second)[0]
     images = (parts.embeddings - mean) @ frame.T
     axis.scatter(images[:, 0], images[:, 1], s=3, c=FAINT.both, alpha=0.4, linewidths=0, label="training images")
     shares = np.linspace(0, 1, 25) ** 2.5 if parts.semantic is not None else np.array([0.0, 1.0])

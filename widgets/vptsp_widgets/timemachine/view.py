@@ -14,24 +14,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 import traitlets
 
 from vptsp.analysis.replay import Frame, Replay, replay, some_classes
 from vptsp.errors import DataError
 from vptsp.runs.run import Run
 from vptsp.text import plain
-from vptsp_widgets.palettes import palette
 from vptsp_widgets.run_view import Content, RunView
-from vptsp_widgets.sampling import spread
-from vptsp_widgets.timemachine.data import curves_of, farthest, frame_note, some_of
+from vptsp_widgets.timemachine.data import farthest, some_of
+from vptsp_widgets.timemachine.part import MOST_TRAILS, Part
 from vptsp_widgets.timemachine.still import StillReplay, html_of
 from vptsp_widgets.timemachine.tiles import SIDE, TILE, tiles_of
 from vptsp_widgets.view import shown
 
 MOST_CLASSES = 300  # of a run, with their proxies in every epoch
-MOST_IMAGES = 600
-MOST_TRAILS = 7  # as many as there are colours that everybody can tell apart
 _AT_START = 3
 
 
@@ -105,44 +101,17 @@ class TimeMachine(RunView):
         for other in replays[1:]:
             if (other.epochs, other.ids, other.class_names) != (first.epochs, first.ids, first.class_names):
                 raise DataError("the replays are of different runs or classes; give frames of one run")
-        unique = np.sort(np.unique(np.array(first.ids, dtype=object), return_index=True)[1])
-        images = unique[spread(first.labels[unique], MOST_IMAGES)] if len(unique) else unique
-        ids = [first.ids[row] for row in images]
-        used, labels = np.unique(np.concatenate([first.labels[images], first.proxy_labels]), return_inverse=True)
-        kinds = list(first.proxies)
-        places = [
-            np.concatenate([one.images[:, images], *(one.proxies[kind] for kind in kinds)], axis=1) for one in replays
-        ]
-        tiles, found = tiles_of(run, ids) if run else (b"", [])
-        self.replays, self.epochs, self._images, self._class_rows = replays, first.epochs, images, used
-        tests = int(first.is_test[images].sum())
-        counts = {"train": len(images) - tests, "test": tests, "images_of": first.totals["images"]}
-        counts |= {"classes": len(first.proxy_labels), "classes_of": first.totals["classes"]}
-        frames = [{"name": one.frame, "axes": list(one.axes), "note": frame_note(one)} for one in replays]
-        palettes = [palette(max(len(used), MOST_TRAILS), dark) for dark in (False, True)]
+        part = Part.of(first)
+        ids = [first.ids[row] for row in part.images]
         traits = {
-            "_content": {
-                "title": plain(first.name),
-                "epochs": list(first.epochs),
-                "kinds": kinds,
-                "frames": frames,
-                "counts": counts,
-                "curves": curves_of(first),
-                "moved": {kind: [round(float(angle), 1) for angle in first.moved[kind]] for kind in kinds},
-                "training": bool(run and run.state() == "training"),
-            },
-            "_names": [plain(first.class_names[label]) for label in used],
-            "_labels": labels.astype("<i4").tobytes(),
-            "_places": np.stack(places).astype("<f4").tobytes(),
-            "_colours": b"".join(colours.tobytes() for colours in palettes),
-            "_ids": [plain(name, 120) for name in ids],
-            "_rows": np.arange(len(ids), dtype="<i4").tobytes(),
-            "_tiles": tiles,
-            "_atlas": {"tile": TILE, "side": SIDE, "places": found} if tiles else {},
+            **part.traits(replays),
+            "_content": part.content(replays, training=bool(run and run.state() == "training")),
+            **_tiles(run, ids),
             "epoch": first.epochs[-1],
             "frame": first.frame,
             "classes": farthest(first, _AT_START),
         }
+        self.replays, self.epochs, self._images, self._class_rows = replays, first.epochs, part.images, part.classes
         return Content(ids, traits, run=run.path if run else None)
 
     def _begin(self) -> None:
@@ -239,6 +208,11 @@ class TimeMachine(RunView):
             note=frames[self.frame],
         )
         return html_of(shown)
+
+
+def _tiles(run: Run | None, ids: Sequence[str]) -> dict[str, Any]:
+    tiles, places = tiles_of(run, ids) if run else (b"", [])
+    return {"_tiles": tiles, "_atlas": {"tile": TILE, "side": SIDE, "places": places} if tiles else {}}
 
 
 def _listed(epochs: Sequence[int]) -> str:

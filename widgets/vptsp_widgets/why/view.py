@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -68,7 +70,7 @@ class WhyNeighbour(RunView):
         neighbour: str = "",
         **traits: Any,
     ) -> None:
-        self._moving = False  # query, focus and neighbour are being set together
+        self._moving = False
         self._number = self._stamp = 0
         super().__init__(self._content_of(saved, model, images), **traits)
         self.query = query or self.focus or self._mistaken()
@@ -99,11 +101,8 @@ class WhyNeighbour(RunView):
         return Content(saved.ids, {}, run=run_of(saved))
 
     def _begin(self) -> None:
-        self._moving = True
-        try:
+        with self._together():
             self.query = self.neighbour = ""
-        finally:
-            self._moving = False
         self.query = self._mistaken()
 
     def _mistaken(self, seed: int | None = 0) -> str:
@@ -132,6 +131,15 @@ class WhyNeighbour(RunView):
     def _check_image(self, proposal: Any) -> str:
         return self._check_focus(proposal)
 
+    @contextlib.contextmanager
+    def _together(self) -> Iterator[None]:
+        """Query, focus and neighbour are set as one: that they change is no news then."""
+        self._moving = True
+        try:
+            yield
+        finally:
+            self._moving = False
+
     @traitlets.observe("focus")
     @shown
     def _focus_is_query(self, change: Any) -> None:
@@ -142,15 +150,11 @@ class WhyNeighbour(RunView):
     def _on_pair(self, change: Any) -> None:
         if self._moving or not self.query:
             return
-        with self.lock:
-            self._moving = True
-            try:
-                if change["name"] == "query" or not self.neighbour:
-                    self.neighbour = self.ids[self._near.of_another_class(self._row[self.query])]
-                self.focus = self.query
-                self._publish()
-            finally:
-                self._moving = False
+        with self.lock, self._together():
+            if change["name"] == "query" or not self.neighbour:
+                self.neighbour = self.ids[self._near.of_another_class(self._row[self.query])]
+            self.focus = self.query
+            self._publish()
 
     @traitlets.observe("_wanted")
     @shown
@@ -168,13 +172,10 @@ class WhyNeighbour(RunView):
             query, neighbour = self._row[self._mistaken(seed=None)], -1
         else:
             query, neighbour = int(wanted["query"]), int(wanted["neighbour"])
-        self._moving = True
-        try:
+        with self._together():
             self.query = self.focus = self.ids[query]
             self.neighbour = self.ids[neighbour if neighbour >= 0 else self._near.of_another_class(query)]
             self._publish()
-        finally:
-            self._moving = False
 
     # --- what it takes to explain ----------------------------------------------------------------
     def _explained(self) -> Explained:
