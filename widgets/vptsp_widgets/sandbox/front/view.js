@@ -167,7 +167,7 @@ class Sandbox {
     this.status.say(`${text}: loss ${digits(this.experiment.result.loss)}`);
   }
 
-  /** @param {Point} point */
+  /** @param {Point | null} point */
   look(point) {
     this.looked = point;
     this.describe();
