@@ -85,7 +85,8 @@ class RunView(View):
         if not change["new"]:
             return
         if self._shown_run is not None and Path(change["new"]).resolve() == self._shown_run.resolve():
-            self.status = ""  # of a run between that could not be shown
+            if change["old"]:
+                self.status = ""  # of a run between that could not be shown
             return
         self.status = "reading the run"
         self._take(self._content_of(**self._parts_of(Run.open(change["new"]), **self._how)))
