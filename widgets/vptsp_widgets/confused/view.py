@@ -92,11 +92,8 @@ class ConfusedPairs(RunView):
         thumbnails = thumbnails_of(saved)
         if not thumbnails:
             notes.append("there are no thumbnails; images are shown by name")
-        lists = {"images": found.by_images(self._most), "proxies": found.by_proxies(self._most)}
         traits = {
-            "_lists": lists,
-            "order": self.order if lists[self.order] else "images",
-            "pair": 0,
+            "_lists": {"images": found.by_images(self._most), "proxies": found.by_proxies(self._most)},
             "_class_names": [plain(name) for name in saved.class_names],
             "_labels": saved.labels.astype("<i4").tobytes(),
             "_about": {
@@ -111,7 +108,11 @@ class ConfusedPairs(RunView):
         return Content(saved.ids, traits, thumbnails, run_of(saved))
 
     def _begin(self) -> None:
-        self.selection = []  # that the first pair is shown again selects nothing
+        """The first pair, whose images nobody has selected yet."""
+        if not self._lists[self.order]:
+            self.order = "images"
+        self.pair = 0
+        self.selection = []
 
     # --- numbers --------------------------------------------------------------------------------
     @property
