@@ -13,7 +13,8 @@ import pytest
 import torch
 from markup import Markup, refused_by_sanitiser
 from PIL import Image
-from vptsp_widgets.sources import hardest_classes, open_source
+from vptsp_widgets.hardest_classes import hardest_classes
+from vptsp_widgets.run_or_folder import open_source
 
 from vptsp.errors import RunError, UsageError
 from vptsp.evaluation.metrics import evaluate_retrieval

@@ -83,7 +83,7 @@ def test_models_are_of_the_images_epoch(selected: Run, last: Run, tmp_path: Path
     images = load_data(run.config).test
     images.load(0).save(tmp_path / "upload.png")
     gallery.query_file(tmp_path / "upload.png")
-    assert same(gallery.uploads._model, model)
+    assert same(gallery.searched.uploads._model, model)
     found = gallery.results.set_index("id")["similarity"]
     assert found[images.ids[0]] == pytest.approx(1, abs=1e-5)
     why.close()
@@ -95,7 +95,7 @@ def test_a_view_that_is_shown_another_run_takes_that_runs_epoch(selected: Run, l
     why.run = gallery.run = str(last.path)
     model = load_inference(last, "last")
     assert same(why.model, model)
-    assert same(gallery.uploads._model, model)
+    assert same(gallery.searched.uploads._model, model)
     fused = unit_rows(last.snapshot(3)["fused"]).numpy()
     np.testing.assert_allclose(gallery.proxies["fused"], fused, atol=1e-6)
     why.close()

@@ -89,7 +89,7 @@ ORANGE, PURPLE, BLUE = (sign.colour.both for sign in PROXIES.values())
 GREEN = "#10a37f"
 
 # --- classes and series -----------------------------------------------------------------------------
-# dots of a map: apart for readers with any colour vision, 3:1 against the page; tests/widgets/test_space.py measures it
+# dots of a map: apart for readers with any colour vision, 3:1 against the page, as tests/widgets/space measures
 CATEGORIES_LIGHT = ("#216cb2", "#e35262", "#1c7c3a", "#9a7d00", "#009ad1", "#7e2a6a", "#9a3f00")
 CATEGORIES_DARK = ("#6ea2ea", "#ff899b", "#3fad62", "#e0d264", "#45deff", "#c77ebc", "#e68d35")
 # points with a letter on them, which tells classes apart too: 4.5:1 against the letter

@@ -17,6 +17,10 @@ _PARTS = {
 MOVED: dict[str, moved.Places] = {
     "vptsp_widgets.queries": "vptsp_widgets.gallery.queries",
     "vptsp_widgets.watching": "vptsp_widgets.monitor.watching",
+    "vptsp_widgets.blocks": "vptsp_widgets.report_blocks",
+    "vptsp_widgets.colours": "vptsp_widgets.palettes",
+    "vptsp_widgets.sources": ("vptsp_widgets.run_or_folder", "vptsp_widgets.hardest_classes"),
+    "vptsp_widgets.states": "vptsp_widgets.state_words",
     **{f"vptsp_widgets.{room}": f"vptsp_widgets.{room}.view" for room in ROOMS},  # a view was one file
     **{f"vptsp_widgets.{room}_{part}": f"vptsp_widgets.{room}.{part}" for room in _PARTS for part in _PARTS[room]},
 }

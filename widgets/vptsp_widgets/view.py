@@ -66,16 +66,25 @@ class View(anywidget.AnyWidget):
         super().__init_subclass__(**keywords)
 
     def __init__(self, ids: Sequence[str] = (), thumbnails: Thumbnails | None = None, **traits: Any) -> None:
-        self.ids = tuple(ids)
         self.lock = threading.RLock()  # callbacks may run in another thread than the cell
-        self._row = {name: row for row, name in enumerate(self.ids)}
-        if len(self._row) != len(self.ids):
-            raise DataError(f"{len(self.ids) - len(self._row)} of {len(self.ids)} image ids are not unique")
+        self._take_ids(ids)
         self._thumbnails = thumbnails
         super().__init__(**traits)
         if thumbnails is not None:
             self._atlas = thumbnails.layout(self.ids)
         self.on_msg(self._receive)
+
+    def _take_ids(self, ids: Sequence[str]) -> None:
+        row = {name: row for row, name in enumerate(ids)}
+        if len(row) != len(ids):
+            raise DataError(f"{len(ids) - len(row)} of {len(ids)} image ids are not unique")
+        self.ids, self._row = tuple(ids), row
+
+    def _take_images(self, ids: Sequence[str], thumbnails: Thumbnails | None) -> None:
+        """Other rows from now on. What was selected and focused has to be cleared before."""
+        self._take_ids(ids)
+        self._thumbnails = thumbnails
+        self._atlas = thumbnails.layout(self.ids) if thumbnails else {}
 
     # --- selection and focus -------------------------------------------------------------------
     def known(self, ids: Iterable[str]) -> list[str]:

@@ -99,9 +99,13 @@ def correlations(parts: Anatomy, permutations: int) -> tuple[list[dict[str, Any]
     alphas = np.linspace(0, 1, STEPS + 1) if parts.semantic is not None else np.ones(1)
     lines = [
         {
-            "kind": kind, "rho": one.rho, "p": one.p_value, "classes": one.classes,
-            "permutations": one.permutations, "exact": one.exact,
+            "kind": kind,
+            "rho": one.rho,
+            "p": one.p_value,
+            "classes": one.classes,
+            "permutations": one.permutations,
+            "exact": one.exact,
         }
         for kind, one in found.items()
-    ]  # fmt: skip
+    ]
     return lines, parts.correlation_curve(alphas.tolist()).astype("<f4").tobytes(), ""

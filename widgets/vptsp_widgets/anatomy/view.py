@@ -10,26 +10,26 @@ The front end (``front/``) fuses, classifies and retrieves by itself, also while
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import traitlets
 
 from vptsp.analysis.anatomy import AlphaScore, Anatomy
-from vptsp.errors import DataError, RunError
+from vptsp.errors import DataError
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
-from vptsp.runs.thumbnails import Thumbnails
 from vptsp.text import plain
 from vptsp_widgets.anatomy import data
-from vptsp_widgets.anatomy.still import html_of
-from vptsp_widgets.view import View, shown
+from vptsp_widgets.anatomy.still import StillAnatomy, html_of
+from vptsp_widgets.run_view import Content, RunView, run_of, thumbnails_of
+from vptsp_widgets.view import shown
 
 PERMUTATIONS = 1999
 
 
-class ProxyAnatomy(View):
+class ProxyAnatomy(RunView):
     """Learned O, semantic G and fused q of every training class, for any ``alpha``, beside the training images.
 
     ``alpha`` starts where the run trained; ``focus_class`` is the class looked at. Choosing one in the view
@@ -43,7 +43,6 @@ class ProxyAnatomy(View):
 
     _front = "anatomy"
 
-    run = traitlets.Unicode("", help="directory of the run shown; setting it shows another run, as link() does")
     alpha = traitlets.Float(0.5, help="share of O in q; 1: learned proxies only, 0: semantic only").tag(sync=True)
     focus_class = traitlets.Unicode("", help="name of the class looked at")
     _class = traitlets.Int(0).tag(sync=True)
@@ -57,27 +56,25 @@ class ProxyAnatomy(View):
     _rho = traitlets.Bytes(b"").tag(sync=True)  # float32, one for each step of alpha
 
     def __init__(self, whole: Anatomy, saved: SavedEmbeddings | None = None, **traits: Any) -> None:
-        self._whole = whole
-        content = self._content(whole, saved)
-        super().__init__(whole.ids, _thumbnails(saved), **{"alpha": whole.alpha, **content, **traits})
-        if not self.focus_class:
-            self.focus_class = self._telling_class()
+        super().__init__(self._content_of(whole, saved), **traits)
+        self._begin()
 
     @classmethod
-    def of_run(cls, run: Run | str | Path, **traits: Any) -> ProxyAnatomy:
+    def of_run(cls, run: Run | str | Path, **traits: Any) -> Self:
         """The proxies of a finished run, or of one that is training, and its training images."""
-        run = Run.of(run)
-        saved = SavedEmbeddings.of_run(run, "train")
-        view = cls(Anatomy.of_run(run, saved), saved, **traits)
-        view.set_trait("run", str(run.path))
-        return view
+        return cls._opened(run, {}, **traits)
 
-    def _content(self, whole: Anatomy, saved: SavedEmbeddings | None) -> dict[str, Any]:
-        """The synced traits for this anatomy; sets what Python itself keeps of it."""
+    @classmethod
+    def _parts_of(cls, run: Run) -> dict[str, Any]:
+        saved = SavedEmbeddings.of_run(run, "train")
+        return {"whole": Anatomy.of_run(run, saved), "saved": saved}
+
+    def _content_of(self, whole: Anatomy, saved: SavedEmbeddings | None) -> Content:
         if not len(whole.ids):
             raise DataError(f"{whole.name} holds no training images that its proxies could be compared with")
-        self.parts = parts = data.choose(whole)
+        self._whole, self.parts = whole, (parts := data.choose(whole))
         self.correlations, rho, without = data.correlations(parts, PERMUTATIONS)
+        thumbnails = thumbnails_of(saved)
         notes = [without] if without else []
         if parts is not whole:
             notes.append(
@@ -89,40 +86,29 @@ class ProxyAnatomy(View):
         if parts.semantic is None:
             notes.append("this run has no semantic proxies, so there is nothing to fuse: learned proxies only")
         place = {name: row for row, name in enumerate(whole.ids)}
-        return {
+        traits = {
             **data.arrays(parts),
+            "alpha": whole.alpha,
             "_rho": rho,
             "_rows": np.array([place[name] for name in parts.ids], dtype="<i4").tobytes(),
             "_class_names": [plain(name) for name in parts.class_names],
             "_facts": {
-                "name": plain(whole.name), "epoch": whole.epoch, "trained": whole.alpha,
-                "semantic": parts.semantic is not None, "notes": notes, "correlations": self.correlations,
-                "thumbnails": _thumbnails(saved) is not None,
+                "name": plain(whole.name),
+                "epoch": whole.epoch,
+                "trained": whole.alpha,
+                "semantic": parts.semantic is not None,
+                "notes": notes,
+                "correlations": self.correlations,
+                "thumbnails": thumbnails is not None,
             },
-        }  # fmt: skip
+        }
+        return Content(whole.ids, traits, thumbnails, run_of(saved))
 
-    @traitlets.observe("run")
-    @shown
-    def _show_run(self, change: Any) -> None:
-        if not change["new"] or not change["old"]:
-            return  # of_run says what is shown already
-        self.status = "reading the run"
-        saved = SavedEmbeddings.of_run(Run.open(change["new"]), "train")
-        whole = Anatomy.of_run(Run.open(change["new"]), saved)
-        content = self._content(whole, saved)
-        with self.hold_sync():  # the front end must not see the rows of one run with the names of another
-            self._whole = whole
-            self.selection, self.focus = [], ""
-            self.ids, self._row = tuple(whole.ids), {name: row for row, name in enumerate(whole.ids)}
-            self._thumbnails = _thumbnails(saved)
-            self._atlas = self._thumbnails.layout(self.ids) if self._thumbnails else {}
-            self.alpha = whole.alpha
-            for name, value in content.items():
-                self.set_trait(name, value)
-            kept = self.focus_class if self.focus_class in self.parts.class_names else self._telling_class()
-            self.set_trait("focus_class", kept)
-            self._class = self.parts.row_of(kept)
-            self.status = ""
+    def _begin(self) -> None:
+        """The class looked at stays so where it is shown."""
+        if self.focus_class not in self.parts.class_names:
+            self.focus_class = self._telling_class()
+        self._class = self.parts.row_of(self.focus_class)
 
     # --- numbers --------------------------------------------------------------------------------
     def score(self, alpha: float | None = None) -> AlphaScore:
@@ -183,11 +169,15 @@ class ProxyAnatomy(View):
 
     def still(self) -> str:
         """Map, curves, tables and nearest images as HTML without scripts."""
-        return html_of(self)
-
-
-def _thumbnails(saved: SavedEmbeddings | None) -> Thumbnails | None:
-    try:
-        return saved.thumbnails if saved is not None else None
-    except RunError:
-        return None  # the front end shows grey tiles
+        shown = StillAnatomy(
+            parts=self.parts,
+            alpha=self.alpha,
+            trained=self._facts["trained"],
+            focus_class=self.focus_class,
+            gains=self.gains(),
+            rho=np.frombuffer(self._rho, "<f4"),
+            correlations=self.correlations,
+            notes=self._facts["notes"],
+            summary=self.summary(),
+        )
+        return html_of(shown, self._thumbnails)

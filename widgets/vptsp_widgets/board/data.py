@@ -69,7 +69,7 @@ class SweepWatch:
         alive = counts["running"] > 0 or is_held(self.folder.path / ".sweep.lock")
         left = view.left if alive and not wish and counts["running"] + counts["queued"] else None
         share = sum(row["fraction"] or 0.0 for row in self.rows if row["state"] not in ("failed", UNREADABLE))
-        return to_plain({
+        said = {
             "name": text(self.folder.path.resolve().name),
             "folder": text(self.folder.path, 400),
             "place": os.path.abspath(self.folder.path).encode("utf-8", "replace").decode(),
@@ -83,7 +83,8 @@ class SweepWatch:
             "started": record.get("started"),
             "names": [text(name) for name in differing],
             "best": self._best(),
-        })  # fmt: skip
+        }
+        return to_plain(said)
 
     def _best(self) -> list[dict[str, Any]]:
         """Per metric the first row whose best validation value is the highest; test values never decide."""
@@ -161,10 +162,24 @@ def _unreadable(job: Job, error: Exception) -> Row:
     except _DAMAGED:
         parameters = {}
     return Row(
-        name=job.name, title=job.name, parameters=parameters, state=UNREADABLE, error=message, attempts=0,
-        fraction=None, place="", metric="", best=None, test=None, seconds=None, left=None, memory_peak=0,
-        path=job.path, notebook=job.notebook(), report=job.report(),
-    )  # fmt: skip
+        name=job.name,
+        title=job.name,
+        parameters=parameters,
+        state=UNREADABLE,
+        error=message,
+        attempts=0,
+        fraction=None,
+        place="",
+        metric="",
+        best=None,
+        test=None,
+        seconds=None,
+        left=None,
+        memory_peak=0,
+        path=job.path,
+        notebook=job.notebook(),
+        report=job.report(),
+    )
 
 
 def _shown(row: Row, differing: list[str], progress: dict[str, Any], labels: list[str]) -> dict[str, Any]:
@@ -172,7 +187,7 @@ def _shown(row: Row, differing: list[str], progress: dict[str, Any], labels: lis
     fraction = row.fraction
     if fraction is None and row.state != "queued" and steps:
         fraction = min(1.0, progress.get("step", 0) / steps)
-    return to_plain({
+    shown = {
         "name": row.name.encode("utf-8", "replace").decode(),
         "title": text(row.title),
         "label": text(", ".join(labels)) if labels else "",
@@ -192,7 +207,8 @@ def _shown(row: Row, differing: list[str], progress: dict[str, Any], labels: lis
         "memory": row.memory_peak,
         "error": row.error.encode("utf-8", "replace").decode()[:_LONGEST_ERROR],
         "files": [kind for kind, name in FILES.items() if (row.path / name).is_file()],
-    })  # fmt: skip
+    }
+    return to_plain(shown)
 
 
 def _value(value: Any) -> str:

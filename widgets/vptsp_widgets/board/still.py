@@ -11,9 +11,14 @@ from vptsp.text import safe
 
 _ROWS = 60
 _COLOURS = {
-    "queued": "#57606a", "running": "#1d4ed8", "done": "#15803d", "failed": "#b91c1c", "killed": "#9d174d",
-    "interrupted": "#a34a07", "unreadable": "#6b21a8",
-}  # fmt: skip
+    "queued": "#57606a",
+    "running": "#1d4ed8",
+    "done": "#15803d",
+    "failed": "#b91c1c",
+    "killed": "#9d174d",
+    "interrupted": "#a34a07",
+    "unreadable": "#6b21a8",
+}
 _PHASES = {"running": "#1d4ed8", "stopping": "#a34a07", "done": "#15803d"}
 _CELL = "padding:.35em .8em;border-bottom:1px solid rgba(128,128,128,.3);vertical-align:top;"
 

@@ -8,28 +8,24 @@ Only files are read, so that the sweep, its runs, this kernel and the notebook c
 
 from __future__ import annotations
 
-import threading
-import time
-import weakref
 from pathlib import Path
 from typing import Any
 
 import traitlets
 
 from vptsp.errors import DataError, RunError, UsageError
-from vptsp.runs.progress import headless
 from vptsp.runs.run import Run
 from vptsp.sweeps import SweepFolder, load
 from vptsp.text import plain, safe
 from vptsp_widgets.board.data import SweepWatch
 from vptsp_widgets.board.still import facts, html_of
-from vptsp_widgets.view import View, shown, told
+from vptsp_widgets.view import shown, told
+from vptsp_widgets.watching_view import WatchingView
 
-SECONDS = 1.0  # between two looks, more where a look takes long
 _MOVING = ("seconds", "left", "fraction", "place", "epoch", "best", "memory")
 
 
-class SweepBoard(View):
+class SweepBoard(WatchingView):
     """A sweep as a live table: states, progress, best by validation, time left, errors, files; asks it to stop.
 
     ``job`` is the name of the chosen job, ``run`` its run directory as text once it has one: both can be set,
@@ -50,16 +46,10 @@ class SweepBoard(View):
     _chosen = traitlets.Int(-1).tag(sync=True)
 
     def __init__(self, folder: SweepFolder | str | Path) -> None:
-        self._ended = threading.Event()  # first: a board that is refused is closed as well
         self._watch = SweepWatch(load(folder.path if isinstance(folder, SweepFolder) else folder))
         self._place: dict[str, int] = {}  # job -> row
         self._trouble = ""
         super().__init__(folder=str(self._watch.folder.path))
-        self._thread = threading.Thread(
-            target=_keep_looking, args=(weakref.ref(self), self._ended), name="SweepBoard", daemon=True
-        )
-        if not headless():
-            self._thread.start()
 
     @traitlets.validate("folder")
     def _check_folder(self, proposal: Any) -> str:
@@ -75,7 +65,6 @@ class SweepBoard(View):
         self.look()
 
     def look(self) -> None:
-        """Read now what has changed; a thread does so every second. Errors appear in the status line."""
         with self.lock:
             trouble, before = "", self._head.get("phase")
             try:
@@ -176,18 +165,6 @@ class SweepBoard(View):
     def _on_withdraw(self, content: dict[str, Any], buffers: list[Any]) -> None:
         self._answer(self.withdraw)
 
-    def _answer(self, act: Any) -> None:
-        try:
-            act()
-        except UsageError as error:
-            self.status = str(error)
-        self.send({"kind": "answered"})
-
-    def close(self) -> None:
-        """End the watch and the view. The sweep goes on."""
-        self._ended.set()
-        super().close()
-
     # --- without a kernel -------------------------------------------------------------------------
     def summary(self) -> str:
         if not self._head:
@@ -201,16 +178,3 @@ class SweepBoard(View):
             if not self._head:
                 return f'<p style="margin:0">{safe(self.status, 400)}</p>'
             return html_of(self._head, self._watch.rows, self.job)
-
-
-def _keep_looking(watched: weakref.ref[SweepBoard], ended: threading.Event) -> None:
-    """Holds the board only while it looks, so that one nobody refers to any more can go."""
-    pause = SECONDS
-    while not ended.wait(pause):
-        board = watched()
-        if board is None:
-            return
-        began = time.monotonic()
-        board.look()
-        pause = max(SECONDS, 4 * (time.monotonic() - began))
-        del board

@@ -3,54 +3,71 @@
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from vptsp.figures.html import html_table
 from vptsp.figures.theme import WRONG
+from vptsp.runs.thumbnails import Thumbnails
 from vptsp.text import plain, safe
 from vptsp_widgets.still_images import framed, pictures
-
-if TYPE_CHECKING:
-    from vptsp_widgets.confused.view import ConfusedPairs
 
 _LISTED, _LINKS, _GALLERY = 10, 5, 12
 _WORDS = ("", "hard negative", "mistaken")  # by the kinds of :mod:`~vptsp_widgets.confused.data`
 _FRAMES = ("3px solid transparent", "3px solid #b7791f", f"3px dashed {WRONG.light}")
 
 
-def html_of(view: ConfusedPairs) -> str:
+@dataclass(frozen=True)
+class StillPairs:
+    """A list of pairs as :class:`~vptsp_widgets.confused.data.Pairs` gives them, and the one of them that is shown."""
+
+    name: str
+    notes: Sequence[str]
+    classes: int  # among which the pairs are
+    pairs: Sequence[dict[str, Any]]
+    order: str  # images or proxies
+    chosen: int  # place in pairs
+    ids: Sequence[str]  # of N images
+    labels: np.ndarray  # (N,), into class_names
+    class_names: Sequence[str]
+
+
+def html_of(shown: StillPairs, thumbnails: Thumbnails | None) -> str:
     """Everything as one figure."""
-    about = view._about
-    notes = "".join(f'<div style="font-size:13px;opacity:.8">{html.escape(note)}</div>' for note in about["notes"])
+    notes = "".join(f'<div style="font-size:13px;opacity:.8">{html.escape(note)}</div>' for note in shown.notes)
     return (
         '<figure style="margin:0"><div style="font-size:15px;font-weight:600">Confused classes of '
-        f"{safe(about['name'])}</div>{notes}{_pair(view)}{_list(view)}</figure>"
+        f"{safe(shown.name)}</div>{notes}{_pair(shown, thumbnails)}{_list(shown)}</figure>"
     )
 
 
-def _list(view: ConfusedPairs) -> str:
-    pairs = view._lists[view.order][:_LISTED]
+def _list(shown: StillPairs) -> str:
+    pairs = shown.pairs[:_LISTED]
     known = any(pair["proxies"] is not None for pair in pairs)
     rows = []
     for pair in pairs:
-        names = " · ".join(plain(view.saved.class_names[label], 40) for label in pair["classes"])
+        names = " · ".join(plain(shown.class_names[label], 40) for label in pair["classes"])
         hard = f"{pair['toward'][0]} + {pair['toward'][1]} of {sum(pair['images'])}"
         rows.append([names, hard, str(pair["mistakes"]), *([f"{pair['proxies']:.3f}"] if known else [])])
-    by = "share hard negatives" if view.order == "images" else "overlap by their proxies"
+    by = "share hard negatives" if shown.order == "images" else "overlap by their proxies"
     caption = (
-        f"The {len(pairs)} pairs of {view._about['classes']:,} classes that {by} most. Hard negatives: images whose "
+        f"The {len(pairs)} pairs of {shown.classes:,} classes that {by} most. Hard negatives: images whose "
         "most similar image of another class is of the other one; mistakes: it is nearer than every image of their own."
     )
     header = ["pair of classes", "hard negatives", "mistakes", *["cosine of proxies"] * known]
-    return html_table(header, rows, caption, strong=view.pair if view.pair < len(rows) else None)
+    return html_table(header, rows, caption, strong=shown.chosen if shown.chosen < len(rows) else None)
 
 
-def _pair(view: ConfusedPairs) -> str:
-    pair = view._lists[view.order][view.pair]
-    names = [view.saved.class_names[label] for label in pair["classes"]]
+def _pair(shown: StillPairs, thumbnails: Thumbnails | None) -> str:
+    pair = shown.pairs[shown.chosen]
+    names = [shown.class_names[label] for label in pair["classes"]]
     title = f'<div style="font-size:14px;margin:6px 0"><b>{safe(names[0])}</b> and <b>{safe(names[1])}</b></div>'
     cells = "".join(
-        f'<td style="padding:2px 8px 2px 0;vertical-align:top">{_gallery(view, pair, side)}</td>' for side in (0, 1)
+        f'<td style="padding:2px 8px 2px 0;vertical-align:top">{_gallery(shown, pair, side, thumbnails)}</td>'
+        for side in (0, 1)
     )
     differing = [line for line in pair["attributes"] if line[1] != line[2]]
     words = "; ".join(f"{name} {one} / {other}" for name, one, other in differing)
@@ -62,17 +79,18 @@ def _pair(view: ConfusedPairs) -> str:
         else ""
     )
     return (
-        f'{title}{_links(view, pair)}<div style="overflow-x:auto"><table style="border-collapse:collapse"><tbody>'
+        f'{title}{_links(shown, pair, thumbnails)}<div style="overflow-x:auto">'
+        '<table style="border-collapse:collapse"><tbody>'
         f"<tr>{cells}</tr></tbody></table></div>{known}"
     )
 
 
-def _links(view: ConfusedPairs, pair: dict[str, Any]) -> str:
+def _links(shown: StillPairs, pair: dict[str, Any], thumbnails: Thumbnails | None) -> str:
     cells = ""
     for one, other, cosine, kind in pair["links"][:_LINKS]:
-        sources = pictures(view._thumbnails, [view.ids[one], view.ids[other]])
+        sources = pictures(thumbnails, [shown.ids[one], shown.ids[other]])
         faces = "".join(
-            f'<td style="padding:1px">{_face(source, view.saved.class_names[view.saved.labels[row]], kind)}</td>'
+            f'<td style="padding:1px">{_face(source, shown.class_names[shown.labels[row]], kind)}</td>'
             for row, source in zip((one, other), sources, strict=True)
         )
         cells += (
@@ -85,10 +103,10 @@ def _links(view: ConfusedPairs, pair: dict[str, Any]) -> str:
     )
 
 
-def _gallery(view: ConfusedPairs, pair: dict[str, Any], side: int) -> str:
+def _gallery(shown: StillPairs, pair: dict[str, Any], side: int, thumbnails: Thumbnails | None) -> str:
     rows = pair["galleries"][side][:_GALLERY]
-    name = view.saved.class_names[pair["classes"][side]]
-    sources = pictures(view._thumbnails, [view.ids[row] for row, _ in rows])
+    name = shown.class_names[pair["classes"][side]]
+    sources = pictures(thumbnails, [shown.ids[row] for row, _ in rows])
     faces = "".join(
         f'<div style="padding:1px">{_face(source, name, kind)}</div>'
         for (_, kind), source in zip(rows, sources, strict=True)

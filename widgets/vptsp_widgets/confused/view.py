@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -18,29 +18,29 @@ from vptsp.errors import DataError, RunError
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.proxies import proxies_beside
 from vptsp.runs.run import Run
-from vptsp.runs.thumbnails import Thumbnails
 from vptsp.text import plain
 from vptsp_widgets.confused.data import Pairs
-from vptsp_widgets.confused.still import html_of
-from vptsp_widgets.view import View, shown
+from vptsp_widgets.confused.still import StillPairs, html_of
+from vptsp_widgets.run_view import Content, RunView, run_of, thumbnails_of
+from vptsp_widgets.view import shown
 
 ORDERS = ("images", "proxies")
 
 
-class ConfusedPairs(View):
+class ConfusedPairs(RunView):
     """The most confused pairs of classes, a list to choose from; of the one chosen, both classes' images.
 
     ``order`` is ``"images"``, pairs whose images are each other's hard negatives, or ``"proxies"``, pairs whose
     proxies overlap (training classes only: test classes have none). ``pair`` is the place in that list; choosing one
     selects the images of both classes, in linked views as well.
 
-    ``proxies`` (C, E) are those of the C classes of ``saved``, fused as the loss sees them.
+    ``proxies`` (C, E) are those of the C classes of ``saved``, fused as the loss sees them. ``split`` says which
+    images these are (blocks of one page share the test images), ``note`` what else is to be said of them.
     Raises DataError for images of fewer than two classes and for proxies that do not fit.
     """
 
     _front = "confused"
 
-    run = traitlets.Unicode("", help="directory of the run shown; setting it shows another run, as link() does")
     order = traitlets.Unicode("images", help="images or proxies").tag(sync=True)
     pair = traitlets.Int(0, help="place of the pair shown in the list").tag(sync=True)
     _lists = traitlets.Dict().tag(sync=True)  # order -> pairs
@@ -54,26 +54,31 @@ class ConfusedPairs(View):
         proxies: np.ndarray | None = None,
         order: str = "images",
         most: int = 20,
+        split: str = "test",
+        note: str = "",
         **traits: Any,
     ) -> None:
         if most < 1:
             raise DataError(f"most={most} pairs leaves nothing to show; give 1 or more")
-        self._split, self._most = "test", most
-        content = self._content(saved, proxies, traits.pop("note", ""))
-        super().__init__(saved.ids, _thumbnails(saved), **content, **traits)
+        self._most = most
+        super().__init__(self._content_of(saved, proxies, split, note), **traits)
         self.order = order
 
     @classmethod
-    def of_run(cls, run: Run | str | Path, split: str = "test", **options: Any) -> ConfusedPairs:
+    def of_run(cls, run: Run | str | Path, split: str = "test", **options: Any) -> Self:
         """The confused pairs of a run's classes of ``split`` (test or train); of train with the run's proxies."""
-        run = Run.of(run)
-        view = cls(**{**_of_run(run, split), **options})
-        view._split = split
-        view._about = {**view._about, "split": split}
-        view.set_trait("run", str(run.path))
-        return view
+        return cls._opened(run, {"split": split}, **options)
 
-    def _content(self, saved: SavedEmbeddings, proxies: np.ndarray | None, note: str) -> dict[str, Any]:
+    @classmethod
+    def _parts_of(cls, run: Run, split: str = "test") -> dict[str, Any]:
+        saved = SavedEmbeddings.of_run(run, split)
+        parts: dict[str, Any] = {"saved": saved, "split": split, "proxies": None, "note": ""}
+        try:
+            return parts | {"proxies": _proxies(run, saved) if split == "train" else None}
+        except RunError as error:
+            return parts | {"note": plain(error, 200)}
+
+    def _content_of(self, saved: SavedEmbeddings, proxies: np.ndarray | None, split: str, note: str) -> Content:
         if proxies is not None and proxies.shape != (len(saved.class_names), saved.embeddings.shape[1]):
             raise DataError(
                 f"proxies are {proxies.shape}, but there are {len(saved.class_names)} classes "
@@ -84,41 +89,30 @@ class ConfusedPairs(View):
         notes = [note] if note else []
         if saved.left_out:
             notes.append(saved.left_out_note)
-        thumbnails = _thumbnails(saved) is not None
+        thumbnails = thumbnails_of(saved)
         if not thumbnails:
             notes.append("there are no thumbnails; images are shown by name")
-        classes = len(np.unique(saved.labels))
-        return {
+        traits = {
             "_lists": {"images": found.by_images(self._most), "proxies": found.by_proxies(self._most)},
             "_class_names": [plain(name) for name in saved.class_names],
             "_labels": saved.labels.astype("<i4").tobytes(),
             "_about": {
-                "name": plain(saved.name), "split": self._split, "notes": notes, "thumbnails": thumbnails,
-                "images": len(saved), "classes": classes,
+                "name": plain(saved.name),
+                "split": split,
+                "notes": notes,
+                "thumbnails": thumbnails is not None,
+                "images": len(saved),
+                "classes": len(np.unique(saved.labels)),
             },
-        }  # fmt: skip
+        }
+        return Content(saved.ids, traits, thumbnails, run_of(saved))
 
-    @traitlets.observe("run")
-    @shown
-    def _show_run(self, change: Any) -> None:
-        if not change["new"] or not change["old"]:
-            return  # of_run says what is shown already
-        self.status = "reading the run"
-        given = _of_run(Run.open(change["new"]), self._split)
-        saved = given["saved"]
-        content = self._content(saved, given["proxies"], given["note"])
-        with self.hold_sync():  # the front end must not see the rows of one run with the names of another
-            self.selection, self.focus = [], ""
-            self.ids, self._row = tuple(saved.ids), {name: row for row, name in enumerate(saved.ids)}
-            self._thumbnails = _thumbnails(saved)
-            self._atlas = self._thumbnails.layout(self.ids) if self._thumbnails else {}
-            self._lists = content.pop("_lists")
-            if not self._lists[self.order]:
-                self.order = "images"
-            self.pair = 0
-            for name, value in content.items():
-                self.set_trait(name, value)
-            self.selection, self.status = [], ""
+    def _begin(self) -> None:
+        """The first pair, whose images nobody has selected yet."""
+        if not self._lists[self.order]:
+            self.order = "images"
+        self.pair = 0
+        self.selection = []
 
     # --- numbers --------------------------------------------------------------------------------
     @property
@@ -126,14 +120,17 @@ class ConfusedPairs(View):
         """The list: names, how many images have the other class as hard negative, mistakes, cosine of the proxies."""
         names = self.saved.class_names
         rows = [
-            (
-                *(names[label] for label in pair["classes"]),
-                sum(pair["toward"]), pair["mistakes"], sum(pair["images"]),
-                pair["links"][0][2] if pair["links"] else np.nan,
-                np.nan if pair["proxies"] is None else pair["proxies"],
-            )
+            {
+                "first": names[pair["classes"][0]],
+                "second": names[pair["classes"][1]],
+                "hard_negatives": sum(pair["toward"]),
+                "mistakes": pair["mistakes"],
+                "images": sum(pair["images"]),
+                "most_similar": pair["links"][0][2] if pair["links"] else np.nan,
+                "proxy_cosine": np.nan if pair["proxies"] is None else pair["proxies"],
+            }
             for pair in self._lists[self.order]
-        ]  # fmt: skip
+        ]
         columns = ["first", "second", "hard_negatives", "mistakes", "images", "most_similar", "proxy_cosine"]
         return pd.DataFrame(rows, columns=columns)
 
@@ -159,8 +156,10 @@ class ConfusedPairs(View):
         if order not in ORDERS:
             raise DataError(f"order={plain(order)!r} is unknown; legal: {', '.join(ORDERS)}")
         if not self._lists[order]:
-            raise DataError("proxies belong to training classes, and there are none here; use split='train' of a run "
-                            "that trains proxies, or order='images'")  # fmt: skip
+            raise DataError(
+                "proxies belong to training classes, and there are none here; use split='train' of a run that trains "
+                "proxies, or order='images'"
+            )
         return str(order)
 
     @traitlets.validate("pair")
@@ -189,25 +188,26 @@ class ConfusedPairs(View):
 
     def still(self) -> str:
         """The list as a table, and the chosen pair's images, as HTML without scripts."""
-        return html_of(self)
+        about = self._about
+        shown = StillPairs(
+            name=about["name"],
+            notes=about["notes"],
+            classes=about["classes"],
+            pairs=self._lists[self.order],
+            order=self.order,
+            chosen=self.pair,
+            ids=self.ids,
+            labels=self.saved.labels,
+            class_names=self.saved.class_names,
+        )
+        return html_of(shown, self._thumbnails)
 
 
-def _of_run(run: Run, split: str) -> dict[str, Any]:
-    saved, proxies, note = SavedEmbeddings.of_run(run, split), None, ""
-    if split == "train":
-        try:
-            snapshot = proxies_beside(run, saved)
-            place = {name: row for row, name in enumerate(snapshot.index.class_names)}
-            if set(saved.class_names) <= place.keys():
-                fused = snapshot.proxies.get("fused", snapshot.proxies["learned"])
-                proxies = fused[[place[name] for name in saved.class_names]]
-        except RunError as error:
-            note = plain(error, 200)
-    return {"saved": saved, "proxies": proxies, "note": note}
-
-
-def _thumbnails(saved: SavedEmbeddings) -> Thumbnails | None:
-    try:
-        return saved.thumbnails
-    except RunError:
-        return None  # the notes say so
+def _proxies(run: Run, saved: SavedEmbeddings) -> np.ndarray | None:
+    """Fused proxies (C, E) of the images' classes and epoch; none for classes that the run has not trained."""
+    snapshot = proxies_beside(run, saved)
+    place = {name: row for row, name in enumerate(snapshot.index.class_names)}
+    if not set(saved.class_names) <= place.keys():
+        return None
+    fused = snapshot.proxies.get("fused", snapshot.proxies["learned"])
+    return fused[[place[name] for name in saved.class_names]]

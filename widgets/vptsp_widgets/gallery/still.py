@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,30 +10,30 @@ from vptsp.evaluation.search import RetrievalResults, search
 from vptsp.figures.gallery import choose_queries, retrieval_strips
 from vptsp.runs.thumbnails import Thumbnails
 from vptsp.text import safe
-
-if TYPE_CHECKING:
-    from vptsp_widgets.gallery.view import RetrievalGallery
+from vptsp_widgets.gallery.searched import Query, Searched
 
 _STILL_K, _STILL_SEARCHED = 10, 300
 
 
-def html_of(view: RetrievalGallery) -> str:
-    """The current query and its nearest images; without a query, a few with right and wrong neighbours."""
-    notes = "".join(f'<p style="font-size:13px;margin:4px 0">{safe(note, 300)}</p>' for note in view._notes)
-    return _of_query(view) + notes
-
-
-def _of_query(view: RetrievalGallery) -> str:
-    query, saved, k = view._current(), view.saved, min(view.k, _STILL_K)
-    pictures = view._thumbnails or _NoThumbnails()
+def html_of(searched: Searched, query: Query, k: int, thumbnails: Thumbnails | None, notes: Sequence[str]) -> str:
+    """The ``k`` images nearest to a query, ten at most; without a query, a few with right and wrong neighbours."""
+    k, pictures = min(k, _STILL_K), thumbnails or _NoThumbnails()
+    said = "".join(f'<p style="font-size:13px;margin:4px 0">{safe(note, 300)}</p>' for note in notes)
     if not query:
-        chosen = np.zeros(len(saved), dtype=bool)
-        chosen[np.random.default_rng(0).permutation(np.flatnonzero(view._is_query))[:_STILL_SEARCHED]] = True
-        results = search(view._unit, saved.labels, chosen, view._is_gallery, k=k)
-        return retrieval_strips(results, choose_queries(results, 4), saved, pictures)
-    if "row" not in query:
-        return _of_vector(view, query)
-    answer = view._answer(query, k)
+        return _of_a_few(searched, k, pictures) + said
+    return (_of_image if "row" in query else _of_vector)(searched, query, k, pictures) + said
+
+
+def _of_a_few(searched: Searched, k: int, pictures: Thumbnails) -> str:
+    saved = searched.saved
+    chosen = np.zeros(len(saved), dtype=bool)
+    chosen[np.random.default_rng(0).permutation(np.flatnonzero(searched.is_query))[:_STILL_SEARCHED]] = True
+    results = search(searched.unit, saved.labels, chosen, searched.is_gallery, k=k)
+    return retrieval_strips(results, choose_queries(results, 4), saved, pictures)
+
+
+def _of_image(searched: Searched, query: Query, k: int, pictures: Thumbnails) -> str:
+    answer, saved = searched.answer(query, k), searched.saved
     results = RetrievalResults(
         query_positions=np.array([query["row"]]),
         query_labels=saved.labels[[query["row"]]],
@@ -45,9 +45,8 @@ def _of_query(view: RetrievalGallery) -> str:
     return retrieval_strips(results, [0], saved, pictures)
 
 
-def _of_vector(view: RetrievalGallery, query: dict[str, Any]) -> str:
-    answer, saved = view._answer(query, min(view.k, _STILL_K)), view.saved
-    pictures = view._thumbnails or _NoThumbnails()
+def _of_vector(searched: Searched, query: Query, k: int, pictures: Thumbnails) -> str:
+    answer, saved = searched.answer(query, k), searched.saved
     cells = ""
     for rank, (row, value) in enumerate(zip(answer["rows"], answer["similarities"], strict=True), start=1):
         name = safe(saved.class_names[saved.labels[row]])
@@ -61,7 +60,7 @@ def _of_vector(view: RetrievalGallery, query: dict[str, Any]) -> str:
     return (
         '<figure style="margin:0"><div style="overflow-x:auto"><table style="border-collapse:separate;'
         f'border-spacing:6px"><tbody><tr>{cells}</tr></tbody></table></div><figcaption style="font-size:13px;'
-        f'opacity:.75">Nearest to {safe(view._name(query), 200)}, by cosine similarity.</figcaption></figure>'
+        f'opacity:.75">Nearest to {safe(searched.name(query), 200)}, by cosine similarity.</figcaption></figure>'
     )
 
 

@@ -8,24 +8,20 @@ Only files are read, so that the run, this kernel and the notebook can each end 
 
 from __future__ import annotations
 
-import threading
-import weakref
 from pathlib import Path
 from typing import Any
 
 import traitlets
 
 from vptsp.errors import UsageError
-from vptsp.runs.progress import headless
 from vptsp.runs.run import Run
 from vptsp_widgets.monitor.still import facts, html_of
 from vptsp_widgets.monitor.watching import Watch
-from vptsp_widgets.view import View, shown, told
+from vptsp_widgets.view import shown, told
+from vptsp_widgets.watching_view import WatchingView
 
-SECONDS = 1.0  # between two looks; a run writes its progress about as often
 
-
-class TrainingMonitor(View):
+class TrainingMonitor(WatchingView):
     """Follows a run directory: state, progress, curves, speed, time left, confused classes; stops and resumes it.
 
     ``run`` is the directory as text and can be set, observed and linked with a :class:`RunPicker`; empty: none.
@@ -43,13 +39,7 @@ class TrainingMonitor(View):
 
     def __init__(self, run: Run | str | Path = "") -> None:
         self._watch: Watch | None = None
-        self._ended = threading.Event()
         super().__init__(run=str(run.path if isinstance(run, Run) else run))
-        self._thread = threading.Thread(
-            target=_keep_looking, args=(weakref.ref(self), self._ended), name="TrainingMonitor", daemon=True
-        )
-        if not headless():
-            self._thread.start()
 
     @traitlets.validate("run")
     def _check_run(self, proposal: Any) -> str:
@@ -64,7 +54,6 @@ class TrainingMonitor(View):
         self.look()
 
     def look(self) -> None:
-        """Read now what has changed; a thread does so every second. Errors appear in the status line."""
         with self.lock:
             if self._watch is None:
                 return
@@ -98,39 +87,17 @@ class TrainingMonitor(View):
             self.look()
 
     def _on_stop(self, content: dict[str, Any], buffers: list[Any]) -> None:
-        self._ask_politely("stop")
+        self._answer(self.stop)
 
     def _on_resume(self, content: dict[str, Any], buffers: list[Any]) -> None:
-        self._ask_politely("resume")
-
-    def _ask_politely(self, what: str) -> None:
-        try:
-            self._ask(what)
-        except UsageError as error:
-            self.status = str(error)
-        self.send({"kind": "answered"})
-
-    def close(self) -> None:
-        """End the watch and the view. The run goes on."""
-        self._ended.set()
-        super().close()
+        self._answer(self.resume)
 
     # --- without a kernel -----------------------------------------------------------------------
     def summary(self) -> str:
         if not self._now:
             return "TrainingMonitor of no run"
-        return f"TrainingMonitor of {self._now['name']}: {', '.join(facts(self))}"
+        return f"TrainingMonitor of {self._now['name']}: {', '.join(facts(self._now, self._curves))}"
 
     def still(self) -> str:
         with self.lock:
-            return html_of(self)
-
-
-def _keep_looking(watched: weakref.ref[TrainingMonitor], ended: threading.Event) -> None:
-    """Holds the monitor only while it looks, so that one nobody refers to any more can go."""
-    while not ended.wait(SECONDS):
-        monitor = watched()
-        if monitor is None:
-            return
-        monitor.look()
-        del monitor
+            return html_of(self._watch.run if self._watch else None, self._now, self._curves, self._confused)

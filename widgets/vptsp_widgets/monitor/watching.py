@@ -18,7 +18,7 @@ from vptsp.runs.run import Run
 from vptsp.runs.snapshots import Snapshots
 from vptsp.settings.tasks import TASKS, Task
 from vptsp.text import plain
-from vptsp_widgets.states import state_word
+from vptsp_widgets.state_words import state_word
 
 RESUMABLE = ("stopped", "killed", "failed")
 MOST_PAIRS = 8

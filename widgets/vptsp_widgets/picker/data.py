@@ -15,7 +15,7 @@ from vptsp.runs.run import Run
 from vptsp.settings.methods import METHODS
 from vptsp.settings.tasks import TASKS
 from vptsp.text import plain
-from vptsp_widgets.states import state_word
+from vptsp_widgets.state_words import state_word
 
 
 def row_of(run: Run, config: dict[str, Any]) -> dict[str, Any]:

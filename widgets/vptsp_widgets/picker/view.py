@@ -114,4 +114,4 @@ class RunPicker(View):
         return f"RunPicker of {len(self._rows):,} runs in {plain(self.folder)}{marked}"
 
     def still(self) -> str:
-        return html_of(self)
+        return html_of(self.folder, self._rows, self._chosen, [self._found[row] for row in self._marked])

@@ -48,6 +48,12 @@ def of_run(run: Run | str | Path, classes: Sequence[str | int] | None, dimension
     # a class's O and G are stretched alike, so that the direction of q is that of the run, projected
     stretch = 1.0 if semantic is None else np.linalg.norm(semantic @ axes, axis=1, keepdims=True)
     flat = _unit(samples @ axes)
+    note = (
+        f"A projection of epoch {last.epoch}: {len(chosen)} of {len(names)} classes and their {len(rows)} "
+        "probe images, on the main axes of these images (PCA) and then normalised, proxies with them. The order of "
+        f"the cosines between images and proxies is kept with a rank correlation of {agreement:.2f}; loss and "
+        "gradients are those of the picture, not of the run."
+    )
     return {
         "samples": flat,
         "labels": np.array([chosen.index(label) for label in labels[rows]]),
@@ -61,11 +67,8 @@ def of_run(run: Run | str | Path, classes: Sequence[str | int] | None, dimension
         "alpha": config.alpha,
         "title": f"run {plain(run.name, 40)}",
         "turn": looking_from(*flat.mean(axis=0)) if dimension == 3 else None,
-        "note": f"A projection of epoch {last.epoch}: {len(chosen)} of {len(names)} classes and their {len(rows)} "
-        "probe images, on the main axes of these images (PCA) and then normalised, proxies with them. The order of "
-        f"the cosines between images and proxies is kept with a rank correlation of {agreement:.2f}; loss and "
-        "gradients are those of the picture, not of the run.",
-    }  # fmt: skip
+        "note": note,
+    }
 
 
 def _chosen(classes: Sequence[str | int] | None, names: list[str], images: np.ndarray) -> list[int]:

@@ -80,10 +80,8 @@ def _table(state: State, gradients: dict[str, np.ndarray]) -> str:
         )
         body += "</tr>"
     proxy = "q" if state["semantic"] is not None else "proxy"
-    heads = (
-        "samples", f"mean cosine with own {proxy}", "largest cosine of others",
-        f"gradient of {proxy}", "largest gradient of a sample",
-    )  # fmt: skip
+    heads = ["samples", f"mean cosine with own {proxy}", "largest cosine of others"]
+    heads += [f"gradient of {proxy}", "largest gradient of a sample"]
     head = f'<th style="{_CELL}left">class</th>' + "".join(f'<th style="{_CELL}right">{text}</th>' for text in heads)
     return (
         '<table style="font-size:13px;border-collapse:collapse;margin-top:6px">'
@@ -153,12 +151,12 @@ def _ground(axis: Axes, state: State) -> None:
             axis.text(0.9 * x, 0.9 * y, f"{degrees}°", ha="center", va="center", fontsize=8, color=_SOFT, zorder=1)
         return
     angles = np.linspace(0, 2 * np.pi, 91)
-    circles = [np.stack([np.cos(angles) * np.cos(turn), np.cos(angles) * np.sin(turn), np.sin(angles)])
-               for turn in np.deg2rad(np.arange(0, 180, 30))]  # fmt: skip
-    circles += [np.stack([np.cos(high) * np.cos(angles), np.cos(high) * np.sin(angles), np.full(91, np.sin(high))])
-                for high in np.deg2rad([-60, -30, 0, 30, 60])]  # fmt: skip
+    across, along = np.cos(angles), np.sin(angles)
+    circles = [(across * np.cos(turn), across * np.sin(turn), along) for turn in np.deg2rad(np.arange(0, 180, 30))]
+    for high in np.deg2rad([-60, -30, 0, 30, 60]):
+        circles.append((np.cos(high) * across, np.cos(high) * along, np.full(91, np.sin(high))))
     for circle in circles:
-        right, up, towards = np.array(state["turn"]) @ circle
+        right, up, towards = np.array(state["turn"]) @ np.stack(circle)
         axis.plot(np.where(towards >= 0, right, np.nan), up, color=_SOFT, alpha=0.25, lw=0.7, zorder=0.5)
     for name, unit in zip(("e₁", "e₂", "e₃"), np.eye(3), strict=True):
         x, y, behind = _project(state, 1.1 * unit)
@@ -201,10 +199,8 @@ def _point(axis: Axes, state: State, name: str, at: np.ndarray, slope: np.ndarra
             axis.annotate("", (tip_x, tip_y), (from_x, from_y), arrowprops=style, zorder=order)
     fill, edge = (colour, "white") if filled else ("white", colour)
     axis.plot(x, y, marker, ms=size, mfc=fill, mec=edge, mew=1.2, alpha=alpha, zorder=order + 1)
-    axis.text(
-        x, y - 0.004, LETTERS[row], ha="center", va="center", fontsize=7,
-        fontweight="bold", color="white" if filled else colour, alpha=alpha, zorder=order + 2,
-    )  # fmt: skip
+    ink: dict[str, Any] = {"color": "white" if filled else colour, "alpha": alpha, "fontsize": 7, "fontweight": "bold"}
+    axis.text(x, y - 0.004, LETTERS[row], ha="center", va="center", zorder=order + 2, **ink)
 
 
 def _legend(figure: Figure, groups: list[str], longest: float) -> None:
@@ -212,10 +208,10 @@ def _legend(figure: Figure, groups: list[str], longest: float) -> None:
         Line2D([], [], ls="", marker=_LOOKS[name][0], ms=9, mfc=_SOFT if _LOOKS[name][2] else "white", mec=_SOFT)
         for name in groups
     ]
-    legend = figure.legend(
-        handles, [_LOOKS[name][3] for name in groups], loc="lower left", bbox_to_anchor=(0.01, 0.035),
-        ncols=len(groups), fontsize=8, frameon=False, labelcolor=_INK, handletextpad=0.2, columnspacing=1.4,
-    )  # fmt: skip
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.01, 0.035), "ncols": len(groups)}
+    look: dict[str, Any] = {"fontsize": 8, "frameon": False, "labelcolor": _INK}
+    room: dict[str, Any] = {"handletextpad": 0.2, "columnspacing": 1.4}
+    legend = figure.legend(handles, [_LOOKS[name][3] for name in groups], **place, **look, **room)
     for text in legend.get_texts():
         text.set_parse_math(False)
     said = f"longest arrow: gradient {plain(f'{longest:.3g}')}" if longest > 1e-7 else "all gradients are zero"

@@ -13,7 +13,7 @@ from vptsp.errors import DataError
 from vptsp.evaluation.search import search
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.text import plain
-from vptsp_widgets.colours import palette, ramp
+from vptsp_widgets.palettes import palette, ramp
 
 CLASS = "class"  # the column that every map has
 NEAREST = "nearest image"

@@ -6,7 +6,9 @@ import base64
 import html
 import io
 import warnings
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,13 +19,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from vptsp.figures.theme import FAINT, FRAME, PROXIES, SOFT, TEXT
+from vptsp.runs.thumbnails import Thumbnails
 from vptsp.text import plain, safe
-from vptsp_widgets.colours import palette, ramp
+from vptsp_widgets.palettes import palette, ramp
 from vptsp_widgets.sampling import spread
 from vptsp_widgets.space.data import Column
-
-if TYPE_CHECKING:
-    from vptsp_widgets.space.view import SpaceExplorer
+from vptsp_widgets.still_images import pictures
 
 MOST_POINTS = 20_000  # a picture of 900 pixels shows no more
 MOST_THUMBNAILS = 24
@@ -31,54 +32,73 @@ _CLASSES_IN_LEGEND = 12
 _INK, _SOFT, _MISSING = TEXT.light, SOFT.light, FAINT.light
 
 
-def html_of(view: SpaceExplorer) -> str:
+@dataclass(frozen=True)
+class StillMap:
+    """A map of N images as it is to be drawn; ``glyphs`` are places (C, 2) of proxies by kind."""
+
+    name: str
+    ids: Sequence[str]
+    labels: np.ndarray  # (N,), into class_names
+    class_names: Sequence[str]
+    points: np.ndarray  # (N, 2)
+    sample: np.ndarray  # rows drawn unless the state says all
+    glyphs: Mapping[str, np.ndarray]
+    axes: Sequence[str]
+    column: Column  # to colour by
+    state: Mapping[str, Any]  # as vptsp_widgets.space.state has it
+    selected: Sequence[int]  # rows
+    counts: str  # how many of how many, in words
+    notes: Sequence[str]
+    seed: int
+
+
+def html_of(shown: StillMap, thumbnails: Thumbnails | None) -> str:
     """The figure; its caption says how many images it shows, and of how many."""
-    rows, note = _rows(view)
-    picture = base64.b64encode(_png(view, rows)).decode()
-    alt = f"Map of {plain(view.saved.name)}, coloured by {view.view_state['colour']}: {note}"
-    title = f'<div style="font-size:15px;font-weight:600;margin-bottom:4px">Map of {safe(view.saved.name)}</div>'
+    rows, note = _rows(shown)
+    picture = base64.b64encode(_png(shown, rows)).decode()
+    alt = f"Map of {plain(shown.name)}, coloured by {shown.column.name}: {note}"
+    title = f'<div style="font-size:15px;font-weight:600;margin-bottom:4px">Map of {safe(shown.name)}</div>'
     return (
         f'<figure style="margin:0">{title}<img src="data:image/png;base64,{picture}" alt="{html.escape(alt)}" '
         'style="max-width:100%;width:860px;border-radius:8px">'
         f'<figcaption style="font-size:13px;opacity:.8;max-width:860px">{html.escape(note)}. '
-        f"Coloured by {safe(view.view_state['colour'])}.</figcaption>{_strip(view)}</figure>"
+        f"Coloured by {safe(shown.column.name)}.</figcaption>{_strip(shown, thumbnails)}</figure>"
     )
 
 
-def _rows(view: SpaceExplorer) -> tuple[np.ndarray, str]:
+def _rows(shown: StillMap) -> tuple[np.ndarray, str]:
     """The rows drawn, and how many they are of how many."""
-    rows = np.flatnonzero(np.isfinite(view.points).all(axis=1)) if view.view_state["all"] else view.sample
+    rows = np.flatnonzero(np.isfinite(shown.points).all(axis=1)) if shown.state["all"] else shown.sample
     if len(rows) <= MOST_POINTS:
-        return rows, view.counts()
-    rows = rows[spread(view.saved.labels[rows], MOST_POINTS, view.seed)]
-    return rows, "; ".join([f"{len(rows):,} of {len(view.points):,} images shown", *view._notes])
+        return rows, shown.counts
+    rows = rows[spread(shown.labels[rows], MOST_POINTS, shown.seed)]
+    return rows, "; ".join([f"{len(rows):,} of {len(shown.points):,} images shown", *shown.notes])
 
 
-def _png(view: SpaceExplorer, rows: np.ndarray) -> bytes:
+def _png(shown: StillMap, rows: np.ndarray) -> bytes:
     canvas = Figure(figsize=(9, 6.4), dpi=144, facecolor="white", layout="constrained")
     FigureCanvasAgg(canvas)
     axis = canvas.subplots()
-    state = view.view_state
-    column = next(item for item in view.columns if item.name == state["colour"])
+    state, column = shown.state, shown.column
     colours, lit = _colours(column, state, rows)
-    chosen = np.isin(rows, [view._row[name] for name in view.selection])
+    chosen = np.isin(rows, shown.selected)
     size = float(np.clip(24_000 / max(len(rows), 1), 2.5, 30))
     dim = ~lit | ((chosen.sum() > 1) & ~chosen)
-    points = view.points[rows]
+    points = shown.points[rows]
     if dim.any():
         axis.scatter(points[dim, 0], points[dim, 1], s=size, c=colours[dim], alpha=0.22, linewidths=0)
     axis.scatter(points[~dim, 0], points[~dim, 1], s=size * 1.2, c=colours[~dim], alpha=0.85, linewidths=0)
     if chosen.any():
         x, y = points[chosen].T
         axis.scatter(x, y, s=size * 2.2, facecolors="none", edgecolors=_INK, linewidths=0.8)
-    _draw_proxies(axis, view)
-    _camera(axis, state, view.points[view.sample])
+    _draw_proxies(axis, shown)
+    _camera(axis, state, shown.points[shown.sample])
     if state["labels"]:
-        _draw_labels(axis, view, rows)
-    _legend(axis, column, state, view)
+        _draw_labels(axis, shown, rows)
+    _legend(axis, shown)
     axis.set_aspect("equal", adjustable="datalim")
-    axis.set_xlabel(view._axes[0], color=_SOFT, fontsize=9)
-    axis.set_ylabel(view._axes[1], color=_SOFT, fontsize=9)
+    axis.set_xlabel(shown.axes[0], color=_SOFT, fontsize=9)
+    axis.set_ylabel(shown.axes[1], color=_SOFT, fontsize=9)
     axis.set(xticks=[], yticks=[])
     for spine in axis.spines.values():
         spine.set_color(FRAME)
@@ -89,7 +109,7 @@ def _png(view: SpaceExplorer, rows: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def _colours(column: Column, state: dict[str, Any], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _colours(column: Column, state: Mapping[str, Any], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """RGB (n, 3) in 0..1 of the rows, and which of them are not faded by a solo."""
     codes = column.codes[rows]
     if column.values is None:
@@ -104,21 +124,23 @@ def _colours(column: Column, state: dict[str, Any], rows: np.ndarray) -> tuple[n
     return colours, np.isin(codes, solo) if solo else np.full(len(rows), True)
 
 
-def _draw_proxies(axis: Axes, view: SpaceExplorer) -> None:
-    kinds = [kind for kind in view.glyphs if kind in view.view_state["proxies"]]
-    if view.view_state["arrows"] and "fused" in kinds:
+def _draw_proxies(axis: Axes, shown: StillMap) -> None:
+    kinds = [kind for kind in shown.glyphs if kind in shown.state["proxies"]]
+    if shown.state["arrows"] and "fused" in kinds:
         for kind in ("learned", "semantic"):
             if kind in kinds:
-                pairs = np.stack([view.glyphs[kind], view.glyphs["fused"], np.full_like(view.glyphs[kind], np.nan)], 1)
+                pairs = np.stack(
+                    [shown.glyphs[kind], shown.glyphs["fused"], np.full_like(shown.glyphs[kind], np.nan)], 1
+                )
                 axis.plot(*pairs.reshape(-1, 2).T, color=_SOFT, lw=0.6, alpha=0.5, zorder=2.5)
     for kind in kinds:
         sign = PROXIES[kind]
-        x, y = view.glyphs[kind].T
+        x, y = shown.glyphs[kind].T
         size, width = (40, 0.6) if sign.filled else (26, 1.3)
         axis.scatter(x, y, s=size, marker=sign.matplotlib, zorder=3, linewidths=width, **sign.inks())
 
 
-def _camera(axis: Axes, state: dict[str, Any], points: np.ndarray) -> None:
+def _camera(axis: Axes, state: Mapping[str, Any], points: np.ndarray) -> None:
     if not len(points) or (state["zoom"] == 1 and state["x"] is None):
         return
     low, high = points.min(axis=0), points.max(axis=0)
@@ -129,16 +151,16 @@ def _camera(axis: Axes, state: dict[str, Any], points: np.ndarray) -> None:
     axis.set_ylim(centre[1] - half[1], centre[1] + half[1])
 
 
-def _draw_labels(axis: Axes, view: SpaceExplorer, rows: np.ndarray) -> None:
+def _draw_labels(axis: Axes, shown: StillMap, rows: np.ndarray) -> None:
     """Names of classes at their medians, largest class first, where no other name stands."""
-    labels = view.saved.labels[rows]
+    labels = shown.labels[rows]
     x0, x1, y0, y1 = *axis.get_xlim(), *axis.get_ylim()
     taken: list[tuple[float, float, float]] = []
     for label in np.argsort(-np.bincount(labels, minlength=1), kind="stable")[:200]:
-        own = view.points[rows[labels == label]]
+        own = shown.points[rows[labels == label]]
         if not len(own) or len(taken) == 25:
             continue
-        place, name = np.median(own, axis=0), plain(view.saved.class_names[label], 28)
+        place, name = np.median(own, axis=0), plain(shown.class_names[label], 28)
         across, up = (place[0] - x0) / (x1 - x0) * 860, (place[1] - y0) / (y1 - y0) * 560
         wide = 3.6 * len(name)
         if not (wide < across < 860 - wide and 8 < up < 552):
@@ -150,8 +172,8 @@ def _draw_labels(axis: Axes, view: SpaceExplorer, rows: np.ndarray) -> None:
             text.set(parse_math=False, zorder=4)
 
 
-def _legend(axis: Axes, column: Column, state: dict[str, Any], view: SpaceExplorer) -> None:
-    handles = []
+def _legend(axis: Axes, shown: StillMap) -> None:
+    handles, column = [], shown.column
     if column.values is None:
         header = column.header()
         scale = Normalize(header["low"], header["high"])
@@ -169,8 +191,8 @@ def _legend(axis: Axes, column: Column, state: dict[str, Any], view: SpaceExplor
             handles = [_dot(colours[code], f"{plain(column.values[code], 30)}  {counts[code]:,}") for code in order]
         if (column.codes < 0).any():
             handles.append(_dot(_MISSING, f"(missing)  {(column.codes < 0).sum():,}"))
-    for kind in view.glyphs:
-        if kind in state["proxies"]:
+    for kind in shown.glyphs:
+        if kind in shown.state["proxies"]:
             handles.append(Line2D([], [], ls="", ms=7, label=PROXIES[kind].title, **PROXIES[kind].line()))
     if handles:
         place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1.0)}
@@ -183,16 +205,15 @@ def _dot(colour: Any, label: str) -> Line2D:
     return Line2D([], [], ls="", marker="o", mfc=colour, mec="none", ms=6, label=label)
 
 
-def _strip(view: SpaceExplorer) -> str:
+def _strip(shown: StillMap, thumbnails: Thumbnails | None) -> str:
     """Thumbnails of the selected images, with the names of their classes."""
-    if not view.selection:
+    if not shown.selected:
         return ""
     cells = ""
-    shows = view.selection[:MOST_THUMBNAILS]
-    thumbnails = view._thumbnails
-    sources = thumbnails.data_uris(shows) if thumbnails else [""] * len(shows)
-    for name, source in zip(shows, sources, strict=True):
-        label = view.saved.class_names[view.saved.labels[view._row[name]]]
+    rows = shown.selected[:MOST_THUMBNAILS]
+    names = [shown.ids[row] for row in rows]
+    for row, name, source in zip(rows, names, pictures(thumbnails, names), strict=True):
+        label = shown.class_names[shown.labels[row]]
         note = html.escape(f"{plain(label)} ({plain(name)})")
         image = (
             f'<img src="{source}" alt="{note}" title="{note}" width="64" height="64" '
@@ -202,8 +223,8 @@ def _strip(view: SpaceExplorer) -> str:
         )
         text = "font-size:11px;line-height:1.3;overflow:hidden;overflow-wrap:anywhere;max-height:2.6em"
         cells += f'<div style="width:72px">{image}<div style="{text}">{safe(label, 40)}</div></div>'
-    more = f", the first {len(shows)}" if len(view.selection) > len(shows) else ""
+    more = f", the first {len(rows)}" if len(shown.selected) > len(rows) else ""
     return (
-        f'<div style="font-size:13px;font-weight:600;margin:10px 0 4px">{len(view.selection):,} selected{more}</div>'
+        f'<div style="font-size:13px;font-weight:600;margin:10px 0 4px">{len(shown.selected):,} selected{more}</div>'
         f'<div style="display:flex;flex-wrap:wrap;gap:8px;max-width:860px">{cells}</div>'
     )

@@ -9,31 +9,29 @@ All epochs are in the browser (``front/``), which interpolates and draws; no ker
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-import numpy as np
 import traitlets
 
 from vptsp.analysis.replay import Frame, Replay, replay, some_classes
 from vptsp.errors import DataError
 from vptsp.runs.run import Run
 from vptsp.text import plain
-from vptsp_widgets.colours import palette
-from vptsp_widgets.sampling import spread
-from vptsp_widgets.timemachine.data import curves_of, farthest, frame_note, some_of
-from vptsp_widgets.timemachine.still import html_of
+from vptsp_widgets.run_view import Content, RunView
+from vptsp_widgets.timemachine.data import farthest, some_of
+from vptsp_widgets.timemachine.part import MOST_TRAILS, Part
+from vptsp_widgets.timemachine.still import StillReplay, html_of
 from vptsp_widgets.timemachine.tiles import SIDE, TILE, tiles_of
-from vptsp_widgets.view import View, shown
+from vptsp_widgets.view import shown
 
 MOST_CLASSES = 300  # of a run, with their proxies in every epoch
-MOST_IMAGES = 600
-MOST_TRAILS = 7  # as many as there are colours that everybody can tell apart
 _AT_START = 3
 
 
-class TimeMachine(View):
+class TimeMachine(RunView):
     """A replay in the browser. Several replays of one run (PCA and aligned UMAP) can be switched between.
 
     ``epoch`` is the epoch shown, one of ``epochs``; it starts at the last one. ``classes`` are the names of the
@@ -45,7 +43,6 @@ class TimeMachine(View):
 
     _front = "timemachine"
 
-    run = traitlets.Unicode("", help="directory of the run shown; setting it shows another run, as link() does")
     epoch = traitlets.Int(-1, help="the epoch shown").tag(sync=True)
     frame = traitlets.Unicode("", help="pca or aligned").tag(sync=True)
     classes = traitlets.List(traitlets.Unicode(), help="names of the classes with trails")
@@ -60,10 +57,10 @@ class TimeMachine(View):
     _tiles = traitlets.Bytes(b"").tag(sync=True)  # JPEG
 
     def __init__(self, replays: Replay | Sequence[Replay], run: Run | None = None, **traits: Any) -> None:
-        self.replays = (replays,) if isinstance(replays, Replay) else tuple(replays)
-        self._again: tuple[Sequence[str] | None, int] = (None, MOST_CLASSES)  # how to choose classes when read again
-        content = self._read(run)
-        super().__init__(self._kept_ids, **{**content, **traits})
+        content = self._content_of((replays,) if isinstance(replays, Replay) else tuple(replays), run)
+        self._how = {"frames": [one.frame for one in self.replays]}
+        self._only: Mapping[str, Sequence[str] | None] = {}  # classes that alone are shown, by run
+        super().__init__(content, **traits)
 
     @classmethod
     def of_run(
@@ -72,69 +69,53 @@ class TimeMachine(View):
         frame: Frame | Sequence[Frame] = "pca",
         classes: Sequence[str] | None = None,
         most: int = MOST_CLASSES,
-    ) -> TimeMachine:
+    ) -> Self:
         """The time machine of a run, from its ``snapshots/``; thumbnails from its ``embeddings/`` if there are any.
 
         ``frame`` may name both frames, to switch between them; aligned UMAP takes minutes the first time.
         ``classes`` (names) are the only ones shown; without them a run of more than ``most`` training classes shows
         an even choice, and says so. Raises as :func:`vptsp.analysis.replay.replay` does.
         """
-        run = Run.of(run)
-        frames = [frame] if isinstance(frame, str) else list(frame)
-        view = cls(_replays(run, frames, classes, most), run)
-        view._again = (classes, most)
-        view.set_trait("run", str(run.path))
+        how = {"frames": [frame] if isinstance(frame, str) else list(frame), "most": most}
+        view = cls._opened(run, how | {"classes": classes})
+        view._how, view._only = how, {view.run: classes}
         return view
 
+    @classmethod
+    def _parts_of(
+        cls,
+        run: Run,
+        frames: Sequence[Frame] = ("pca",),
+        most: int = MOST_CLASSES,
+        classes: Sequence[str] | None = None,
+    ) -> dict[str, Any]:
+        kept = some_classes(run, most) if classes is None else classes
+        made = {one.frame: one for one in (replay(run, frame, kept) for frame in frames)}
+        return {"replays": tuple(made.values()), "run": run}
+
     # --- content --------------------------------------------------------------------------------
-    def _read(self, run: Run | None) -> dict[str, Any]:
-        """The synced traits for these replays; sets what Python itself keeps of them."""
-        if not self.replays:
+    def _content_of(self, replays: tuple[Replay, ...], run: Run | None) -> Content:
+        if not replays:
             raise DataError("there is no replay to show; give what vptsp.analysis.replay.replay returns")
-        first = self.replays[0]
-        for other in self.replays[1:]:
+        first = replays[0]
+        for other in replays[1:]:
             if (other.epochs, other.ids, other.class_names) != (first.epochs, first.ids, first.class_names):
                 raise DataError("the replays are of different runs or classes; give frames of one run")
-        unique = np.sort(np.unique(np.array(first.ids, dtype=object), return_index=True)[1])
-        self._images = unique[spread(first.labels[unique], MOST_IMAGES)] if len(unique) else unique
-        self._kept_ids = [first.ids[row] for row in self._images]
-        used, labels = np.unique(np.concatenate([first.labels[self._images], first.proxy_labels]), return_inverse=True)
-        self._class_rows = used
-        self.epochs = first.epochs
-        kinds = list(first.proxies)
-        places = [
-            np.concatenate([one.images[:, self._images], *(one.proxies[kind] for kind in kinds)], axis=1)
-            for one in self.replays
-        ]
-        tiles, found = tiles_of(run, self._kept_ids) if run else (b"", [])
-        tests = int(first.is_test[self._images].sum())
-        counts = {"train": len(self._images) - tests, "test": tests, "images_of": first.totals["images"]}
-        counts |= {"classes": len(first.proxy_labels), "classes_of": first.totals["classes"]}
-        frames = [{"name": one.frame, "axes": list(one.axes), "note": frame_note(one)} for one in self.replays]
-        palettes = [palette(max(len(used), MOST_TRAILS), dark) for dark in (False, True)]
-        return {
-            "_content": {
-                "title": plain(first.name),
-                "epochs": list(first.epochs),
-                "kinds": kinds,
-                "frames": frames,
-                "counts": counts,
-                "curves": curves_of(first),
-                "moved": {kind: [round(float(angle), 1) for angle in first.moved[kind]] for kind in kinds},
-                "training": bool(run and run.state() == "training"),
-            },
-            "_names": [plain(first.class_names[label]) for label in used],
-            "_labels": labels.astype("<i4").tobytes(),
-            "_places": np.stack(places).astype("<f4").tobytes(),
-            "_colours": b"".join(colours.tobytes() for colours in palettes),
-            "_ids": [plain(name, 120) for name in self._kept_ids],
-            "_rows": np.arange(len(self._kept_ids), dtype="<i4").tobytes(),
-            "_tiles": tiles,
-            "_atlas": {"tile": TILE, "side": SIDE, "places": found} if tiles else {},
+        part = Part.of(first)
+        ids = [first.ids[row] for row in part.images]
+        traits = {
+            **part.traits(replays),
+            "_content": part.content(replays, training=bool(run and run.state() == "training")),
+            **_tiles(run, ids),
             "epoch": first.epochs[-1],
             "frame": first.frame,
             "classes": farthest(first, _AT_START),
         }
+        self.replays, self.epochs, self._images, self._class_rows = replays, first.epochs, part.images, part.classes
+        return Content(ids, traits, run=run.path if run else None)
+
+    def _begin(self) -> None:
+        self._send_classes({"new": self.classes})  # the same names may have other rows
 
     def refresh(self) -> None:
         """Read the run again: a run that trains has more epochs by now. The frame is fitted to the last of them.
@@ -144,37 +125,12 @@ class TimeMachine(View):
         if not self.run:
             raise DataError("this time machine was given replays and no run to read again; use TimeMachine.of_run")
         with self.lock:
-            self._load(Run.open(self.run), keep=True)
-
-    def _load(self, run: Run, keep: bool) -> None:
-        frames = [one["name"] for one in self._content["frames"]] or ["pca"]
-        classes, most = self._again if keep else (None, self._again[1])
-        at_end, before = self.epoch == self.epochs[-1], (self.epoch, self.frame, self.classes)
-        replays = _replays(run, frames, classes, most)
-        self.replays, earlier = replays, self.replays
-        try:
-            content = self._read(run)
-        except DataError:
-            self.replays = earlier
-            raise
-        with self.hold_sync():  # the front end must not see the epochs of one run with the places of another
-            if tuple(self._kept_ids) != self.ids:
-                self.selection, self.focus = [], ""
-                self.ids = tuple(self._kept_ids)
-                self._row = {name: row for row, name in enumerate(self.ids)}
-            if keep:
-                content |= {"classes": before[2], "frame": before[1]}
-                content |= {} if at_end or before[0] not in self.epochs else {"epoch": before[0]}
-            for name, value in content.items():
-                self.set_trait(name, value)
-            self._send_classes({"new": self.classes})  # the same names may have other rows
-            self.status = ""
-
-    @traitlets.observe("run")
-    @shown
-    def _show_run(self, change: Any) -> None:
-        if change["old"] and change["new"]:
-            self._load(Run.open(change["new"]), keep=False)
+            run, at_end, before = Run.open(self.run), self.epoch == self.epochs[-1], self.epoch
+            parts = self._parts_of(run, **{**self._how, "classes": self._only.get(self.run)})
+            content = self._content_of(**parts)
+            kept: dict[str, Any] = {"classes": self.classes, "frame": self.frame}
+            kept |= {} if at_end or before not in self.epochs else {"epoch": before}
+            self._take(replace(content, traits={**content.traits, **kept}), keep=True)
 
     def _on_refresh(self, content: dict[str, Any], buffers: list[Any]) -> None:
         try:
@@ -242,13 +198,21 @@ class TimeMachine(View):
 
     def still(self) -> str:
         """Four epochs beside each other with the trails, and a table of all."""
-        return html_of(self)
+        frames = {one["name"]: one["note"] for one in self._content["frames"]}
+        shown = StillReplay(
+            replay=self.shows,
+            images=self._images,
+            trails={int(self._class_rows[row]): name for row, name in zip(self._trails, self.classes, strict=True)},
+            curves=self._content["curves"],
+            counts=self.counts(),
+            note=frames[self.frame],
+        )
+        return html_of(shown)
 
 
-def _replays(run: Run, frames: Sequence[Frame], classes: Sequence[str] | None, most: int) -> tuple[Replay, ...]:
-    kept = some_classes(run, most) if classes is None else classes
-    made = {one.frame: one for one in (replay(run, frame, kept) for frame in frames)}
-    return tuple(made.values())
+def _tiles(run: Run | None, ids: Sequence[str]) -> dict[str, Any]:
+    tiles, places = tiles_of(run, ids) if run else (b"", [])
+    return {"_tiles": tiles, "_atlas": {"tile": TILE, "side": SIDE, "places": places} if tiles else {}}
 
 
 def _listed(epochs: Sequence[int]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.settings.build import ConfiguredModel
 from vptsp_widgets.why.pictures import Pictures
 
+_PAIRS_KEPT = 32
 _TRIED = 256  # queries among which a mistake is looked for
 
 
@@ -72,3 +74,21 @@ class Explained:
         padding = np.full(self.effects.shape[1] - len(row), np.nan, dtype=np.float32)
         self.effects = np.concatenate([self.effects, [np.concatenate([row, padding])]])
         return self.effects
+
+
+class ExplainedPairs:
+    """What is known of the pairs looked at, the last 32."""
+
+    def __init__(self, model: ConfiguredModel, sources: Pictures) -> None:
+        self._model, self._sources = model, sources
+        self._kept: OrderedDict[tuple[str, str], Explained] = OrderedDict()
+
+    def of(self, query: str, neighbour: str) -> Explained:
+        """Of the images of these ids."""
+        pair = (query, neighbour)
+        if pair not in self._kept:
+            self._kept[pair] = Explained(self._model, self._sources, pair)
+            while len(self._kept) > _PAIRS_KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(pair)
+        return self._kept[pair]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 from PIL import Image
 from torch import Tensor
 
 from vptsp.core.backbones.load import Backbone
 from vptsp.data import load_data
+from vptsp.data.folder import any_folder
 from vptsp.data.images import ImageSet
 from vptsp.data.transforms import eval_transform
 from vptsp.errors import DataError, RunError
@@ -45,6 +47,14 @@ class Pictures:
             return splits.train if split == "train" else splits.test
 
         return cls(load, saved)
+
+    @classmethod
+    def of(cls, images: ImageSet | Pictures | str | Path | None, saved: SavedEmbeddings) -> Pictures:
+        """Those of a set of images, or of a folder; none: thumbnails for all."""
+        if images is None or isinstance(images, Pictures):
+            return images or cls(None, saved)
+        found = images if isinstance(images, ImageSet) else any_folder(Path(images))
+        return cls(lambda side: found, saved)
 
     def input(self, image_id: str, backbone: Backbone) -> Tensor:
         """What the model gets, (3, S, S)."""

@@ -7,21 +7,20 @@ import html
 import io
 import math
 import warnings
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from jaxtyping import Float32
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg  # never pyplot: its state is global and not thread-safe
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from PIL import Image
 
-from vptsp.analysis.explain import why_no_effects
 from vptsp.figures.theme import DRAWN
 from vptsp.text import plain, safe
-
-if TYPE_CHECKING:
-    from vptsp_widgets.why.view import WhyNeighbour
 
 _MOST_BLOCKS, _MOST_EFFECTS = 6, 6
 _INK = DRAWN
@@ -29,34 +28,48 @@ _DIVERGING = LinearSegmentedColormap.from_list("binds", ["#1d4ed8", "#f1f3f5", "
 _CELL = "padding:2px 12px 2px 0;text-align:left"
 
 
-def why_still(view: WhyNeighbour, effects: np.ndarray) -> str:
-    """HTML of the pair: a picture with alternative text, and the strongest effects (blocks, prompts) as a table."""
-    rows = [view.ids.index(name) for name in (view.query, view.neighbour)]
-    names = [view.saved.class_names[view.saved.labels[row]] for row in rows]
-    picture = base64.b64encode(_picture(view, effects, [plain(name, 40) for name in names])).decode()
+@dataclass(frozen=True)
+class StillPair:
+    """A query and its neighbour as they are to be drawn: of both ids, classes and JPEGs; L blocks, N prompts."""
+
+    ids: tuple[str, str]
+    classes: tuple[str, str]
+    pictures: Sequence[bytes]
+    patches: Float32[np.ndarray, "2 L H h w"]  # attention, H heads, h x w patches
+    similarity: float
+    effects: Float32[np.ndarray, "known N"]  # of the blocks known so far
+    blocks: int  # with prompts
+    without: str  # why there are no effects; empty where there are
+    note: str
+
+
+def html_of(pair: StillPair) -> str:
+    """A picture with alternative text, and the strongest effects as a table."""
+    names, effects = pair.classes, pair.effects
+    picture = base64.b64encode(_picture(pair, [plain(name, 40) for name in names])).decode()
     alt = (
         f"query of class {plain(names[0])} and neighbour of class {plain(names[1])}, cosine similarity "
-        f"{view.similarity:.3f}; attention of each block over both images"
+        f"{pair.similarity:.3f}; attention of each block over both images"
         + ("; change of the similarity without each prompt" if effects.size else "")
     )
     caption = (
-        f"query: {safe(names[0])} ({safe(view.query)}); neighbour: {safe(names[1])} ({safe(view.neighbour)}); "
-        f"cosine similarity {view.similarity:.3f}"
+        f"query: {safe(names[0])} ({safe(pair.ids[0])}); neighbour: {safe(names[1])} ({safe(pair.ids[1])}); "
+        f"cosine similarity {pair.similarity:.3f}"
     )
-    if view.saved.left_out:
-        caption += f"; {view.saved.left_out_note}"
+    if pair.note:
+        caption += f"; {pair.note}"
     return (
         f'<figure style="margin:0"><img src="data:image/png;base64,{picture}" alt="{html.escape(alt)}" '
         f'style="max-width:100%;width:920px;border-radius:6px">'
         f'<figcaption style="font-size:13px;max-width:66em;overflow-wrap:anywhere">{caption}</figcaption>'
-        f"{_table(view, effects)}</figure>"
+        f"{_table(pair)}</figure>"
     )
 
 
-def _table(view: WhyNeighbour, effects: np.ndarray) -> str:
-    blocks = len(view.model.prompts())
+def _table(pair: StillPair) -> str:
+    blocks, effects = pair.blocks, pair.effects
     missing = f"Of {blocks} blocks, the effects of the first {len(effects)} are known; showing this again adds more."
-    note = why_no_effects(view.model) or (missing if len(effects) < blocks else "")
+    note = pair.without or (missing if len(effects) < blocks else "")
     note = f'<p style="font-size:13px">{html.escape(note)}</p>' if note else ""
     if not effects.size:
         return note
@@ -85,8 +98,9 @@ def _decimals(effects: np.ndarray) -> int:
     return min(8, max(3, 2 - math.floor(math.log10(most)))) if most else 3
 
 
-def _picture(view: WhyNeighbour, effects: np.ndarray, names: list[str]) -> bytes:
-    maps = view.attention.patches.mean(axis=2)  # (2, L, h, w), over the heads
+def _picture(pair: StillPair, names: list[str]) -> bytes:
+    effects = pair.effects
+    maps = pair.patches.mean(axis=2)  # (2, L, h, w), over the heads
     shown = np.unique(np.linspace(0, maps.shape[1] - 1, min(_MOST_BLOCKS, maps.shape[1])).round().astype(int))
     tall = 0.32 * len(effects) + 1.2 if effects.size else 0
     width = 1.55 * (len(shown) + 1)
@@ -95,9 +109,7 @@ def _picture(view: WhyNeighbour, effects: np.ndarray, names: list[str]) -> bytes
     parts: Any = figure.subfigures(2, 1, height_ratios=[3.6, tall]) if effects.size else [figure]
     grid: Any = parts[0].subplots(2, len(shown) + 1, gridspec_kw={"wspace": 0.06, "hspace": 0.22})
     parts[0].subplots_adjust(left=0.01, right=0.99, top=0.9, bottom=0.02)
-    for side, (data, name, role) in enumerate(
-        zip((view._query_picture, view._neighbour_picture), names, ("query", "neighbour"), strict=True)
-    ):
+    for side, (data, name, role) in enumerate(zip(pair.pictures, names, ("query", "neighbour"), strict=True)):
         picture = np.asarray(Image.open(io.BytesIO(data)))
         grid[side, 0].imshow(picture)
         grid[side, 0].set_title(f"{role}: {name}", fontsize=8, color=_INK, loc="left", parse_math=False)

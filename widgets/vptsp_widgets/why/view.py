@@ -6,18 +6,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
-from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import traitlets
 
 from vptsp.analysis.explain import Attention, why_no_effects
-from vptsp.data.folder import any_folder
 from vptsp.data.images import ImageSet
 from vptsp.errors import DataError
 from vptsp.runs.checkpoints import load_beside
@@ -26,17 +26,17 @@ from vptsp.runs.progress import headless
 from vptsp.runs.run import Run
 from vptsp.settings.build import ConfiguredModel
 from vptsp.text import plain
-from vptsp_widgets.view import View, shown, told
-from vptsp_widgets.why.pair import Explained, Neighbours
+from vptsp_widgets.run_view import Content, RunView, run_of
+from vptsp_widgets.view import shown, told
+from vptsp_widgets.why.description import description
+from vptsp_widgets.why.pair import Explained, ExplainedPairs, Neighbours
 from vptsp_widgets.why.pictures import Pictures
-from vptsp_widgets.why.still import why_still
+from vptsp_widgets.why.still import StillPair, html_of
 
-CANDIDATES = 10
-_PAIRS_KEPT = 32
 _PATIENCE = 1.0  # seconds that a live view spends on effects before it is shown
 
 
-class WhyNeighbour(View):
+class WhyNeighbour(RunView):
     """Why is this image a neighbour of that one?
 
     ``query`` and ``neighbour`` are ids that can be read, set and observed; ``focus`` is the query, so that a linked
@@ -48,7 +48,6 @@ class WhyNeighbour(View):
 
     _front = "why"
 
-    run = traitlets.Unicode("", help="directory of the run shown; setting it shows another")
     query = traitlets.Unicode("", help="id of the query")
     neighbour = traitlets.Unicode("", help="id of the image it is compared with")
     block = traitlets.Int(0).tag(sync=True)
@@ -71,56 +70,44 @@ class WhyNeighbour(View):
         neighbour: str = "",
         **traits: Any,
     ) -> None:
-        self._take(saved, model, images)
-        self._split = "test"
-        self._moving = False  # query, focus and neighbour are being set together
+        self._moving = False
         self._number = self._stamp = 0
-        super().__init__(saved.ids, **traits)
-        self.query = query or self.focus or self.ids[self._near.mistake(np.random.default_rng(0))]
+        super().__init__(self._content_of(saved, model, images), **traits)
+        self.query = query or self.focus or self._mistaken()
         if neighbour:
             self.neighbour = neighbour
 
     @classmethod
-    def of_run(cls, run: Run | str | Path, split: str = "test", **traits: Any) -> WhyNeighbour:
+    def of_run(cls, run: Run | str | Path, split: str = "test", **traits: Any) -> Self:
         """The images that a run embedded of a split (``train`` or ``test``), and the model that embedded them."""
-        run = Run.of(run)
-        saved = SavedEmbeddings.of_run(run, split)
-        view = cls(saved, run, Pictures.of_run(run, split, saved), **traits)
-        view._split = split
-        view.set_trait("run", str(run.path))
-        return view
+        return cls._opened(run, {"split": split}, **traits)
 
-    def _take(
+    @classmethod
+    def _parts_of(cls, run: Run, split: str = "test") -> dict[str, Any]:
+        saved = SavedEmbeddings.of_run(run, split)
+        return {"saved": saved, "model": run, "images": Pictures.of_run(run, split, saved)}
+
+    def _content_of(
         self,
         saved: SavedEmbeddings,
         model: ConfiguredModel | Run | str | Path,
         images: ImageSet | Pictures | str | Path | None,
-    ) -> None:
+    ) -> Content:
         if len(saved) < 2:
             raise DataError(f"{saved.folder} holds {len(saved)} embedded images; a query and a neighbour are two")
-        self.saved = saved
         self.model = model if isinstance(model, ConfiguredModel) else load_beside(model, saved)
-        self._sources = _pictures(images, saved)
-        self._near = Neighbours(saved)
-        self._kept: OrderedDict[tuple[str, str], Explained] = OrderedDict()
+        self.saved, self._sources, self._near = saved, Pictures.of(images, saved), Neighbours(saved)
+        self._pairs = ExplainedPairs(self.model, self._sources)
+        return Content(saved.ids, {}, run=run_of(saved))
 
-    @traitlets.observe("run")
-    @shown
-    def _show_run(self, change: Any) -> None:
-        if not change["new"] or Path(change["new"]) == self.saved.folder.parent.parent:
-            return  # it is shown already
-        self.status = "reading the run"
-        run = Run.open(change["new"])
-        saved = SavedEmbeddings.of_run(run, self._split)
-        self._take(saved, run, Pictures.of_run(run, self._split, saved))
-        self.selection, self.focus = [], ""
-        self.ids, self._row = tuple(saved.ids), {name: row for row, name in enumerate(saved.ids)}
-        self._moving = True
-        try:
+    def _begin(self) -> None:
+        with self._together():
             self.query = self.neighbour = ""
-        finally:
-            self._moving = False
-        self.query = self.ids[self._near.mistake(np.random.default_rng(0))]
+        self.query = self._mistaken()
+
+    def _mistaken(self, seed: int | None = 0) -> str:
+        """A query whose nearest image is of another class."""
+        return self.ids[self._near.mistake(np.random.default_rng(seed))]
 
     # --- what it says, for Python --------------------------------------------------------------
     @property
@@ -144,6 +131,15 @@ class WhyNeighbour(View):
     def _check_image(self, proposal: Any) -> str:
         return self._check_focus(proposal)
 
+    @contextlib.contextmanager
+    def _together(self) -> Iterator[None]:
+        """Query, focus and neighbour are set as one: that they change is no news then."""
+        self._moving = True
+        try:
+            yield
+        finally:
+            self._moving = False
+
     @traitlets.observe("focus")
     @shown
     def _focus_is_query(self, change: Any) -> None:
@@ -154,15 +150,11 @@ class WhyNeighbour(View):
     def _on_pair(self, change: Any) -> None:
         if self._moving or not self.query:
             return
-        with self.lock:
-            self._moving = True
-            try:
-                if change["name"] == "query" or not self.neighbour:
-                    self.neighbour = self.ids[self._near.of_another_class(self._row[self.query])]
-                self.focus = self.query
-                self._publish()
-            finally:
-                self._moving = False
+        with self.lock, self._together():
+            if change["name"] == "query" or not self.neighbour:
+                self.neighbour = self.ids[self._near.of_another_class(self._row[self.query])]
+            self.focus = self.query
+            self._publish()
 
     @traitlets.observe("_wanted")
     @shown
@@ -177,36 +169,23 @@ class WhyNeighbour(View):
 
     def _show_wanted(self, wanted: dict[str, Any]) -> None:
         if wanted.get("mistake"):
-            query, neighbour = self._near.mistake(np.random.default_rng()), -1
+            query, neighbour = self._row[self._mistaken(seed=None)], -1
         else:
             query, neighbour = int(wanted["query"]), int(wanted["neighbour"])
-        self._moving = True
-        try:
+        with self._together():
             self.query = self.focus = self.ids[query]
             self.neighbour = self.ids[neighbour if neighbour >= 0 else self._near.of_another_class(query)]
             self._publish()
-        finally:
-            self._moving = False
 
     # --- what it takes to explain ----------------------------------------------------------------
     def _explained(self) -> Explained:
-        key = (self.query, self.neighbour)
-        if key not in self._kept:
-            self._kept[key] = Explained(self.model, self._sources, key)
-            while len(self._kept) > _PAIRS_KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        return self._pairs.of(self.query, self.neighbour)
 
     def _publish(self) -> None:
         explained, found = self._explained(), self._explained().attention
-        row = self._row[self.query]
-        ranked, similarities = self._near.ranked(row)
-        listed = list(ranked[:CANDIDATES])
-        if self._row[self.neighbour] not in listed:
-            listed.append(self._row[self.neighbour])
-        ranks = {int(other): rank for rank, other in enumerate(ranked, start=1)}
-        _, blocks, heads, height, width = found.patches.shape
+        _, blocks, heads, _, _ = found.patches.shape
+        rows = self._row[self.query], self._row[self.neighbour]
+        said = description(self.saved, self._near, self.model, explained, *rows)
         self._stamp += 1
         with self.hold_sync():
             self.block = min(self.block, blocks - 1) if self._stamp > 1 else blocks - 1
@@ -214,32 +193,9 @@ class WhyNeighbour(View):
             self._query_picture, self._neighbour_picture = explained.pictures
             self._patches, self._prompts = found.patches.tobytes(), found.prompts.tobytes()
             self._effects = explained.effects.tobytes()
-            self._pair = {
-                "number": self._number,
-                "stamp": self._stamp,  # so that an equal pair is an answer too
-                "query": self._image(row),
-                "neighbour": self._row[self.neighbour],
-                "candidates": [
-                    {**self._image(other), "rank": ranks.get(int(other), 0), "similarity": float(similarities[other])}
-                    for other in listed
-                ],
-                "similarity": explained.similarity,
-                "shape": {"blocks": blocks, "heads": heads, "grid": [height, width], "pooled": found.pooled},
-                "prompts": found.prompts.shape[-1],
-                "effect_rows": len(self.model.prompts()),
-                "without": why_no_effects(self.model) or "",
-            }
+            # the stamp: so that an equal pair is an answer too
+            self._pair = {"number": self._number, "stamp": self._stamp, **said}
             self.status = explained.note or self.saved.left_out_note
-
-    def _image(self, row: int) -> dict[str, Any]:
-        label = int(self.saved.labels[row])
-        same = label == self.saved.labels[self._row[self.query]]
-        return {
-            "row": int(row),
-            "id": plain(self.ids[row], 120),
-            "class": plain(self.saved.class_names[label]),
-            "same": bool(same),
-        }
 
     def _on_effects(self, content: dict[str, Any], buffers: list[Any]) -> None:
         """The front end shows a pair without its effects. They take seconds on large models: not in this thread."""
@@ -272,15 +228,25 @@ class WhyNeighbour(View):
     def still(self) -> str:
         """The pair as HTML; in a live notebook with the effects that are known after a second, as it says."""
         self._compute_effects((self.query, self.neighbour), math.inf if headless() else _PATIENCE)
-        return why_still(self, self._explained().effects)
+        explained = self._explained()
+        pair = StillPair(
+            ids=(self.query, self.neighbour),
+            classes=self._classes(),
+            pictures=explained.pictures,
+            patches=explained.attention.patches,
+            similarity=explained.similarity,
+            effects=explained.effects,
+            blocks=len(self.model.prompts()),
+            without=why_no_effects(self.model) or "",
+            note=self.saved.left_out_note if self.saved.left_out else "",
+        )
+        return html_of(pair)
 
     def summary(self) -> str:
-        shown = [self.saved.class_names[self.saved.labels[self._row[name]]] for name in (self.query, self.neighbour)]
-        return f"WhyNeighbour of {plain(shown[0])} and {plain(shown[1])}, similarity {self.similarity:.3f}"
+        query, neighbour = map(plain, self._classes())
+        return f"WhyNeighbour of {query} and {neighbour}, similarity {self.similarity:.3f}"
 
-
-def _pictures(images: ImageSet | Pictures | str | Path | None, saved: SavedEmbeddings) -> Pictures:
-    if images is None or isinstance(images, Pictures):
-        return images or Pictures(None, saved)
-    found = images if isinstance(images, ImageSet) else any_folder(Path(images))
-    return Pictures(lambda side: found, saved)
+    def _classes(self) -> tuple[str, str]:
+        """Names of the classes of both images."""
+        query, neighbour = (self.saved.labels[self._row[name]] for name in (self.query, self.neighbour))
+        return self.saved.class_names[query], self.saved.class_names[neighbour]

@@ -8,7 +8,7 @@ import { onTheme } from "../../front/theme.js";
 import { attributeCard } from "./attributes.js";
 import { alphaCurves } from "./curves.js";
 import { fusionPanel } from "./fusion.js";
-import { classMap } from "./map.js";
+import { classMap } from "./class_map.js";
 import { classPlane } from "./plane.js";
 import { Shown } from "./shown.js";
 import { nearestStrips } from "./strips.js";
@@ -88,9 +88,8 @@ export default {
       strips.drawLater();
     }
     const ends = [
-      onTheme((dark) => {
+      onTheme(root, (dark) => {
         shown.dark = dark;
-        root.classList.toggle("vptsp-dark", dark);
         if (started) {
           map.legend();
           attributes.draw();

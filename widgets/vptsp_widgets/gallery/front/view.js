@@ -5,8 +5,7 @@ import { onTraits } from "../../front/model.js";
 import { helpPanel, statusLine } from "../../front/status.js";
 import { count } from "../../front/text.js";
 import { onTheme } from "../../front/theme.js";
-import { debounced } from "../../front/timing.js";
-import { button, isolated } from "./elements.js";
+import { button } from "./elements.js";
 import { chooser, imageOptions, proxyFinder } from "./find.js";
 import { Images } from "./images.js";
 import { KEYS, onKeys } from "./keys.js";
@@ -15,27 +14,17 @@ import { queryPanel } from "./panel.js";
 import { Pictures } from "./pictures.js";
 import { Requests } from "./requests.js";
 import { answerFromTables } from "./saved.js";
+import { Search, keyOf } from "./search.js";
 import { pickedImages } from "./selection.js";
+import { shownImages } from "./shown.js";
 import { tileList } from "./tiles.js";
 import { fileTaker } from "./uploads.js";
-/** @import { Message } from "../../front/model.js" */
 /** @import { Query } from "./requests.js" */
-
-const GRID = 36; // tiles of a grid shown at once
 
 export default {
   render({ model, el }) {
     const live = model.live !== false;
     const images = new Images(model, live);
-    let query = null; // {row} | {proxy: [kind, number]} | {upload, name}
-    let result = null; // the answer to it
-    let grid = null; // {title, rows, of}: images without an order, in place of an answer
-    let most = GRID; // tiles of the grid to show
-    let own = false; // whether a change of the model is ours
-    const history = [];
-    let uploadName = ""; // of the file on its way
-
-    // --- elements ------------------------------------------------------------------------------
     const root = make("div", {
       className: "vptsp vg", role: "group", "aria-label": "retrieval gallery", tabIndex: -1,
       "data-lm-suppress-shortcuts": "true", // a notebook would take Enter, Backspace and letters for its own
@@ -43,21 +32,43 @@ export default {
     const status = statusLine(model);
     const help = helpPanel(KEYS);
     const requests = new Requests(model, root, status.say);
-    const selection = pickedImages(model, { shown: () => tiles.rows(), tell, changed: markPicked });
-    const lists = queryLists(images, { ask, fetch: fetchList, redraw: () => draw(), say: status.say });
+    const search = new Search(model, images, requests, {
+      asked(/** @type {Query} */ asked) {
+        shown.dropGrid();
+        lists.follow(asked.row);
+        draw();
+      },
+      answered(message, buffers) {
+        pictures.take(message.tiles, buffers, search.query?.upload);
+        draw();
+        status.say(shown.of ? "" : search.outcome() + lists.aboutPair());
+      },
+      failed(text) {
+        status.say(text);
+        draw(text);
+      },
+      listed(message, wanted) {
+        lists.keep(message);
+        if (!wanted) return;
+        status.say("");
+        lists.resume();
+      },
+      answerless: () => Boolean(search.query) && !search.result && !shown.of,
+    });
+    const ask = (/** @type {Query} */ asked, options = {}) => search.ask(asked, options);
+    const selection = pickedImages(model, { shown: () => tiles.rows(), tell: (values) => search.tell(values), changed: markPicked });
+    const lists = queryLists(images, { ask, fetch: (name, text) => search.fetchList(name, text), redraw: () => draw(), say: status.say });
     const pictures = new Pictures(model, images, root);
-    const findOptions = (text) => imageOptions(images, text, { ask, openClass: lists.openClass });
-    const find = chooser("find a class or an image", "class, image id or number", findOptions);
-    const uploads = fileTaker(root, { send: upload, say: status.say });
-    const back = button("← Back", "the query before (Backspace)", goBack);
+    const tiles = tileList(images, pictures, selection, ask);
+    const shown = shownImages(search, tiles, { redraw: () => draw(), other: lists.other });
+    const find = chooser("find a class or an image", "class, image id or number", (text) => imageOptions(images, text, { ask, openClass: lists.openClass }));
+    const uploads = fileTaker(root, { send: (name, bytes) => search.upload(name, bytes), say: status.say });
+    const back = button("← Back", "the query before (Backspace)", () => search.back());
     const proxies = proxyFinder(model, ask);
     const many = make("select", { onchange: () => (model.set("k", Number(many.value)), model.save_changes()) });
     const manyLabel = make("label", {}, "Show", many);
-    const onlyWrong = make("input", { type: "checkbox", onchange: () => draw() });
     const notes = make("div", { className: "vg-notes vg-soft" });
     const panel = queryPanel(model, images, pictures);
-    const title = make("div", { className: "vg-title" });
-    const tiles = tileList(images, pictures, selection, ask);
     root.append(
       make("div", { className: "vptsp-bar" },
         find.element, button("Random", "a random query (r)", lists.random),
@@ -66,15 +77,55 @@ export default {
         make("span", { className: "vg-grow" }), button("?", "keys (?)", help.toggle)),
       make("div", { className: "vptsp-bar" },
         make("label", {}, "Browse", lists.which), lists.steps, lists.atLeastBox,
-        manyLabel, make("label", {}, onlyWrong, "only wrong ones"),
+        manyLabel, make("label", {}, shown.onlyWrong, "only wrong ones"),
         make("span", { className: "vg-grow" }), selection.all, selection.none),
       help.table, notes,
-      make("div", { className: "vg-main" }, panel.element, make("div", { className: "vg-side" }, title, tiles.element)),
+      make("div", { className: "vg-main" }, panel.element, make("div", { className: "vg-side" }, shown.title, tiles.element)),
       status.line, uploads.dropHere,
     );
     el.append(root);
+    onKeys(root, tiles, {
+      Backspace: () => search.back(), Escape: clear, "?": help.toggle, "/": () => find.input.focus(),
+      n: () => lists.step(1), p: () => lists.step(-1), r: lists.random, m: lists.randomMistake,
+    });
 
-    // --- data ----------------------------------------------------------------------------------
+    // --- what is shown -------------------------------------------------------------------------
+    function draw(trouble = "") {
+      shown.draw(trouble);
+      drawPanel();
+      lists.draw();
+      markPicked();
+      back.disabled = !search.history.length;
+    }
+    function drawPanel() {
+      panel.draw(shown.of ? null : search.query, search.result);
+    }
+    function markPicked() {
+      tiles.markPicked();
+      selection.draw();
+    }
+    function showSelection() {
+      const rows = selection.rows();
+      shown.showGrid(`${count(rows.length)} selected images; choose one to search with`, rows, "selection");
+    }
+
+    /** Nothing is asked yet, or no longer: an image of each class to choose from. */
+    function start() {
+      if (search.query) return ask(search.query, { remember: false, told: true });
+      const rows = images.ofEachClass();
+      shown.showGrid(`${count(rows.length)} classes, an image of each; choose one to search with`, rows, "start");
+    }
+    function clear() {
+      search.drop();
+      lists.close();
+      help.table.hidden = true;
+      search.tell({ _query: {}, _focused: -1 });
+      if (selection.rows().length) selection.clear();
+      start();
+      status.say("");
+    }
+
+    // --- the model -----------------------------------------------------------------------------
     function read() {
       images.read();
       uploads.offer(live && model.get("_can_embed"));
@@ -91,226 +142,58 @@ export default {
       many.replaceChildren(...choices.map((k) => make("option", { value: String(k) }, `${k} nearest`)));
       many.value = String(model.get("k"));
     }
-
-    /** Sets traits of the model; that they change is no news then. */
-    function tell(values) {
-      own = true;
-      for (const [name, value] of Object.entries(values)) model.set(name, value);
-      model.save_changes();
-      own = false;
-    }
-
-    // --- queries and answers -------------------------------------------------------------------
-    const sendQuery = debounced((asked) => {
-      if (asked === query) requests.send("query", { query: asked }, "waiting for the kernel");
-    }, live ? 30 : 0);
-
-    /**
-     * Search with a query; `told`: it comes from the model, which needs not be told.
-     * @param {Query} asked
-     */
-    function ask(asked, { remember = true, told = false } = {}) {
-      if (asked.row !== undefined && !(asked.row in images.ids)) return;
-      if (remember && query && key(query) !== key(asked)) history.push(query);
-      history.splice(0, history.length - 200);
-      [query, result, grid] = [asked, null, null];
-      requests.dropAll();
-      lists.follow(asked.row);
-      if (!told) tell({ _query: asked.row === undefined ? asked : {}, _focused: asked.row ?? -1 });
-      requests.announce("waiting for the kernel");
-      draw();
-      sendQuery(asked);
-    }
-    /** @param {Query} asked */
-    const key = (asked) => JSON.stringify([asked?.row, asked?.proxy, asked?.upload]);
-    const again = () => query && ask(query, { remember: false });
-
-    function goBack() {
-      const before = history.pop();
-      if (before) ask(before, { remember: false });
-    }
-
-    /** @param {Message} message */
-    function receive(message, buffers) {
-      if (message.kind === "result" && requests.answers(message, "query")) {
-        requests.done();
-        result = message;
-        pictures.take(message.tiles, buffers, query?.upload);
-        draw();
-        status.say(grid ? "" : outcome());
-      } else if (message.kind === "uploaded" && requests.answers(message, "upload")) {
-        requests.done();
-        ask({ upload: message.upload, name: uploadName });
-      } else if (message.kind === "list") {
-        lists.keep(message);
-        if (requests.answers(message, "list")) {
-          requests.done();
-          status.say("");
-          lists.resume();
-        }
-      } else if (message.kind === "failed" && requests.answersAny(message)) {
-        requests.done();
-        status.say(message.text);
-        if (!requests.answers(message, "query") && query && !result && !grid) again(); // its answer was dropped for this
-        else draw(message.text);
-      }
-    }
-
-    function outcome() {
-      const right = result.rows.filter((row) => isRight(row) === true).length;
-      const judged = result.label < 0 ? "" : `: ${right} right, ${result.rows.length - right} wrong`;
-      return `${result.rows.length} nearest of ${count(images.gallery)} gallery images${judged}.${lists.aboutPair()}`;
-    }
-
-    function upload(name, bytes) {
-      uploadName = name;
-      requests.dropAll();
-      requests.send("upload", { name }, `embedding ${isolated(name)}, waiting for the kernel`, [bytes]);
-    }
-
-    function fetchList(name, text) {
-      requests.drop("query");
-      requests.send("list", { which: name }, text);
-    }
-
-    // --- what is shown -------------------------------------------------------------------------
-    function markPicked() {
-      tiles.markPicked();
-      selection.draw();
-    }
-    function showSelection() {
-      const rows = selection.rows();
-      showGrid(`${count(rows.length)} selected images; choose one to search with`, rows, "selection");
-    }
-    function showGrid(text, rows, of) {
-      [grid, most] = [{ title: text, rows, of }, GRID];
-      draw();
-    }
-
-    /** Nothing is asked yet, or no longer: an image of each class to choose from. */
-    function start() {
-      if (query) return ask(query, { remember: false, told: true });
-      const rows = images.ofEachClass();
-      showGrid(`${count(rows.length)} classes, an image of each; choose one to search with`, rows, "start");
-    }
-
-    function clear() {
-      [query, result] = [null, null];
-      lists.close();
-      requests.dropAll();
-      requests.done();
-      help.table.hidden = true;
-      tell({ _query: {}, _focused: -1 });
-      if (selection.rows().length) selection.clear();
-      start();
-      status.say("");
-    }
-
-    const isRight = (row) => (result.label < 0 ? null : images.labels[row] === result.label);
-
-    /** `trouble`: why there is no answer to the query. */
-    function draw(trouble = "") {
-      let shown = null; // what was shown stays, dimmed, until the answer comes
-      let moreButton = null;
-      if (grid) {
-        const rows = grid.rows.slice(0, most);
-        title.replaceChildren(grid.title + (rows.length < grid.rows.length ? ` (the first ${count(rows.length)})` : ""));
-        shown = rows.map((row) => ({ row }));
-        if (rows.length < grid.rows.length) moreButton = button("Show more", "", showMore);
-      } else if (result) {
-        shown = result.rows
-          .map((row, place) => ({ row, rank: place + 1, similarity: result.similarities[place], right: isRight(row) }))
-          .filter((tile) => !onlyWrong.checked || tile.right === false);
-        title.replaceChildren(
-          !onlyWrong.checked ? "Nearest gallery images"
-            : result.label < 0 ? "Right and wrong are not known for this query"
-              : shown.length ? `Wrong ones among the ${result.rows.length} nearest: ${shown.length}`
-                : `All of the ${result.rows.length} nearest are right`,
-        );
-      } else if (trouble) {
-        shown = [];
-        title.replaceChildren("No answer");
-      }
-      tiles.show(shown, query ? lists.other() : undefined, moreButton);
-      drawPanel();
-      lists.draw();
-      markPicked();
-      back.disabled = !history.length;
-    }
-
-    function drawPanel() {
-      panel.draw(grid ? null : query, result);
-    }
-
-    function showMore() {
-      const first = most;
-      most += GRID;
-      draw();
-      tiles.focus(first);
-    }
-
-    onKeys(root, tiles, {
-      Backspace: goBack, Escape: clear, "?": help.toggle, "/": () => find.input.focus(),
-      n: () => lists.step(1), p: () => lists.step(-1), r: lists.random, m: lists.randomMistake,
-    });
-
-    // --- the model -----------------------------------------------------------------------------
     function focusCame() {
-      if (own) return;
+      if (search.own) return;
       const row = model.get("_focused");
       const other = model.get("_query") ?? {};
       const wanted = row >= 0 ? { row } : Object.keys(other).length ? other : null;
-      if (wanted && key(wanted) !== key(query)) ask(wanted, { told: true });
-      else if (!wanted && query) {
-        [query, result] = [null, null];
-        requests.dropAll();
-        requests.done();
-        if (grid?.of !== "selection") start();
+      if (wanted && keyOf(wanted) !== keyOf(search.query)) ask(wanted, { told: true });
+      else if (!wanted && search.query) {
+        search.drop();
+        if (shown.of !== "selection") start();
         else draw();
         status.say("");
       }
     }
     function selectionCame() {
-      if (own) return;
+      if (search.own) return;
       selection.read();
       if (selection.rows().length > 1) {
         showSelection();
         if (!requests.waiting) status.say(""); // what was said of the answer before
-      } else if (grid?.of === "selection") start();
+      } else if (shown.of === "selection") start();
       else markPicked();
     }
     function imagesCame() {
       pictures.forget();
       lists.forget();
-      history.length = 0;
-      [query, result, grid] = [null, null, null];
+      search.history.length = 0;
+      [search.query, search.result] = [null, null];
+      shown.dropGrid();
       requests.dropAll();
       read();
       start();
     }
-    const end = onTraits(model, {
-      _focused: focusCame, _query: focusCame, _selected: selectionCame, _ids: imagesCame,
-      k: () => (showMany(), again()),
-      status: () => model.get("status") && requests.waiting && requests.done(),
-    });
+    const receive = (message, buffers) => search.receive(message, buffers);
     model.on("msg:custom", receive);
     read();
-    const endTheme = onTheme((dark) => {
-      root.classList.toggle("vptsp-dark", dark);
-      if (result && !grid) drawPanel();
-    });
+    const ends = [
+      onTraits(model, {
+        _focused: focusCame, _query: focusCame, _selected: selectionCame, _ids: imagesCame,
+        k: () => (showMany(), search.again()),
+        status: () => model.get("status") && requests.waiting && requests.done(),
+      }),
+      onTheme(root, () => search.result && !shown.of && drawPanel()),
+      status.end, () => model.off("msg:custom", receive), () => pictures.close(),
+    ];
     if (selection.rows().length > 1 && model.get("_focused") < 0) showSelection();
     else {
       focusCame();
-      if (!query) start();
+      if (!search.query) start();
     }
 
     return () => {
-      end();
-      endTheme();
-      status.end();
-      model.off("msg:custom", receive);
-      pictures.close();
+      ends.forEach((end) => end());
       root.remove();
     };
   },

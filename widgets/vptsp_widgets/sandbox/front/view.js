@@ -6,26 +6,23 @@ import { helpPanel, statusLine } from "../../front/status.js";
 import { onTheme } from "../../front/theme.js";
 import { Controls } from "./controls.js";
 import { Experiment, same } from "./experiment.js";
+import { handOf } from "./hand.js";
 import { HELP, keyListener } from "./keys.js";
 import { Legend } from "./legend.js";
 import { descend, evaluate, hardPairs } from "./losses.js";
 import { Player } from "./player.js";
 import { Pointing } from "./pointing.js";
-import { described, whereIs } from "./points.js";
+import { described } from "./points.js";
 import { Shares } from "./shares.js";
 import { digits } from "./signs.js";
 import { Stage } from "./stage.js";
+import { Stories } from "./stories.js";
 /** @import { Model } from "../../front/model.js" */
 /** @import { State } from "./experiment.js" */
 /** @import { Point } from "./points.js" */
 
-/** @typedef {{ title: string, caption: string, state: State, orthant?: boolean }} Story */
-
 class Sandbox {
-  /** @type {HTMLSelectElement} */ story;
-  /** @type {HTMLParagraphElement} */ caption;
   /** @type {HTMLDivElement} */ readout;
-  /** @type {Record<string, Story>} */ stories;
   /** @type {Point | null} */ looked;
   /** @type {any[] | undefined} */ shape;
 
@@ -48,14 +45,17 @@ class Sandbox {
     this.shares = new Shares();
     this.legend = new Legend();
     this.stage = new Stage((point) => this.look(point));
-    const hand = this.makeHand();
+    this.stories = new Stories((name) => this.tell(name));
+    const hand = handOf(this.experiment, this.player, {
+      moved: () => this.moved(), draw: () => this.draw(), report: (text) => this.report(text), look: (point) => this.look(point),
+    });
     this.pointing = new Pointing(this.stage, hand);
     this.onKey = keyListener(this.experiment, this.stage, hand, {
       help: this.help, player: this.player, undo: () => this.undo(), reset: () => this.reset(),
     });
     this.build();
     this.ends = [
-      onTheme((dark) => el.classList.toggle("vptsp-dark", dark)),
+      onTheme(el),
       onTraits(model, { _state: () => this.takeState(), _stories: () => this.takeStories() }),
       this.status.end,
     ];
@@ -88,39 +88,14 @@ class Sandbox {
     });
   }
 
-  /** What pointer and keys can do to points and sphere. */
-  makeHand() {
-    const { experiment } = this;
-    return {
-      begin: () => {
-        this.player.pause();
-        experiment.remember();
-      },
-      place: (point, direction) => experiment.place(point, direction) && this.moved(),
-      lengthen: (point, factor) => experiment.lengthen(point, factor) && this.moved(),
-      turn: (right, down) => {
-        experiment.turn(right, down);
-        this.draw();
-        experiment.send();
-      },
-      end: (point, moved) => {
-        if (!moved) experiment.recall();
-        else if (point) this.report(whereIs(point, experiment.state, experiment.result));
-      },
-      look: (point) => this.look(point),
-    };
-  }
-
   build() {
-    this.story = make("select", { onchange: () => this.tell(this.story.value) });
-    this.caption = make("p", { className: "vptsp-sb-story" });
     this.readout = make("div", { className: "vptsp-sb-readout" });
     this.root.classList.add("vptsp", "vptsp-sandbox");
     this.root.replaceChildren(
-      make("div", { className: "vptsp-bar" }, make("label", {}, "story", this.story),
+      make("div", { className: "vptsp-bar" }, this.stories.label,
         make("button", { onclick: () => this.help.toggle(), title: "keys (?)", "aria-label": "help" }, "?")),
       this.help.table,
-      this.caption,
+      this.stories.caption,
       make("div", { className: "vptsp-sb-body" },
         make("div", {}, this.stage.element, this.readout),
         make("div", { className: "vptsp-sb-panel" }, ...this.controls.elements, this.shares.element,
@@ -133,9 +108,7 @@ class Sandbox {
 
   // --- changes of the state --------------------------------------------------------------------------
   takeStories() {
-    this.stories = this.model.get("_stories");
-    this.story.replaceChildren(...Object.entries(this.stories).map(([value, { title }]) => make("option", { value }, title)));
-    this.story.value = this.experiment.state.preset;
+    this.stories.take(this.model.get("_stories"), this.experiment.state.preset);
   }
 
   takeState() {
@@ -173,14 +146,14 @@ class Sandbox {
   tell(name) {
     this.experiment.remember();
     this.stage.rescale();
-    this.replace(structuredClone(this.stories[name].state), this.stories[name].title);
+    this.replace(structuredClone(this.stories.all[name].state), this.stories.all[name].title);
   }
 
   reset() {
-    const story = this.stories[this.experiment.state.preset] ?? this.stories.own;
-    if (!story) return;
+    const start = this.stories.start(this.experiment.state.preset);
+    if (!start) return;
     this.experiment.remember();
-    this.replace(structuredClone(story.state), "back to the start");
+    this.replace(start, "back to the start");
   }
 
   undo() {
@@ -194,7 +167,7 @@ class Sandbox {
     this.status.say(`${text}: loss ${digits(this.experiment.result.loss)}`);
   }
 
-  /** @param {Point} point */
+  /** @param {Point | null} point */
   look(point) {
     this.looked = point;
     this.describe();
@@ -228,8 +201,7 @@ class Sandbox {
 
   update() {
     const { state, result, losses, undoable } = this.experiment;
-    this.story.value = state.preset;
-    this.caption.textContent = this.stories[state.preset]?.caption ?? "";
+    this.stories.show(state.preset);
     this.controls.show(state, undoable);
     this.shares.show(result, losses, state.class_names);
     this.describe();
@@ -238,7 +210,7 @@ class Sandbox {
 
   draw() {
     const { state, result } = this.experiment;
-    const scale = this.stage.draw(state, result, this.stories[state.preset]?.orthant);
+    const scale = this.stage.draw(state, result, this.stories.all[state.preset]?.orthant);
     if (scale) this.legend.showScale(scale);
   }
 }

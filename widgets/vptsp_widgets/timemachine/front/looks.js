@@ -57,10 +57,13 @@ export class Looks {
     return this.select.value === "kind";
   }
 
+  /** Colours of the page; kept only once the element is in it, as they have no values before. */
   ink() {
+    if (this.inks) return this.inks;
     const style = getComputedStyle(this.root);
-    this.inks ??= Object.fromEntries(["ink", "soft", "paper", "accent"].map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
-    return this.inks;
+    const inks = Object.fromEntries(["ink", "soft", "paper", "accent"].map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+    if (this.root.isConnected) this.inks = inks;
+    return inks;
   }
 
   /** The one of two colours that fits the theme. */

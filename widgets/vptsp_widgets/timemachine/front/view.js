@@ -8,9 +8,11 @@ import { onTheme } from "../../front/theme.js";
 import { debounced } from "../../front/timing.js";
 import { showLooked } from "./about.js";
 import { Choice, push } from "./choice.js";
+import { Controls } from "./controls.js";
 import { Curves } from "./curves.js";
 import { Film } from "./film.js";
 import { Follower } from "./follow.js";
+import { HELP, rootKey, stageKey } from "./keys.js";
 import { Legend, noteText } from "./legend.js";
 import { Looks } from "./looks.js";
 import { Player } from "./player.js";
@@ -18,17 +20,6 @@ import { Stage } from "./stage.js";
 import { ClassFinder, TrailList } from "./trails.js";
 /** @import { Model } from "../../front/model.js" */
 /** @import { Help } from "../../front/status.js" */
-
-/** @type {[key: string, what: string][]} */
-const HELP = [
-  ["← →, Home, End", "epoch by epoch, to the first, to the last (on the slider and in the picture)"],
-  ["Space", "play and pause"],
-  ["click on a proxy", "its class gets trails, or loses them"],
-  ["click on an image", "look at it here and in linked views; with Shift: select it"],
-  ["↑ ↓ in the picture", "from image to image; Enter selects"],
-  ["Esc", "nothing looked at, nothing selected"],
-  ["?", "this list"],
-];
 
 /** Builds the parts, brings them what the model says, and tells all of them when something changed. */
 class TimeMachine {
@@ -43,11 +34,7 @@ class TimeMachine {
   /** @type {TrailList} */ trails;
   /** @type {ClassFinder} */ finder;
   /** @type {Follower} */ follower;
-  /** @type {HTMLElement} */ title;
-  /** @type {HTMLSelectElement} */ frame;
-  /** @type {HTMLLabelElement} */ frameLabel;
-  /** @type {HTMLInputElement} */ pictures;
-  /** @type {HTMLLabelElement} */ picturesLabel;
+  /** @type {Controls} */ controls;
   /** @type {Help} */ help;
   /** @type {HTMLDivElement} */ looked;
   /** @type {HTMLDivElement} */ side;
@@ -66,8 +53,7 @@ class TimeMachine {
     this.hovered = -1;
     this.build(el);
     this.ends = [
-      onTheme((dark) => {
-        this.root.classList.toggle("vptsp-dark", dark);
+      onTheme(this.root, (dark) => {
         this.looks.setTheme(dark);
         if (!this.film) return;
         this.curves.show(this.player.moment, this.looks);
@@ -92,28 +78,24 @@ class TimeMachine {
   build(el) {
     const { line, say, end } = statusLine(this.model);
     this.endStatus = end;
-    this.root = make("div", { className: "vptsp vptsp-timemachine", onkeydown: (event) => this.rootKey(event) });
+    this.root = make("div", { className: "vptsp vptsp-timemachine", onkeydown: (event) => rootKey(event, this.player, this.choice, { typed: this.finder.input, help: () => this.help.toggle() }) });
     this.choice = new Choice(this.model, say, () => this.showAll());
     this.looks = new Looks(this.root, this.choice, () => this.showAll());
     this.player = new Player(() => this.moved());
     this.curves = new Curves();
     this.stage = new Stage({
       onpointermove: (event) => this.hover(event), onpointerleave: () => this.hoverAt(-1),
-      onclick: (event) => this.click(event), onkeydown: (event) => this.stageKey(event),
+      onclick: (event) => this.click(event), onkeydown: (event) => stageKey(event, this.player, this.choice),
     });
     this.legend = new Legend((kind, shown) => this.switchKind(kind, shown));
     this.trails = new TrailList(this.choice);
     this.finder = new ClassFinder(this.choice, say);
     this.follower = new Follower(this.model);
-    this.title = make("strong", { className: "vt-title" });
-    this.frame = make("select", { "aria-label": "Frame", onchange: () => this.setFrame(this.frame.value) });
-    this.frameLabel = make("label", {}, "Frame", this.frame);
-    this.pictures = make("input", { type: "checkbox", onchange: () => this.draw() });
-    this.picturesLabel = make("label", {}, this.pictures, "Thumbnails");
+    this.controls = new Controls({ setFrame: (name) => this.setFrame(name), draw: () => this.draw() });
     this.help = helpPanel(HELP);
     const bar = make(
-      "div", { className: "vptsp-bar" }, this.title, this.frameLabel, make("label", {}, "Colour by", this.looks.select),
-      this.finder.label, this.finder.names, this.picturesLabel, this.follower.element,
+      "div", { className: "vptsp-bar" }, this.controls.title, this.controls.frameLabel, make("label", {}, "Colour by", this.looks.select),
+      this.finder.label, this.finder.names, this.controls.picturesLabel, this.follower.element,
       make("button", { type: "button", title: "Keys and gestures (?)", "aria-label": "Keys and gestures (?)", onclick: () => this.help.toggle() }, "?"),
     );
     this.looked = make("div", { className: "vt-looked" });
@@ -134,11 +116,7 @@ class TimeMachine {
     this.atlas?.close();
     this.atlas = tile ? new Atlas({ get: (key) => this.model.get(key), on() {}, off() {}, send() {} }, () => this.arrived()) : null;
     this.atlas?.arrived(0, this.model.get("_tiles"));
-    this.title.textContent = `Time machine of ${film.title}`;
-    this.title.title = film.title;
-    this.frame.replaceChildren(...film.frames.map(({ name }) => make("option", { value: name }, { pca: "PCA of the last epoch", aligned: "aligned UMAP" }[name])));
-    this.frameLabel.hidden = film.frames.length < 2;
-    this.picturesLabel.hidden = !this.atlas;
+    this.controls.load(film, Boolean(tile));
     this.hovered = -1;
     this.stage.card.hide();
     this.looks.load(film, this.model.get("_colours"));
@@ -163,7 +141,7 @@ class TimeMachine {
   }
 
   takeFrame() {
-    this.frame.value = this.model.get("frame");
+    this.controls.frame.value = this.model.get("frame");
     this.frameNumber = this.film.frameAt(this.model.get("frame"));
     this.stage.setFrame(this.film.frames[this.frameNumber].axes, this.film.extent(this.frameNumber));
     this.resize();
@@ -175,28 +153,7 @@ class TimeMachine {
     this.takeFrame();
   }
 
-  // --- keys ---------------------------------------------------------------------------------------------
-  stageKey(event) {
-    if (this.player.key(event)) return;
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") this.choice.stepFocus(event.key === "ArrowDown" ? 1 : -1);
-    else if (event.key === "Enter" && this.choice.focused >= 0) this.choice.switchSelected(this.choice.focused);
-    else return;
-    event.preventDefault();
-  }
-
-  rootKey(event) {
-    const typing = event.target === this.finder.input;
-    if (event.key === "?" && !typing) this.help.toggle();
-    else if (event.key === " " && !["BUTTON", "SELECT", "INPUT"].includes(event.target.tagName)) this.player.toggle();
-    else if (event.key === " " && event.target === this.player.slider) this.player.toggle();
-    else if (event.key === "Escape" && !typing && (this.choice.focused >= 0 || this.choice.selected.size)) {
-      this.choice.setSelection([]);
-      this.choice.setFocus(-1);
-    } else return;
-    event.preventDefault();
-  }
-
-  // --- pointer ----------------------------------------------------------------------------------------------
+  // --- pointer --------------------------------------------------------------------------------------
   hover(event) {
     if (event.pointerType === "touch") return;
     this.hoverAt(this.stage.under(event, this.scene()));
@@ -217,11 +174,11 @@ class TimeMachine {
     else this.choice.setFocus(point === this.choice.focused ? -1 : point);
   }
 
-  // --- showing ----------------------------------------------------------------------------------------------
+  // --- showing --------------------------------------------------------------------------------------
   /** What the picture is to show now. */
   scene() {
     const { film, frameNumber: frame, hovered, choice, looks, atlas } = this;
-    return { film, frame, moment: this.player.moment, hovered, choice, looks, atlas, pictures: this.pictures.checked };
+    return { film, frame, moment: this.player.moment, hovered, choice, looks, atlas, pictures: this.controls.pictures.checked };
   }
 
   showAll() {

@@ -140,7 +140,7 @@ def test_a_click_searches_and_shows_rank_similarity_right_and_wrong(show: Show, 
         assert ("vg-right" in (tile.get_attribute("class") or "")) == line.right
     panel = page.get_by_role("region", name="query")
     expect(panel).to_contain_text(view.ids[10])
-    answer = view._answer({"row": 10}, 12)
+    answer = view.searched.answer({"row": 10}, 12)
     expect(panel).to_contain_text(f"first right imagerank {answer['ranks'][0]}")
     expect(panel).to_contain_text(", ".join(map(str, answer["ranks"])))
     expect(page.get_by_role("status")).to_contain_text(f"12 nearest of 20 gallery images: {table['right'].sum()} right")
@@ -211,7 +211,7 @@ def test_lists_can_be_browsed(show: Show, page: Page) -> None:
     which = page.get_by_label("list of queries")
     for name in ("mistakes", "hardest"):
         which.select_option(name)
-        found = view.lists.named(name)
+        found = view.searched.lists.named(name)
         expect(page.locator(".vg-place")).to_have_text(f"1 of {len(found['rows'])}")
         expect(page.get_by_role("region", name="query")).to_contain_text(view.ids[found["rows"][0]])
         page.locator(".vg").focus()
@@ -219,7 +219,7 @@ def test_lists_can_be_browsed(show: Show, page: Page) -> None:
         expect(page.get_by_role("region", name="query")).to_contain_text(view.ids[found["rows"][1]])
         expect(page.get_by_role("status")).to_contain_text(f"Nearest wrong image: ⁨{view.ids[found['others'][1]]}⁩")
     which.select_option("duplicates")
-    pairs = view.lists.named("duplicates")
+    pairs = view.searched.lists.named("duplicates")
     above = sum(value >= 0.95 for value in pairs["values"])
     assert above
     expect(page.locator(".vg-place")).to_have_text(f"1 of {above}")
@@ -336,7 +336,7 @@ def test_the_latest_query_wins_and_waiting_is_said(show: Show, page: Page) -> No
     page.evaluate("() => { const late = held.reverse(); window.held = null; late.forEach(take); }")
     ranked(page)
     expect(page.get_by_role("region", name="query")).to_contain_text(view.ids[15])
-    assert rows(page) == view._answer({"row": 15}, 12)["rows"]
+    assert rows(page) == view.searched.answer({"row": 15}, 12)["rows"]
 
 
 def test_how_many_are_shown_can_be_set_on_either_side(show: Show, page: Page) -> None:
@@ -379,7 +379,7 @@ def test_a_file_that_is_refused_does_not_cost_the_answer_on_its_way(show: Show, 
     page.wait_for_function("() => held.flatMap((answer) => answer.sent).length == 2")
     page.evaluate("() => { const late = held; window.held = null; late.forEach(take); }")
     ranked(page)
-    assert rows(page) == bridge.view._answer({"row": 5}, 12)["rows"]
+    assert rows(page) == bridge.view.searched.answer({"row": 5}, 12)["rows"]
 
 
 def test_of_a_large_set_the_tiles_come_with_the_answer(show: Show, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -390,12 +390,12 @@ def test_of_a_large_set_the_tiles_come_with_the_answer(show: Show, page: Page, m
     pictures = page.locator("button.vg-tile img")
     expect(pictures).to_have_count(12)
     page.wait_for_function("[...document.querySelectorAll('.vg img')].every((image) => image.naturalWidth == 64)")
-    assert rows(page) == view._answer({"row": 10}, 12)["rows"]
+    assert rows(page) == view.searched.answer({"row": 10}, 12)["rows"]
 
 
 def test_an_error_of_the_kernel_ends_in_the_status_line(show: Show, page: Page) -> None:
     bridge = show()
-    del bridge.view._unit
+    del bridge.view.searched.unit
     tiles(page).first.click()
     expect(page.get_by_role("status")).to_contain_text("AttributeError")
     expect(page.locator(".vg-busy")).to_have_count(0)
@@ -427,12 +427,12 @@ def test_without_a_kernel_the_page_answers_itself(page: Page, saved: SavedEmbedd
     in_page(page, view, k=6)
     tiles(page).nth(1).click()
     ranked(page)
-    answer = view._answer({"row": 5}, 6)
+    answer = view.searched.answer({"row": 5}, 6)
     assert rows(page) == answer["rows"]
     expect(page.get_by_role("region", name="query")).to_contain_text(", ".join(map(str, answer["ranks"])))
     assert page.evaluate("vptspModels[0].get('_focused')") == 5
     page.get_by_label("list of queries").select_option("mistakes")
-    expect(page.locator(".vg-place")).to_have_text(f"1 of {len(view.lists.named('mistakes')['rows'])}")
+    expect(page.locator(".vg-place")).to_have_text(f"1 of {len(view.searched.lists.named('mistakes')['rows'])}")
     for hidden in (page.get_by_role("button", name="Open image…"), page.get_by_label("kind of proxy")):
         expect(hidden).to_be_hidden()
     page.evaluate("vptspModels[0].set('_focused', 17)")  # as a linked view does

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from safetensors.numpy import load_file, save_file
-from vptsp_widgets.colours import palette
 from vptsp_widgets.linking import link
+from vptsp_widgets.palettes import palette
 from vptsp_widgets.sampling import spread
 from vptsp_widgets.space import SpaceExplorer
 from vptsp_widgets.space import data as space_data

@@ -107,7 +107,7 @@ def test_lists_hold_what_they_say(tmp_path: Path) -> None:
     similar[:, saved.is_query] = -2
     same = saved.labels[:, None] == saved.labels
     queries = np.flatnonzero(saved.is_query)
-    lists = {which: view.lists.named(which) for which in ("mistakes", "hardest", "duplicates")}
+    lists = {which: view.searched.lists.named(which) for which in ("mistakes", "hardest", "duplicates")}
     wrong = [row for row in queries if not same[row, similar[row].argmax()]]
     assert wrong
     assert lists["mistakes"]["rows"] == wrong
@@ -126,20 +126,20 @@ def test_pairs_are_listed_once_and_wrong_ones_found_however_far(
 ) -> None:
     monkeypatch.setattr("vptsp_widgets.gallery.queries._DEEP", 2)  # all right within two: the whole gallery is needed
     view = RetrievalGallery(saved_set(tmp_path))
-    shallow = view.lists.named("hardest")
-    rows = view.lists.named("duplicates")
+    shallow = view.searched.lists.named("hardest")
+    rows = view.searched.lists.named("duplicates")
     pairs = [frozenset(pair) for pair in zip(rows["rows"], rows["others"], strict=True)]
     assert len(set(pairs)) == len(pairs)
     monkeypatch.setattr("vptsp_widgets.gallery.queries._DEEP", 50)
-    deep = RetrievalGallery(view.saved).lists.named("hardest")
+    deep = RetrievalGallery(view.saved).searched.lists.named("hardest")
     assert (shallow["rows"], shallow["others"]) == (deep["rows"], deep["others"])
 
 
 def test_large_sets_are_sampled_and_the_list_says_so(saved: SavedEmbeddings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vptsp_widgets.gallery.queries.MOST_QUERIES", 7)
     view = RetrievalGallery(saved)
-    assert len(view.lists.named("hardest")["rows"]) == 7
-    assert view.lists.named("mistakes")["note"] == "from a seeded sample of 7 of 20 queries"
+    assert len(view.searched.lists.named("hardest")["rows"]) == 7
+    assert view.searched.lists.named("mistakes")["note"] == "from a seeded sample of 7 of 20 queries"
 
 
 def test_the_page_holds_the_same_answers(saved: SavedEmbeddings) -> None:
@@ -150,7 +150,7 @@ def test_the_page_holds_the_same_answers(saved: SavedEmbeddings) -> None:
     ranks = np.frombuffer(state["_table_ranks"], "<i4").reshape(9, -1)
     assert len(set(rows.tolist())) == 9
     for place, row in enumerate(rows):
-        answer = view._answer({"row": row}, 4)
+        answer = view.searched.answer({"row": row}, 4)
         assert near[place].tolist() == answer["rows"]
         assert ranks[place][ranks[place] > 0].tolist() == answer["ranks"]
         assert np.frombuffer(state["_table_precision"], "<f4")[place] == pytest.approx(answer["precision"])
@@ -217,7 +217,7 @@ def test_indexes_are_exchangeable(saved: SavedEmbeddings) -> None:
     given = GalleryIndex.build(saved.embeddings, saved.ids, "hnsw")
     for index in (given, "hnsw", "ivf"):
         view = RetrievalGallery(saved, index=index)  # type: ignore[arg-type]
-        assert view._answer({"row": 0}, 5) == RetrievalGallery(saved)._answer({"row": 0}, 5)
+        assert view.searched.answer({"row": 0}, 5) == RetrievalGallery(saved).searched.answer({"row": 0}, 5)
     with pytest.raises(ConfigError, match="'flat' is unknown"):
         RetrievalGallery(saved, index="flat")  # type: ignore[arg-type]
     given.remove(saved.ids[:1])

@@ -279,7 +279,7 @@ def test_resuming_is_the_command_line_in_a_session_of_its_own(run: Run, monkeypa
 
 # --- its thread -------------------------------------------------------------------------------------
 def test_a_thread_looks_and_ends_with_the_monitor(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vptsp_widgets.monitor.view.SECONDS", 0.01)
+    monkeypatch.setattr("vptsp_widgets.watching_view.SECONDS", 0.01)
     monitor = TrainingMonitor(run)
     at(run, 5, "stopped")
     deadline = time.monotonic() + 20

@@ -1,4 +1,4 @@
-"""What a notebook shows: a run's images, or a folder of the user's own embedded with a saved model."""
+"""Images to look at: those of a run, or a folder of the user's own embedded with a saved model; and their views."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import numpy as np
 
 from vptsp.analysis.projection import Method
 from vptsp.evaluation.evaluate import embed_folder
-from vptsp.evaluation.search import search
-from vptsp.figures.html import html_table
 from vptsp.root import placed
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import RUNS, Run, newest_finished
@@ -72,27 +70,3 @@ def open_source(run: str = "", split: str = "test", images: str = "", model: str
     folder = placed(images)
     saved = embed_folder(embedder, folder, placed(RUNS / "folders") / folder.resolve().name)
     return Source(saved, embedder, images=folder)
-
-
-def hardest_classes(saved: SavedEmbeddings, most: int = 10) -> str:
-    """A table of the classes whose images find their own class least often, and what they are taken for.
-
-    R@1 of a class: the share of its queries whose nearest image is of the class.
-    """
-    results = search(saved.embeddings, saved.labels, saved.is_query, saved.is_gallery, k=1)
-    asked = results.relevant > 0
-    labels, nearest = results.query_labels[asked], results.neighbor_labels[asked, 0]
-    rows = []
-    for label in np.unique(labels):
-        found = nearest[labels == label]
-        others, counts = np.unique(found[found != label], return_counts=True)
-        taken = ", ".join(
-            f"{plain(saved.class_names[other], 40)} ({count})"
-            for count, other in sorted(zip(counts.tolist(), others.tolist(), strict=True), reverse=True)[:3]
-        )
-        rows.append((float((found == label).mean()), plain(saved.class_names[label], 40), len(found), taken))
-    rows.sort(key=lambda row: row[:2])
-    cells = [
-        [name, f"{number:,}", f"{100 * recall:.0f} %", taken or "–"] for recall, name, number, taken in rows[:most]
-    ]
-    return html_table(["class", "queries", "R@1", "taken for"], cells, f"The hardest of {len(rows):,} classes")

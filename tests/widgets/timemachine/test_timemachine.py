@@ -10,11 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from vptsp_widgets import blocks
+from vptsp_widgets import report_blocks
 from vptsp_widgets.linking import link
 from vptsp_widgets.space import SpaceExplorer
-from vptsp_widgets.timemachine import TimeMachine
-from vptsp_widgets.timemachine import view as module
+from vptsp_widgets.timemachine import TimeMachine, part
 
 from tests.markup import Markup, outside_references, refused_by_sanitiser
 from vptsp.analysis.replay import replay
@@ -95,7 +94,7 @@ def test_replays_must_be_of_one_run(tiny_run: Run) -> None:
 
 
 def test_more_than_can_be_shown_is_sampled_and_said(tiny_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_IMAGES", 5)
+    monkeypatch.setattr(part, "MOST_IMAGES", 5)
     view = TimeMachine.of_run(tiny_run, most=6)
     total = len(replay(tiny_run).proxy_labels)
     assert view.counts() == (
@@ -147,7 +146,7 @@ def test_a_run_without_snapshots_has_no_time_machine_and_no_block(tiny_run: Run)
     frozen = Run.open(tiny_run.path / "baselines" / "frozen")
     with pytest.raises(RunError, match="has no snapshots to play"):
         TimeMachine.of_run(frozen)
-    assert blocks.timemachine_block(frozen, "pca") == ""
+    assert report_blocks.timemachine_block(frozen, "pca") == ""
 
 
 def test_the_still_is_a_picture_and_a_table_for_untrusted_notebooks(tiny_run: Run) -> None:
@@ -171,13 +170,13 @@ def test_hostile_names_are_text_everywhere(run: Run) -> None:
     index["proxy_class_names"] = [f"{EVIL}{turn}" for turn in range(len(index["proxy_class_names"]))]
     write_json(path, index)
     view = TimeMachine.of_run(run)
-    block = blocks.timemachine_block(run, "pca")
+    block = report_blocks.timemachine_block(run, "pca")
     assert "<img src=x" not in view.still() + block
     assert refused_by_sanitiser(view.still()) == []
 
 
 def test_the_block_names_images_as_the_other_blocks_do(run: Run) -> None:
-    block = blocks.timemachine_block(run, "pca")
+    block = report_blocks.timemachine_block(run, "pca")
     assert '<div id="vptsp-timemachine"></div>' in block
     assert outside_references(block) == []
     assert len(Markup(block).all("script")) == 1
@@ -189,4 +188,4 @@ def test_the_block_names_images_as_the_other_blocks_do(run: Run) -> None:
     assert rows[:4].tolist() == [-1] * 4
     assert [saved.ids[row] for row in rows[4:]] == ids[4:]
     run.snapshot_path(1).write_bytes(b"cut")
-    assert "The epochs cannot be shown: " in blocks.timemachine_block(run, "pca")
+    assert "The epochs cannot be shown: " in report_blocks.timemachine_block(run, "pca")

@@ -14,7 +14,7 @@ from playwright.sync_api import Page
 from vptsp_widgets import front
 from vptsp_widgets.space import SpaceExplorer
 
-from tests.widgets.test_space import EVIL, saved_images, tile_colour
+from tests.widgets.space.test_space import EVIL, saved_images, tile_colour
 
 pytestmark = pytest.mark.browser
 

@@ -1,0 +1,67 @@
+"""What the views of a run have in common: opened by ``of_run``, shown another run by setting ``run``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from vptsp_widgets import ConfusedPairs, ProxyAnatomy, RetrievalGallery, SpaceExplorer, TimeMachine, WhyNeighbour
+from vptsp_widgets.run_view import RunView
+
+from vptsp.files import write_json
+from vptsp.runs.embeddings import SavedEmbeddings
+from vptsp.runs.run import Run
+
+VIEWS: list[tuple[type[RunView], dict[str, Any]]] = [
+    *((view, {}) for view in (ConfusedPairs, ProxyAnatomy, RetrievalGallery, TimeMachine, WhyNeighbour)),
+    (SpaceExplorer, {"method": "pca"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "options"), VIEWS)
+def test_a_run_that_cannot_be_shown_leaves_what_is_shown(
+    kind: Any, options: dict[str, Any], tiny_run: Run, tmp_path: Path
+) -> None:
+    view = kind.of_run(tiny_run, **options)
+    shown = view.state_for_page()
+    view.run = str(tmp_path / "nothing")
+    assert "is not a run directory" in view.status
+    view.run = str(tiny_run.path)  # which is shown still
+    assert view.state_for_page() == shown
+    assert view.status == ""
+    view.close()
+
+
+@pytest.mark.parametrize(("kind", "options"), VIEWS)
+def test_the_same_images_of_another_run_are_shown_with_nothing_chosen(
+    kind: Any, options: dict[str, Any], tiny_run: Run, tmp_path: Path
+) -> None:
+    other = shutil.copytree(tiny_run.path, tmp_path / "other")
+    view, fresh = kind.of_run(tiny_run, **options), kind.of_run(other, **options)
+    view.selection, view.focus = view.ids[:2], view.ids[1]
+    view.run = str(other)
+    assert view.selection == []
+    assert view.focus == fresh.focus
+    assert view.summary() == fresh.summary()
+    view.close()
+    fresh.close()
+
+
+def test_a_view_of_embeddings_follows_the_run_it_is_given(tiny_run: Run, tmp_path: Path) -> None:
+    other = Run(shutil.copytree(tiny_run.path, tmp_path / "other"))
+    view = ConfusedPairs(SavedEmbeddings.of_run(tiny_run))
+    view.run = str(other.path)
+    assert view.saved.folder.is_relative_to(other.path)
+    view.close()
+
+
+def test_what_a_view_says_when_it_opens_stays(tiny_run: Run, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(tiny_run.path, tmp_path / "run"))
+    config = json.loads((run.path / "config.json").read_text())
+    write_json(run.path / "config.json", config | {"data_root": str(tmp_path / "gone")})
+    view = WhyNeighbour.of_run(run)
+    assert "The thumbnail stands in for" in view.status
+    view.close()

@@ -1,0 +1,131 @@
+"""Embedded images that can be searched: with one of them, with the proxy of a class, or with a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int64
+
+from vptsp.errors import DataError
+from vptsp.evaluation.indexes import GalleryIndex, Kind, check_kind
+from vptsp.evaluation.search import unit_rows
+from vptsp.runs.embeddings import SavedEmbeddings
+from vptsp.runs.run import Run
+from vptsp.settings.build import ConfiguredModel
+from vptsp.text import plain
+from vptsp_widgets.gallery.queries import QueryLists, true_ranks
+from vptsp_widgets.uploads import Uploads
+
+Query = dict[str, Any]  # {"row": row}, {"proxy": [kind, number]} or {"upload": key, "name": name}
+
+
+class Searched:
+    """N images, who of them is query and gallery, and what else they can be searched with.
+
+    ``proxies`` are (C, E) by kind, of the classes ``proxy_names``; ``model`` embeds files. Raises DataError for parts
+    that do not fit together, and ConfigError for an unknown kind of index.
+    """
+
+    def __init__(
+        self,
+        saved: SavedEmbeddings,
+        model: Run | str | Path | ConfiguredModel | None,
+        proxies: Mapping[str, np.ndarray],
+        proxy_names: Sequence[str],
+        index: Kind | GalleryIndex,
+    ) -> None:
+        if not len(saved):
+            why = f"; {saved.left_out_note}" if saved.left_out else ""
+            raise DataError(f"{saved.folder} holds no images that could be searched{why}")
+        everyone = np.ones(len(saved), dtype=bool)
+        self.saved = saved
+        self.is_query: Bool[np.ndarray, " N"] = everyone if saved.is_query is None else saved.is_query
+        self.is_gallery: Bool[np.ndarray, " N"] = everyone if saved.is_gallery is None else saved.is_gallery
+        self.gallery_rows: Int64[np.ndarray, " G"] = np.flatnonzero(self.is_gallery)
+        size = saved.embeddings.shape[1]
+        _check_index(index, [saved.ids[row] for row in self.gallery_rows], size)
+        self._given = index
+        self.proxies = {kind: _checked_proxies(kind, rows, size, proxy_names) for kind, rows in proxies.items()}
+        self.proxy_names = list(proxy_names)
+        self.unit: Float32[np.ndarray, "N E"] = unit_rows(saved.embeddings).numpy()
+        self.can_embed = model is not None
+        self.uploads = Uploads(model, saved)
+
+    @property
+    def kind(self) -> Kind:
+        """Of the index, with which another set can be searched alike."""
+        return self._given.kind if isinstance(self._given, GalleryIndex) else self._given
+
+    @cached_property
+    def index(self) -> GalleryIndex:
+        """The index of the gallery images; built at the first search."""
+        if isinstance(self._given, GalleryIndex):
+            return self._given
+        ids = [self.saved.ids[row] for row in self.gallery_rows]
+        return GalleryIndex.build(self.unit[self.gallery_rows], ids, self._given)
+
+    @cached_property
+    def lists(self) -> QueryLists:
+        """Mistakes, hardest negatives and near duplicates; searched for at their first use."""
+        return QueryLists(self.unit, self.saved.labels, self.is_query, self.is_gallery)
+
+    def answer(self, query: Query, k: int) -> dict[str, Any]:
+        """Rows and similarities of the nearest gallery images, and the ranks of those of the query's class."""
+        vector, label, own = self._resolve(query)
+        found, similarities = self.index.search(vector[None], k, [None if own is None else self.saved.ids[own]])
+        near = found[0] >= 0
+        rows = self.gallery_rows[found[0][near]]
+        certain = rows if self.index.kind == "exact" else rows[:0]
+        ranks = true_ranks(self.unit @ vector, self.saved.labels == label, self.is_gallery, own, certain)
+        return {
+            "rows": rows.tolist(),
+            "similarities": similarities[0][near].tolist(),
+            "label": label,
+            "ranks": ranks.tolist(),
+            "relevant": len(ranks),
+            "precision": float((ranks <= len(ranks)).mean()) if len(ranks) else None,
+        }
+
+    def _resolve(self, query: Query) -> tuple[Float32[np.ndarray, " E"], int, int | None]:
+        """Unit vector, label (-1: no class of these images) and own row of a query."""
+        if "proxy" in query:
+            kind, number = query["proxy"]
+            name, names = self.proxy_names[number], self.saved.class_names
+            return self.proxies[kind][number], names.index(name) if name in names else -1, None
+        if "upload" in query:
+            return self.uploads.embedding(query["upload"]), -1, None
+        row = int(query["row"])
+        return self.unit[row], int(self.saved.labels[row]), row
+
+    def name(self, query: Query) -> str:
+        """What a query is called in a sentence."""
+        if "proxy" in query:
+            kind, number = query["proxy"]
+            return f"the {kind} proxy of {plain(self.proxy_names[number])}"
+        if "upload" in query:
+            return f"the file {plain(query['name'])}"
+        row = query["row"]
+        return f"{plain(self.saved.ids[row])} of class {plain(self.saved.class_names[self.saved.labels[row]])}"
+
+
+def _check_index(index: Kind | GalleryIndex, ids: list[str], size: int) -> None:
+    if not isinstance(index, GalleryIndex):
+        check_kind(index)
+    elif index.ids != ids or index.size != size:
+        raise DataError(
+            f"the index holds {len(index)} images of {index.size} numbers each; it must hold these {len(ids)} gallery "
+            f"images, in their order, of {size} numbers each"
+        )
+
+
+def _checked_proxies(kind: str, rows: np.ndarray, size: int, names: Sequence[str]) -> Float32[np.ndarray, "C E"]:
+    if np.shape(rows) != (len(names), size):
+        raise DataError(
+            f"{kind} proxies have shape {np.shape(rows)}; with {len(names)} proxy_names and embeddings of {size} "
+            f"numbers they must be ({len(names)}, {size})"
+        )
+    return unit_rows(np.ascontiguousarray(rows)).numpy()

@@ -1,0 +1,64 @@
+// What is chosen on the map: the images selected and the one focused. The model hears of it, and tells of it.
+
+import { bytesOf, int32 } from "../../front/bytes.js";
+import { images } from "./cloud.js";
+import { combineInto, rowsOf } from "./selection.js";
+/** @import { Model } from "../../front/model.js" */
+/** @import { Cloud } from "./cloud.js" */
+/** @import { Keys } from "./selection.js" */
+
+export class Choice {
+  /**
+   * @param {Model} model
+   * @param {() => Cloud} cloud
+   * @param {(text: string) => void} say
+   */
+  constructor(model, cloud, say) {
+    this.model = model;
+    this.cloud = cloud;
+    this.say = say;
+  }
+
+  /** Rows selected; the cloud marks them. */
+  takeSelection() {
+    const cloud = this.cloud();
+    const rows = int32(this.model.get("_selected"));
+    cloud.selected.fill(0);
+    rows.forEach((row) => row < cloud.size && (cloud.selected[row] = 1));
+    return rows;
+  }
+
+  /**
+   * @param {number[]} rows
+   * @param {Keys} [keys]
+   */
+  combine(rows, keys = {}) {
+    const mask = this.cloud().selected;
+    combineInto(mask, rows, keys);
+    const selected = rowsOf(mask);
+    this.model.set("_selected", bytesOf(Int32Array.from(selected)));
+    this.model.save_changes();
+    this.say(selected.length ? `${images(selected.length)} selected` : "nothing selected");
+  }
+
+  /** The row focused, or -1. */
+  get focused() {
+    return this.model.get("_focused");
+  }
+
+  /** The image focused if it is shown, or -1. */
+  get focusShown() {
+    const row = this.focused;
+    return row >= 0 && this.cloud().lit[row] === 2 ? row : -1;
+  }
+
+  focus(row) {
+    this.model.set("_focused", row);
+    this.model.save_changes();
+  }
+
+  sayFocus() {
+    const [cloud, row] = [this.cloud(), this.focused];
+    this.say(row >= 0 && row < cloud.size ? `${cloud.className(row)}, ${cloud.id(row)}` : "no image is focused");
+  }
+}

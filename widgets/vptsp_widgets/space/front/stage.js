@@ -1,0 +1,139 @@
+// The stage: the canvases of the map and what follows the pointer, drawn once a frame.
+
+import { make, penOf } from "../../front/dom.js";
+import { clip } from "../../front/numbers.js";
+import { REACH } from "./cloud.js";
+import { Gestures } from "./gestures.js";
+import { Hover } from "./hover.js";
+import { aboutImage } from "./image.js";
+import { ClassNames, drawAxes, drawFocus, drawLasso, drawPictures } from "./overlay.js";
+import { Painter } from "./painter.js";
+import { Glyphs } from "./proxies.js";
+/** @import { Scene } from "./overlay.js" */
+/** @import { Keys } from "./selection.js" */
+/** @import { State } from "./state.js" */
+
+/**
+ * What the stage asks and tells.
+ * @typedef {object} Parent
+ * @property {() => Scene} scene - what a frame shows
+ * @property {() => { order: Uint32Array, axes: [string, string], focused: number }} more - images from back to front, ...
+ * @property {(note: string | undefined) => void} noted - what is to be said of the proxies drawn
+ * @property {(changes: Partial<State>) => void} change
+ * @property {(place: [number, number], event: Keys) => void} clicked
+ * @property {(polygon: number[], event: Keys) => void} lassoed
+ * @property {(factor: number, x?: number, y?: number) => void} zoom
+ * @property {() => void} whole
+ * @property {(text: string) => void} say
+ */
+
+export class Stage {
+  width = 0;
+  height = 0;
+  ratio = 0;
+  frame = 0; // 0: none is under way
+  pointsOld = false;
+  looksOld = false;
+  pictured = false; // whether the images nearby are drawn as pictures
+  closed = false;
+  /** @type {Painter | undefined} */ painter;
+
+  /** @param {Parent} parent */
+  constructor(parent) {
+    this.parent = parent;
+    this.points = make("canvas", { className: "vptsp-space-points", "aria-hidden": "true" });
+    this.over = make("canvas", {
+      className: "vptsp-space-over", tabIndex: 0, role: "application", "aria-roledescription": "map of images",
+    });
+    this.glyphs = new Glyphs();
+    this.classNames = new ClassNames();
+    this.hover = new Hover({
+      look: (x, y) => ({ row: this.rowAt(x, y), glyph: this.glyphs.under(x, y) }),
+      about: (row) => aboutImage(row, 96, parent.scene()),
+      seen: (row, glyph) => this.setCursor(row >= 0 && !glyph),
+      stage: () => ({ cloud: parent.scene().cloud, pictured: this.pictured, width: this.width, height: this.height }),
+    });
+    this.gestures = new Gestures(this.over, {
+      camera: () => parent.scene().camera,
+      change: parent.change, clicked: parent.clicked, lassoed: parent.lassoed, zoom: parent.zoom, whole: parent.whole, say: parent.say,
+      hover: (place) => this.hover.point(place),
+      redraw: () => this.schedule(false),
+    });
+    this.element = make("div", { className: "vptsp-space-stage" }, this.points, this.over, this.hover.ring, this.hover.card);
+    this.sizes = new ResizeObserver(() => this.resize());
+  }
+
+  /** From now on it takes the room there is. */
+  start() {
+    this.sizes.observe(this.element);
+    this.resize();
+  }
+
+  resize() {
+    const box = this.over.getBoundingClientRect();
+    const ratio = clip(window.devicePixelRatio || 1, 1, 2);
+    if (!box.width || !box.height || (box.width === this.width && box.height === this.height && ratio === this.ratio)) return;
+    [this.width, this.height, this.ratio] = [box.width, box.height, ratio];
+    this.painter ??= new Painter(this.points);
+    this.painter.resize(this.width, this.height, this.ratio);
+    this.over.width = Math.round(this.width * this.ratio);
+    this.over.height = Math.round(this.height * this.ratio);
+    this.looksOld = true;
+    this.draw(); // at once: a canvas that was resized is empty
+  }
+
+  // --- drawing ----------------------------------------------------------------------------------
+  schedule(pointsToo = true) {
+    this.pointsOld ||= pointsToo;
+    this.frame ||= requestAnimationFrame(() => {
+      this.frame = 0;
+      this.draw(this.pointsOld);
+    });
+  }
+
+  draw(pointsToo = true) {
+    if (!this.painter || this.closed) return;
+    const scene = this.parent.scene();
+    const { cloud, state, inks, colours } = scene;
+    const { order, axes, focused } = this.parent.more();
+    if (pointsToo) {
+      this.pointsOld = false;
+      cloud.place(scene.camera);
+      if (this.looksOld) this.painter.look(cloud);
+      this.looksOld = false;
+      this.painter.paint(cloud, order, colours.rows, inks.packed);
+      this.hover.place();
+    }
+    const context = penOf(this.over);
+    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    context.clearRect(0, 0, this.width, this.height);
+    this.pictured = drawPictures(context, scene);
+    this.parent.noted(this.glyphs.draw(context, scene));
+    if (state.labels) this.classNames.draw(context, scene);
+    drawAxes(context, axes, scene);
+    drawFocus(context, focused, this.pictured, scene);
+    if (this.gestures.polygon) drawLasso(context, this.gestures.polygon, scene);
+  }
+
+  // --- pointing ---------------------------------------------------------------------------------
+  /** The image at a place of the screen; where pictures are shown, all of a picture is the image. */
+  rowAt(x, y) {
+    return this.parent.scene().cloud.nearest(x, y, this.pictured ? 30 : REACH);
+  }
+
+  setLasso(on) {
+    this.gestures.lassoing = on;
+    this.setCursor(false);
+  }
+
+  setCursor(overImage) {
+    this.over.style.cursor = this.gestures.lassoing ? "crosshair" : overImage ? "pointer" : "";
+  }
+
+  close() {
+    this.closed = true;
+    this.sizes.disconnect();
+    cancelAnimationFrame(this.frame);
+    this.hover.close();
+  }
+}

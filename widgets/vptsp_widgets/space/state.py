@@ -1,0 +1,48 @@
+"""The state of the map that a person sets: camera, column to colour by, what is shown. One small JSON object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from vptsp.errors import DataError
+from vptsp.runs.snapshots import KINDS
+from vptsp.text import plain
+from vptsp_widgets.space.data import CLASS
+
+# what the front end remembers; x and y: the centre of the view in the map's units, none: the whole map's
+VIEW_STATE: dict[str, Any] = {
+    "x": None,
+    "y": None,
+    "zoom": 1.0,
+    "colour": CLASS,
+    "solo": [],
+    "find": "",
+    "labels": True,
+    "proxies": list(KINDS),
+    "arrows": True,
+    "all": False,
+}
+
+
+def whole_state(given: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
+    """A state with all of its keys, those that are not given as at the start; ``columns`` are those to colour by.
+
+    Raises DataError for a key, a column or a number that is none.
+    """
+    unknown = sorted(map(str, given.keys() - VIEW_STATE.keys()))
+    if unknown:
+        raise DataError(f"view_state has no {', '.join(unknown)}; it has {', '.join(VIEW_STATE)}")
+    state = {**VIEW_STATE, **given}
+    if state["colour"] not in columns:
+        name = plain(state["colour"])
+        raise DataError(f"there is no column {name!r} to colour by; there are {', '.join(columns)}")
+    for name in ("x", "y", "zoom"):
+        value = state[name]
+        if not (isinstance(value, (int, float)) and np.isfinite(value)) and (value is not None or name == "zoom"):
+            raise DataError(f"view_state {name} is {value!r}; it must be a number")
+    if not state["zoom"] > 0:
+        raise DataError(f"view_state zoom is {state['zoom']!r}; it must be above 0, and 1 shows the whole map")
+    return state
