@@ -10,9 +10,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from papermill.engines import NBClientEngine
-from papermill.models import Parameter
-from papermill.translators import PythonTranslator, papermill_translators
+
+class Engine:
+    """papermill's own, which ``--engine vptsp`` runs as well; the entry point needs one to name.
+
+    It stands before the imports: papermill, imported here first, asks for it while this file is still being read.
+    """
+
+    @classmethod
+    def execute_notebook(cls, *given: Any, **options: Any) -> Any:
+        from papermill.engines import NBClientEngine
+
+        return NBClientEngine.execute_notebook(*given, **options)
+
+
+from papermill.models import Parameter  # noqa: E402
+from papermill.translators import PythonTranslator, papermill_translators  # noqa: E402
 
 TAG = "vptsp-settings"
 
@@ -31,10 +44,6 @@ class Translator(PythonTranslator):
         named = {parameter.name for parameter in found}
         settings = {name: field for name, field in Config.model_fields.items() if name not in named}
         return found + [Parameter(name, "None", "None", field.description) for name, field in settings.items()]
-
-
-class Engine(NBClientEngine):
-    """papermill's own; it is named by the entry point, and ``--engine vptsp`` runs what papermill runs without."""
 
 
 papermill_translators.register("python", Translator)
