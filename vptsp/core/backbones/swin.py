@@ -19,11 +19,11 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from timm.models.swin_transformer import SwinTransformer, checkpoint_filter_fn, window_partition, window_reverse
+from timm.models.swin_transformer import SwinTransformer, window_partition, window_reverse
 from torch import Tensor, nn
 
 from vptsp.core.backbones.attention import Kernel, effective_weight, require_groups, run_block
-from vptsp.core.backbones.family import Encoded, Family, Pooling
+from vptsp.core.backbones.family import Encoded, Family, Grid, Pooling
 from vptsp.core.errors import BackboneError, ConfigError
 
 
@@ -31,6 +31,8 @@ class Swin(Family):
     """timm's ``SwinTransformer``, the first Swin."""
 
     title = "Swin transformer"
+    where = "every window attends to the prompts of its block, which have no place in it"
+    modules = ("swin_transformer",)
 
     def matches(self, model: nn.Module) -> bool:
         return type(model) is SwinTransformer
@@ -49,10 +51,6 @@ class Swin(Family):
             raise BackboneError(f"backbone {name!r} is a Swin and has no CLS token; use pooling=mean")
         return "mean"
 
-    def fit_checkpoint(self, state: dict[str, Tensor], model: Any) -> dict[str, Tensor]:
-        fitted: dict[str, Tensor] = checkpoint_filter_fn(state, model)
-        return fitted
-
     def embed(self, model: Any, images: Float[Tensor, "B channels S S"]) -> Float[Tensor, "B H W D"]:
         return embed_swin(model, images)
 
@@ -64,6 +62,7 @@ class Swin(Family):
         groups: Int[Tensor, " B"] | None = None,
         *,
         pooling: Pooling,
+        grid: Grid | None = None,
         shallow: Sequence[Tensor] = (),
         added: Sequence[Tensor] = (),
         kernel: Kernel = "auto",

@@ -1,0 +1,107 @@
+"""Every family's key/value path against prompts run as tokens of timm's own blocks, in fp64, with gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from prompt_tokens import features_by_tokens, make_backbone
+from torch import Tensor
+
+from vptsp.core.backbones.load import Backbone
+from vptsp.core.backbones.tuning import parameter_names
+from vptsp.core.encoder import embed_patches, encode
+
+VIT: dict[str, Any] = {"img_size": 32, "patch_size": 8, "embed_dim": 24, "depth": 3, "num_heads": 2}
+SAPIENS = VIT | {"num_kv_heads": (2, 1, 1)}  # whose heads share keys and values
+# one member for each thing that differs
+MEMBERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "DINOv3": ("vit_small_patch16_dinov3", VIT),
+    "DINOv3, SwiGLU and biases": ("vit_small_plus_patch16_dinov3_qkvb", VIT),
+    "EVA": ("eva_giant_patch14_224", VIT),
+    "EVA-02, three layers": ("eva02_base_patch14_224", VIT),
+    "EVA-02, norms after layers": ("eva02_enormous_patch14_clip_224", VIT),
+    "Perception Encoder, pools by attention": ("vit_pe_core_tiny_patch16_384", VIT),
+    "RoPE, learned for each block": ("vit_small_patch16_rope_mixed_ape_224", VIT),
+    "Sapiens 2, grouped queries": ("vit_base_patch16_sapiens2", SAPIENS),
+    "SigLIP, pools by attention": ("vit_base_patch16_siglip_224", VIT),
+    "DeiT, distilled": ("deit_tiny_distilled_patch16_224", VIT),
+}
+SIZE = 32
+
+
+def member(name: str) -> Backbone:
+    architecture, keywords = MEMBERS[name]
+    return make_backbone(architecture, **keywords)
+
+
+def make_images(count: int = 3) -> Tensor:
+    return torch.randn(count, 3, SIZE, SIZE, dtype=torch.float64)
+
+
+def make_prompts(backbone: Backbone, *shape: int) -> list[Tensor]:
+    return [torch.randn(*shape, width, dtype=torch.float64, requires_grad=True) for width in backbone.widths]
+
+
+def features_of(backbone: Backbone, images: Tensor, *arguments: Any, **keywords: Any) -> Tensor:
+    return encode(backbone, embed_patches(backbone.vit, images), *arguments, **keywords).features
+
+
+def timms_own(backbone: Backbone, images: Tensor) -> Tensor:
+    features: Tensor = backbone.vit.forward_head(backbone.vit.forward_features(images), pre_logits=True)
+    return features
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+@torch.no_grad()
+def test_without_prompts_it_is_timms_own_feature(name: str) -> None:
+    backbone = member(name)
+    images = make_images()
+    expected = timms_own(backbone, images)
+    assert expected.shape == (3, backbone.width)
+    for kernel in ("fused", "matmul"):
+        torch.testing.assert_close(features_of(backbone, images, kernel=kernel), expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+@pytest.mark.parametrize("kind", ["shared", "grouped"])
+def test_keys_and_values_equal_prompt_tokens(name: str, kind: str) -> None:
+    """Features, and gradients of prompts and of what BitFit trains; with either kernel."""
+    backbone = member(name)
+    images, groups = make_images(), None if kind == "shared" else torch.tensor([1, 0, 1])
+    prompts = make_prompts(backbone, *((4,) if kind == "shared" else (2, 4)))
+    biases = [backbone.vit.get_parameter(key) for key in parameter_names(backbone, bitfit=True)]
+    expected = features_by_tokens(backbone, images, prompts, groups)
+    assert (expected - timms_own(backbone, images)).abs().max() > 1e-3, "prompts matter"
+    weights = torch.linspace(-1, 1, expected.shape[1], dtype=torch.float64)
+    slow = torch.autograd.grad((expected * weights).sum(), prompts + biases, allow_unused=True)
+    assert all(gradient.abs().max() > 1e-8 for gradient in slow[: len(prompts)])
+    for kernel in ("fused", "matmul"):
+        features = features_of(backbone, images, prompts, groups, kernel=kernel)
+        torch.testing.assert_close(features, expected, rtol=1e-10, atol=1e-10)
+        fast = torch.autograd.grad((features * weights).sum(), prompts + biases, allow_unused=True)
+        for one, other in zip(slow, fast, strict=True):
+            assert (one is None) == (other is None)
+            if one is not None:
+                torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+@torch.no_grad()
+def test_attention_adds_up_and_activations_can_be_computed_again(name: str) -> None:
+    backbone = member(name)
+    tokens, prompts = embed_patches(backbone.vit, make_images()), make_prompts(backbone, 4)
+    full = encode(backbone, tokens, prompts, want_tokens=True, want_attention=True)
+    assert len(full.tokens) == backbone.depth
+    if backbone.family.global_attention:
+        assert len(full.attention) == backbone.depth
+        for weights in full.attention:
+            torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights[..., 0]))
+        if backbone.pooling == "own" and full.attention[-1].shape[2] > 2:
+            assert full.shares is not None
+            torch.testing.assert_close(full.shares.sum(1), torch.ones(3, dtype=torch.float64))
+    with torch.enable_grad():
+        again = encode(backbone, tokens, prompts, recompute=True).features
+        torch.autograd.grad(again.sum(), prompts)
+    torch.testing.assert_close(again, full.features, rtol=1e-10, atol=1e-10)
