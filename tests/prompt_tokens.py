@@ -5,11 +5,14 @@ The yardsticks of the key/value paths. Nothing here is computed by the workbench
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
+from unittest import mock
 
 import timm
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vptsp.core.backbones.load import Backbone, family_of
@@ -57,7 +60,117 @@ def plain(vit: Any, images: Tensor, prompts: Sequence[Tensor]) -> Tensor:
     return vit.norm(tokens)
 
 
-ORACLES: dict[str, Oracle] = {"EvaViT": eva, "PlainViT": plain}
+def beit(vit: Any, images: Tensor, prompts: Sequence[Tensor]) -> Tensor:
+    """timm adds its bias to all scores: here to a larger table that is zero where a prompt asks or is asked."""
+    patches = vit.patch_embed(images)
+    tokens = torch.cat([vit.cls_token.expand(len(patches), -1, -1), patches], dim=1)
+    tokens = tokens if vit.pos_embed is None else tokens + vit.pos_embed
+    shared = None if vit.rel_pos_bias is None else vit.rel_pos_bias()
+    for index, block in enumerate(vit.blocks):
+        own = prompts[index] if index < len(prompts) else tokens[:, :0]
+        count, attention = own.shape[1], block.attn
+        whole = None if shared is None else F.pad(shared, (count, 0, count, 0))
+        if attention.relative_position_bias_table is not None:
+            table = F.pad(attention._get_rel_pos_bias(), (count, 0, count, 0))
+            with mock.patch.object(attention, "_get_rel_pos_bias", return_value=table):
+                tokens = block(torch.cat([own, tokens], dim=1), shared_rel_pos_bias=whole)[:, count:]
+        else:
+            tokens = block(torch.cat([own, tokens], dim=1), shared_rel_pos_bias=whole)[:, count:]
+    return vit.norm(tokens)
+
+
+def naflex(vit: Any, images: Tensor, prompts: Sequence[Tensor]) -> Tensor:
+    made = vit._forward_embeds(images, None, None, None)
+    tokens, turned = made["patches"], made["rope_embeds"]
+    for index, block in enumerate(vit.blocks):
+        own = prompts[index] if index < len(prompts) else tokens[:, :0]
+        if turned is None:
+            tokens = block(torch.cat([own, tokens], dim=1))[:, own.shape[1] :]
+            continue
+        block.attn.num_prefix_tokens += own.shape[1]
+        place = turned[index] if vit.rope_is_mixed else turned
+        tokens = block(torch.cat([own, tokens], dim=1), rope=place)[:, own.shape[1] :]
+        block.attn.num_prefix_tokens -= own.shape[1]
+    return vit.norm(tokens)
+
+
+def cait(vit: Any, images: Tensor, prompts: Sequence[Tensor]) -> Tensor:
+    tokens = vit.patch_embed(images) + vit.pos_embed
+    cls, among = vit.cls_token.expand(len(tokens), -1, -1), len(vit.blocks)
+    for index, block in enumerate([*vit.blocks, *vit.blocks_token_only]):
+        own = prompts[index] if index < len(prompts) else tokens[:, :0]
+        through = torch.cat([own, tokens], dim=1)
+        if index < among:
+            tokens = block(through)[:, own.shape[1] :]
+        else:
+            cls = block(through, cls)
+    return vit.norm(torch.cat([cls, tokens], dim=1))
+
+
+def hiera(vit: Any, images: Tensor, prompts: Sequence[Tensor]) -> Tensor:
+    """timm's own attention, of one mask unit at a time with the prompts in front; queries of prompts are left out."""
+    tokens = vit.unroll(vit._pos_embed(vit.patch_embed(images)))
+    for index, block in enumerate(vit.blocks):
+        own = prompts[index] if index < len(prompts) else tokens[:, :0]
+        ahead = block.norm1(own)
+
+        def attend(seen: Tensor, block: Any = block, ahead: Tensor = ahead) -> Tensor:
+            heads, stride = block.attn.heads, block.attn.q_stride
+            units = seen.shape[1] // (stride * block.attn.window_size) if block.attn.use_mask_unit_attn else 1
+            made = []
+            for unit in range(units):  # its tokens are ``units`` apart
+                tokens = torch.cat([ahead, seen[:, unit::units]], dim=1)
+                query, key, value = block.attn.qkv(tokens).unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
+                query = query[:, :, ahead.shape[1] :].unflatten(2, (stride, -1)).amax(2)
+                weights = (query @ key.mT * block.attn.scale).softmax(-1)
+                made.append((weights @ value).transpose(1, 2).flatten(2))
+            return block.attn.proj(torch.stack(made, dim=2).flatten(1, 2))
+
+        with mock.patch.object(block.attn, "forward", attend):
+            tokens = block(tokens)
+    return tokens
+
+
+def swin_v2(vit: Any, images: Tensor, prompts: Sequence[Tensor]) -> Tensor:
+    """One image at a time: timm's windows with prompts in front of each, cosines and biases as in the paper."""
+    return torch.stack([_swin_v2(vit, image[None], [p[i] for p in prompts])[0] for i, image in enumerate(images)])
+
+
+def _swin_v2(vit: Any, image: Tensor, prompts: Sequence[Tensor]) -> Tensor:
+    tokens, upcoming = vit.patch_embed(image), iter(prompts)
+    for stage in vit.layers:
+        tokens = stage.downsample(tokens)
+        for block in stage.blocks:
+            own = next(upcoming, tokens.new_empty(0, tokens.shape[-1]))
+
+            def attend(windows: Tensor, mask: Tensor | None = None, own: Tensor = own, a: Any = block.attn) -> Tensor:
+                count, through = len(own), torch.cat([own.expand(len(windows), -1, -1), windows], dim=1)
+                biases = torch.cat([a.q_bias, a.k_bias, a.v_bias])
+                query, key, value = (a.qkv(through) + biases).unflatten(-1, (3, a.num_heads, -1)).permute(2, 0, 3, 1, 4)
+                cosines = F.cosine_similarity(query[..., :, None, :], key[..., None, :, :], dim=-1)
+                scores = cosines * a.logit_scale.clamp(max=math.log(100)).exp()
+                table = a.cpb_mlp(a.relative_coords_table).view(-1, a.num_heads)
+                side = windows.shape[1]
+                near = 16 * table[a.relative_position_index.view(-1)].view(side, side, -1).permute(2, 0, 1).sigmoid()
+                scores[..., count:, count:] += near
+                if mask is not None:
+                    scores[..., count:, count:] += mask[:, None]
+                return a.proj((scores.softmax(-1) @ value).transpose(1, 2).flatten(2))[:, count:]
+
+            with mock.patch.object(block.attn, "forward", attend):
+                tokens = block(tokens)
+    return vit.norm(tokens)
+
+
+ORACLES: dict[str, Oracle] = {
+    "EvaViT": eva,
+    "PlainViT": plain,
+    "BeitViT": beit,
+    "NaFlex": naflex,
+    "CaiT": cait,
+    "HieraViT": hiera,
+    "SwinV2": swin_v2,
+}
 
 
 def features_by_tokens(

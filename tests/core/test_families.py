@@ -14,6 +14,8 @@ from vptsp.core.backbones.tuning import parameter_names
 from vptsp.core.encoder import embed_patches, encode
 
 VIT: dict[str, Any] = {"img_size": 32, "patch_size": 8, "embed_dim": 24, "depth": 3, "num_heads": 2}
+SWIN = {"img_size": 32, "patch_size": 4, "window_size": 4, "embed_dim": 24, "depths": (2, 2), "num_heads": (2, 4)}
+HIERA: dict[str, Any] = {"img_size": 64, "embed_dim": 24, "num_heads": 2, "stages": (1, 2, 1, 1)}
 SAPIENS = VIT | {"num_kv_heads": (2, 1, 1)}  # whose heads share keys and values
 # one member for each thing that differs
 MEMBERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -27,8 +29,18 @@ MEMBERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Sapiens 2, grouped queries": ("vit_base_patch16_sapiens2", SAPIENS),
     "SigLIP, pools by attention": ("vit_base_patch16_siglip_224", VIT),
     "DeiT, distilled": ("deit_tiny_distilled_patch16_224", VIT),
+    "BEiT": ("beit_base_patch16_224", VIT),
+    "BEiT, one bias for all": (
+        "beit_base_patch16_224",
+        VIT | {"use_rel_pos_bias": False, "use_shared_rel_pos_bias": True},
+    ),
+    "SwinV2": ("swinv2_tiny_window8_256", SWIN),
+    "CaiT": ("cait_xxs24_224", VIT | {"depth": 2}),
+    "Hiera": ("hiera_tiny_224", HIERA),
+    "Hiera, pooled twice": ("hiera_small_abswin_256", HIERA | {"use_expand_proj": False}),
+    "NaFlexViT": ("naflexvit_base_patch16_siglip", VIT),
+    "NaFlexViT, RoPE": ("naflexvit_base_patch16_gap", VIT | {"rope_type": "axial", "class_token": True}),
 }
-SIZE = 32
 
 
 def member(name: str) -> Backbone:
@@ -36,8 +48,8 @@ def member(name: str) -> Backbone:
     return make_backbone(architecture, **keywords)
 
 
-def make_images(count: int = 3) -> Tensor:
-    return torch.randn(count, 3, SIZE, SIZE, dtype=torch.float64)
+def make_images(backbone: Backbone, count: int = 3) -> Tensor:
+    return torch.randn(count, 3, *backbone.size, dtype=torch.float64)
 
 
 def make_prompts(backbone: Backbone, *shape: int) -> list[Tensor]:
@@ -45,7 +57,8 @@ def make_prompts(backbone: Backbone, *shape: int) -> list[Tensor]:
 
 
 def features_of(backbone: Backbone, images: Tensor, *arguments: Any, **keywords: Any) -> Tensor:
-    return encode(backbone, embed_patches(backbone.vit, images), *arguments, **keywords).features
+    tokens, grid = embed_patches(backbone.vit, images), backbone.grid(images)
+    return encode(backbone, tokens, *arguments, grid=grid, **keywords).features
 
 
 def timms_own(backbone: Backbone, images: Tensor) -> Tensor:
@@ -57,7 +70,7 @@ def timms_own(backbone: Backbone, images: Tensor) -> Tensor:
 @torch.no_grad()
 def test_without_prompts_it_is_timms_own_feature(name: str) -> None:
     backbone = member(name)
-    images = make_images()
+    images = make_images(backbone)
     expected = timms_own(backbone, images)
     assert expected.shape == (3, backbone.width)
     for kernel in ("fused", "matmul"):
@@ -69,7 +82,7 @@ def test_without_prompts_it_is_timms_own_feature(name: str) -> None:
 def test_keys_and_values_equal_prompt_tokens(name: str, kind: str) -> None:
     """Features, and gradients of prompts and of what BitFit trains; with either kernel."""
     backbone = member(name)
-    images, groups = make_images(), None if kind == "shared" else torch.tensor([1, 0, 1])
+    images, groups = make_images(backbone), None if kind == "shared" else torch.tensor([1, 0, 1])
     prompts = make_prompts(backbone, *((4,) if kind == "shared" else (2, 4)))
     biases = [backbone.vit.get_parameter(key) for key in parameter_names(backbone, bitfit=True)]
     expected = features_by_tokens(backbone, images, prompts, groups)
@@ -91,10 +104,12 @@ def test_keys_and_values_equal_prompt_tokens(name: str, kind: str) -> None:
 @torch.no_grad()
 def test_attention_adds_up_and_activations_can_be_computed_again(name: str) -> None:
     backbone = member(name)
-    tokens, prompts = embed_patches(backbone.vit, make_images()), make_prompts(backbone, 4)
-    full = encode(backbone, tokens, prompts, want_tokens=True, want_attention=True)
+    images, prompts = make_images(backbone), make_prompts(backbone, 4)
+    tokens, grid = embed_patches(backbone.vit, images), backbone.grid(images)
+    shown = backbone.family.global_attention
+    full = encode(backbone, tokens, prompts, grid=grid, want_tokens=True, want_attention=shown)
     assert len(full.tokens) == backbone.depth
-    if backbone.family.global_attention:
+    if shown:
         assert len(full.attention) == backbone.depth
         for weights in full.attention:
             torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights[..., 0]))
@@ -102,6 +117,6 @@ def test_attention_adds_up_and_activations_can_be_computed_again(name: str) -> N
             assert full.shares is not None
             torch.testing.assert_close(full.shares.sum(1), torch.ones(3, dtype=torch.float64))
     with torch.enable_grad():
-        again = encode(backbone, tokens, prompts, recompute=True).features
+        again = encode(backbone, tokens, prompts, grid=grid, recompute=True).features
         torch.autograd.grad(again.sum(), prompts)
     torch.testing.assert_close(again, full.features, rtol=1e-10, atol=1e-10)

@@ -44,6 +44,41 @@ FAMILIES.add(
     source="VPT, arXiv 2203.12119; DINOv3, arXiv 2508.10104; EVA-02, arXiv 2303.11331",
 )
 FAMILIES.add(
+    "beit",
+    f"{__name__}.beit:FAMILY",
+    title="BEiT",
+    summary="BEiT, BEiTv2: prompts have no relative position bias",
+    source="VPT, arXiv 2203.12119; BEiT, arXiv 2106.08254",
+)
+FAMILIES.add(
+    "swin_v2",
+    f"{__name__}.swin_v2:FAMILY",
+    title="SwinV2",
+    summary="every window attends to the prompts of its block, by cosines",
+    source="VPT, arXiv 2203.12119; SwinV2, arXiv 2111.09883",
+)
+FAMILIES.add(
+    "cait",
+    f"{__name__}.cait:FAMILY",
+    title="CaiT",
+    summary="prompts for the patches' blocks and for those of CLS",
+    source="VPT, arXiv 2203.12119; CaiT, arXiv 2103.17239",
+)
+FAMILIES.add(
+    "hiera",
+    f"{__name__}.hiera:FAMILY",
+    title="Hiera",
+    summary="every mask unit attends to the prompts of its block",
+    source="VPT, arXiv 2203.12119; Hiera, arXiv 2306.00989",
+)
+FAMILIES.add(
+    "naflex",
+    f"{__name__}.naflex:FAMILY",
+    title="NaFlexViT",
+    summary="SigLIP 2 and RADIO for any size and aspect: prompts are keys and values of every block",
+    source="VPT, arXiv 2203.12119; NaFlex, arXiv 2307.06304",
+)
+FAMILIES.add(
     ANY_MODEL,
     f"{__name__}.any_model:FAMILY",
     title="any model of timm",

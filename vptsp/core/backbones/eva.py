@@ -71,15 +71,15 @@ class EvaViT(PlainViT):
         else:
             weight, biases = torch.cat([weight for weight, _ in made]), [b for _, b in made if b is not None]
             parts = list(F.linear(normed, weight, torch.cat(biases) if biases else None).chunk(3, dim=-1))
-        query, key, value = (part.unflatten(-1, (-1, attention.head_dim)).transpose(1, 2) for part in parts)
-        return attention.q_norm(query), attention.k_norm(key), value
+        query, key, value = (part.unflatten(-1, (-1, _head_width(attention))).transpose(1, 2) for part in parts)
+        return _normed(attention, "q_norm", query), _normed(attention, "k_norm", key), value
 
     def project_prompts(self, attention: Any, normed: Tensor) -> tuple[Tensor, Tensor]:
         key, value = (
-            F.linear(normed, *made).unflatten(-1, (-1, attention.head_dim)).transpose(-2, -3)
+            F.linear(normed, *made).unflatten(-1, (-1, _head_width(attention))).transpose(-2, -3)
             for made in projections(attention)[1:]
         )
-        return attention.k_norm(key), value
+        return _normed(attention, "k_norm", key), value
 
     def place(self, attention: Any, part: Tensor, first: int, place: Any) -> Tensor:
         if place is None or part.shape[2] <= first:
@@ -104,3 +104,12 @@ class EvaViT(PlainViT):
 
 
 FAMILY = EvaViT()
+
+
+def _head_width(attention: Any) -> int:
+    return round(attention.scale**-2)
+
+
+def _normed(attention: Any, name: str, part: Tensor) -> Tensor:
+    norm = getattr(attention, name, None)
+    return part if norm is None else norm(part)
