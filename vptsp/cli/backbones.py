@@ -27,12 +27,9 @@ def command(word: str) -> None:
         return
     found = names(word)
     if not found:
-        near = next((word[:cut] for cut in range(len(word) - 1, 2, -1) if names(word[:cut])), None)
-        hint = (
-            f"{len(names(near))} have {near!r} (vptsp backbones {near})"
-            if near
-            else "without a word families are listed"
-        )
+        hint = "without a word the families are listed"
+        if nearest := next((word[:cut] for cut in range(len(word) - 1, 2, -1) if names(word[:cut])), None):
+            hint = f"{len(names(nearest))} have {nearest!r} (vptsp backbones {nearest})"
         raise BackboneError(f"no model of timm has {word!r} in its name; {hint}")
     if len(found) > _MOST:
         near = sorted({name.split("_")[0] for name in found})

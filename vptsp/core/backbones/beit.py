@@ -33,7 +33,7 @@ class BeitViT(EvaViT):
 
     def embed(self, model: Any, images: Float[Tensor, "B channels H W"]) -> Float[Tensor, "B T D"]:
         patches: Tensor = model.patch_embed(images)
-        tokens = torch.cat([model.cls_token.expand(len(patches), -1, -1), patches], dim=1)
+        tokens = torch.cat([model.cls_token.expand(patches.shape[0], -1, -1), patches], dim=1)
         return tokens if model.pos_embed is None else tokens + model.pos_embed
 
     def places(self, model: Any, grid: Grid | None) -> list[Any]:

@@ -78,10 +78,10 @@ class CaiT(PlainViT):
             raise BackboneError(f"a {self.title} {self.no_attention}; ask for features or tokens")
         travelling = 0
         if shallow:
-            ahead = shallow[0].to(tokens.dtype).expand(len(tokens), -1, -1)
+            ahead = shallow[0].to(tokens.dtype).expand(tokens.shape[0], -1, -1)
             tokens, travelling = torch.cat([ahead, tokens], dim=1), ahead.shape[1]
         result = Encoded(features=tokens[:, 0])
-        cls, among = model.cls_token.expand(len(tokens), -1, -1), len(model.blocks)
+        cls, among = model.cls_token.expand(tokens.shape[0], -1, -1), len(model.blocks)
         for index, block in enumerate(self.blocks(model)):
             prompt = prompts[index] if index < len(prompts) else None
             if index < among:

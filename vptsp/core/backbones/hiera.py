@@ -76,7 +76,7 @@ class HieraViT(Family):
             raise ConfigError("a Hiera takes no added prompts; pass them as prompts or shallow")
         if want_attention:
             raise BackboneError(f"a {self.title} {self.no_attention}; ask for features or tokens")
-        travelling = shallow[0].to(tokens.dtype).expand(len(tokens), -1, -1) if shallow else tokens[:, :0]
+        travelling = shallow[0].to(tokens.dtype).expand(tokens.shape[0], -1, -1) if shallow else tokens[:, :0]
         result = Encoded(features=tokens[:, 0])
         for index, block in enumerate(model.blocks):
             prompt = prompts[index] if index < len(prompts) else None

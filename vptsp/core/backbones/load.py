@@ -6,6 +6,7 @@ import contextlib
 import difflib
 import functools
 import hashlib
+import inspect
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -207,6 +208,8 @@ def check_architecture(name: str, size: tuple[int, int] | None) -> None:
                 f"{said} is not a multiple of the {side} pixel patches of {name}; "
                 f"legal near it: {below}, {below + side}"
             )
+    if isinstance(patch, tuple) and family_of(vit, name).global_attention:
+        return  # tokens that all attend to each other may be of any number
     why = _refusal(name, size)
     if why and not _refusal(name, None):
         height, width = _own_size(vit)
@@ -224,16 +227,10 @@ def outline(name: str, size: tuple[int, int] | None = None) -> Any:
         return timm.create_model(name, num_classes=0, **keywords).eval()
 
 
-@functools.lru_cache(maxsize=64)
 def _takes(name: str, keyword: str) -> bool:
     """Whether a model can be built with ``img_size`` or ``dynamic_img_size``; models of convolutions need neither."""
-    value: Any = _own_size(outline(name)) if keyword == "img_size" else True
-    try:
-        with torch.device("meta"):
-            timm.create_model(name, num_classes=0, **{keyword: value})
-    except TypeError:
-        return False
-    return True
+    kinds = type(outline(name)).__mro__
+    return any(keyword in inspect.signature(kind.__init__).parameters for kind in kinds[:-1])
 
 
 @functools.lru_cache(maxsize=64)
