@@ -230,7 +230,7 @@ def outline(name: str, size: tuple[int, int] | None = None) -> Any:
 def _takes(name: str, keyword: str) -> bool:
     """Whether a model can be built with ``img_size`` or ``dynamic_img_size``; models of convolutions need neither."""
     kinds = type(outline(name)).__mro__
-    return any(keyword in inspect.signature(kind.__init__).parameters for kind in kinds[:-1])
+    return any(keyword in inspect.signature(kind).parameters for kind in kinds[:-1])
 
 
 @functools.lru_cache(maxsize=64)
