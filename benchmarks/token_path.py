@@ -15,7 +15,10 @@ from vptsp.core.encoder import Encoded
 def encode_with_prompt_tokens(
     backbone: Backbone, tokens: Tensor, prompts: Sequence[Tensor] = (), groups: Tensor | None = None, **_: Any
 ) -> Encoded:
-    """Arguments and numbers of :func:`vptsp.core.encoder.encode`, of plain ViTs and DINOv3; prompt tokens enter each block and are cut off."""
+    """Arguments and numbers of :func:`vptsp.core.encoder.encode`, of plain ViTs and DINOv3.
+
+    Prompt tokens enter each block and are cut off.
+    """
     vit = backbone.vit
     rope = getattr(vit, "rope", None)  # DINOv3 and the like: prompts are not turned, as CLS is not
     turned = {} if rope is None else {"rope": rope.get_embed(shape=vit.patch_embed.grid_size)}
