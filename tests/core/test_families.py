@@ -12,6 +12,9 @@ from torch import Tensor
 from vptsp.core.backbones.load import Backbone
 from vptsp.core.backbones.tuning import parameter_names
 from vptsp.core.encoder import embed_patches, encode
+from vptsp.core.heads import Head
+from vptsp.core.model import EmbeddingModel
+from vptsp.core.prompts.visual import VisualPrompts
 
 VIT: dict[str, Any] = {"img_size": 32, "patch_size": 8, "embed_dim": 24, "depth": 3, "num_heads": 2}
 SWIN = {"img_size": 32, "patch_size": 4, "window_size": 4, "embed_dim": 24, "depths": (2, 2), "num_heads": (2, 4)}
@@ -120,3 +123,67 @@ def test_attention_adds_up_and_activations_can_be_computed_again(name: str) -> N
         again = encode(backbone, tokens, prompts, grid=grid, recompute=True).features
         torch.autograd.grad(again.sum(), prompts)
     torch.testing.assert_close(again, full.features, rtol=1e-10, atol=1e-10)
+
+
+# --- what is made of the backbone -----------------------------------------------------------------
+class Embedder(torch.nn.Module):
+    """Images to embeddings through prompts in every block; plain products, as exports use."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        prompts = VisualPrompts([2] * backbone.depth, backbone.widths)
+        head = Head(backbone.width, 8)
+        self.model = EmbeddingModel(backbone, head, prompts=prompts, kernel="matmul").eval().requires_grad_(False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.model(images).embeddings
+
+
+QUICK = ("DINOv3", "BEiT", "NaFlexViT, RoPE")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in MEMBERS]
+)
+@torch.no_grad()
+def test_programs_take_any_batch(name: str) -> None:
+    """The pt2 form of an export: no size of a batch is written into the program."""
+    backbone = member(name)
+    backbone.vit.float()
+    embedder = Embedder(backbone)
+    shapes = {"images": {0: torch.export.Dim("batch", min=1)}}
+    program = torch.export.export(embedder, (torch.rand(2, 3, *backbone.size),), dynamic_shapes=shapes).module()
+    for batch in (1, 3):
+        images = torch.rand(batch, 3, *backbone.size)
+        torch.testing.assert_close(program(images), embedder(images), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["DINOv3", "NaFlexViT", "NaFlexViT, RoPE"])
+@torch.no_grad()
+def test_images_of_another_size_and_aspect(name: str) -> None:
+    """Positions are those of the rows and columns that the images have; timm's own feature is the measure."""
+    backbone = member(name)
+    images = torch.randn(2, 3, 24, 40, dtype=torch.float64)
+    assert backbone.grid(images) == (3, 5)
+    torch.testing.assert_close(features_of(backbone, images), timms_own(backbone, images), rtol=1e-10, atol=1e-10)
+    prompts = make_prompts(backbone, 4)
+    expected = features_by_tokens(backbone, images, prompts)
+    torch.testing.assert_close(features_of(backbone, images, prompts), expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["DINOv3", "BEiT", "CaiT", "Hiera", "SigLIP, pools by attention"])
+@torch.no_grad()
+def test_travelling_prompts_reach_all_blocks_and_are_not_pooled(name: str) -> None:
+    """They matter by their number, not by their order; images do not meet; without any it is timm's feature."""
+    backbone = member(name)
+    images = make_images(backbone)
+    prompt = torch.randn(1, backbone.widths[0], dtype=torch.float64)
+    one, three = (features_of(backbone, images, shallow=[prompt.expand(n, -1)]) for n in (1, 3))
+    assert (one - three).abs().max() > 1e-4
+    order = torch.randn(3, backbone.widths[0], dtype=torch.float64)
+    first, last = (features_of(backbone, images, shallow=[order[i]]) for i in ([0, 1, 2], [2, 0, 1]))
+    torch.testing.assert_close(first, last, rtol=1e-9, atol=1e-9)  # a prompt has no place
+    alone = torch.cat([features_of(backbone, images[i : i + 1], shallow=[order]) for i in range(3)])
+    torch.testing.assert_close(first, alone, rtol=1e-9, atol=1e-9)
+    none = features_of(backbone, images, shallow=[order[:0]])
+    torch.testing.assert_close(none, timms_own(backbone, images), rtol=1e-9, atol=1e-9)
