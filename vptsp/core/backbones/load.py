@@ -152,7 +152,7 @@ def _create(name: str, weights: str, size: tuple[int, int] | None, any_size: boo
     check_architecture(name, size)
     keywords: dict[str, Any] = {"num_classes": 0}
     if size is not None and _takes(name, "img_size"):
-        keywords["img_size"] = size
+        keywords["img_size"] = size[0] if size[0] == size[1] else size
     if any_size and _takes(name, "dynamic_img_size"):
         keywords["dynamic_img_size"] = True
     if weights == "random":
@@ -222,7 +222,9 @@ def check_architecture(name: str, size: tuple[int, int] | None) -> None:
 @functools.lru_cache(maxsize=16)  # training and each evaluation load a backbone; its outline takes as long as itself
 def outline(name: str, size: tuple[int, int] | None = None) -> Any:
     """The model without memory."""
-    keywords: dict[str, Any] = {} if size is None or not _takes(name, "img_size") else {"img_size": size}
+    keywords: dict[str, Any] = (
+        {} if size is None or not _takes(name, "img_size") else {"img_size": size[0] if size[0] == size[1] else size}
+    )
     with torch.device("meta"):
         return timm.create_model(name, num_classes=0, **keywords).eval()
 
