@@ -181,3 +181,39 @@ def features_by_tokens(
     tokens = ORACLES[type(backbone.family).__name__](vit, images, own)
     features: Tensor = vit.forward_head(tokens, pre_logits=True)
     return features
+
+
+# --- a small member of every family ---------------------------------------------------------------
+VIT: dict[str, Any] = {"img_size": 32, "patch_size": 8, "embed_dim": 24, "depth": 3, "num_heads": 2}
+SWIN = {"img_size": 32, "patch_size": 4, "window_size": 4, "embed_dim": 24, "depths": (2, 2), "num_heads": (2, 4)}
+HIERA: dict[str, Any] = {"img_size": 64, "embed_dim": 24, "num_heads": 2, "stages": (1, 2, 1, 1)}
+SAPIENS = VIT | {"num_kv_heads": (2, 1, 1)}  # whose heads share keys and values
+# one member for each thing that differs
+MEMBERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "DINOv3": ("vit_small_patch16_dinov3", VIT),
+    "DINOv3, SwiGLU and biases": ("vit_small_plus_patch16_dinov3_qkvb", VIT),
+    "EVA": ("eva_giant_patch14_224", VIT),
+    "EVA-02, three layers": ("eva02_base_patch14_224", VIT),
+    "EVA-02, norms after layers": ("eva02_enormous_patch14_clip_224", VIT),
+    "Perception Encoder, pools by attention": ("vit_pe_core_tiny_patch16_384", VIT),
+    "RoPE, learned for each block": ("vit_small_patch16_rope_mixed_ape_224", VIT),
+    "Sapiens 2, grouped queries": ("vit_base_patch16_sapiens2", SAPIENS),
+    "SigLIP, pools by attention": ("vit_base_patch16_siglip_224", VIT),
+    "DeiT, distilled": ("deit_tiny_distilled_patch16_224", VIT),
+    "BEiT": ("beit_base_patch16_224", VIT),
+    "BEiT, one bias for all": (
+        "beit_base_patch16_224",
+        VIT | {"use_rel_pos_bias": False, "use_shared_rel_pos_bias": True},
+    ),
+    "SwinV2": ("swinv2_tiny_window8_256", SWIN),
+    "CaiT": ("cait_xxs24_224", VIT | {"depth": 2}),
+    "Hiera": ("hiera_tiny_224", HIERA),
+    "Hiera, pooled twice": ("hiera_small_abswin_256", HIERA | {"use_expand_proj": False}),
+    "NaFlexViT": ("naflexvit_base_patch16_siglip", VIT),
+    "NaFlexViT, RoPE": ("naflexvit_base_patch16_gap", VIT | {"rope_type": "axial", "class_token": True}),
+}
+
+
+def member(name: str) -> Backbone:
+    architecture, keywords = MEMBERS[name]
+    return make_backbone(architecture, **keywords)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from prompt_tokens import features_by_tokens, make_backbone
+from prompt_tokens import MEMBERS, features_by_tokens, member
 from torch import Tensor
 
 from vptsp.core.backbones.load import Backbone
@@ -15,40 +15,6 @@ from vptsp.core.encoder import embed_patches, encode
 from vptsp.core.heads import Head
 from vptsp.core.model import EmbeddingModel
 from vptsp.core.prompts.visual import VisualPrompts
-
-VIT: dict[str, Any] = {"img_size": 32, "patch_size": 8, "embed_dim": 24, "depth": 3, "num_heads": 2}
-SWIN = {"img_size": 32, "patch_size": 4, "window_size": 4, "embed_dim": 24, "depths": (2, 2), "num_heads": (2, 4)}
-HIERA: dict[str, Any] = {"img_size": 64, "embed_dim": 24, "num_heads": 2, "stages": (1, 2, 1, 1)}
-SAPIENS = VIT | {"num_kv_heads": (2, 1, 1)}  # whose heads share keys and values
-# one member for each thing that differs
-MEMBERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "DINOv3": ("vit_small_patch16_dinov3", VIT),
-    "DINOv3, SwiGLU and biases": ("vit_small_plus_patch16_dinov3_qkvb", VIT),
-    "EVA": ("eva_giant_patch14_224", VIT),
-    "EVA-02, three layers": ("eva02_base_patch14_224", VIT),
-    "EVA-02, norms after layers": ("eva02_enormous_patch14_clip_224", VIT),
-    "Perception Encoder, pools by attention": ("vit_pe_core_tiny_patch16_384", VIT),
-    "RoPE, learned for each block": ("vit_small_patch16_rope_mixed_ape_224", VIT),
-    "Sapiens 2, grouped queries": ("vit_base_patch16_sapiens2", SAPIENS),
-    "SigLIP, pools by attention": ("vit_base_patch16_siglip_224", VIT),
-    "DeiT, distilled": ("deit_tiny_distilled_patch16_224", VIT),
-    "BEiT": ("beit_base_patch16_224", VIT),
-    "BEiT, one bias for all": (
-        "beit_base_patch16_224",
-        VIT | {"use_rel_pos_bias": False, "use_shared_rel_pos_bias": True},
-    ),
-    "SwinV2": ("swinv2_tiny_window8_256", SWIN),
-    "CaiT": ("cait_xxs24_224", VIT | {"depth": 2}),
-    "Hiera": ("hiera_tiny_224", HIERA),
-    "Hiera, pooled twice": ("hiera_small_abswin_256", HIERA | {"use_expand_proj": False}),
-    "NaFlexViT": ("naflexvit_base_patch16_siglip", VIT),
-    "NaFlexViT, RoPE": ("naflexvit_base_patch16_gap", VIT | {"rope_type": "axial", "class_token": True}),
-}
-
-
-def member(name: str) -> Backbone:
-    architecture, keywords = MEMBERS[name]
-    return make_backbone(architecture, **keywords)
 
 
 def make_images(backbone: Backbone, count: int = 3) -> Tensor:

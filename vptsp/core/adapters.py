@@ -70,7 +70,7 @@ def add_adapters(
             f"legal: 1 to {backbone.depth}"
         )
     blocks: list[Any] = backbone.blocks[:depth]
-    for block, width in zip(blocks, backbone.widths, strict=False):
+    for block, width in zip(blocks, backbone.family.mlp_widths(backbone.vit), strict=False):
         block.mlp = AdaptedMlp(block.mlp, Adapter(width, size or width // 8, norm, init), place)
 
 

@@ -110,6 +110,10 @@ class Family(ABC):
         """Width D of each block."""
         return [int(block.norm1.normalized_shape[0]) for block in self.blocks(model)]
 
+    def mlp_widths(self, model: Any) -> list[int]:
+        """Width of each block's MLP, where adapters sit."""
+        return self.widths(model)
+
     def width(self, model: Any) -> int:
         """Width D of the feature."""
         return int(model.num_features)

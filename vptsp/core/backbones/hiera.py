@@ -40,6 +40,9 @@ class HieraViT(Family):
     def final_norms(self, model: Any) -> list[nn.Module]:
         return [model.head]
 
+    def mlp_widths(self, model: Any) -> list[int]:
+        return [int(block.dim_out) for block in model.blocks]  # where a stage begins wider than its prompts
+
     def num_prefix(self, model: Any) -> int:
         return 0
 
