@@ -20,17 +20,21 @@ from vptsp.settings.build import build_loss, build_model
 from vptsp.settings.config import make_config
 
 BACKBONE = "vit_small_patch16_224"
+ROTARY = "vit_small_patch16_dinov3"
 CLASSES = 100
+_WAYS = ("tokens", "keys and values")
 
 
-def make_step(shared: int, per_class: int, batch: int, precision: str, token_path: bool) -> Callable[[], None]:
+def make_step(
+    shared: int, per_class: int, batch: int, precision: str, token_path: bool, name: str = BACKBONE
+) -> Callable[[], None]:
     """One training step of VPTSP-G with BitFit: forward of both towers, loss, backward."""
-    backbone = load_backbone(BACKBONE, "random")
+    backbone = load_backbone(name, "random")
     settings = {"num_prompts": shared, "num_class_prompts": per_class, "embedding_size": 384, "batch_size": batch}
     config = make_config(settings)
     model = build_model(config, backbone, CLASSES).train()
     loss_function = build_loss(config)
-    images = torch.randn(batch, 3, backbone.image_size, backbone.image_size)
+    images = torch.randn(batch, 3, *backbone.size)
     labels = torch.arange(batch) // 2
 
     def step() -> None:
@@ -75,7 +79,7 @@ def inference(shared: int, batch: int) -> dict[str, Callable[[], object]]:
     backbone: Backbone = load_backbone(BACKBONE, "random")
     config = make_config({"method": "vpt_deep", "num_prompts": shared, "embedding_size": 384})
     model = build_model(config, backbone, num_classes=None).eval()
-    images = torch.randn(batch, 3, backbone.image_size, backbone.image_size)
+    images = torch.randn(batch, 3, *backbone.size)
 
     def prompted() -> object:
         with torch.inference_mode():
@@ -120,6 +124,13 @@ def main() -> None:
             print(f"  products alone      {alone:.3f} s   the step takes {share:.2f}x that (target 1.2x)")
         for name in ("tokens", "keys and values"):
             print(f"  peak memory of a step, {name}: {peak_activation_bytes(steps[name]) / 2**20:.0f} MiB")
+
+    for shared, per_class in ((10, 3), (90, 80)):
+        ways = {name: make_step(shared, per_class, batch, "fp32", name == "tokens", ROTARY) for name in _WAYS}
+        taken = seconds(ways, rounds)
+        ratio = taken["tokens"] / taken["keys and values"]
+        print(f"\n{ROTARY}, training step, {shared} shared + {per_class} class prompts")
+        print(f"  keys and values are {ratio:.2f}x faster than prompts as tokens")
 
     for shared, limit in ((10, 1.03), (90, 1.12)):
         taken = seconds(inference(shared, batch), 2 * rounds)

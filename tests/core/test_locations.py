@@ -330,7 +330,9 @@ def test_what_does_not_fit_says_why_and_what_does(settings: dict[str, Any], mess
 def test_a_swin_takes_prepended_prompts_only(location: str) -> None:
     with torch.device("meta"):
         swin = load_backbone("swin_tiny_patch4_window7_224", "random", 32)
-    with pytest.raises(ConfigError, match=f"'{location}' is for plain vision .* swin_.* takes prompt_location=prepend"):
+    with pytest.raises(
+        ConfigError, match=f"'{location}' is not for every backbone; swin_.* takes prompt_location=prepend"
+    ):
         make_model(swin, prompt_location=location)
 
 

@@ -25,9 +25,10 @@ _IMAGES_AT_ONCE = 64
 class Attention:
     """Attention that makes the feature of I images, in L blocks of H heads on a grid of h x w patches.
 
-    It is the attention of what the model pools: of CLS (``pooled`` is ``"CLS"``), or, for backbones that average
-    their patches, the mean over the patches' queries (``"patches"``). ``patches``, the sum of ``prompts`` and
-    ``prefix`` (CLS and registers) make 1. Prompts of block l are ``prompts[..., l, :, :N_l]``; the rest is NaN.
+    It is the attention of what the model pools: of CLS, for a distilled DeiT with its second token (``pooled`` is
+    ``"CLS"``), or the mean over the patches' queries (``"patches"``), each by its share where attention pools.
+    ``patches``, the sum of ``prompts`` and ``prefix`` (CLS and registers) make 1. Prompts of block l are
+    ``prompts[..., l, :, :N_l]``; the rest is NaN.
     """
 
     pooled: str
@@ -40,16 +41,16 @@ class Attention:
 def attention(model: ConfiguredModel, images: Float[Tensor, "I 3 S S"]) -> tuple[Float32[np.ndarray, "I E"], Attention]:
     """Embeddings of the images, unit length, and the attention behind them.
 
-    Raises BackboneError for a Swin, whose attention stays within windows and so says nothing of the whole image.
+    Raises BackboneError for families that say why they cannot, such as a Swin, whose attention stays within windows.
     """
     if not model.backbone.family.global_attention:
         raise BackboneError(
-            f"{model.backbone.name} attends within windows, so there is no attention of the feature over the image; "
-            "use a model with a plain vision transformer"
+            f"{model.backbone.name} {model.backbone.family.no_attention}; use a model with a plain vision transformer"
         )
     blocks = model(images, want_attention=True)
-    prefix, grid = model.backbone.num_prefix, model.vit.patch_embed.grid_size
-    shallow, by_cls = model.method.prompts == "shallow", model.backbone.pooling == "cls"
+    prefix, grid = model.backbone.num_prefix, model.backbone.grid(images)
+    shallow = model.method.prompts == "shallow"
+    first_pooled = model.backbone.pooled_alone
     counts = [len(prompt) for prompt in model.prompts()]
     depth = model.backbone.depth
     counts = counts * depth if shallow else counts + [0] * (depth - len(counts))
@@ -58,14 +59,17 @@ def attention(model: ConfiguredModel, images: Float[Tensor, "I 3 S S"]) -> tuple
         # deep prompts are the first keys; shallow ones travel behind CLS and the registers
         first, prompts = (prefix, slice(prefix, prefix + count)) if shallow else (count, slice(0, count))
         heads = slice(0, prefix) if shallow else slice(first, first + prefix)
-        queries = slice(0, 1) if by_cls else slice(prefix + (count if shallow else 0), None)
-        row = weights[:, :, queries].float().mean(dim=2)  # (I, H, K)
+        if blocks.encoded.shares is not None:
+            row = torch.einsum("ihqk,iq->ihk", weights.float(), blocks.encoded.shares.float())  # (I, H, K)
+        else:
+            queries = slice(0, first_pooled) if first_pooled else slice(prefix + (count if shallow else 0), None)
+            row = weights[:, :, queries].float().mean(dim=2)
         parts.append((row[..., prefix + count :], row[..., prompts], row[..., heads].sum(dim=-1)))
     most = max(counts, default=0)
     pad = torch.nn.functional.pad
     padded = [pad(part[1], (0, most - part[1].shape[-1]), value=torch.nan) for part in parts]
     return blocks.embeddings.float().cpu().numpy(), Attention(
-        pooled="CLS" if by_cls else "patches",
+        pooled="CLS" if first_pooled else "patches",
         patches=_stacked([part[0].unflatten(-1, tuple(grid)) for part in parts]),
         prompts=_stacked(padded),
         prefix=_stacked([part[2] for part in parts]),

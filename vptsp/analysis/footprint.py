@@ -68,8 +68,8 @@ def _build(config: Config, classes: int) -> ConfiguredModel:
 
 def _batch(config: Config, model: ConfiguredModel, classes: int) -> tuple[Tensor, Tensor]:
     """Random images, and labels as the sampler gives them: K images of a class together."""
-    count, side = config.batch_size, model.backbone.image_size
-    images = torch.randn(count, 3, side, side, generator=torch.Generator().manual_seed(0))
+    count = config.batch_size
+    images = torch.randn(count, 3, *model.backbone.size, generator=torch.Generator().manual_seed(0))
     same = 1 if config.task == "recognition" else config.images_per_class
     return images, torch.arange(count) // same % classes
 

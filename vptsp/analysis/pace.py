@@ -40,7 +40,7 @@ def _stepper(config: Config, classes: int) -> Callable[[], float]:
         torch.manual_seed(0)
         backbone = load_backbone(config.backbone, "random", config.image_size, config.pooling)
         model = build_model(config, backbone, classes).train()
-        images = torch.randn(config.batch_size, 3, backbone.image_size, backbone.image_size).to(fabric.device)
+        images = torch.randn(config.batch_size, 3, *backbone.size).to(fabric.device)
     labels = (torch.arange(config.batch_size) // config.images_per_class % classes).to(fabric.device)
     forward, *optimizers = fabric.setup(model, *make_optimizers(model, config))
 

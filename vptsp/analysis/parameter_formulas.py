@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from torch import nn
 
-from vptsp.core.backbones.load import load_backbone
+from vptsp.core.backbones.load import Backbone, load_backbone
+from vptsp.core.backbones.plain import PlainViT
 from vptsp.core.backbones.tuning import is_bias
 from vptsp.core.prompts.visual import prompt_counts
 from vptsp.settings.build import build_model
@@ -24,29 +28,69 @@ class PartCount:
 
 
 def count_parts(config: Config, classes: int) -> list[PartCount]:
-    """What a plain ViT of ``config`` trains with ``classes`` classes, part by part; built without memory.
+    """What a model of ``config`` trains with ``classes`` classes, part by part; built without memory.
 
-    D is the width, L the blocks, E the embedding size, C the classes, Nᵢ and Mᵢ the shared and the class
-    prompts of block i, b the biases of the patch embedding. Parts that the method does not have are left out.
+    D is the width (Dᵢ of block i, where they differ), L the blocks, E the embedding size, C the classes, Nᵢ and Mᵢ the
+    shared and the class prompts of block i, b the biases of the patch embedding, and of backbones other than plain
+    ViTs Bⱼ the outputs of layer j that has a bias. Parts that the method does not have are left out.
     """
     with torch.device("meta"):
         backbone = load_backbone(config.backbone, "random", config.image_size, config.pooling)
         model = build_model(config, backbone, classes)
     counted = model.counts().parts
     width, blocks, size = backbone.width, backbone.depth, config.embedding_size
-    shared = sum(prompt_counts(config.num_prompts, config.prompt_depth, config.prompt_step, blocks, "prompt_depth"))
+    shared = prompt_counts(config.num_prompts, config.prompt_depth, config.prompt_step, blocks, "prompt_depth")
     own = prompt_counts(
         config.num_class_prompts, config.class_prompt_depth, config.class_prompt_step, blocks, "class_prompt_depth"
     )
-    stem = sum(p.numel() for name, p in backbone.vit.patch_embed.named_parameters() if is_bias(name))
+    widths = backbone.widths
+    same = len(set(widths)) < 2
+    prompts = sum(n * d for n, d in zip(shared, widths, strict=False))
+    class_prompts = sum(n * d for n, d in zip(own, widths, strict=False))
     head = 2 * width + width * size + size
     formulas = {
-        "visual prompts": ("D · Σ Nᵢ", width * shared),
-        "backbone biases": ("11 · L · D + D + b", 11 * blocks * width + width + stem),
+        "visual prompts": ("D · Σ Nᵢ" if same else "Σ Dᵢ · Nᵢ", prompts),
+        "backbone biases": _biases(backbone),
         "sample head": ("2 D + D · E + E", head),
         "learned proxies": ("C · E", classes * size),
-        "class prompts": ("C · D · Σ Mᵢ", classes * width * sum(own)),
+        "class prompts": ("C · D · Σ Mᵢ" if same else "C · Σ Dᵢ · Mᵢ", classes * class_prompts),
         "semantic head": ("2 D + D · E + E", head),
         "accumulation unit": ("6 E² + 3 E", 6 * size**2 + 3 * size),
     }
     return [PartCount(part, *formulas[part], counted[part]) for part in formulas if part in counted]
+
+
+def _biases(backbone: Backbone) -> tuple[str, int]:
+    """Formula and number of the biases that BitFit trains."""
+    vit, width, blocks = backbone.vit, backbone.width, backbone.depth
+    if type(backbone.family) is PlainViT and backbone.pooling != "own" and _is_usual(vit):
+        stem = sum(p.numel() for name, p in vit.patch_embed.named_parameters() if is_bias(name))
+        return "11 · L · D + D + b", 11 * blocks * width + width + stem
+    unused = backbone.family.unused(vit, backbone.pooling)
+    outputs = 0
+    for name, layer in vit.named_modules():
+        if name.startswith(unused) or f"{name}.".startswith(unused):
+            continue
+        if isinstance(getattr(layer, "bias", None), nn.Parameter):
+            outputs += _outputs(layer)
+        outputs += 2 * _outputs(layer.qkv) // 3 if getattr(layer, "q_bias", None) is not None else 0
+    return "Σ Bⱼ", outputs
+
+
+def _is_usual(vit: Any) -> bool:
+    """Whether a plain ViT is as in its paper: MLPs four times as wide, biases everywhere, one norm at the end."""
+    norms = [norm for norm in (vit.norm_pre, vit.norm, vit.fc_norm) if not isinstance(norm, nn.Identity)]
+    return len(norms) == 1 and all(
+        block.attn.qkv.bias is not None
+        and block.mlp.fc1.out_features == 4 * vit.embed_dim
+        and isinstance(block.attn.q_norm, nn.Identity)
+        for block in vit.blocks
+    )
+
+
+def _outputs(layer: Any) -> int:
+    """Numbers that a linear layer, convolution or norm gives for a token or pixel."""
+    for name in ("out_features", "out_channels", "num_features", "num_channels"):
+        if isinstance(size := getattr(layer, name, None), int):
+            return size
+    return math.prod(layer.normalized_shape)

@@ -25,6 +25,7 @@ COMMANDS = {
     "settings": "List every setting with its default and meaning",
     "presets": "List the presets, or print the settings of one",
     "methods": "List the tuning methods and what each trains",
+    "backbones": "List the backbones: the families, or the models whose name contains WORD",
     "notebooks": "List the workbench's notebooks",
     "lab": "Open JupyterLab in the current folder",
     "completion": "Print what makes Tab complete settings, presets and runs",

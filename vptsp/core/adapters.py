@@ -59,13 +59,18 @@ def add_adapters(
     init: str,
 ) -> None:
     """Put an adapter at the MLP of the first ``depth`` blocks; ``size`` none: an eighth of the block's width."""
+    if not backbone.blocks:
+        raise ConfigError(
+            f"adapters sit at the MLP of each block, and where those are in {backbone.name} "
+            f"({type(backbone.vit).__name__}) is not known; choose method=lora, bias or partial, or another backbone"
+        )
     if depth is not None and depth > backbone.depth:
         raise ConfigError(
             f"adapter_depth={depth} is deeper than the backbone, which has {backbone.depth} blocks; "
             f"legal: 1 to {backbone.depth}"
         )
     blocks: list[Any] = backbone.blocks[:depth]
-    for block, width in zip(blocks, backbone.widths, strict=False):
+    for block, width in zip(blocks, backbone.family.mlp_widths(backbone.vit), strict=False):
         block.mlp = AdaptedMlp(block.mlp, Adapter(width, size or width // 8, norm, init), place)
 
 
@@ -73,11 +78,19 @@ def add_lora(backbone: Backbone, rank: int, alpha: int, targets: tuple[str, ...]
     """Low-rank updates ``W + (alpha / rank) B A`` (Hu et al., arXiv 2106.09685) of every block, by peft."""
     import peft  # takes seconds, which only this method pays
 
-    chosen = {id(getattr(part, name)) for block in backbone.blocks for part, name in _layers(block, targets)}
-    names = [name for name, module in backbone.vit.named_modules() if id(module) in chosen]
+    layers = {id(layer) for layer in backbone.family.low_rank_layers(backbone.vit, targets)}
+    if not layers:
+        raise ConfigError(
+            f"lora_targets={', '.join(targets)}: {backbone.name} has no linear layers of these names; "
+            + _linear_names(backbone)
+        )
+    names = [name for name, module in backbone.vit.named_modules() if id(module) in layers]
     settings = peft.LoraConfig(r=rank, lora_alpha=alpha, target_modules=names, lora_dropout=0.0, bias="none")
     peft.inject_adapter_in_model(settings, backbone.vit)
 
 
-def _layers(block: Any, targets: tuple[str, ...]) -> list[tuple[nn.Module, str]]:
-    return [(block.attn if name in ("qkv", "proj") else block.mlp, name) for name in targets]
+def _linear_names(backbone: Backbone) -> str:
+    found = {n.rpartition(".")[2] for n, layer in backbone.vit.named_modules() if isinstance(layer, nn.Linear)}
+    if legal := [name for name in ("qkv", "proj", "fc1", "fc2") if name in found]:
+        return f"legal: {', '.join(legal)}"
+    return "it has none that LoRA could update, so choose another method or backbone"

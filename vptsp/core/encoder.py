@@ -10,10 +10,11 @@ from torch import Tensor
 
 from vptsp.core.backbones.attention import Kernel
 from vptsp.core.backbones.family import Encoded as Encoded
+from vptsp.core.backbones.family import Grid
 from vptsp.core.backbones.load import Backbone, family_of
 
 
-def embed_patches(vit: Any, images: Float[Tensor, "B channels S S"]) -> Float[Tensor, "B *T D"]:
+def embed_patches(vit: Any, images: Float[Tensor, "B channels H W"]) -> Float[Tensor, "B *T D"]:
     """Patches, CLS and positions: the tokens that enter the first block; (B, H, W, D) for a Swin."""
     return family_of(vit).embed(vit, images)
 
@@ -24,6 +25,7 @@ def encode(
     prompts: Sequence[Tensor] = (),
     groups: Int[Tensor, " B"] | None = None,
     *,
+    grid: Grid | None = None,
     shallow: Sequence[Tensor] = (),
     added: Sequence[Tensor] = (),
     kernel: Kernel = "auto",
@@ -37,7 +39,8 @@ def encode(
     images, or (U, N, D) of U groups with ``groups`` (B,) giving the row of each image. ``shallow`` (VPT-shallow)
     holds at most one (N, D) tensor whose prompts enter at block 0 and travel on as tokens. ``added`` holds a (T, D)
     tensor per block, for as many blocks as have one, which is added to that block's input. ``recompute`` keeps only
-    the inputs of the blocks for the backward pass, which computes the rest again.
+    the inputs of the blocks for the backward pass, which computes the rest again. ``grid``: rows and columns of
+    patches, for images of another size than the backbone's (``backbone.grid(images)``).
 
     Raises :class:`~vptsp.core.errors.ConfigError` for grouped prompts without groups, and for prompts that the
     backbone's family does not take.
@@ -48,6 +51,7 @@ def encode(
         prompts,
         groups,
         pooling=backbone.pooling,
+        grid=grid,
         shallow=shallow,
         added=added,
         kernel=kernel,

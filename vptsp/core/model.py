@@ -104,7 +104,7 @@ class EmbeddingModel(nn.Module):
 
     def forward(
         self,
-        images: Float[Tensor, "B 3 S S"],
+        images: Float[Tensor, "B 3 H W"],
         labels: Int[Tensor, " B"] | None = None,
         *,
         want_tokens: bool = False,
@@ -126,7 +126,7 @@ class EmbeddingModel(nn.Module):
 
     def towers(
         self,
-        images: Float[Tensor, "B 3 S S"],
+        images: Float[Tensor, "B 3 H W"],
         labels: Int[Tensor, " B"] | None = None,
         *,
         want_tokens: bool = False,
@@ -143,11 +143,12 @@ class EmbeddingModel(nn.Module):
             shallow = [self.location(self.vit)]
         elif isinstance(self.location, AddedPrompts):
             added = self.location()
-        tokens = self.backbone.family.embed(self.vit, images)
+        tokens, grid = self.backbone.family.embed(self.vit, images), self.backbone.grid(images)
         encoded = encode(
             self.backbone,
             tokens,
             deep,
+            grid=grid,
             shallow=shallow,
             added=added,
             kernel=self.kernel,
@@ -164,6 +165,7 @@ class EmbeddingModel(nn.Module):
                 labels,
                 encoded.features,
                 output.embeddings,
+                grid=grid,
                 kernel=self.kernel,
                 recompute=self.recompute,
             )

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from vptsp.core.backbones.attention import Kernel
+from vptsp.core.backbones.family import Grid
 from vptsp.core.backbones.load import Backbone
 from vptsp.core.encoder import Encoded, encode
 from vptsp.core.errors import ConfigError
@@ -81,6 +82,7 @@ class SemanticTower(nn.Module):
         sample: Float[Tensor, "B D_out"],
         embeddings: Float[Tensor, "B E"],
         *,
+        grid: Grid | None = None,
         kernel: Kernel = "auto",
         recompute: bool = False,
     ) -> Float[Tensor, "B E"]:
@@ -93,7 +95,9 @@ class SemanticTower(nn.Module):
         if self.class_prompts is not None:
             groups = ClassGroups.of(labels)
             prompts = self.class_prompts(groups.classes)
-            encoded: Encoded = encode(backbone, tokens, prompts, groups.index, kernel=kernel, recompute=recompute)
+            encoded: Encoded = encode(
+                backbone, tokens, prompts, groups.index, grid=grid, kernel=kernel, recompute=recompute
+            )
             sample = encoded.features
         elif self.source == "encoder_no_grad":
             sample = sample.detach()

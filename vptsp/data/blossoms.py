@@ -28,7 +28,7 @@ from vptsp.data.blossom_paint import (
     smooth,
 )
 from vptsp.data.blossom_species import COLOURS, Species, attribute_table, grow_species, name_species
-from vptsp.data.images import DRAWN_SIZE, ImageSet, Parts
+from vptsp.data.images import ImageSet, Parts, drawn_side
 from vptsp.data.settings import DataConfig
 from vptsp.errors import ConfigError
 
@@ -231,4 +231,4 @@ def blossom_sets(classes: int, images: int, image_size: int, seed: int = 0) -> t
 
 def blossoms(config: DataConfig, root: Path) -> Parts:
     """The set of a configuration; it is drawn, so there is no ``root``."""
-    return Parts(*blossom_sets(config.blossoms_classes, config.blossoms_images, config.image_size or DRAWN_SIZE))
+    return Parts(*blossom_sets(config.blossoms_classes, config.blossoms_images, drawn_side(config.image_size)))

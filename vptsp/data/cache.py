@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from vptsp.data.images import ImageSet, LoadImage, Parts, Picked
+from vptsp.data.images import ImageSet, ImageSize, LoadImage, Parts, Picked, drawn_side
 from vptsp.data.readable import without
 from vptsp.data.splits import some
 from vptsp.data.transforms import with_margin
@@ -97,15 +97,15 @@ class Cache:
         return replace(images, load=CachedLoader(self.folder, places))
 
 
-def open_cache(folder: Path, dataset: str, image_size: int | None = None) -> Cache:
+def open_cache(folder: Path, dataset: str, image_size: ImageSize | None = None) -> Cache:
     """The cache in a folder. Raises DataError when it is none, damaged, of another data set, or too small."""
     header = read_header(folder)
     if header["dataset"] != dataset:
         raise DataError(f"data_cache={folder} was made of dataset={header['dataset']}, not {dataset}; make another one")
-    if image_size is not None and header["size"] < with_margin(image_size):
+    if image_size is not None and header["size"] < (least := with_margin(drawn_side(image_size))):
         raise DataError(
             f"data_cache={folder} holds images of {header['size']} pixels, but image_size={image_size} needs "
-            f"{with_margin(image_size)}; make one with vptsp data prepare {dataset} --size {with_margin(image_size)}"
+            f"{least}; make one with vptsp data prepare {dataset} --size {least}"
         )
     kept: dict[str, Kept] = {}
     for shard in shards(folder):

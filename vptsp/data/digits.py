@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vptsp.data.images import DRAWN_SIZE, ImageSet, Parts
+from vptsp.data.images import ImageSet, Parts, drawn_side
 from vptsp.data.settings import DataConfig
 
 
@@ -26,7 +26,7 @@ class DigitLoader:
 
 def digits(config: DataConfig, root: Path) -> Parts:
     """The set of a configuration; it comes with scikit-learn, so there is no ``root``."""
-    return Parts(*digit_sets(config.image_size or DRAWN_SIZE))
+    return Parts(*digit_sets(drawn_side(config.image_size)))
 
 
 def digit_sets(image_size: int) -> tuple[ImageSet, ImageSet]:

@@ -12,7 +12,15 @@ from PIL import Image
 from vptsp.errors import DataError
 
 LoadImage = Callable[[int], Image.Image]
+ImageSize = int | tuple[int, int]  # the side of a square, or height and width, in pixels
 DRAWN_SIZE = 64  # pixels of drawn images when a configuration leaves the size to the backbone
+
+
+def drawn_side(size: ImageSize | None) -> int:
+    """Side in pixels of images that are drawn as squares, for inputs of a size (none: left to the backbone)."""
+    if size is None:
+        return DRAWN_SIZE
+    return size if isinstance(size, int) else max(size)
 
 
 @dataclass(frozen=True)

@@ -10,43 +10,49 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 
+from vptsp.data.images import ImageSize
+
 ImageTransform = Callable[[Image.Image], Tensor]
 
 _SMOOTH: dict[str, Any] = {"interpolation": InterpolationMode.BICUBIC, "antialias": True}
 
 
 def train_transform(
-    size: int,
+    size: ImageSize,
     mean: Sequence[float],
     std: Sequence[float],
     scale: tuple[float, float] = (0.08, 1.0),
     flip: bool = True,
     augment: str = "resized_crop",
 ) -> ImageTransform:
-    """What the training images go through: PIL image -> float32 (3, size, size), normalised by ``mean`` and ``std``.
+    """What the training images go through: PIL image -> float32 (3, H, W), normalised by ``mean`` and ``std``.
 
-    ``augment`` is ``resized_crop``, a random part of an area share in ``scale`` (VPTSP); ``crop``, the shorter side to
-    ``size * 256 / 224`` and a random square of it (VPT's way with FGVC); or ``resize``, the whole image made square
-    (VPT's way with VTAB-1k). The first two are mirrored in half of the cases where ``flip`` allows.
+    ``size`` is the side of a square, or height and width. ``augment`` is ``resized_crop``, a random part of an area
+    share in ``scale`` (VPTSP); ``crop``, the image to ``size * 256 / 224`` and a random part of it (VPT's way with
+    FGVC); or ``resize``, the whole image stretched to it (VPT's way with VTAB-1k). The first two are mirrored in half
+    of the cases where ``flip`` allows.
     """
     if augment == "resize":
         return eval_transform(size, mean, std, whole=True)
-    first: list[torch.nn.Module] = [v2.RandomResizedCrop(size, scale=scale, **_SMOOTH)]
+    height, width = _sides(size)
+    ratio = (0.75 * width / height, width / height / 0.75)
+    first: list[torch.nn.Module] = [v2.RandomResizedCrop((height, width), scale=scale, ratio=ratio, **_SMOOTH)]
     if augment == "crop":
-        first = [resize_short(with_margin(size)), v2.RandomCrop(size)]
+        first = [cover(size), v2.RandomCrop((height, width))]
     mirror = [v2.RandomHorizontalFlip()] if flip else []
     return v2.Compose([*first, *mirror, *_to_normalised(mean, std)])
 
 
-def eval_transform(size: int, mean: Sequence[float], std: Sequence[float], whole: bool = False) -> ImageTransform:
+def eval_transform(size: ImageSize, mean: Sequence[float], std: Sequence[float], whole: bool = False) -> ImageTransform:
     """Shorter side to ``size * 256 / 224``, then the central square (256 and 224 in the papers).
 
-    With ``whole`` the whole image is made square instead. PIL image -> float32 (3, size, size), normalised by the
+    Where height and width differ the image is made to cover both, times 256 / 224, and its middle is cut out.
+    With ``whole`` the whole image is stretched instead. PIL image -> float32 (3, H, W), normalised by the
     backbone's ``mean`` and ``std``.
     """
     if whole:
-        return v2.Compose([v2.Resize((size, size), **_SMOOTH), *_to_normalised(mean, std)])
-    return v2.Compose([resize_short(with_margin(size)), v2.CenterCrop(size), *_to_normalised(mean, std)])
+        return v2.Compose([v2.Resize(_sides(size), **_SMOOTH), *_to_normalised(mean, std)])
+    return v2.Compose([cover(size), v2.CenterCrop(_sides(size)), *_to_normalised(mean, std)])
 
 
 def with_margin(size: int) -> int:
@@ -57,6 +63,29 @@ def with_margin(size: int) -> int:
 def resize_short(side: int) -> torch.nn.Module:
     """The shorter side of a PIL image to ``side`` pixels, bicubic."""
     return v2.Resize(side, **_SMOOTH)
+
+
+def cover(size: ImageSize) -> torch.nn.Module:
+    """A PIL image so large that the part of ``size`` that is then cut out leaves the usual margin, bicubic."""
+    height, width = _sides(size)
+    return resize_short(with_margin(height)) if height == width else Cover(with_margin(height), with_margin(width))
+
+
+class Cover(torch.nn.Module):
+    """A PIL image, its aspect kept, to the least size that covers ``height`` and ``width`` pixels."""
+
+    def __init__(self, height: int, width: int) -> None:
+        super().__init__()
+        self.height, self.width = height, width
+
+    def forward(self, image: Image.Image) -> Image.Image:
+        scale = max(self.width / image.width, self.height / image.height)
+        size = max(self.width, round(scale * image.width)), max(self.height, round(scale * image.height))
+        return image.resize(size, Image.Resampling.BICUBIC)
+
+
+def _sides(size: ImageSize) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else (size[0], size[1])
 
 
 def _to_normalised(mean: Sequence[float], std: Sequence[float]) -> list[torch.nn.Module]:

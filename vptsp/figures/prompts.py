@@ -35,10 +35,13 @@ _DARK, _PATCH, _CLS, _FADED = DRAWN, "#d7dbe0", BLUE, "#fbd0ad"
 def deep_prompts(model: ConfiguredModel) -> list[Tensor]:
     """The prompts (N, D) of every block, of no rows where a block has none.
 
-    Raises BackboneError for a Swin and ConfigError for a model whose blocks have no prompts of their own.
+    Raises BackboneError where attention does not span the image, and ConfigError for a model whose blocks have no
+    prompts of their own.
     """
     if not model.backbone.family.global_attention:
-        raise BackboneError(f"{model.backbone.name} is a Swin; choose a run with a plain vision transformer")
+        raise BackboneError(
+            f"{model.backbone.name} {model.backbone.family.no_attention}; choose a run with a plain vision transformer"
+        )
     prompts = [] if model.method.prompts == "shallow" else model.prompts()
     if not prompts:
         raise ConfigError(

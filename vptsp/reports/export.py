@@ -24,9 +24,9 @@ _CHECKED = (1, 3)  # batch sizes that are compared
 
 
 class Embedder(nn.Module):
-    """Pixels in, embeddings out: (B, 3, S, S) RGB from 0 to 1 -> (B, E) of unit length; (B, C) scores in recognition.
+    """Pixels in, embeddings out: (B, 3, H, W) RGB from 0 to 1 -> (B, E) of unit length; (B, C) scores in recognition.
 
-    Scaling to the backbone's mean and standard deviation is inside; resizing an image to S x S is not.
+    Scaling to the backbone's mean and standard deviation is inside; resizing an image to H x W is not.
     """
 
     mean: Tensor
@@ -45,7 +45,7 @@ class Embedder(nn.Module):
         """What comes out, by its name in a ModelOutput."""
         return "logits" if self.model.config.task == "recognition" else "embeddings"
 
-    def forward(self, pixels: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B E"]:
+    def forward(self, pixels: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B E"]:
         answer: Tensor = getattr(self.model((pixels - self.mean) / self.std), self.answer)
         return answer
 
@@ -59,7 +59,7 @@ def export(source: Run | str | Path, path: str | Path, which: str | None = None)
     - ``.onnx``: the whole model, opset 20, any batch size; compared in onnxruntime.
     - ``.pt2``: the whole model as a ``torch.export`` program, any batch size; compared after loading.
 
-    The last two map RGB pixels from 0 to 1, ``pixels`` (B, 3, S, S), to ``embeddings`` (B, E), in recognition to
+    The last two map RGB pixels from 0 to 1, ``pixels`` (B, 3, H, W), to ``embeddings`` (B, E), in recognition to
     ``logits`` (B, C). They are kept only if they agree with this code to 1e-4.
 
     Raises UsageError for other suffixes, a missing package and a file that disagrees, RunError for a path that cannot
@@ -92,8 +92,7 @@ def _replace(path: Path, write: Callable[[Path], Any]) -> None:
 
 
 def _pixels(model: Embedder, batch: int) -> Tensor:
-    size = model.model.backbone.image_size
-    return torch.rand(batch, 3, size, size, generator=torch.Generator().manual_seed(batch))
+    return torch.rand(batch, 3, *model.model.backbone.size, generator=torch.Generator().manual_seed(batch))
 
 
 def _require_equal(model: Embedder, other: Callable[[Tensor], Tensor], path: Path) -> None:

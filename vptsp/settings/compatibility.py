@@ -13,19 +13,27 @@ ALEXNET_LEAST = 63  # pixels; below, its last pooling has nothing left
 def require_compatible(config: Config, backbone: Backbone) -> None:
     """Raise ConfigError, saying why and what the backbone can take, when the method does not fit it."""
     method = METHODS[config.method]
-    if method.side and backbone.image_size < ALEXNET_LEAST:
+    if method.side and min(backbone.size) < ALEXNET_LEAST:
         raise ConfigError(
             f"method={config.method!r} runs AlexNet, which takes images of {ALEXNET_LEAST} pixels or more, on images "
-            f"of {backbone.image_size}; choose a larger image_size or another backbone"
+            f"of {min(backbone.size)}; choose a larger image_size or another backbone"
         )
     if method.mlp and config.batch_size == 1:
         raise ConfigError("batch_size=1: method='mlp' normalises over the batch, so it needs a batch_size of 2 or more")
+    prompted = method.prompts != "none" or (method.semantic != "none" and config.semantic_source == "class_prompts")
+    if prompted and not backbone.family.prompts:
+        free = ", ".join(name for name, other in METHODS.items() if other.prompts == "none" and other.adapter == "none")
+        raise ConfigError(
+            f"method={config.method!r} puts prompts into the blocks of the backbone, and {backbone.name} "
+            f"({type(backbone.vit).__name__}) takes none: {backbone.family.where.removeprefix('no prompts: ')}. Choose "
+            f"one of {free}, or a backbone that vptsp backbones lists with prompts"
+        )
     if method.prompts == "none":
         return
     where = config.prompt_location
     if where != "prepend" and where not in backbone.family.locations:
         raise ConfigError(
-            f"prompt_location={where!r} is for plain vision transformers; {backbone.name} is a {backbone.family.title} "
+            f"prompt_location={where!r} is not for every backbone; {backbone.name} is a {backbone.family.title} "
             "and takes prompt_location=prepend, or a method without prompts"
         )
     if where == "add" and config.prompt_depth and config.prompt_depth > backbone.depth:

@@ -26,6 +26,7 @@ from vptsp.settings.presets import read_preset
 from vptsp.settings.tasks import TASKS
 
 Positive = Annotated[int, Field(ge=1)]
+Side = Annotated[int, Field(ge=16)]
 LoraTargets = tuple[Literal["qkv", "proj", "fc1", "fc2"], ...]
 OptionalPath = Annotated[Path | None, Field(strict=False)]
 
@@ -42,8 +43,8 @@ class Config(BaseModel):
     # --- data ---------------------------------------------------------------------------------
     dataset: str = Field("blossoms", description="name of a data set; vptsp data list shows them all")
     data_root: OptionalPath = Field(None, description="folder (or table) of the data set, for sets that live on disk")
-    image_size: Annotated[int, Field(ge=16)] | None = Field(
-        None, description="input side in pixels; none: the backbone's own"
+    image_size: Side | Annotated[tuple[Side, Side], Field(strict=False)] | None = Field(
+        None, description="input side in pixels, or height,width; none: the backbone's own"
     )
     val_fraction: float = Field(0.2, ge=0, lt=1, description="share of the train classes held out for selection")
     test_fraction: float = Field(
@@ -65,7 +66,9 @@ class Config(BaseModel):
     num_workers: Annotated[int, Field(ge=0)] = Field(0, description="processes that load images; 0: none")
 
     # --- model --------------------------------------------------------------------------------
-    backbone: str = Field(BUNDLED_BACKBONE, description="any timm vision transformer by name, or the bundled one")
+    backbone: str = Field(
+        BUNDLED_BACKBONE, description="any image model of timm by name (vptsp backbones lists them), or the bundled one"
+    )
     backbone_weights: str = Field("pretrained", description="pretrained, random, or the path of a weight file")
     pooling: Literal["auto", "cls", "mean"] = Field("auto", description="feature of an image; auto: the backbone's own")
     embedding_size: Positive = Field(384, description="E, size of the embedding")
@@ -286,7 +289,8 @@ def make_config(*layers: Mapping[str, Any], preset: str | None = None, base: Con
     try:
         return Config(**values)
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(values, item) for item in error.errors())) from None
+        first = {item["loc"][:1]: item for item in reversed(error.errors())}  # what else may stand there says no more
+        raise ConfigError("\n".join(_explain(values, item) for item in reversed(first.values()))) from None
 
 
 def parse_assignments(words: Iterable[str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal, TypeVar, TypeVarTuple, Unpack
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Int
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
@@ -41,3 +42,64 @@ def require_groups(groups: Int[Tensor, " B"] | None, batch: int | torch.SymInt) 
             "prompts (N, D) shared by all images"
         )
     return groups
+
+
+def projections(attention: Any) -> tuple[tuple[Tensor, Tensor | None], ...]:
+    """Weight and bias of the queries, the keys and the values, however a timm layer stores them.
+
+    One layer ``qkv`` with its own bias, or with biases apart from it (``q_bias``, ``k_bias``, which is zero, and
+    ``v_bias``: EVA, DINOv3, BEiT, SwinV2), or three layers (``q_proj``, ... of EVA-02; ``q``, ... of CaiT).
+    """
+    if getattr(attention, "qkv", None) is None:
+        form = "{}_proj" if hasattr(attention, "q_proj") else "{}"
+        return tuple(effective_weight(getattr(attention, form.format(name))) for name in "qkv")
+    weight, bias = effective_weight(attention.qkv)
+    if getattr(attention, "q_bias", None) is not None:
+        biases: tuple[Tensor | None, ...] = (attention.q_bias, attention.k_bias, attention.v_bias)
+    else:
+        biases = (None,) * 3 if bias is None else bias.chunk(3)
+    return tuple(zip(weight.chunk(3), biases, strict=True))
+
+
+def linear_layers(attention: Any) -> list[Any]:
+    """The linear layers that make queries, keys and values: one, or three."""
+    if getattr(attention, "qkv", None) is not None:
+        return [attention.qkv]
+    form = "{}_proj" if hasattr(attention, "q_proj") else "{}"
+    return [getattr(attention, form.format(name)) for name in "qkv"]
+
+
+def per_image(part: Tensor, groups: Int[Tensor, " B"] | None, batch: int | torch.SymInt) -> Tensor:
+    """Keys or values of shared (heads, N, d) or grouped (U, heads, N, d) prompts for each image, (B, heads, N, d)."""
+    if part.dim() == 3:
+        return part.expand(batch, -1, -1, -1)
+    return part[require_groups(groups, batch)]
+
+
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    scale: float,
+    kernel: Kernel,
+    want_weights: bool,
+    bias: Tensor | None = None,
+) -> tuple[Tensor, Tensor | None]:
+    """Softmax attention; the matmul form where it is faster, and always when the weights are asked for.
+
+    ``bias`` (..., queries, keys) is added to the scores.
+    """
+    if kernel == "auto":
+        kernel = choose_kernel(query)
+    if kernel == "fused" and not want_weights:
+        bias = None if bias is None else bias.to(query.dtype)
+        return F.scaled_dot_product_attention(query, key, value, bias, scale=scale), None
+    scores = (query * scale) @ key.transpose(-2, -1)
+    weights = (scores if bias is None else scores + bias).softmax(dim=-1)
+    return weights.to(value.dtype) @ value, weights if want_weights else None
+
+
+def choose_kernel(query: Tensor) -> Literal["fused", "matmul"]:
+    # On CPUs torch's flash kernel is several times slower in bf16 than plain products at these lengths;
+    # in fp32 it is the faster one, and on GPUs it always is. `make bench` measures all of them.
+    return "matmul" if query.device.type == "cpu" and query.dtype == torch.bfloat16 else "fused"

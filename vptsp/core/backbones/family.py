@@ -5,6 +5,7 @@ A family is one file and one line in :mod:`vptsp.core.backbones`. Nothing else a
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,9 +14,10 @@ from typing import Any, Literal
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from vptsp.core.backbones.attention import Kernel
+from vptsp.core.backbones.attention import Kernel, linear_layers
 
-Pooling = Literal["cls", "mean"]
+Pooling = Literal["cls", "mean", "own"]
+Grid = tuple[int, int]  # rows and columns of patches
 
 
 @dataclass
@@ -25,6 +27,8 @@ class Encoded:
     - ``features`` (B, D): pooled and normalised by the backbone's own final norm.
     - ``tokens``: on request, after each block (B, T, D); under CLS pooling T = 1 in the last one.
     - ``attention``: on request, of each block (B, heads, queries, N + T): prompts first, then the tokens.
+    - ``shares``: with attention, of backbones that pool by attention: how much of the feature is from which token
+      (B, T), the mean over the heads of the pooling; tokens that are not pooled have 0.
 
     A Swin's tokens are (B, H, W, D) and its attention (B, windows, heads, queries, keys), of other sizes in each stage.
     """
@@ -32,20 +36,26 @@ class Encoded:
     features: Float[Tensor, "B D"]
     tokens: list[Tensor] = field(default_factory=list)
     attention: list[Tensor] = field(default_factory=list)
+    shares: Float[Tensor, "B T"] | None = None
 
 
 class Family(ABC):
     """A kind of backbone. ``model`` is always the timm model.
 
-    ``locations`` are the places (besides tokens before the patches) where prompts can enter. ``global_attention``:
-    every token attends to every other, so that attention and effects of prompts can be shown on the image.
-    ``unused``: prefixes of parameters that the forward pass here never uses.
+    - ``where``: a sentence for people: where prompts enter, or why they cannot.
+    - ``prompts``: whether they can. ``locations``: the other places (besides tokens before the patches) where they can.
+    - ``global_attention``: every token attends to every other, so that attention and effects of prompts can be shown
+      on the image; ``no_attention`` says why not.
+    - ``modules``: files of timm whose models are mostly of this family, for the list of backbones.
     """
 
     title: str
+    where: str = ""
+    prompts: bool = True
     locations: frozenset[str] = frozenset()
     global_attention: bool = False
-    unused: tuple[str, ...] = ()
+    no_attention: str = "attends within windows, so there is no attention of the feature over the image"
+    modules: tuple[str, ...] = ()
 
     @abstractmethod
     def matches(self, model: nn.Module) -> bool:
@@ -68,11 +78,7 @@ class Family(ABC):
         """How the feature is pooled where ``wanted`` is auto, cls or mean. Raises BackboneError if it cannot be."""
 
     @abstractmethod
-    def fit_checkpoint(self, state: dict[str, Tensor], model: Any) -> dict[str, Tensor]:
-        """A weight file's tensors as this model names and sizes them."""
-
-    @abstractmethod
-    def embed(self, model: Any, images: Float[Tensor, "B channels S S"]) -> Float[Tensor, "B *T D"]:
+    def embed(self, model: Any, images: Float[Tensor, "B channels H W"]) -> Float[Tensor, "B *T D"]:
         """The tokens that enter the first block."""
 
     @abstractmethod
@@ -84,6 +90,7 @@ class Family(ABC):
         groups: Int[Tensor, " B"] | None = None,
         *,
         pooling: Pooling,
+        grid: Grid | None = None,
         shallow: Sequence[Tensor] = (),
         added: Sequence[Tensor] = (),
         kernel: Kernel = "auto",
@@ -93,10 +100,56 @@ class Family(ABC):
     ) -> Encoded:
         """Run the blocks; see :func:`vptsp.core.encoder.encode`."""
 
+    def fit_checkpoint(self, state: dict[str, Tensor], model: Any) -> dict[str, Tensor]:
+        """A weight file's tensors as this model names and sizes them, by what the model's file in timm does."""
+        fit = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
+        fitted: dict[str, Tensor] = fit(state, model) if fit else state
+        return fitted
+
     def widths(self, model: Any) -> list[int]:
         """Width D of each block."""
         return [int(block.norm1.normalized_shape[0]) for block in self.blocks(model)]
 
-    def linear(self, block: Any, name: str) -> tuple[nn.Module, str]:
-        """Module and attribute of a block's linear layer ``qkv``, ``proj``, ``fc1`` or ``fc2``."""
-        return (block.attn if name in ("qkv", "proj") else block.mlp), name
+    def mlp_widths(self, model: Any) -> list[int]:
+        """Width of each block's MLP, where adapters sit."""
+        return self.widths(model)
+
+    def width(self, model: Any) -> int:
+        """Width D of the feature."""
+        return int(model.num_features)
+
+    def grid(self, model: Any, size: tuple[int, int]) -> Grid:
+        """Rows and columns of patches in images of ``size`` pixels."""
+        patch = model.patch_embed.patch_size
+        return size[0] // patch[0], size[1] // patch[1]
+
+    def pooled_alone(self, model: Any, pooling: Pooling) -> int | None:
+        """How many of the first tokens are all that is pooled; none: others are pooled as well."""
+        return 1 if pooling == "cls" else None
+
+    def linears(self, block: Any, name: str) -> list[nn.Module]:
+        """A block's linear layers that people call ``qkv``, ``proj``, ``fc1`` or ``fc2``; a gated fc1 may be two."""
+        if name == "qkv":
+            return linear_layers(block.attn)
+        if name == "proj":
+            return [block.attn.proj]
+        parts = [name, f"{name}_g", f"{name}_x"]
+        return [getattr(block.mlp, part) for part in parts if getattr(block.mlp, part, None) is not None]
+
+    def low_rank_layers(self, model: Any, targets: Sequence[str]) -> list[nn.Module]:
+        """The linear layers that low-rank updates go to."""
+        return [layer for block in self.blocks(model) for target in targets for layer in self.linears(block, target)]
+
+    def last(self, model: Any, count: int) -> set[str]:
+        """Names of the parameters of the last ``count`` blocks and of what is after them."""
+        tuned = [*self.blocks(model)[-count:], *self.final_norms(model)]
+        chosen = {id(parameter) for module in tuned for parameter in module.parameters()}
+        return {name for name, parameter in model.named_parameters() if id(parameter) in chosen}
+
+    def depth(self, model: Any) -> int:
+        """Blocks (or what stands for them), of which the last can be trained."""
+        return len(self.blocks(model))
+
+    def unused(self, model: Any, pooling: Pooling) -> tuple[str, ...]:
+        """Prefixes of parameters that the forward pass never uses, so that they never train."""
+        return ()

@@ -1,10 +1,12 @@
-"""Frozen vision transformers: any timm ViT by name, or the bundled one, with its own input statistics."""
+"""Frozen backbones: any image model of timm by name, or the bundled one, with its own input statistics."""
 
 from __future__ import annotations
 
 import contextlib
+import difflib
 import functools
 import hashlib
+import inspect
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -16,28 +18,32 @@ from typing import Any
 import timm
 import torch
 from timm.data import resolve_model_data_config
-from timm.models import load_state_dict
+from torch import Tensor
 
-from vptsp.core.backbones import FAMILIES
+from vptsp.core.backbones import ANY_MODEL, FAMILIES
 from vptsp.core.backbones.bundled import NAME as BUNDLED_BACKBONE  # importing it registers the model with timm
 from vptsp.core.backbones.bundled import SIZE as BUNDLED_SIZE
-from vptsp.core.backbones.family import Family, Pooling
+from vptsp.core.backbones.family import Family, Grid, Pooling
 from vptsp.core.backbones.tuning import is_bias
+from vptsp.core.backbones.weights import load_weights
 from vptsp.core.errors import BackboneError
+
+ImageSize = int | tuple[int, int]  # the side of a square, or height and width, in pixels
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """A timm vision transformer or Swin without its classifier, all parameters frozen.
+    """An image model of timm without its classifier, all parameters frozen.
 
     ``depth`` is L, ``width`` is D of the feature, ``widths`` the width of each block (they differ in a Swin),
     ``num_prefix`` counts CLS and register tokens; ``mean`` and ``std`` are the input statistics of its pretraining.
+    ``image_size`` is the side of its images, or their height and width where these differ.
     """
 
     vit: Any  # the timm model
     name: str
     weights: str
-    image_size: int
+    image_size: ImageSize
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     pooling: Pooling
@@ -58,7 +64,16 @@ class Backbone:
 
     @property
     def width(self) -> int:
-        return int(self.vit.num_features)
+        return self.family.width(self.vit)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of its images, in pixels."""
+        return _height_and_width(self.image_size)
+
+    def grid(self, images: Tensor) -> Grid:
+        """Rows and columns of patches of images (B, channels, H, W)."""
+        return self.family.grid(self.vit, (images.shape[-2], images.shape[-1]))
 
     @property
     def widths(self) -> list[int]:
@@ -67,6 +82,11 @@ class Backbone:
     @property
     def num_prefix(self) -> int:
         return self.family.num_prefix(self.vit)
+
+    @property
+    def pooled_alone(self) -> int:
+        """How many of the first tokens are all that is pooled: 1 for CLS; 0 where others are pooled as well."""
+        return self.family.pooled_alone(self.vit, self.pooling) or 0
 
     @cached_property
     def fingerprint(self) -> str:
@@ -87,45 +107,54 @@ class Backbone:
 def load_backbone(
     name: str = BUNDLED_BACKBONE,
     weights: str = "pretrained",
-    image_size: int | None = None,
+    image_size: ImageSize | None = None,
     pooling: str = "auto",
     seed: int = 0,
+    *,
+    any_size: bool = False,
 ) -> Backbone:
     """Build a frozen backbone.
 
     ``weights`` is ``pretrained`` (timm's, from the hub or its cache; the bundled model's from the
-    package), ``random``, or the path of a weight file in timm's format (``.safetensors``, ``.bin``,
-    ``.pth``, ``.npz``). ``image_size`` resamples the position embedding; ``seed`` fixes random weights, so that
-    a run with them can be resumed and its checkpoints can be loaded.
+    package), ``random``, or the path of a weight file (``.safetensors``, ``.bin``, ``.pth``, ``.npz``): see
+    :mod:`.weights`. ``image_size`` resamples the position embedding; ``seed`` fixes random weights, so that
+    a run with them can be resumed and its checkpoints can be loaded. With ``any_size`` the model also takes images of
+    other sizes than this, and resamples the position embedding for each batch (timm's ``dynamic_img_size``).
 
-    Raises :class:`BackboneError` for unknown names, models that are not plain ViTs, sizes that the
-    patches do not divide, files that are missing or do not fit, and downloads that fail.
+    Raises :class:`BackboneError` for unknown names, sizes that the model cannot take, files that are missing or do not
+    fit, and downloads that fail.
     """
     if not timm.is_model(name):
-        near = timm.list_models(f"*{name.split('.')[0].split('_')[0]}*", module="vision_transformer")[:5]
+        near = difflib.get_close_matches(name.split(".")[0], timm.list_models(), n=5, cutoff=0.5)
         raise BackboneError(
             f"backbone {name!r} is not a timm model; "
-            + (f"for example: {', '.join(near)}" if near else "timm.list_models('vit*') lists what exists")
+            + (f"for example: {', '.join(near)}" if near else "vptsp backbones lists what there is")
         )
+    size = None if image_size is None else _height_and_width(image_size)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        vit = _create(name, weights, image_size)
+        vit = _create(name, weights, size, any_size)
     vit.requires_grad_(False).eval()
     statistics = resolve_model_data_config(vit)
+    height, width = size or _own_size(vit)
     return Backbone(
         vit=vit,
         name=name,
         weights=weights,
-        image_size=int(vit.patch_embed.img_size[0]),
+        image_size=height if height == width else (height, width),
         mean=tuple(statistics["mean"]),
         std=tuple(statistics["std"]),
         pooling=family_of(vit, name).pooling(name, vit, pooling),
     )
 
 
-def _create(name: str, weights: str, image_size: int | None) -> Any:
-    _check_architecture(name, image_size)
-    keywords: dict[str, Any] = {"num_classes": 0} | ({} if image_size is None else {"img_size": image_size})
+def _create(name: str, weights: str, size: tuple[int, int] | None, any_size: bool) -> Any:
+    check_architecture(name, size)
+    keywords: dict[str, Any] = {"num_classes": 0}
+    if size is not None and _takes(name, "img_size"):
+        keywords["img_size"] = size[0] if size[0] == size[1] else size
+    if any_size and _takes(name, "dynamic_img_size"):
+        keywords["dynamic_img_size"] = True
     if weights == "random":
         return timm.create_model(name, **keywords)
     if weights == "pretrained":
@@ -146,56 +175,88 @@ def _create(name: str, weights: str, image_size: int | None) -> Any:
         )
     vit: Any = timm.create_model(name, **keywords)
     try:
-        _load_file(vit, path)
+        load_weights(vit, family_of(vit, name), path, name)
     except Exception as error:
+        said = str(error) if isinstance(error, BackboneError) else None
         raise BackboneError(
-            f"{path} does not hold weights of {name}: {_first_line(error)}. Pass a file saved from timm's {name}"
+            (said or f"{path} does not hold weights of {name}: {_first_line(error)}")
+            + f". Pass a file saved from timm's {name}, or from the model it was made from"
         ) from error
     return vit
 
 
-def _check_architecture(name: str, image_size: int | None) -> None:
+def check_architecture(name: str, size: tuple[int, int] | None) -> None:
     """Refuse models and sizes that cannot work, without memory and before any download."""
     try:
-        vit = _outline(name)
+        vit = outline(name)
     except RuntimeError as error:
         raise BackboneError(f"backbone {name!r} cannot be built: {_first_line(error)}") from error
     family_of(vit, name)
-    if name.startswith(BUNDLED_BACKBONE) and image_size not in (None, BUNDLED_SIZE):
+    if size is None:
+        return
+    said = f"image_size={size[0]}" if size[0] == size[1] else f"image_size={size[0]},{size[1]}"
+    if name.startswith(BUNDLED_BACKBONE) and size != (BUNDLED_SIZE, BUNDLED_SIZE):
         raise BackboneError(
-            f"image_size={image_size}: {BUNDLED_BACKBONE} sees {BUNDLED_SIZE} pixels and no other size; drop "
+            f"{said}: {BUNDLED_BACKBONE} sees {BUNDLED_SIZE} pixels and no other size; drop "
             "image_size, or choose another backbone"
         )
-    patch = vit.patch_embed.patch_size[0]
-    if image_size is not None and image_size % patch:
-        below = max(image_size // patch, 1) * patch
+    patch = getattr(getattr(vit, "patch_embed", None), "patch_size", None)
+    for length, side in zip(size, patch, strict=True) if isinstance(patch, tuple) else ():
+        if length % side:
+            below = max(length // side, 1) * side
+            raise BackboneError(
+                f"{said} is not a multiple of the {side} pixel patches of {name}; "
+                f"legal near it: {below}, {below + side}"
+            )
+    if isinstance(patch, tuple) and family_of(vit, name).global_attention:
+        return  # tokens that all attend to each other may be of any number
+    why = _refusal(name, size)
+    if why and not _refusal(name, None):
+        height, width = _own_size(vit)
         raise BackboneError(
-            f"image_size={image_size} is not a multiple of the {patch} pixel patches of {name}; "
-            f"legal near it: {below}, {below + patch}"
+            f"{said}: {name} cannot take images of this size ({why}); its own is "
+            + (f"{height}" if height == width else f"{height},{width}")
         )
 
 
 @functools.lru_cache(maxsize=16)  # training and each evaluation load a backbone; its outline takes as long as itself
-def _outline(name: str) -> Any:
+def outline(name: str, size: tuple[int, int] | None = None) -> Any:
     """The model without memory."""
+    keywords: dict[str, Any] = (
+        {} if size is None or not _takes(name, "img_size") else {"img_size": size[0] if size[0] == size[1] else size}
+    )
     with torch.device("meta"):
-        return timm.create_model(name, num_classes=0)
+        return timm.create_model(name, num_classes=0, **keywords).eval()
 
 
-def _load_file(vit: Any, path: Path) -> None:
-    """Fill ``vit`` from a weight file, without unpickling objects; position embeddings are resampled."""
-    if path.suffix == ".npz":
-        vit.load_pretrained(str(path))
-        return
-    state = family_of(vit).fit_checkpoint(load_state_dict(str(path), weights_only=True), vit)
-    # timm would pass over what is missing, and leave it random
-    found = vit.load_state_dict({n: v for n, v in state.items() if not n.startswith(_CLASSIFIER)}, strict=False)
-    odd = [f"no {n}" for n in found.missing_keys] + [f"{n} too many" for n in found.unexpected_keys]
-    if odd:
-        raise ValueError(", ".join(odd[:3]) + (f" and {len(odd) - 3} more" if len(odd) > 3 else ""))
+def _takes(name: str, keyword: str) -> bool:
+    """Whether a model can be built with ``img_size`` or ``dynamic_img_size``; models of convolutions need neither."""
+    kinds = type(outline(name)).__mro__
+    return any(keyword in inspect.signature(kind).parameters for kind in kinds[:-1])
 
 
-_CLASSIFIER = ("head", "fc.", "pre_logits")
+@functools.lru_cache(maxsize=64)
+def _refusal(name: str, size: tuple[int, int] | None) -> str:
+    """Why a model cannot take images of a size (none: its own), by its own words; empty if it can."""
+    try:
+        vit = outline(name, size)
+        with torch.no_grad(), torch.device("meta"):
+            vit.forward_features(torch.empty(1, vit.pretrained_cfg["input_size"][0], *(size or _own_size(vit))))
+    except Exception as error:  # whatever the model's own code raises
+        return _first_line(error)
+    return ""
+
+
+def _own_size(vit: Any) -> tuple[int, int]:
+    height, width = resolve_model_data_config(vit)["input_size"][-2:]
+    return int(height), int(width)
+
+
+def _height_and_width(size: ImageSize) -> tuple[int, int]:
+    if isinstance(size, int):
+        return size, size
+    height, width = size
+    return int(height), int(width)
 
 
 @contextlib.contextmanager
@@ -223,13 +284,17 @@ def _first_line(error: BaseException) -> str:
 
 
 def family_of(model: Any, name: str = "") -> Family:
-    """The family of a timm model. Raises :class:`BackboneError` for models into whose blocks prompts cannot enter."""
+    """The family of a timm model; one that takes no prompts where no other knows it.
+
+    Raises :class:`BackboneError` for models that give no features.
+    """
     for entry in FAMILIES.values():
         family = entry.load()
-        if family.matches(model):
+        if entry.name != ANY_MODEL and family.matches(model):
             return family
-    raise BackboneError(
-        f"backbone {name!r} ({type(model).__name__}) is neither a plain vision transformer nor a Swin, so prompts "
-        "cannot enter its blocks as keys and values; models that can: vit_*, deit_*, deit3_*, vit_*_dinov2, "
-        "vit_*_clip_*, swin_* of timm"
-    )
+    if not (last := FAMILIES.load(ANY_MODEL)).matches(model):
+        raise BackboneError(
+            f"backbone {name!r} ({type(model).__name__}) does not part features from its classifier, so it gives none; "
+            "vptsp backbones lists other models"
+        )
+    return last

@@ -4,34 +4,38 @@ In VPT-deep the output at a prompt position is thrown away after each block, so 
 image tokens only through its key and its value. This module therefore never runs deep prompts as
 tokens: it appends their keys and values to those of the image tokens. The numbers are the same as with
 prompt tokens, while a prompt costs neither a query, nor the output projection, nor the MLP; shared
-prompts are projected once per batch and class prompts once per class. Under CLS pooling the last block
-computes the query of CLS alone.
+prompts are projected once per batch and class prompts once per class. Where only the first tokens are
+pooled (CLS, or the two of a distilled DeiT) the last block computes their queries alone.
+
+Families whose blocks differ in parts derive from :class:`PlainViT` and say these parts anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from timm.layers import Attention
+from timm.layers import Attention, AttentionPoolLatent
+from timm.models.deit import VisionTransformerDistilled
 from timm.models.vision_transformer import Block, VisionTransformer, checkpoint_filter_fn
 from torch import Tensor, nn
 
-from vptsp.core.backbones.attention import Kernel, effective_weight, require_groups, run_block
-from vptsp.core.backbones.family import Encoded, Family, Pooling
+from vptsp.core.backbones.attention import Kernel, attend, effective_weight, per_image, run_block
+from vptsp.core.backbones.family import Encoded, Family, Grid, Pooling
 from vptsp.core.errors import BackboneError
 
 
 class PlainViT(Family):
-    """ViT, DeiT, DeiT III, DINO, DINOv2, CLIP, MAE, ...: timm's ``VisionTransformer`` with its usual blocks."""
+    """ViT, DeiT, DeiT III, DINO, DINOv2, CLIP, SigLIP, MAE, ...: timm's ``VisionTransformer`` with its usual blocks."""
 
     title = "plain vision transformer"
+    where = "prompts are keys and values of every block"
     locations = frozenset({"add", "prepend_pixel", "concat_channel", "pad"})
     global_attention = True
-    unused = ("attn_pool.",)  # the feature is CLS or the mean, never the attention pooling of some models
+    modules: tuple[str, ...] = ("vision_transformer", "deit", "vision_transformer_hybrid")
 
     def matches(self, model: nn.Module) -> bool:
         return isinstance(model, VisionTransformer) and all(
@@ -48,26 +52,40 @@ class PlainViT(Family):
         return int(model.num_prefix_tokens)
 
     def pooling(self, name: str, model: Any, wanted: str) -> Pooling:
+        """CLS, the mean of the patches, or what else the model does: by attention, or the mean of its two tokens."""
         if wanted == "mean":
             return "mean"
-        if wanted == "cls" or model.global_pool == "token":
-            if not model.has_class_token:
+        if wanted == "cls":
+            if not self._has_cls(model):
                 raise BackboneError(f"backbone {name!r} has no CLS token; use pooling=mean")
             return "cls"
-        if model.global_pool == "avg":
-            return "mean"
-        raise BackboneError(
-            f"backbone {name!r} pools by {model.global_pool!r}, which is not supported; use pooling=mean"
-        )
+        if isinstance(model, VisionTransformerDistilled) or getattr(model, "pool_include_prefix", False):
+            return "own"
+        own: dict[str, Pooling] = {"token": "cls", "avg": "mean"}
+        return own.get(model.global_pool, "own")
+
+    def _has_cls(self, model: Any) -> bool:
+        return getattr(model, "cls_token", None) is not None
+
+    def unused(self, model: Any, pooling: Pooling) -> tuple[str, ...]:
+        return () if pooling == "own" else ("attn_pool.",)
 
     def fit_checkpoint(self, state: dict[str, Tensor], model: Any) -> dict[str, Tensor]:
-        fitted: dict[str, Tensor] = checkpoint_filter_fn(state, model)
+        scales = any(name.endswith("gamma_1") for name in state)  # DeiT III's name of its layer scale
+        fitted: dict[str, Tensor] = checkpoint_filter_fn(state, model, adapt_layer_scale=scales)
         return fitted
 
-    def embed(self, model: Any, images: Float[Tensor, "B channels S S"]) -> Float[Tensor, "B T D"]:
+    def embed(self, model: Any, images: Float[Tensor, "B channels H W"]) -> Float[Tensor, "B T D"]:
         """Patches, CLS and positions."""
         tokens: Tensor = model.norm_pre(model.patch_drop(model._pos_embed(model.patch_embed(images))))
         return tokens
+
+    def places(self, model: Any, grid: Grid | None) -> list[Any]:
+        """What each block needs to know of the tokens' places beside the tokens; nothing here.
+
+        ``grid``: rows and columns of patches; none: those of the model's own image size.
+        """
+        return [None] * len(self.blocks(model))
 
     def encode(
         self,
@@ -77,6 +95,7 @@ class PlainViT(Family):
         groups: Int[Tensor, " B"] | None = None,
         *,
         pooling: Pooling,
+        grid: Grid | None = None,
         shallow: Sequence[Tensor] = (),
         added: Sequence[Tensor] = (),
         kernel: Kernel = "auto",
@@ -84,99 +103,142 @@ class PlainViT(Family):
         want_attention: bool = False,
         recompute: bool = False,
     ) -> Encoded:
-        num_prefix = self.num_prefix(model)
+        num_prefix, num_travelling = self.num_prefix(model), 0
         result = Encoded(features=tokens[:, 0])
         if shallow:
             travelling = shallow[0].to(tokens.dtype).expand(tokens.shape[0], -1, -1)
             tokens = torch.cat([tokens[:, :num_prefix], travelling, tokens[:, num_prefix:]], dim=1)
-            num_prefix += travelling.shape[1]
-        last = len(model.blocks) - 1
-        for index, block in enumerate(model.blocks):
+            num_travelling = travelling.shape[1]
+        places = self.places(model, grid)
+        last = len(places) - 1
+        for index, block in enumerate(self.blocks(model)):
             prompt = prompts[index] if index < len(prompts) else None
-            only_cls = index == last and pooling == "cls"
+            asked = self.pooled_alone(model, pooling) if index == last else None
             if index < len(added):
                 tokens = tokens + added[index].to(tokens.dtype)
             tokens, weights = run_block(
-                _run_block, recompute, block, tokens, prompt, groups, only_cls, kernel, want_attention
+                self._run_block,
+                recompute,
+                block,
+                tokens,
+                prompt,
+                groups,
+                asked,
+                kernel,
+                want_attention,
+                num_prefix + num_travelling,
+                places[index],
             )
             if want_tokens:
                 result.tokens.append(tokens)
             if weights is not None:
                 result.attention.append(weights)
         tokens = model.norm(tokens)
-        pooled = tokens[:, 0] if pooling == "cls" else tokens[:, num_prefix:].mean(dim=1)
+        if pooling == "own":
+            kept = torch.cat([tokens[:, :num_prefix], tokens[:, num_prefix + num_travelling :]], dim=1)
+            result.features = model.forward_head(kept if num_travelling else tokens, pre_logits=True)
+            if want_attention:
+                result.shares = self._shares(model, kept, num_travelling)
+            return result
+        pooled = tokens[:, 0] if pooling == "cls" else tokens[:, num_prefix + num_travelling :].mean(dim=1)
         result.features = model.fc_norm(pooled)
         return result
 
+    def pooled_alone(self, model: Any, pooling: Pooling) -> int | None:
+        if pooling == "own":
+            return 2 if isinstance(model, VisionTransformerDistilled) else None
+        return super().pooled_alone(model, pooling)
+
+    def _shares(self, model: Any, kept: Float[Tensor, "B T D"], num_travelling: int) -> Float[Tensor, "B T_all"] | None:
+        """How much of the feature is from which token, where attention pools; travelling prompts have no share."""
+        pool, num_prefix = getattr(model, "attn_pool", None), self.num_prefix(model)
+        if not isinstance(pool, AttentionPoolLatent) or pool.pos_embed is not None or pool.pool != "token":
+            return None
+        seen = kept if self._pools_prefix(model) else kept[:, num_prefix:]
+        query = pool.q_norm(pool.q(pool.latent[:, :1]).unflatten(-1, (pool.num_heads, -1)).transpose(1, 2))
+        key = pool.kv(seen)[..., : pool.num_heads * pool.head_dim].unflatten(-1, (pool.num_heads, -1))
+        shares = ((query * pool.scale) @ pool.k_norm(key.transpose(1, 2)).mT).softmax(dim=-1).mean(dim=1)[:, 0]
+        shares = F.pad(shares, (kept.shape[1] - seen.shape[1], 0))
+        none = shares.new_zeros(len(shares), num_travelling)
+        return torch.cat([shares[:, :num_prefix], none, shares[:, num_prefix:]], dim=1)
+
+    def _pools_prefix(self, model: Any) -> bool:
+        return bool(getattr(model, "pool_include_prefix", False))
+
+    # --- a block, part by part ------------------------------------------------------------------
+    def enter(self, block: Any, tokens: Tensor) -> Tensor:
+        """What attention sees of tokens or prompts."""
+        normed: Tensor = block.norm1(tokens)
+        return normed
+
+    def project(
+        self, attention: Any, normed: Float[Tensor, "B T D"], asked: int | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values (B, heads, T, d); with ``asked`` the queries of the first tokens alone."""
+        heads, inner = attention.num_heads, attention.attn_dim
+        if asked:
+            weight, bias = effective_weight(attention.qkv)
+            query = F.linear(normed[:, :asked], weight[:inner], None if bias is None else bias[:inner])
+            key, value = F.linear(normed, weight[inner:], None if bias is None else bias[inner:]).chunk(2, dim=-1)
+        else:
+            query, key, value = attention.qkv(normed).chunk(3, dim=-1)
+        query, key, value = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in (query, key, value))
+        return attention.q_norm(query), attention.k_norm(key), value
+
+    def project_prompts(self, attention: Any, normed: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values (heads, N, d) of shared (N, D), or (U, heads, N, d) of grouped (U, N, D) prompts."""
+        heads, inner = attention.num_heads, attention.attn_dim
+        weight, bias = effective_weight(attention.qkv)
+        both = F.linear(normed, weight[inner:], None if bias is None else bias[inner:])
+        key, value = both.unflatten(-1, (2, heads, -1)).unbind(dim=-3)  # (..., N, heads, d) each
+        return attention.k_norm(key.transpose(-2, -3)), value.transpose(-2, -3)
+
+    def place(self, attention: Any, part: Tensor, first: int, place: Any) -> Tensor:
+        """Queries or keys as their tokens' places change them; those before ``first`` have no place."""
+        return part
+
+    def bias(self, attention: Any, place: Any, first: int, queries: int, keys: int) -> Tensor | None:
+        """What is added to the scores (heads, queries, keys), by the tokens' places; keys of prompts come first."""
+        return None
+
+    def mix(self, attention: Any, mixed: Float[Tensor, "B Q D"], normed: Float[Tensor, "B Q D"]) -> Tensor:
+        """From the weighted values of all heads to what attention adds."""
+        out: Tensor = attention.proj(attention.norm(mixed))
+        return out
+
+    def leave(self, block: Any, tokens: Tensor, mixed: Tensor) -> Tensor:
+        """The block's output: what attention adds to the tokens, and the MLP."""
+        tokens = tokens + block.ls1(mixed)
+        return tokens + block.ls2(block.mlp(block.norm2(tokens)))
+
+    def _run_block(
+        self,
+        block: Any,
+        tokens: Float[Tensor, "B T D"],
+        prompt: Tensor | None,
+        groups: Int[Tensor, " B"] | None,
+        asked: int | None,
+        kernel: Kernel,
+        want_attention: bool,
+        first: int,
+        place: Any,
+    ) -> tuple[Float[Tensor, "B Q D"], Tensor | None]:
+        attention: Any = block.attn
+        normed = self.enter(block, tokens)
+        query, key, value = self.project(attention, normed, asked)
+        query, key = (self.place(attention, part, first, place) for part in (query, key))
+        if prompt is not None and prompt.shape[-2] > 0:
+            ahead = self.project_prompts(attention, self.enter(block, prompt))
+            prompt_key, prompt_value = (per_image(part, groups, tokens.shape[0]) for part in ahead)
+            key = torch.cat([prompt_key.to(key.dtype), key], dim=2)
+            value = torch.cat([prompt_value.to(value.dtype), value], dim=2)
+        bias = self.bias(attention, place, first, query.shape[-2], key.shape[-2])
+        times = query.shape[1] // key.shape[1]  # queries that share a head of keys and values
+        if times > 1:
+            key, value = (part.repeat_interleave(times, dim=1) for part in (key, value))
+        mixed, weights = attend(query, key, value, attention.scale, kernel, want_attention, bias)
+        mixed = mixed.transpose(1, 2).flatten(2)  # (B, heads, Q, d) -> (B, Q, heads*d)
+        return self.leave(block, tokens[:, :asked], self.mix(attention, mixed, normed[:, :asked])), weights
+
 
 FAMILY = PlainViT()
-
-
-def _run_block(
-    block: Any,  # timm Block
-    tokens: Float[Tensor, "B T D"],
-    prompt: Tensor | None,
-    groups: Int[Tensor, " B"] | None,
-    only_cls: bool,
-    kernel: Kernel,
-    want_attention: bool,
-) -> tuple[Float[Tensor, "B Q D"], Tensor | None]:
-    attention: Any = block.attn
-    normed = block.norm1(tokens)
-    query, key, value = _project(attention, normed, only_cls)
-    if prompt is not None and prompt.shape[-2] > 0:
-        prompt_key, prompt_value = _project_prompts(attention, block.norm1(prompt), groups, tokens.shape[0])
-        key = torch.cat([prompt_key.to(key.dtype), key], dim=2)
-        value = torch.cat([prompt_value.to(value.dtype), value], dim=2)
-
-    mixed, weights = _attend(query, key, value, attention.scale, kernel, want_attention)
-    mixed = mixed.transpose(1, 2).flatten(2)  # (B, heads, Q, d) -> (B, Q, heads*d)
-    mixed = attention.proj(attention.norm(mixed))
-    tokens = (tokens[:, :1] if only_cls else tokens) + block.ls1(mixed)
-    return tokens + block.ls2(block.mlp(block.norm2(tokens))), weights
-
-
-def _project(attention: Attention, normed: Float[Tensor, "B T D"], only_cls: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries, keys and values (B, heads, T, d); with ``only_cls`` the query of token 0 alone."""
-    heads, inner = attention.num_heads, attention.attn_dim
-    if only_cls:
-        weight, bias = effective_weight(attention.qkv)
-        query = F.linear(normed[:, :1], weight[:inner], None if bias is None else bias[:inner])
-        key, value = F.linear(normed, weight[inner:], None if bias is None else bias[inner:]).chunk(2, dim=-1)
-    else:
-        query, key, value = attention.qkv(normed).chunk(3, dim=-1)
-    query, key, value = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in (query, key, value))
-    return attention.q_norm(query), attention.k_norm(key), value
-
-
-def _project_prompts(
-    attention: Attention, normed: Tensor, groups: Int[Tensor, " B"] | None, batch: int | torch.SymInt
-) -> tuple[Tensor, Tensor]:
-    """Keys and values (B, heads, N, d) of shared (N, D) or grouped (U, N, D) prompts, projected once."""
-    heads, inner = attention.num_heads, attention.attn_dim
-    weight, bias = effective_weight(attention.qkv)
-    both = F.linear(normed, weight[inner:], None if bias is None else bias[inner:])
-    key, value = both.unflatten(-1, (2, heads, -1)).unbind(dim=-3)  # (..., N, heads, d) each
-    key, value = attention.k_norm(key.transpose(-2, -3)), value.transpose(-2, -3)
-    if normed.dim() == 2:
-        return key.expand(batch, -1, -1, -1), value.expand(batch, -1, -1, -1)
-    index = require_groups(groups, batch)
-    return key[index], value[index]
-
-
-def _attend(
-    query: Tensor, key: Tensor, value: Tensor, scale: float, kernel: Kernel, want_weights: bool
-) -> tuple[Tensor, Tensor | None]:
-    """Softmax attention; the matmul form where it is faster, and always when the weights are asked for."""
-    if kernel == "auto":
-        kernel = _choose_kernel(query)
-    if kernel == "fused" and not want_weights:
-        return F.scaled_dot_product_attention(query, key, value, scale=scale), None
-    weights = ((query * scale) @ key.transpose(-2, -1)).softmax(dim=-1)
-    return weights.to(value.dtype) @ value, weights if want_weights else None
-
-
-def _choose_kernel(query: Tensor) -> Literal["fused", "matmul"]:
-    # On CPUs torch's flash kernel is several times slower in bf16 than plain products at these lengths;
-    # in fp32 it is the faster one, and on GPUs it always is. `make bench` measures all of them.
-    return "matmul" if query.device.type == "cpu" and query.dtype == torch.bfloat16 else "fused"

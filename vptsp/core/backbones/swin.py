@@ -19,11 +19,11 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from timm.models.swin_transformer import SwinTransformer, checkpoint_filter_fn, window_partition, window_reverse
+from timm.models.swin_transformer import SwinTransformer, window_partition, window_reverse
 from torch import Tensor, nn
 
-from vptsp.core.backbones.attention import Kernel, effective_weight, require_groups, run_block
-from vptsp.core.backbones.family import Encoded, Family, Pooling
+from vptsp.core.backbones.attention import Kernel, effective_weight, per_image, run_block
+from vptsp.core.backbones.family import Encoded, Family, Grid, Pooling
 from vptsp.core.errors import BackboneError, ConfigError
 
 
@@ -31,6 +31,8 @@ class Swin(Family):
     """timm's ``SwinTransformer``, the first Swin."""
 
     title = "Swin transformer"
+    where = "every window attends to the prompts of its block, which have no place in it"
+    modules = ("swin_transformer",)
 
     def matches(self, model: nn.Module) -> bool:
         return type(model) is SwinTransformer
@@ -49,10 +51,6 @@ class Swin(Family):
             raise BackboneError(f"backbone {name!r} is a Swin and has no CLS token; use pooling=mean")
         return "mean"
 
-    def fit_checkpoint(self, state: dict[str, Tensor], model: Any) -> dict[str, Tensor]:
-        fitted: dict[str, Tensor] = checkpoint_filter_fn(state, model)
-        return fitted
-
     def embed(self, model: Any, images: Float[Tensor, "B channels S S"]) -> Float[Tensor, "B H W D"]:
         return embed_swin(model, images)
 
@@ -64,6 +62,7 @@ class Swin(Family):
         groups: Int[Tensor, " B"] | None = None,
         *,
         pooling: Pooling,
+        grid: Grid | None = None,
         shallow: Sequence[Tensor] = (),
         added: Sequence[Tensor] = (),
         kernel: Kernel = "auto",
@@ -84,8 +83,47 @@ class Swin(Family):
                 want_tokens=want_tokens,
                 want_attention=want_attention,
                 recompute=recompute,
+                parts=self,
             )
         )
+
+    # --- a block, part by part ------------------------------------------------------------------
+    def enter(self, block: Any, tokens: Tensor) -> Tensor:
+        """What attention sees of patches or prompts."""
+        normed: Tensor = block.norm1(tokens)
+        return normed
+
+    def leave(self, block: Any, tokens: Tensor, mixed: Tensor) -> Tensor:
+        """The block's output: what attention adds to the tokens, and the MLP."""
+        tokens = tokens + mixed
+        return tokens + block.mlp(block.norm2(tokens))
+
+    def project(self, attention: Any, normed: Float[Tensor, "B w T D"]) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values (B, w, heads, T, d) of the T tokens in each of w windows."""
+        query, key, value = attention.qkv(normed).unflatten(-1, (3, attention.num_heads, -1)).unbind(dim=-3)
+        return query.transpose(2, 3), key.transpose(2, 3), value.transpose(2, 3)
+
+    def project_prompts(self, attention: Any, normed: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values (..., heads, N, d) of prompts (..., N, D)."""
+        weight, bias = effective_weight(attention.qkv)
+        inner = len(weight) // 3
+        both = F.linear(normed, weight[inner:], None if bias is None else bias[inner:])
+        key, value = both.unflatten(-1, (2, attention.num_heads, -1)).transpose(-4, -2).unbind(dim=-3)
+        return key, value
+
+    def scale(self, attention: Any) -> float:
+        """What scores are multiplied by."""
+        return float(attention.scale)
+
+    def relative_bias(self, attention: Any) -> Float[Tensor, "1 heads T T"]:
+        """What is added to the scores of two patches of a window, by their places in it."""
+        bias: Tensor = attention._get_rel_pos_bias()
+        return bias
+
+    def merge(self, downsample: Any, travelling: Float[Tensor, "B N D"]) -> Float[Tensor, "B N D_out"]:
+        """Patch merging for prompts: each stands in for the four patches that are merged into one."""
+        merged: Tensor = downsample.reduction(downsample.norm(travelling.repeat(1, 1, 4)))
+        return merged
 
 
 FAMILY = Swin()
@@ -101,18 +139,18 @@ def swin_widths(swin: SwinTransformer) -> list[int]:
     return [int(block.dim) for stage in _stages(swin) for block in stage.blocks]
 
 
-def _stages(swin: SwinTransformer) -> list[Any]:
+def _stages(swin: Any) -> list[Any]:
     return list(swin.layers)
 
 
-def embed_swin(swin: SwinTransformer, images: Float[Tensor, "B 3 height width"]) -> Float[Tensor, "B H W D"]:
+def embed_swin(swin: Any, images: Float[Tensor, "B 3 height width"]) -> Float[Tensor, "B H W D"]:
     """The patches that enter the first stage, normalised; a Swin has no position embedding and no CLS token."""
     tokens: Tensor = swin.patch_embed(images)
     return tokens
 
 
 def encode_swin(
-    swin: SwinTransformer,
+    swin: Any,
     tokens: Float[Tensor, "B H W D"],
     prompts: Sequence[Tensor] = (),
     groups: Int[Tensor, " B"] | None = None,
@@ -122,13 +160,14 @@ def encode_swin(
     want_tokens: bool = False,
     want_attention: bool = False,
     recompute: bool = False,
+    parts: Swin = FAMILY,
 ) -> tuple[Float[Tensor, "B D_last"], list[Tensor], list[Tensor]]:
     """Run all stages on ``tokens`` (from :func:`embed_swin`), in evaluation mode (no dropout, no stochastic depth).
 
     ``prompts`` holds one tensor per block (:func:`swin_widths`), for as many blocks as have prompts: (N, D) shared
     by all images, or (U, N, D) of U groups with ``groups`` (B,) giving the row of each image. ``shallow`` holds at
     most one (N, D) tensor whose prompts enter at the first block and travel on as tokens. ``recompute`` keeps only
-    the inputs of the blocks for the backward pass.
+    the inputs of the blocks for the backward pass. ``parts``: how the blocks compute, of a family of Swins.
 
     Returns the features, normalised and averaged over the last stage's patches; on request the patches after each
     block (B, H, W, D), each of its stage's size; on request each block's attention (B, windows, heads, queries,
@@ -143,10 +182,21 @@ def encode_swin(
     all_attention: list[Tensor] = []
     upcoming = iter(prompts)
     for stage in _stages(swin):
-        tokens, travelling = stage.downsample(tokens), _merge_prompts(stage.downsample, travelling)
+        tokens = stage.downsample(tokens)
+        if not isinstance(stage.downsample, nn.Identity):
+            travelling = parts.merge(stage.downsample, travelling)
         for block in stage.blocks:
             tokens, travelling, weights = run_block(
-                _run_block, recompute, block, tokens, travelling, next(upcoming, None), groups, kernel, want_attention
+                _run_block,
+                recompute,
+                parts,
+                block,
+                tokens,
+                travelling,
+                next(upcoming, None),
+                groups,
+                kernel,
+                want_attention,
             )
             if want_tokens:
                 all_tokens.append(tokens)
@@ -155,15 +205,8 @@ def encode_swin(
     return swin.norm(tokens).mean(dim=(1, 2)), all_tokens, all_attention
 
 
-def _merge_prompts(downsample: Any, travelling: Float[Tensor, "B N D"]) -> Float[Tensor, "B N D_out"]:
-    """Patch merging for prompts: each stands in for the four patches that are merged into one."""
-    if isinstance(downsample, torch.nn.Identity):
-        return travelling
-    merged: Tensor = downsample.reduction(downsample.norm(travelling.repeat(1, 1, 4)))
-    return merged
-
-
 def _run_block(
+    parts: Swin,
     block: Any,  # timm SwinTransformerBlock
     tokens: Float[Tensor, "B H W D"],
     travelling: Float[Tensor, "B M D"],
@@ -173,28 +216,27 @@ def _run_block(
     want_attention: bool,
 ) -> tuple[Float[Tensor, "B H W D"], Float[Tensor, "B M D"], Tensor | None]:
     attention, height, width = block.attn, tokens.shape[1], tokens.shape[2]
-    padded = _shift_and_pad(block, block.norm1(tokens))
+    padded = _shift_and_pad(block, parts.enter(block, tokens))
     windows = window_partition(padded, block.window_size).flatten(1, 2).unflatten(0, (tokens.shape[0], -1))
-    query, key, value = _project(attention, windows)
+    query, key, value = parts.project(attention, windows)
     count = windows.shape[1]
     num_travelling = travelling.shape[1]
     if num_travelling:
-        ahead = _project(attention, block.norm1(travelling)[:, None])
+        ahead = parts.project(attention, parts.enter(block, travelling)[:, None])
         query, key, value = (_prepend(a, part, count) for a, part in zip(ahead, (query, key, value), strict=True))
     if prompt is not None and prompt.shape[-2] > 0:
-        prompt_key, prompt_value = _project_prompts(attention, block.norm1(prompt), groups, tokens.shape[0])
+        own = parts.project_prompts(attention, parts.enter(block, prompt))
+        prompt_key, prompt_value = (per_image(part, groups, tokens.shape[0])[:, None] for part in own)
         key, value = _prepend(prompt_key, key, count), _prepend(prompt_value, value, count)
 
-    bias = _bias(block, padded, query.shape[-2], key.shape[-2])
-    mixed, weights = _attend(query, key, value, bias, attention.scale, kernel, want_attention)
+    bias = _bias(block, parts.relative_bias(attention), padded, query.shape[-2], key.shape[-2])
+    mixed, weights = _attend(query, key, value, bias, parts.scale(attention), kernel, want_attention)
     mixed = mixed.transpose(2, 3).flatten(3)  # (B, windows, heads, Q, d) -> (B, windows, Q, heads*d)
     merged = mixed[:, :, num_travelling:].flatten(0, 1).unflatten(1, block.window_size)
     merged = window_reverse(merged, block.window_size, padded.shape[1], padded.shape[2])[:, :height, :width]
-    tokens = tokens + attention.proj(merged.roll(block.shift_size, dims=(1, 2)))
-    tokens = tokens + block.mlp(block.norm2(tokens))
+    tokens = parts.leave(block, tokens, attention.proj(merged.roll(block.shift_size, dims=(1, 2))))
     if num_travelling:  # projection is linear, so the mean over windows may come before it
-        travelling = travelling + attention.proj(mixed[:, :, :num_travelling].mean(dim=1))
-        travelling = travelling + block.mlp(block.norm2(travelling))
+        travelling = parts.leave(block, travelling, attention.proj(mixed[:, :, :num_travelling].mean(dim=1)))
     return tokens, travelling, weights
 
 
@@ -205,26 +247,6 @@ def _shift_and_pad(block: Any, normed: Float[Tensor, "B H W D"]) -> Float[Tensor
     return F.pad(shifted, (0, 0, 0, -normed.shape[2] % win_width, 0, -normed.shape[1] % win_height))
 
 
-def _project(attention: Any, normed: Float[Tensor, "B w T D"]) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries, keys and values (B, w, heads, T, d) of the T tokens in each of w windows."""
-    query, key, value = attention.qkv(normed).unflatten(-1, (3, attention.num_heads, -1)).unbind(dim=-3)
-    return query.transpose(2, 3), key.transpose(2, 3), value.transpose(2, 3)
-
-
-def _project_prompts(
-    attention: Any, normed: Tensor, groups: Int[Tensor, " B"] | None, batch: int | torch.SymInt
-) -> tuple[Float[Tensor, "B 1 heads N d"], Float[Tensor, "B 1 heads N d"]]:
-    """Keys and values of shared (N, D) or grouped (U, N, D) prompts, projected once, for all windows of an image."""
-    weight, bias = effective_weight(attention.qkv)
-    inner = len(weight) // 3
-    both = F.linear(normed, weight[inner:], None if bias is None else bias[inner:])
-    key, value = both.unflatten(-1, (2, attention.num_heads, -1)).transpose(-4, -2).unbind(dim=-3)
-    if normed.dim() == 2:
-        return key.expand(batch, 1, -1, -1, -1), value.expand(batch, 1, -1, -1, -1)
-    index = require_groups(groups, batch)
-    return key[index, None], value[index, None]
-
-
 def _prepend(
     ahead: Float[Tensor, "B 1 heads N d"], part: Float[Tensor, "B w heads T d"], count: int
 ) -> Float[Tensor, "B w heads N+T d"]:
@@ -232,13 +254,12 @@ def _prepend(
 
 
 def _bias(
-    block: Any, padded: Float[Tensor, "B H W D"], queries: int, keys: int
+    block: Any, bias: Float[Tensor, "1 heads T T"], padded: Float[Tensor, "B H W D"], queries: int, keys: int
 ) -> Float[Tensor, "w heads {queries} {keys}"]:
     """Relative position bias plus the mask of shifted windows; zero wherever a prompt asks or is asked.
 
     w is the number of windows, or 1 where all have the same.
     """
-    bias: Tensor = block.attn._get_rel_pos_bias()
     mask = block.get_attn_mask(padded) if block.dynamic_mask else block.attn_mask
     if mask is not None:
         bias = bias + mask[:, None]

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def is_bias(name: str) -> bool:
-    """Whether a parameter name is a bias in BitFit's sense."""
-    return name == "bias" or name.endswith(".bias")
+    """Whether a parameter name is a bias in BitFit's sense; those of queries and values may stand apart (DINOv3)."""
+    return name.rpartition(".")[2] in ("bias", "q_bias", "v_bias")
 
 
 def parameter_names(
@@ -26,22 +26,18 @@ def parameter_names(
     ``tunes``: ``none``, ``last`` (the last ``partial_blocks`` blocks and the final norm) or ``all``; with ``bitfit``
     every bias too. Parameters that the forward pass does not use are never among them.
     """
-    vit = backbone.vit
-    if tunes == "last" and partial_blocks > backbone.depth:
+    vit, family = backbone.vit, backbone.family
+    if tunes == "last" and partial_blocks > family.depth(vit):
         raise ConfigError(
-            f"partial_blocks={partial_blocks} is more than the {backbone.depth} blocks of {backbone.name}; "
-            f"legal: 1 to {backbone.depth}"
+            f"partial_blocks={partial_blocks} is more than the {family.depth(vit)} blocks of {backbone.name}; "
+            f"legal: 1 to {family.depth(vit)}"
         )
-    tuned: list[nn.Module] = []
-    if tunes == "all":
-        tuned = [vit]
-    elif tunes == "last":
-        tuned = [*backbone.blocks[-partial_blocks:], *backbone.family.final_norms(vit)]
-    chosen = {id(parameter) for module in tuned for parameter in module.parameters()}
+    last = family.last(vit, partial_blocks) if tunes == "last" else set()
     return [
         name
-        for name, parameter in vit.named_parameters()
-        if (id(parameter) in chosen or (bitfit and is_bias(name))) and not name.startswith(backbone.family.unused)
+        for name, _ in vit.named_parameters()
+        if (tunes == "all" or name in last or (bitfit and is_bias(name)))
+        and not name.startswith(family.unused(vit, backbone.pooling))
     ]
 
 

@@ -60,9 +60,9 @@ class PixelPrompts(nn.Module):
 class ChannelPrompts(nn.Module):
     """N channels (N, H, W) beside red, green and blue; the first convolution widens for them and trains as a whole."""
 
-    def __init__(self, vit: VisionTransformer, size: int, count: int) -> None:
+    def __init__(self, vit: VisionTransformer, size: tuple[int, int], count: int) -> None:
         super().__init__()
-        self.channels = nn.Parameter(_uniform(vit, count, size, size))
+        self.channels = nn.Parameter(_uniform(vit, count, *size))
         self._widen(vit, count)
 
     def _widen(self, vit: VisionTransformer, count: int) -> None:
@@ -84,20 +84,23 @@ class FramePrompts(nn.Module):
 
     def __init__(self, backbone: Backbone, count: int) -> None:
         super().__init__()
-        vit, size = backbone.vit, backbone.image_size
+        vit, (height, width) = backbone.vit, backbone.size
         patch = vit.patch_embed.patch_size[0]
         if (2 * count) % patch:
             step = patch // math.gcd(patch, 2)
             raise ConfigError(
-                f"num_prompts={count} with prompt_location=pad makes the image {size + 2 * count} pixels wide, which "
+                f"num_prompts={count} with prompt_location=pad makes the image {width + 2 * count} pixels wide, which "
                 f"the {patch} pixel patches of {backbone.name} do not divide; legal: multiples of {step}"
             )
         self.width = count
-        vit.set_input_size(img_size=size + 2 * count)
-        vit.pos_embed.requires_grad_(False)
-        self.pixels = nn.Parameter(_uniform(vit, 3, 4 * count * (size + count)))
-        inside = torch.zeros(size + 2 * count, size + 2 * count, dtype=torch.bool, device="cpu")  # a model may be meta
-        inside[count : count + size, count : count + size] = True
+        vit.set_input_size(img_size=(height + 2 * count, width + 2 * count))
+        if vit.pos_embed is not None:
+            vit.pos_embed.requires_grad_(False)
+        self.pixels = nn.Parameter(_uniform(vit, 3, 2 * count * (height + width + 2 * count)))
+        inside = torch.zeros(
+            height + 2 * count, width + 2 * count, dtype=torch.bool, device="cpu"
+        )  # a model may be meta
+        inside[count : count + height, count : count + width] = True
         self.register_buffer("frame", (~inside).flatten().nonzero().flatten(), persistent=False)
         self.frame: Tensor
 
@@ -114,7 +117,7 @@ def make_location(name: str, backbone: Backbone, count: int, depth: int) -> nn.M
     if name == "prepend_pixel":
         return PixelPrompts(backbone.vit, count)
     if name == "concat_channel":
-        return ChannelPrompts(backbone.vit, backbone.image_size, count)
+        return ChannelPrompts(backbone.vit, backbone.size, count)
     return FramePrompts(backbone, count)
 
 
