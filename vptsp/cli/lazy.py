@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
 import click
 
-from vptsp.errors import UsageError
+from vptsp.errors import DataWarning, UsageError
 
 
 class LazyCommands(click.Group):
@@ -35,6 +36,7 @@ class LazyCommands(click.Group):
             formatter.write_dl(list(self.table.items()))
 
     def invoke(self, context: click.Context) -> object:
+        warnings.formatwarning = _as_a_line(warnings.formatwarning)
         try:
             return super().invoke(context)
         except UsageError as error:
@@ -42,3 +44,12 @@ class LazyCommands(click.Group):
         except KeyboardInterrupt as stop:
             click.echo(str(stop) or "interrupted", err=True)
             raise SystemExit(130) from None
+
+
+def _as_a_line(usual: Callable[..., str]) -> Callable[..., str]:
+    """What is said of the data stands alone, without the line of code that says it."""
+
+    def line(message: Warning | str, category: type[Warning], *place: Any) -> str:
+        return f"note: {message}\n" if issubclass(category, DataWarning) else usual(message, category, *place)
+
+    return line

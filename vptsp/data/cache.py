@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from vptsp.data.images import ImageSet, LoadImage, Parts, Picked
+from vptsp.data.images import Chained, ImageSet, LoadImage, Parts, Picked
 from vptsp.data.readable import without
 from vptsp.data.splits import some
 from vptsp.data.transforms import with_margin
@@ -158,6 +158,8 @@ def fingerprint(load: LoadImage, position: int) -> str:
     """What changes when the source of an image does. Raises DataError for images that have no files."""
     if isinstance(load, Picked):
         return fingerprint(load.load, int(load.positions[position]))
+    if isinstance(load, Chained):
+        return fingerprint(*load.of(position))
     of = getattr(load, "fingerprint", None)
     if of is None:
         raise DataError("these images are drawn or read from memory; a cache is for images in files")

@@ -12,7 +12,7 @@ from torch import Tensor
 from vptsp.core.backbones.load import Backbone
 from vptsp.data import load_data
 from vptsp.data.images import ImageSet
-from vptsp.data.transforms import eval_transform
+from vptsp.data.transforms import ShortenStrip, eval_transform
 from vptsp.errors import DataError, RunError
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
@@ -53,7 +53,7 @@ class Pictures:
 
     def jpeg(self, image_id: str) -> bytes:
         """The central square that the model sees, ``SIDE`` pixels wide."""
-        image = self._image(image_id, SIDE)
+        image = ShortenStrip()(self._image(image_id, SIDE))
         scale = SIDE * 256 / 224 / min(image.size)
         size = [max(SIDE, round(scale * length)) for length in image.size]
         image = image.resize((size[0], size[1]), Image.Resampling.BICUBIC)
