@@ -12,6 +12,7 @@ from torchvision.transforms import InterpolationMode, v2
 
 ImageTransform = Callable[[Image.Image], Tensor]
 
+_STRIP = 16  # times as long as wide
 _SMOOTH: dict[str, Any] = {"interpolation": InterpolationMode.BICUBIC, "antialias": True}
 
 
@@ -33,7 +34,7 @@ def train_transform(
         return eval_transform(size, mean, std, whole=True)
     first: list[torch.nn.Module] = [v2.RandomResizedCrop(size, scale=scale, **_SMOOTH)]
     if augment == "crop":
-        first = [resize_short(with_margin(size)), v2.RandomCrop(size)]
+        first = [ShortenStrip(), resize_short(with_margin(size)), v2.RandomCrop(size)]
     mirror = [v2.RandomHorizontalFlip()] if flip else []
     return v2.Compose([*first, *mirror, *_to_normalised(mean, std)])
 
@@ -46,7 +47,25 @@ def eval_transform(size: int, mean: Sequence[float], std: Sequence[float], whole
     """
     if whole:
         return v2.Compose([v2.Resize((size, size), **_SMOOTH), *_to_normalised(mean, std)])
-    return v2.Compose([resize_short(with_margin(size)), v2.CenterCrop(size), *_to_normalised(mean, std)])
+    return v2.Compose(
+        [ShortenStrip(), resize_short(with_margin(size)), v2.CenterCrop(size), *_to_normalised(mean, std)]
+    )
+
+
+class ShortenStrip(torch.nn.Module):
+    """Cuts the middle out of an image more than 16 times as long as wide, before it is enlarged.
+
+    Of a picture of 8,000 x 1 pixels a square is used in the end, but 2,048,000 x 256 would be made first.
+    """
+
+    def forward(self, image: Image.Image) -> Image.Image:
+        """A PIL image, cut if need be."""
+        width, height = image.size
+        most = _STRIP * min(width, height)
+        if max(width, height) <= most:
+            return image
+        left, top = max(0, width - most) // 2, max(0, height - most) // 2
+        return image.crop((left, top, left + min(width, most), top + min(height, most)))
 
 
 def with_margin(size: int) -> int:
