@@ -70,7 +70,7 @@ class Cache:
 
         Raises DataError where an image is not in the cache, has changed since, or could not be read.
         """
-        again = f"run vptsp data prepare {self.dataset} again, which makes only those"
+        again = f"run vptsp data prepare {self.dataset} --out {self.folder} again, which makes only those"
         every = [(i, images.load, p) for images in parts.each() for p, i in enumerate(images.ids)]
         if absent := [i for i, _, _ in every if i not in self.kept]:
             raise DataError(
@@ -105,7 +105,8 @@ def open_cache(folder: Path, dataset: str, image_size: int | None = None) -> Cac
     if image_size is not None and header["size"] < with_margin(image_size):
         raise DataError(
             f"data_cache={folder} holds images of {header['size']} pixels, but image_size={image_size} needs "
-            f"{with_margin(image_size)}; make one with vptsp data prepare {dataset} --size {with_margin(image_size)}"
+            f"{with_margin(image_size)}; make one with vptsp data prepare {dataset} --out NEW "
+            f"--size {with_margin(image_size)}"
         )
     kept: dict[str, Kept] = {}
     for shard in shards(folder):
@@ -113,7 +114,7 @@ def open_cache(folder: Path, dataset: str, image_size: int | None = None) -> Cac
         if whole is None:
             raise DataError(
                 f"data_cache={folder}: {shard_file(folder, shard).name} is damaged or cut off; "
-                f"run vptsp data prepare {dataset} again, which makes only its images"
+                f"run vptsp data prepare {dataset} --out {folder} again, which makes only its images"
             )
         kept |= whole  # a later shard holds what was made again
     return Cache(folder, dataset, header["size"], kept)
@@ -125,7 +126,9 @@ def read_header(folder: Path) -> dict[str, Any]:
         header = json.loads((folder / "cache.json").read_text(encoding="utf-8"))
         found = header["format"], header["dataset"], header["size"]
     except (OSError, ValueError, KeyError, TypeError):
-        raise DataError(f"data_cache={folder} is no cache of images; vptsp data prepare makes one") from None
+        raise DataError(
+            f"data_cache={folder} is no cache of images; vptsp data prepare makes one, with --out FOLDER"
+        ) from None
     if found[0] != FORMAT:
         raise DataError(f"data_cache={folder} is of format {found[0]}, not {FORMAT}; make another one")
     return dict(header)

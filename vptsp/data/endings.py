@@ -44,6 +44,12 @@ def is_read(suffix: str) -> bool:
     return suffix in READ or (suffix in HEIF and reads_heif()) or (suffix in AVIF and reads_avif())
 
 
+def is_image(suffix: str) -> bool:
+    """Whether files with this ending are images to people, read here or not."""
+    suffix = suffix.lower()
+    return suffix in READ or suffix in HEIF or suffix in AVIF or suffix in UNREAD
+
+
 def why_not(suffix: str) -> str:
     """Why files with an ending that is not read are passed over, and what to do."""
     suffix = suffix.lower()

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from vptsp.data.endings import READ, is_read, register_plugins, why_not
+from vptsp.data.endings import READ, is_image, is_read, register_plugins, why_not
 from vptsp.data.images import ImageSet, Parts
 from vptsp.data.passed import Looked
 from vptsp.data.rules import in_order, is_pointer
@@ -177,7 +177,7 @@ def _entries(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
     for entry in sorted(folder.iterdir()):
         inside, name = entry.is_dir(), entry.name.lower()
         if name[0] == "." or name in _SYSTEM:
-            hidden += [entry] if inside or is_read(entry.suffix) else []
+            hidden += [entry] if inside or is_image(entry.suffix) else []
         else:
             (folders if inside else files).append(entry)
     return folders, files, hidden
@@ -186,7 +186,7 @@ def _entries(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
 def _images_below(folder: Path) -> Iterator[Path]:
     for place, folders, files in os.walk(folder):
         folders.sort()
-        yield from (Path(place, name) for name in sorted(files) if is_read(Path(name).suffix))
+        yield from (Path(place, name) for name in sorted(files) if is_image(Path(name).suffix))
 
 
 def scan(name: str, folders: dict[str, Path], mirror_ok: bool = True, look: FolderScan | None = None) -> ImageSet:
