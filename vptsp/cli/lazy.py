@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
@@ -36,7 +36,7 @@ class LazyCommands(click.Group):
             formatter.write_dl(list(self.table.items()))
 
     def invoke(self, context: click.Context) -> object:
-        warnings.formatwarning = _as_a_line(warnings.formatwarning)
+        warnings.formatwarning = _as_a_line
         try:
             return super().invoke(context)
         except UsageError as error:
@@ -46,10 +46,9 @@ class LazyCommands(click.Group):
             raise SystemExit(130) from None
 
 
-def _as_a_line(usual: Callable[..., str]) -> Callable[..., str]:
+_usual = warnings.formatwarning
+
+
+def _as_a_line(message: Warning | str, category: type[Warning], *place: Any) -> str:
     """What is said of the data stands alone, without the line of code that says it."""
-
-    def line(message: Warning | str, category: type[Warning], *place: Any) -> str:
-        return f"note: {message}\n" if issubclass(category, DataWarning) else usual(message, category, *place)
-
-    return line
+    return f"note: {message}\n" if issubclass(category, DataWarning) else _usual(message, category, *place)
