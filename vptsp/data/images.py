@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 
 from vptsp.data.passed import Passed
 from vptsp.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd  # not for each process that loads images
 
 LoadImage = Callable[[int], Image.Image]
 DRAWN_SIZE = 64  # pixels of drawn images when a configuration leaves the size to the backbone

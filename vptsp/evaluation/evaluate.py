@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from torch import Tensor
 from vptsp.data import load_data
 from vptsp.data.folder import look_at_folder
 from vptsp.data.images import DataSplits, ImageSet
-from vptsp.data.loaders import eval_loader
+from vptsp.data.loaders import EvalPasses
 from vptsp.data.passed import told
 from vptsp.data.readable import unreadable
 from vptsp.data.scorable import require_scorable
@@ -42,11 +43,18 @@ class Prediction:
 
 
 @torch.no_grad()
-def predict(model: ConfiguredModel, images: ImageSet, config: Config, fabric: lightning.Fabric) -> Prediction:
-    """Embed (and classify) all images, as for a test. Leaves the model's mode as it was."""
-    backbone = model.backbone
-    transform = eval_transform(backbone.image_size, backbone.mean, backbone.std, config.augment == "resize")
-    loader = eval_loader(images, transform, batch_size=max(config.batch_size, 64), num_workers=config.num_workers)
+def predict(
+    model: ConfiguredModel,
+    images: ImageSet,
+    config: Config,
+    fabric: lightning.Fabric,
+    passes: EvalPasses | None = None,
+) -> Prediction:
+    """Embed (and classify) all images, as for a test. Leaves the model's mode as it was.
+
+    ``passes``: those of :func:`eval_passes`, where the same sets are embedded again and again.
+    """
+    loader = (passes or eval_passes(model, [], config)).over(images)
     training = model.training
     model.eval()
     embeddings, logits = [], []
@@ -60,9 +68,22 @@ def predict(model: ConfiguredModel, images: ImageSet, config: Config, fabric: li
     return Prediction(torch.cat(embeddings), torch.cat(logits) if logits else None)
 
 
-def embed(model: ConfiguredModel, images: ImageSet, config: Config, fabric: lightning.Fabric) -> Float[Tensor, "N E"]:
+def eval_passes(model: ConfiguredModel, sets: Sequence[ImageSet], config: Config) -> EvalPasses:
+    """Passes over these sets as a test sees them; worker processes are kept from one pass to the next."""
+    backbone = model.backbone
+    transform = eval_transform(backbone.image_size, backbone.mean, backbone.std, config.augment == "resize")
+    return EvalPasses(sets, transform, max(config.batch_size, 64), config.num_workers)
+
+
+def embed(
+    model: ConfiguredModel,
+    images: ImageSet,
+    config: Config,
+    fabric: lightning.Fabric,
+    passes: EvalPasses | None = None,
+) -> Float[Tensor, "N E"]:
     """Embeddings of all images, in order, unit length, fp32, on the CPU. Leaves the model's mode as it was."""
-    return predict(model, images, config, fabric).embeddings
+    return predict(model, images, config, fabric, passes).embeddings
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from vptsp.data.loaders import eval_loader
 from vptsp.data.passed import by_reason
 from vptsp.data.transforms import eval_transform
 from vptsp.errors import ConfigError, RunError
-from vptsp.evaluation.evaluate import counts_of, predict, score, score_checkpoint
+from vptsp.evaluation.evaluate import counts_of, eval_passes, predict, score, score_checkpoint
 from vptsp.files import write_json
 from vptsp.runs.checkpoints import inference_path, save_inference
 from vptsp.runs.data_record import data_differences, record_data
@@ -112,6 +112,8 @@ def _train_epochs(run: Run, session: Session, state: TrainingState, ticker: Tick
     """All epochs that are left; ``state`` counts them."""
     config, per_epoch = session.config, len(session.loader)
     objective, probes = make_objective(config), Probes.choose(session.splits, config)
+    watched = [images for images in (session.splits.val, session.splits.test) if images is not None]
+    session.passes = eval_passes(session.model, [*watched, probes.train, probes.test], config)
     if state.epoch == state.batch == 0:
         write_snapshot(run, session, probes, epoch=0)
     ticker.tell("start", state.epoch, state.epoch * per_epoch + state.batch)
@@ -127,6 +129,7 @@ def _train_epochs(run: Run, session: Session, state: TrainingState, ticker: Tick
         }
         _end_epoch(run, session, state, probes, line)
         ticker.tell("epoch", state.epoch, state.epoch * per_epoch, line)
+    session.passes = None  # its worker processes end
 
 
 def _train_epoch(
@@ -210,7 +213,7 @@ def _validate(session: Session) -> dict[str, float]:
 
 
 def _score_split(session: Session, images: ImageSet, prefix: str) -> dict[str, float]:
-    outcome = predict(session.model, images, session.config, session.fabric)
+    outcome = predict(session.model, images, session.config, session.fabric, session.passes)
     metrics = score(outcome, images, session.config, clustering=False).metrics
     return {f"{prefix}_{name}": value for name, value in metrics.items()}
 

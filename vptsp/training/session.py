@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from vptsp.core.backbones.load import load_backbone
 from vptsp.data import load_data
 from vptsp.data.images import DataSplits, ImageSet
-from vptsp.data.loaders import TrainSampler, train_loader
+from vptsp.data.loaders import EvalPasses, TrainSampler, train_loader
 from vptsp.data.scorable import require_scorable
 from vptsp.data.transforms import train_transform
 from vptsp.machine import make_fabric
@@ -41,6 +41,7 @@ class Session:
     optimizers: tuple[Optimizer, ...]  # of everything else, of the learned proxies, of class prompts by rows
     loader: DataLoader
     sampler: TrainSampler
+    passes: EvalPasses | None = None  # over the images that are looked at after every epoch
     changes: list[str] = field(default_factory=list)  # of the data, since the run was started
 
     @classmethod
