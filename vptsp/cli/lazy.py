@@ -36,7 +36,7 @@ class LazyCommands(click.Group):
             formatter.write_dl(list(self.table.items()))
 
     def invoke(self, context: click.Context) -> object:
-        warnings.formatwarning = _as_a_line
+        warnings.formatwarning = _as_a_line  # type: ignore[assignment]
         try:
             return super().invoke(context)
         except UsageError as error:

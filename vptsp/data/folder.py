@@ -200,7 +200,10 @@ def scan(name: str, folders: dict[str, Path], mirror_ok: bool = True, look: Fold
     ids: list[str] = []
     of_class: list[str] = []
     empty: list[str] = []
-    for folder_name, folder in folders.items():
+    names = in_order(map(class_name, folders))
+    place = {label: number for number, label in enumerate(names)}
+    for folder_name in sorted(folders, key=lambda folder: (place[class_name(folder)], folder)):
+        folder = folders[folder_name]
         before = len(look.passed)
         files = look.image_files(folder)
         if not files:
@@ -214,10 +217,9 @@ def scan(name: str, folders: dict[str, Path], mirror_ok: bool = True, look: Fold
             f"no images in the class folder {some(empty)}; put images (.jpg, .png, .tif and others) directly into it, "
             "or remove the folder"
         )
-    names = in_order(map(class_name, folders))
     for twins in _twins(folders):
-        look.notes.append(f"the folders {some(twins)} of {name} have one name, written in two ways, and are one class")
-    place = {label: number for number, label in enumerate(names)}
+        written = " and ".join(map(ascii, twins))
+        look.notes.append(f"the folders {written} of {name} have one name, written in two ways, and are one class")
     labels = np.array([place[label] for label in of_class], dtype=np.int64)
     return ImageSet(name, ids, labels, names, FileLoader(tuple(map(str, paths))), mirror_ok=mirror_ok)
 
@@ -226,7 +228,7 @@ def _twins(folders: dict[str, Path]) -> list[list[str]]:
     same: dict[str, list[str]] = {}
     for name in folders:
         same.setdefault(class_name(name), []).append(name)
-    return [[ascii(name)[1:-1] for name in names] for names in same.values() if len(names) > 1]
+    return [names for names in same.values() if len(names) > 1]
 
 
 def split_set(config: DataConfig, root: Path) -> Parts:

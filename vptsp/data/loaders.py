@@ -130,7 +130,7 @@ class _Several(Dataset[Item]):
     def __init__(self, sets: list[TransformedImages]) -> None:
         self.sets = sets
 
-    def __getitem__(self, place: Place) -> Item:  # type: ignore[override]
+    def __getitem__(self, place: Place) -> Item:
         return self.sets[place.number][place.position]
 
 

@@ -82,7 +82,7 @@ def clean_path(text: str, root: Path | None = None) -> str:
 
 def cell_text(value: Any) -> str:
     """A cell as text: "" where it is missing, ``3`` for 3 and 3.0."""
-    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
+    if hasattr(value, "item") and not getattr(value, "ndim", None):
         value = value.item()
     if value is None or type(value).__name__ in ("NAType", "NaTType"):  # pandas, which is not imported for this
         return ""
@@ -96,7 +96,7 @@ def label_text(value: Any) -> str:
 
     Raises DataError for what is no single value, such as a list of labels.
     """
-    if isinstance(value, (list, tuple, dict, set)) or getattr(value, "ndim", 0):
+    if isinstance(value, (list, tuple, dict, set)) or getattr(value, "ndim", None):
         raise DataError(f"a label is {value!r}; an image has one class, given as text or a number")
     return unicodedata.normalize("NFC", cell_text(value))
 

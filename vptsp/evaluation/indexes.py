@@ -181,7 +181,7 @@ class GalleryIndex:
         name = f"vectors-{digest[:16]}.faiss"
         write_bytes(folder / name, data)
         removed = np.flatnonzero(~self._alive)
-        facts = {"kind": self.kind, "effort": self.effort, "vectors": name, "sha256": digest}
+        facts: dict[str, Any] = {"kind": self.kind, "effort": self.effort, "vectors": name, "sha256": digest}
         facts |= {"removed": removed.tolist(), "ids": self.ids}
         write_json(folder / "index.json", {**facts, "checksum": _checksum(facts)})  # last: it decides
         with explained(folder):
