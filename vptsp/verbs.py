@@ -56,6 +56,10 @@ def train(
         raise UsageError(f"{config!r} is not a configuration; give what vptsp.make_config returns, or a dictionary")
     if resume and (given or preset):
         raise UsageError("resume=True goes on with the run's own settings; give no others")
+    if resume:
+        from vptsp.runs.run import require_elsewhere
+
+        require_elsewhere(settings, "resume=True")
     if not resume and (given or settings or preset):
         base = make_config(given, settings, preset=preset, base=base)
 

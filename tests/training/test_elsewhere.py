@@ -51,7 +51,9 @@ def test_a_run_is_scored_where_its_data_are_now(tiny_run: Run, photos: Path, tmp
     for words in (["--data-root", str(photos), "--workers", "0", "--device", "cpu"], [f"data_root={photos}"]):
         result = CliRunner().invoke(main, ["evaluate", str(run.path), *words])
         assert result.exit_code == 0, result.output
-    with pytest.raises(ConfigError, match=r"lr belongs to the run, .* legal here: data_root, data_cache"):
+    with pytest.raises(
+        ConfigError, match=r"own settings; give no others \(lr\) than those of where things are now: data_root"
+    ):
         vptsp.evaluate(run, lr=0.1)
     with pytest.raises(ConfigError, match="device"):
         vptsp.evaluate(run, device=3)
@@ -107,7 +109,7 @@ def test_a_run_whose_images_changed_goes_on_only_if_that_is_wanted(tiny: Tiny, p
     with pytest.raises(RunError, match=rf"train: 1 of \d+ images are gone .*--resume {run.path} --changed-data"):
         vptsp.train(run_dir=run.path, resume=True, observer=silent)
     moved = photos.rename(tmp_path / "moved")
-    with pytest.raises(UsageError, match="lr belongs to the run"):
+    with pytest.raises(UsageError, match=r"resume=True goes on .* give no others \(lr\)"):
         vptsp.train(run_dir=run.path, resume=True, lr=0.1)
     with pytest.raises(ConfigError, match="changed_data is for resume=True"):
         vptsp.train(tiny(), changed_data=True)

@@ -35,6 +35,10 @@ def command(
     given = changes(data_root, device, workers, settings)
     if resume and (preset or run_dir):
         raise UsageError("--resume goes on with the run's own settings; give no others")
+    if resume:
+        from vptsp.runs.run import require_elsewhere
+
+        require_elsewhere(given, "--resume")
     if changed_data and not resume:
         raise UsageError("--changed-data is for --resume RUN, which it lets go on with other images")
     run = _resumed(resume, given, changed_data) if resume else _trained(given, preset, run_dir)

@@ -25,7 +25,7 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -47,6 +47,15 @@ ELSEWHERE = (
     "data_root", "data_cache", "query_csv", "hub_name", "skip_bad", "num_workers", "device", "precision",
     "backbone_weights", "side_weights",
 )  # fmt: skip
+
+
+def require_elsewhere(names: Iterable[str], who: str = "a run") -> None:
+    """Raises :class:`ConfigError` for a setting that decides what a run learned; ``who`` says what goes on."""
+    if own := [name for name in names if name not in ELSEWHERE]:
+        raise ConfigError(
+            f"{who} goes on with the run's own settings; give no others ({', '.join(own)}) than those of where things "
+            f"are now: {', '.join(ELSEWHERE)}"
+        )
 
 
 class RunInUse(RunError):
@@ -127,10 +136,7 @@ class Run:
 
         Raises :class:`ConfigError` for a setting that decides what the run learned.
         """
-        if own := [name for name in changes if name not in ELSEWHERE]:
-            raise ConfigError(
-                f"{own[0]} belongs to the run, which goes on with its own settings; legal here: {', '.join(ELSEWHERE)}"
-            )
+        require_elsewhere(changes)
         run = Run(self.path, {**self.changes, **changes})
         if run.changes:
             _ = run.config  # says what is wrong with a value
@@ -148,7 +154,7 @@ class Run:
             owner = self.progress().get("pid")
             raise RunInUse(
                 f"{self.path} is in use by another process{f' (pid {owner})' if owner else ''}; "
-                "wait until that has ended, or stop it"
+                "wait for it to end, or stop it"
             ) from None
         except OSError as error:
             raise RunError(f"{self.path} cannot be written ({error.strerror or error})") from None
