@@ -73,9 +73,11 @@ class Pictures:
             images = self._load(side)
             if self._places is None:
                 self._places = {name: place for place, name in enumerate(images.ids)}
-            if image_id not in self._places:
+            # ids of photos began with the folder's name in earlier versions
+            place = self._places.get(image_id, self._places.get(f"photos/{image_id.partition('/')[2]}"))
+            if place is None:
                 raise DataError(f"it is not among the {len(images):,} images of {images.name}")
-            return images.load(self._places[image_id]).convert("RGB")
+            return images.load(place).convert("RGB")
         except DataError as error:
             name = plain(image_id, 120)
             try:
