@@ -107,7 +107,8 @@ def test_the_newest_finished_run_is_the_default(
         images=str(folder), model=str(tmp_path / "runs" / "one" / "checkpoint/inference_last.safetensors")
     )
     assert mine.run is None
-    assert mine.saved.folder == Path("runs/folders/mine")
+    assert mine.saved.folder.parent == Path("runs/folders")
+    assert mine.saved.folder.name.startswith("mine-")  # and a mark of the whole path and the model
     assert open_source(images=str(folder)).saved.ids == mine.saved.ids
 
 
