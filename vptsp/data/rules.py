@@ -12,6 +12,7 @@ import posixpath
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from vptsp.errors import ConfigError, DataError
 TRUE, FALSE = {"1", "true", "yes", "y", "t"}, {"0", "false", "no", "n", "f"}
 LABELS = ("label", "labels", "fine_label", "class", "target")  # columns of labels, the first that is there is meant
 _LFS = b"version https://git-lfs.github.com/spec/"  # how a pointer begins that stands for a file not fetched
+_MISSING = ("NAType", "NaTType")  # of pandas, which is not imported for this
 _WHOLE = re.compile(r"[+-]?\d+")
 
 
@@ -84,7 +86,7 @@ def cell_text(value: Any) -> str:
     """A cell as text: "" where it is missing, ``3`` for 3 and 3.0."""
     if hasattr(value, "item") and not getattr(value, "ndim", None):
         value = value.item()
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):  # pandas, which is not imported for this
+    if value is None or type(value).__name__ in _MISSING:
         return ""
     if isinstance(value, float):
         return "" if math.isnan(value) else str(int(value)) if value.is_integer() else str(value)
@@ -96,7 +98,8 @@ def label_text(value: Any) -> str:
 
     Raises DataError for what is no single value, such as a list of labels.
     """
-    if isinstance(value, (list, tuple, dict, set)) or getattr(value, "ndim", None):
+    single = value is None or isinstance(value, str | bytes | int | float | date) or hasattr(value, "item")
+    if getattr(value, "ndim", None) or not (single or type(value).__name__ in _MISSING):
         raise DataError(f"a label is {value!r}; an image has one class, given as text or a number")
     return unicodedata.normalize("NFC", cell_text(value))
 
