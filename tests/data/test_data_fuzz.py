@@ -62,7 +62,16 @@ def folders(draw: st.DrawFn) -> tuple[str, list[File]]:
     parts = st.sampled_from(tidy) if draw(st.booleans()) else st.sampled_from(tidy + BESIDE)
     labels = st.sampled_from((*CLASSES, "")) if draw(st.booleans()) else st.sampled_from(CLASSES)
     deeper = st.sampled_from(DEEPER) if draw(st.booleans()) else st.just("")
-    return kind, draw(st.lists(st.builds(File, parts, labels, deeper, file), max_size=25, unique_by=lambda f: f.path))
+    if draw(st.booleans()):  # a folder as it should be, with what lies around in it
+        parts, deeper = st.sampled_from(tidy), st.sampled_from(("", "", *DEEPER))
+        where = {"photos": [("", f"{label}{n}") for label in "wx" for n in range(1, 12, 5)]}
+        where["folder"] = [(part, f"{part}{n}") for part in tidy for n in range(2)]
+        good = [File(part, label, "", "9.png") for part, label in where[kind]]
+        around = st.builds(lambda at, below, name: File(*at, below, name), st.sampled_from(where[kind]), deeper, file)
+    else:
+        good, around = [], st.builds(File, parts, labels, deeper, file)
+    files = {found.path: found for found in [*draw(st.lists(around, max_size=25)), *good]}
+    return kind, list(files.values())
 
 
 def meant(path: str) -> bool:
@@ -161,7 +170,7 @@ WRITTEN: dict[str, Callable[[str, Path], str]] = {
     "up": lambda path, root: f"pictures/../{path}",
     "padded": lambda path, root: f" {path} ",
 }
-ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "cp1252")
+ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-8", "cp1252")
 cells = st.one_of(
     st.sampled_from(("a", "b", "caf\u00e9", "cafe\u0301", " a ", "None", "nan", "x;y", "", None)), st.integers(0, 12)
 )
@@ -169,14 +178,18 @@ cells = st.one_of(
 
 @st.composite
 def tables(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """Rows of a table: which picture, how its path is written, its label, split and roles."""
-    label = cells if draw(st.booleans()) else st.integers(0, 12) if draw(st.booleans()) else st.sampled_from("abcd")
+    """Rows of a table: which picture, how its path is written, its label and split."""
     wrong = draw(st.integers(0, 3)) == 0
+    whole = cells.filter(lambda label: label not in ("", None))
+    plain = st.integers(0, 12) if draw(st.booleans()) else st.sampled_from("abcd")
+    label = cells if wrong else whole if draw(st.booleans()) else plain
     split = st.sampled_from(("train", "test", "val", "Test ", *(("", "dev", None) if wrong else ())))
     way = st.sampled_from(tuple(WRITTEN)) if draw(st.booleans()) else st.just("plain")
     row = st.fixed_dictionaries({"number": st.integers(0, 9), "way": way, "label": label, "split": split})
     unique = None if wrong else (lambda row: row["number"])
-    return draw(st.lists(row, max_size=12, unique_by=unique))
+    some = draw(st.lists(row, max_size=12, unique_by=unique))
+    both = [{"number": 10 + n, "way": "plain", "label": "b", "split": ("train", "test")[n]} for n in range(2)]
+    return some if wrong else some + both
 
 
 def as_read(value: Any) -> str:

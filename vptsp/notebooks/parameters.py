@@ -83,8 +83,8 @@ class Signature:
         """
         self.refuse_unknown(given)
         passed: dict[str, Any] = {}
-        for name, raw in given.items():
-            value = as_literal(name, raw)
+        for name, value in given.items():
+            _require_plain(name, value)
             own = self.parameters.get(name)
             is_setting = self.resolves and name in Config.model_fields
             # a setting that is none is as the preset has it, and settings know their types better than annotations do
