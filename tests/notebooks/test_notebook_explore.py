@@ -46,7 +46,7 @@ def test_committed_without_outputs_and_with_typed_helpful_parameters(name: str) 
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(not cell.outputs and cell.execution_count is None for cell in code)
     (parameters,) = [cell for cell in code if "parameters" in cell.metadata.get("tags", [])]
-    types = {"str": str, "int": int}
+    types = {"str": str, "int": int, "bool": bool}
     for statement in ast.parse(parameters.source).body:
         assert isinstance(statement, ast.AnnAssign)
         assert isinstance(statement.annotation, ast.Name)
