@@ -15,7 +15,7 @@ PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 WITHOUT_BROWSER := $(if $(filter none,$(BROWSER)),--without-browser)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo test test-quick test-slow test-wheel lock-check sweep-full lab bench notebooks-full lint lint-front format pretrain clean
+.PHONY: help setup browser demo test test-quick test-slow test-wheel lock-check sweep-full lab bench notebooks-full errors lint lint-front format pretrain clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -52,6 +52,9 @@ sweep-full: setup  ## the sweep of 24 runs that are killed, fail and are interru
 
 lab: setup  ## open JupyterLab ready to use
 	$(BIN)/vptsp lab
+
+errors: setup  ## write docs/errors.md, every error sentence and its remedy
+	$(BIN)/python tests/sentences.py > docs/errors.md
 
 bench: setup  ## measure speed, as ratios within one process
 	$(BIN)/python -m benchmarks

@@ -83,7 +83,7 @@ def test_a_full_disk_is_one_clear_error_and_keeps_what_was_there(small_disk: Pat
 
 def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match=r"cannot write .*: (File exists|Not a directory); choose another run directory"):
+    with pytest.raises(RunError, match=r"cannot write .*: (File exists|Not a directory); choose a place"):
         write_bytes(tmp_path / "file" / "below", b"")
 
 

@@ -17,5 +17,9 @@ class DataError(UsageError):
     """Images, labels or splits on disk are not what they should be."""
 
 
+class DataWarning(UserWarning):
+    """Something of the data is not as its owner may think: it is told once, and the work goes on."""
+
+
 class TrainingError(UsageError):
     """Training went wrong in a way that only the user can mend (a non-finite loss, for example)."""

@@ -32,6 +32,7 @@ def train(
     preset: str | None = None,
     resume: bool = False,
     observer: Observer | None = None,
+    changed_data: bool = False,
     **settings: Any,
 ) -> Run:
     """Train, select on held-out classes, score the test images once, and return the run.
@@ -40,7 +41,9 @@ def train(
 
     Settings come as a :class:`~vptsp.settings.config.Config`, as a dictionary, by ``preset`` or by name; later ones of
     these win, and ``vptsp settings`` lists them. ``run_dir`` none: a new run under ``runs/``. With ``resume`` the run
-    in ``run_dir`` goes on from its last checkpoint, to the numbers it would have had without the stop.
+    in ``run_dir`` goes on from its last checkpoint, to the numbers it would have had without the stop; of the settings
+    only those of where things are may be given then (``data_root``, ``device``, ``num_workers``, ...). Data that are
+    not those it was started with are refused, unless ``changed_data``.
 
     Raises :class:`~vptsp.errors.UsageError` for input that cannot be used, before anything is written.
     """
@@ -51,25 +54,32 @@ def train(
     base = config if isinstance(config, Config) else None
     if not isinstance(given, Mapping):
         raise UsageError(f"{config!r} is not a configuration; give what vptsp.make_config returns, or a dictionary")
-    if resume and (given or settings or preset):
+    if resume and (given or preset):
         raise UsageError("resume=True goes on with the run's own settings; give no others")
+    if resume:
+        from vptsp.runs.run import require_elsewhere
+
+        require_elsewhere(settings, "resume=True")
     if not resume and (given or settings or preset):
         base = make_config(given, settings, preset=preset, base=base)
 
     from vptsp.training.loop import train as train_run
 
-    return train_run(base, run_dir, resume=resume, observer=observer)
+    moved = settings if resume else {}
+    return train_run(base, run_dir, resume=resume, observer=observer, changed_data=changed_data, **moved)
 
 
-def evaluate(run: Run | str | Path, which: Literal["last", "best_val"] | None = None) -> Score:
+def evaluate(run: Run | str | Path, which: Literal["last", "best_val"] | None = None, **elsewhere: Any) -> Score:
     """Score a run's checkpoint on its test images, and keep their embeddings for whoever shows the run.
 
-    ``which`` none: the selected epoch. Returns metrics by name and the numbers of images they rest on. Raises
+    ``which`` none: the selected epoch. ``elsewhere`` are settings of where things are now: ``data_root``, ``device``,
+    ``num_workers`` and others. Returns metrics by name and the numbers of images they rest on. Raises
     :class:`~vptsp.errors.UsageError` for what is no run, and for a run without a checkpoint.
     """
     from vptsp.evaluation.evaluate import evaluate_run
+    from vptsp.runs.run import Run
 
-    return evaluate_run(run, which)
+    return evaluate_run(Run.of(run).elsewhere(**elsewhere), which)
 
 
 def search(
@@ -133,13 +143,14 @@ def _rows_of(ids: Sequence[str], saved: SavedEmbeddings) -> list[int]:
     return [rows[name] for name in ids]
 
 
-def report(run: Run | str | Path, projection: Literal["umap", "pca"] = "umap") -> Path:
+def report(run: Run | str | Path, projection: Literal["umap", "pca"] = "umap", path: str | Path | None = None) -> Path:
     """Write ``report.html`` into a finished run's folder, a page that needs no network and no kernel; its path.
 
-    ``projection`` draws the map: ``umap`` for neighbourhoods, ``pca`` for true distances. Raises
+    ``projection`` draws the map: ``umap`` for neighbourhoods, ``pca`` for true distances.
+    ``path`` is another place for the page. Raises
     :class:`~vptsp.errors.UsageError` for what is no run, and for a run that is not finished.
     """
     from vptsp.reports.report import write_report
     from vptsp.runs.run import Run
 
-    return write_report(run if isinstance(run, Run) else Run.open(run), projection)
+    return write_report(Run.of(run), projection, path)

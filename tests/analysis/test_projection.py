@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,6 +67,15 @@ def test_what_cannot_be_projected_is_refused() -> None:
         project(np.eye(3), "tsne")  # type: ignore[arg-type]
     with pytest.raises(DataError, match="1 of 3"):
         project(np.array([[1.0, 0], [0, 1], [np.nan, 0]]), "pca")
+
+
+@pytest.mark.parametrize(
+    "given", [{"n_neighbors": 1}, {"n_neighbors": 0}, {"min_dist": -0.1}, {"min_dist": 1.5}, {"seed": -1}]
+)
+def test_settings_of_umap_are_refused_before_it_starts(given: dict[str, Any]) -> None:
+    (name,) = given
+    with pytest.raises(ConfigError, match=f"^{name}={given[name]} "):
+        project(np.eye(12), "umap", **given)
 
 
 @pytest.mark.parametrize("method", ["umap", "pca"])

@@ -22,7 +22,7 @@ def settings() -> Callable[..., SimpleNamespace]:
         fields: dict[str, object] = {
             **{"dataset": "digits", "data_root": None, "seed": 0, "val_fraction": 0.0, "skip_bad": False},
             **{"task": "retrieval", "query_pattern": None, "query_csv": None, "image_size": 16},
-            **{"hub_name": None, "data_cache": None},
+            **{"hub_name": None, "data_cache": None, "label_column": None, "fit_batch": False},
             **{"blossoms_classes": 8, "blossoms_images": 3},
         }
         return SimpleNamespace(**(fields | changed))

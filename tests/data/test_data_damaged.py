@@ -95,7 +95,7 @@ DAMAGE = {
     "missing image": (
         "cub",
         lambda root: next((root / CUB / "images").rglob("*.jpg")).unlink(),
-        r"cub: 1 of the 16 listed images are not there: .*Bird \d.jpg'; unpack the images again, or set skip_bad=true",
+        r"cub: 1 of the 16 listed images are not there: .*Bird \d.jpg'; put them there, .* or set skip_bad=true",
     ),
     "no UTF-8": (
         "cub",

@@ -15,7 +15,7 @@ import pytest
 from vptsp.data import load_data
 from vptsp.data.load import read_parts
 from vptsp.data.prepare import prepare
-from vptsp.errors import ConfigError, DataError
+from vptsp.errors import ConfigError, DataError, DataWarning
 
 datasets = pytest.importorskip("datasets")
 Settings = Callable[..., SimpleNamespace]
@@ -60,6 +60,35 @@ def test_shared_classes_are_divided_for_retrieval_and_kept_for_recognition(setti
     assert [len(closed.train), len(closed.val), len(closed.test)] == [4, 4, 4]
     assert closed.test.labels.tolist() == [3, 2, 1, 0]
     assert len(load_data(settings(dataset="hub", data_root=root, task="recognition")).train) == 8
+
+
+def test_other_columns_numbers_and_splits(settings: Settings, tmp_path: Path) -> None:
+    images = [np.full((8, 9, 3), n, np.uint8) for n in range(12)]
+    features = datasets.Features({"image": datasets.Image(), "kind": datasets.Value("int64")})
+    part = datasets.Dataset.from_dict({"image": images, "kind": list(range(12))}, features=features)
+    datasets.DatasetDict(train=part, spare=part).save_to_disk(tmp_path / "zoo")
+    config = settings(dataset="hub", data_root=tmp_path / "zoo")
+    with pytest.raises(DataError, match="zoo has no column 'label', only image, kind; say with label_column=NAME"):
+        load_data(config)
+    config.label_column = "kind"
+    with pytest.warns(DataWarning, match=r"1 was passed over: 'spare' \(a split that is none of train"):
+        splits = load_data(config)
+    assert [*splits.train.class_names, *splits.test.class_names] == list(map(str, range(12)))
+    config.label_column = "image"
+    with pytest.raises(DataError, match="an image has one class"):
+        load_data(config)
+
+
+@pytest.mark.parametrize("kind", ["int64", "string", "class"])
+def test_images_without_a_label_are_no_class_of_their_own(settings: Settings, tmp_path: Path, kind: str) -> None:
+    label = datasets.ClassLabel(names=["a", "b"]) if kind == "class" else datasets.Value(kind)
+    values = ["a", None, "b"] if kind == "string" else [0, None, 1]
+    features = datasets.Features({"image": datasets.Image(), "label": label})
+    images = [np.zeros((8, 9, 3), np.uint8)] * 3
+    part = datasets.Dataset.from_dict({"image": images, "label": values}, features=features)
+    datasets.DatasetDict(train=part).save_to_disk(tmp_path / "zoo")
+    with pytest.raises(DataError, match=r"zoo: 1 of 3 images have no label, the first is number 1 of the splits train"):
+        load_data(settings(dataset="hub", data_root=tmp_path / "zoo"))
 
 
 def test_a_cache_of_a_saved_set(settings: Settings, tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_bad_csv_is_refused(image_folder: Path) -> None:
         (good[:-2], "path,is_query,is_gallery", "2 test images have no row"),
         ([*good, "test/cow/nil.png,1,0"], "path,is_query,is_gallery", "no test images: 'test/cow/nil.png'"),
         (good, "file,is_query,is_gallery", "no column 'path'"),
-        ([good[0].replace(",0,", ",maybe,"), *good[1:]], "path,is_query,is_gallery", "line 2"),
+        ([good[0].replace(",0,", ",maybe,"), *good[1:]], "path,is_query,is_gallery", "row 2"),
         (roles(test, query="0"), "path,is_query,is_gallery", "names no query"),
     ]
     for rows, head, sentence in cases:

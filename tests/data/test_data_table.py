@@ -54,8 +54,8 @@ def test_validation_rows_are_used_or_join_train(settings: Settings, image_folder
     table.to_csv(file, index=False)
     with_val = load_data(settings(dataset="table", data_root=file, val_fraction=0.5))
     assert with_val.val is not None
-    assert with_val.val.class_names == ("bee 1", "bee 2", "bee 0")
-    assert with_val.train.class_names == ("ant 1", "ant 2", "ant 0")
+    assert with_val.val.class_names == ("bee 0", "bee 1", "bee 2")
+    assert with_val.train.class_names == ("ant 0", "ant 1", "ant 2")
     alone = load_data(settings(dataset="table", data_root=file))
     assert alone.val is None
     assert set(alone.train.ids) == {*with_val.train.ids, *with_val.val.ids}
@@ -64,7 +64,10 @@ def test_validation_rows_are_used_or_join_train(settings: Settings, image_folder
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda t: t.rename(columns={"label": "class"}), r"no column 'label' among path, class, split, is_query"),
+        (
+            lambda t: t.rename(columns={"label": "kind"}),
+            r"no column 'label', only path, kind, split, is_query.*label_column=NAME",
+        ),
         (lambda t: t.rename(columns={"path": "split", "split": "path"}), r"row 2: split must be train, val, test, not"),
         (lambda t: t.drop(columns="is_query"), r"give both columns is_query and is_gallery, or neither"),
         (lambda t: t.assign(label=["", *t.label[1:]]), r"row 2: label is empty"),

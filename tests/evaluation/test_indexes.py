@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,6 +128,32 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
         GalleryIndex.load(tmp_path)
     vectors.unlink()
     with pytest.raises(RunError, match="cannot be read"):
+        GalleryIndex.load(tmp_path)
+
+
+def test_every_part_of_the_list_is_checked(tmp_path: Path) -> None:
+    index = GalleryIndex.build(np.eye(4, dtype=np.float32), names(4), "hnsw")
+    index.remove(["image 3"])
+    index.save(tmp_path)
+    file = tmp_path / "index.json"
+    facts = json.loads(file.read_text())
+    assert GalleryIndex.load(tmp_path).ids == names(3)
+    changed: list[dict[str, Any] | list[str]] = [
+        facts | {"ids": names(4)[1:]},
+        facts | {"effort": 3},
+        facts | {"removed": [2]},
+        [],
+    ]
+    changed += [{name: value for name, value in facts.items() if name != gone} for gone in facts if gone != "checksum"]
+    for content in changed:
+        file.write_text(json.dumps(content))
+        with pytest.raises(RunError, match=r"index.json is damaged; build the index again and save it"):
+            GalleryIndex.load(tmp_path)
+    old = {name: value for name, value in facts.items() if name != "checksum"}  # as earlier versions wrote it
+    file.write_text(json.dumps(old))
+    assert GalleryIndex.load(tmp_path).ids == names(3)
+    file.write_text(json.dumps(old | {"ids": names(2)}))
+    with pytest.raises(RunError, match="does not fit its vectors; build the index again"):
         GalleryIndex.load(tmp_path)
 
 

@@ -47,7 +47,7 @@ def test_committed_without_outputs_and_with_typed_helpful_parameters(name: str) 
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(not cell.outputs and cell.execution_count is None for cell in code)
     (parameters,) = [cell for cell in code if "parameters" in cell.metadata.get("tags", [])]
-    types = {"str": str, "int": int}
+    types = {"str": str, "int": int, "bool": bool}
     for statement in ast.parse(parameters.source).body:
         assert isinstance(statement, ast.AnnAssign)
         assert isinstance(statement.annotation, ast.Name)
@@ -108,7 +108,8 @@ def test_the_newest_finished_run_is_the_default(
         images=str(folder), model=str(tmp_path / "runs" / "one" / "checkpoint/inference_last.safetensors")
     )
     assert mine.run is None
-    assert mine.saved.folder == Path("runs/folders/mine")
+    assert mine.saved.folder.parent == Path("runs/folders")
+    assert mine.saved.folder.name.startswith("mine-")  # and a mark of the whole path and the model
     assert open_source(images=str(folder)).saved.ids == mine.saved.ids
 
 

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,6 +61,37 @@ def test_what_is_refused_is_named_with_its_value_and_what_is_legal(settings: dic
     with pytest.raises(ConfigError) as caught:
         make_config(settings)
     assert message in str(caught.value)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    given = {
+        "epochs": np.int64(3),
+        "lr": np.float32(0.5),
+        "skip_bad": np.bool_(True),
+        "recall_ks": np.array([1, 2]),
+        "lora_targets": (np.str_("qkv"),),
+    }
+    config = make_config(given)
+    assert (config.epochs, config.lr, config.skip_bad, config.recall_ks) == (3, 0.5, True, (1, 2))
+    assert type(config.epochs) is int
+    with pytest.raises(ConfigError, match=r"epochs=2.5: input should be a valid integer"):
+        make_config({"epochs": np.float64(2.5)})
+
+
+def test_a_place_may_be_in_the_home_directory_and_is_never_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert make_config({"data_root": "~/birds"}).data_root == Path("/home/me/birds")
+    assert make_config({"data_root": Path("birds")}).data_root == Path("birds")
+    with pytest.raises(ConfigError, match="data_root='': it is empty; give a path, or none"):
+        make_config(parse_assignments(["data_root="]))
+
+
+def test_a_number_that_is_meant_as_text_is_told_how_to_be_written() -> None:
+    for name in ("data_root", "hub_name"):
+        with pytest.raises(ConfigError) as caught:
+            make_config(parse_assignments([f"{name}=2024"]))
+        assert f"as text it is written '2024' in Python and {name}='\"2024\"' in a shell" in str(caught.value)
+        assert str(getattr(make_config(parse_assignments([f'{name}="2024"'])), name)) == "2024"
 
 
 def test_all_offending_fields_are_told_at_once() -> None:

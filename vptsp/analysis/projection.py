@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32
 
-from vptsp.errors import ConfigError
+from vptsp.errors import ConfigError, RunError
 from vptsp.evaluation.search import unit_rows
 from vptsp.files import read_tensors, write_tensors
 
@@ -38,12 +39,19 @@ def project(
     vectors are, by PCA on the vectors' axes. Proxies are guests: they lie apart from every image, and a
     map that must show that distance shows little else. Fewer than ten vectors are always projected by PCA.
     With ``cache`` (a folder, such as a run's ``embeddings/projections``) the result is kept there by the
-    content of the vectors and the settings.
+    content of the vectors and the settings, if the folder can be written.
 
-    Raises ConfigError for an unknown method and DataError for vectors that are not finite.
+    Raises ConfigError for an unknown method and for UMAP's settings out of their range, DataError for vectors that are
+    not finite.
     """
     if method not in get_args(Method):
         raise ConfigError(f"projection method={method!r} is unknown; legal: {', '.join(get_args(Method))}")
+    if n_neighbors < 2:
+        raise ConfigError(f"n_neighbors={n_neighbors} is too few for a neighbourhood; it must be at least 2")
+    if not 0 <= min_dist <= 1:
+        raise ConfigError(f"min_dist={min_dist} must lie in 0..1, the range of distances on a map")
+    if not 0 <= seed < 2**32:
+        raise ConfigError(f"seed={seed} must lie in 0..4294967295")
     rows = unit_rows(vectors).cpu().numpy()
     others = rows[:0] if guests is None or not len(guests) else unit_rows(guests).cpu().numpy()
     if len(rows) < FEWEST_FOR_UMAP:
@@ -52,10 +60,12 @@ def project(
     key = _content_key(np.concatenate([rows, others]), (*settings, len(rows)))
     path = cache and cache / f"{key}.safetensors"
     if path and path.is_file():
-        return read_tensors(path, "delete it")["coordinates"].numpy()
+        with suppress(RunError, KeyError):  # a damaged one is made again
+            return read_tensors(path, "")["coordinates"].numpy()
     points = _pca(rows, others) if method == "pca" else _umap(rows, others, seed, n_neighbors, min_dist)
     if path:
-        write_tensors(path, {"coordinates": torch.from_numpy(points)}, {"settings": repr(settings)})
+        with suppress(RunError):  # a run that may only be read has its map all the same
+            write_tensors(path, {"coordinates": torch.from_numpy(points)}, {"settings": repr(settings)})
     return points
 
 

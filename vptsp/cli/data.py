@@ -57,6 +57,8 @@ def check(name: str, root: Path | None, settings: tuple[str, ...], sheet: Path |
     from vptsp.data.sheet import contact_sheet
 
     parts = read_parts(config)
+    for note in parts.notes:
+        click.echo(f"note: {note}")
     if not config.skip_bad:
         refuse_missing(name, parts)
     found = _last(check_images(parts), sum(map(len, parts.each())), "checking")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from importlib import import_module
 from typing import IO, Any
 
 import click
 
-from vptsp.errors import UsageError
+from vptsp.errors import DataWarning, UsageError
 
 
 class Told(click.ClickException):
@@ -42,6 +43,7 @@ class LazyCommands(click.Group):
             formatter.write_dl(list(self.table.items()))
 
     def invoke(self, context: click.Context) -> object:
+        warnings.formatwarning = _as_a_line  # type: ignore[assignment]
         try:
             return super().invoke(context)
         except UsageError as error:
@@ -49,3 +51,11 @@ class LazyCommands(click.Group):
         except KeyboardInterrupt as stop:
             click.echo(str(stop) or "interrupted", err=True)
             raise SystemExit(130) from None
+
+
+_usual = warnings.formatwarning
+
+
+def _as_a_line(message: Warning | str, category: type[Warning], *place: Any) -> str:
+    """What is said of the data stands alone, without the line of code that says it."""
+    return f"note: {message}\n" if issubclass(category, DataWarning) else _usual(message, category, *place)

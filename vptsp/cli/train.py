@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vptsp.cli import completing
-from vptsp.cli.options import RUN_DIR, SETTINGS, print_metrics
+from vptsp.cli.options import RUN_DIR, SETTINGS, changes, elsewhere, print_metrics
 from vptsp.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,26 +19,49 @@ if TYPE_CHECKING:
 @SETTINGS
 @click.option("--preset", shell_complete=completing.presets, help="Settings to start from, by name or as a .toml file.")
 @RUN_DIR
-@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", shell_complete=completing.runs,
-              help="Go on with a stopped or killed run.")  # fmt: skip
-def command(settings: tuple[str, ...], preset: str | None, run_dir: Path | None, resume: Path | None) -> None:
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    shell_complete=completing.runs,
+    help="Go on with a stopped or killed run.",
+)
+@click.option("--changed-data", is_flag=True, help="With --resume: go on although its images are others now.")
+@elsewhere
+def command(
+    settings: tuple[str, ...],
+    preset: str | None,
+    run_dir: Path | None,
+    resume: Path | None,
+    changed_data: bool,
+    data_root: Path | None,
+    device: str | None,
+    workers: int | None,
+) -> None:
     """Train a model and score it, for example: vptsp train method=linear epochs=5"""
-    if resume and (settings or preset or run_dir):
+    given = changes(data_root, device, workers, settings)
+    if resume and (preset or run_dir):
         raise UsageError("--resume goes on with the run's own settings; give no others")
-    run = _resumed(resume) if resume else _trained(settings, preset, run_dir)
+    if resume:
+        from vptsp.runs.run import require_elsewhere
+
+        require_elsewhere(given, "--resume")
+    if changed_data and not resume:
+        raise UsageError("--changed-data is for --resume RUN, which it lets go on with other images")
+    run = _resumed(resume, given, changed_data) if resume else _trained(given, preset, run_dir)
     result = run.result()
     print_metrics(result.metrics, f"test, {result.selected} epoch")
     click.echo(f"run: {run.path.resolve()}")
 
 
-def _trained(settings: tuple[str, ...], preset: str | None, run_dir: Path | None) -> Run:
+def _trained(settings: dict[str, Any], preset: str | None, run_dir: Path | None) -> Run:
     from vptsp.data.enough import require_classes
     from vptsp.data.find import place_of
     from vptsp.root import placed
     from vptsp.runs.run import Run
-    from vptsp.settings.config import make_config, parse_assignments
+    from vptsp.settings.config import make_config
 
-    config = make_config(parse_assignments(settings), preset=preset)
+    config = make_config(settings, preset=preset)
     place_of(config)
     require_classes(config)
     if run_dir:
@@ -49,11 +72,11 @@ def _trained(settings: tuple[str, ...], preset: str | None, run_dir: Path | None
     return train(config, run_dir)
 
 
-def _resumed(path: Path) -> Run:
+def _resumed(path: Path, given: dict[str, Any], changed_data: bool) -> Run:
     from vptsp.data.find import place_of
     from vptsp.runs.run import Run
 
-    run = Run.open(path)
+    run = Run.open(path).elsewhere(**given)
     if run.is_finished():
         click.echo(f"{path} is finished; nothing is left to train")
         return run
@@ -61,4 +84,4 @@ def _resumed(path: Path) -> Run:
 
     from vptsp.training.loop import train
 
-    return train(run_dir=path, resume=True)
+    return train(run_dir=path, resume=True, changed_data=changed_data, **given)

@@ -47,6 +47,6 @@ def explained(path: Path) -> Iterator[None]:
         if error.errno in _FULL:
             raise RunError(
                 f"no space left while writing {path}; what was saved before is intact. "
-                "Free some space and resume, or choose a run directory on another disk"
+                "Free some space and resume the run, or do again what was no run, or choose another disk"
             ) from error
-        raise RunError(f"cannot write {path}: {error.strerror or error}; choose another run directory") from error
+        raise RunError(f"cannot write {path}: {error.strerror or error}; choose a place that can be written") from error

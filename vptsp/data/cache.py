@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from vptsp.data.images import ImageSet, ImageSize, LoadImage, Parts, Picked, drawn_side
+from vptsp.data.images import Chained, ImageSet, ImageSize, LoadImage, Parts, Picked, drawn_side
 from vptsp.data.readable import without
 from vptsp.data.splits import some
 from vptsp.data.transforms import with_margin
@@ -70,7 +70,7 @@ class Cache:
 
         Raises DataError where an image is not in the cache, has changed since, or could not be read.
         """
-        again = f"run vptsp data prepare {self.dataset} again, which makes only those"
+        again = f"run vptsp data prepare {self.dataset} --out {self.folder} again, which makes only those"
         every = [(i, images.load, p) for images in parts.each() for p, i in enumerate(images.ids)]
         if absent := [i for i, _, _ in every if i not in self.kept]:
             raise DataError(
@@ -105,7 +105,7 @@ def open_cache(folder: Path, dataset: str, image_size: ImageSize | None = None) 
     if image_size is not None and header["size"] < (least := with_margin(drawn_side(image_size))):
         raise DataError(
             f"data_cache={folder} holds images of {header['size']} pixels, but image_size={image_size} needs "
-            f"{least}; make one with vptsp data prepare {dataset} --size {least}"
+            f"{least}; make one with vptsp data prepare {dataset} --out NEW --size {least}"
         )
     kept: dict[str, Kept] = {}
     for shard in shards(folder):
@@ -113,7 +113,7 @@ def open_cache(folder: Path, dataset: str, image_size: ImageSize | None = None) 
         if whole is None:
             raise DataError(
                 f"data_cache={folder}: {shard_file(folder, shard).name} is damaged or cut off; "
-                f"run vptsp data prepare {dataset} again, which makes only its images"
+                f"run vptsp data prepare {dataset} --out {folder} again, which makes only its images"
             )
         kept |= whole  # a later shard holds what was made again
     return Cache(folder, dataset, header["size"], kept)
@@ -125,7 +125,9 @@ def read_header(folder: Path) -> dict[str, Any]:
         header = json.loads((folder / "cache.json").read_text(encoding="utf-8"))
         found = header["format"], header["dataset"], header["size"]
     except (OSError, ValueError, KeyError, TypeError):
-        raise DataError(f"data_cache={folder} is no cache of images; vptsp data prepare makes one") from None
+        raise DataError(
+            f"data_cache={folder} is no cache of images; vptsp data prepare makes one, with --out FOLDER"
+        ) from None
     if found[0] != FORMAT:
         raise DataError(f"data_cache={folder} is of format {found[0]}, not {FORMAT}; make another one")
     return dict(header)
@@ -158,6 +160,8 @@ def fingerprint(load: LoadImage, position: int) -> str:
     """What changes when the source of an image does. Raises DataError for images that have no files."""
     if isinstance(load, Picked):
         return fingerprint(load.load, int(load.positions[position]))
+    if isinstance(load, Chained):
+        return fingerprint(*load.of(position))
     of = getattr(load, "fingerprint", None)
     if of is None:
         raise DataError("these images are drawn or read from memory; a cache is for images in files")

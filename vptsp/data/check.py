@@ -14,6 +14,7 @@ from PIL import Image
 from vptsp.data.counts import Counts
 from vptsp.data.folder import FileLoader
 from vptsp.data.images import ImageSet, Parts
+from vptsp.data.passed import by_reason, lines
 from vptsp.errors import DataError
 
 ORIENTATION = 0x0112  # the EXIF tag
@@ -22,7 +23,8 @@ ORIENTATION = 0x0112  # the EXIF tag
 @dataclass
 class Findings:
     """``duplicates`` are groups of ids with equal pixels, some of train and some of test; ``conflicts`` groups of
-    equal pixels in different classes; sizes are (width, height) of upright images; ``turned`` counts images that
+    equal pixels in different classes; ``passed_over`` are paths by the reason why; sizes are (width, height) of
+    upright images; ``turned`` counts images that
     their EXIF orientation turned."""
 
     counts: Counts
@@ -32,6 +34,7 @@ class Findings:
     conflicts: list[list[str]] = field(default_factory=list)
     sizes: list[tuple[int, int]] = field(default_factory=list)
     turned: int = 0
+    passed_over: dict[str, list[str]] = field(default_factory=dict)
 
     def lines(self, most: int = 5) -> Iterator[str]:
         """The findings as text, ``most`` examples of each."""
@@ -48,6 +51,7 @@ class Findings:
                 f"most often {width} x {height} ({number:,} images)"
             )
         yield f"turned upright by their EXIF orientation: {self.turned:,}"
+        yield from lines(self.passed_over, most)
         yield from _examples("unreadable", [why for why in self.unreadable.values()], most)
         yield from _examples("in train and test alike", [" = ".join(g) for g in self.duplicates], most)
         yield from _examples("the same image in different classes", [" = ".join(g) for g in self.conflicts], most)
@@ -56,6 +60,7 @@ class Findings:
 def check(parts: Parts) -> Iterator[int | Findings]:
     """Reads every image once; yields how many are done after each, and at last the findings."""
     found = Findings(Counts.of(parts), {images.name: _per_class(images) for images in parts.each()})
+    found.passed_over = by_reason(parts.passed_over)
     same: dict[bytes, list[tuple[str, bool, str]]] = defaultdict(list)
     done = 0
     for images in parts.each():

@@ -16,14 +16,19 @@ class BatchConfig(DataConfig, Protocol):
     def batch_size(self) -> int: ...
     @property
     def images_per_class(self) -> int: ...
+    @property
+    def fit_batch(self) -> bool: ...
 
 
 def require_classes(config: BatchConfig) -> None:
     """Refuse a batch of more classes than training has, naming values that would do.
 
     Knows drawn sets and those with published counts; of others the first batch knows
-    (:class:`vptsp.data.samplers.ClassBatchSampler`). Raises ConfigError.
+    (:class:`vptsp.data.samplers.ClassBatchSampler`). With ``fit_batch`` the batch is made to fit instead. Raises
+    ConfigError.
     """
+    if config.fit_batch:
+        return
     given = _classes_to_train_on(config)
     if config.task != "retrieval" or given is None:
         return

@@ -9,6 +9,8 @@ from vptsp.data.settings import DataConfig
 from vptsp.data.source import Source
 from vptsp.errors import ConfigError, DataError
 
+_MOVED = "; of data that were moved, say where they are now with data_root=PATH"
+
 
 def place_of(config: DataConfig) -> tuple[Source, Path]:
     """The data set of a configuration and its root, an empty path where it has none.
@@ -40,7 +42,11 @@ def _root(config: DataConfig, source: Source) -> Path:
             raise ConfigError(f"dataset={config.dataset} needs data_root={what} {source.layout}")
         return Path()
     if source.root == "folder" and not root.is_dir():
-        raise DataError(f"data_root={root} is not a folder; for dataset={config.dataset} it must hold {source.layout}")
+        raise DataError(
+            f"data_root={root} is not a folder; for dataset={config.dataset} it must hold {source.layout}{_MOVED}"
+        )
     if source.root == "file" and not root.is_file():
-        raise DataError(f"data_root={root} is not a file; for dataset={config.dataset} it must be {source.layout}")
+        raise DataError(
+            f"data_root={root} is not a file; for dataset={config.dataset} it must be {source.layout}{_MOVED}"
+        )
     return root

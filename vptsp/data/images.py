@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 
+from vptsp.data.passed import Passed
 from vptsp.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd  # not for each process that loads images
 
 LoadImage = Callable[[int], Image.Image]
 ImageSize = int | tuple[int, int]  # the side of a square, or height and width, in pixels
@@ -33,6 +37,26 @@ class Picked:
 
     def __call__(self, position: int) -> Image.Image:
         return self.load(int(self.positions[position]))
+
+
+@dataclass(frozen=True)
+class Chained:
+    """Loads from the first of several loaders of ``counts`` images, then from the next, as one list."""
+
+    loads: tuple[LoadImage, ...]
+    counts: tuple[int, ...]
+
+    def of(self, position: int) -> tuple[LoadImage, int]:
+        """The loader of an image of the whole list, and its position there."""
+        for load, count in zip(self.loads, self.counts, strict=True):
+            if position < count:
+                return load, position
+            position -= count
+        raise IndexError(position)
+
+    def __call__(self, position: int) -> Image.Image:
+        load, place = self.of(position)
+        return load(place)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +144,22 @@ class ImageSet:
             attributes=None if self.attributes is None else self.attributes.loc[names],
         )
 
+    def joined(self, other: ImageSet) -> ImageSet:
+        """These images and then those of another set, without roles; classes of one name are one class."""
+        names = list(dict.fromkeys((*self.class_names, *other.class_names)))
+        place = {name: label for label, name in enumerate(names)}
+        renumber = np.array([place[name] for name in other.class_names], dtype=np.int64)
+        return replace(
+            self,
+            ids=(*self.ids, *other.ids),
+            labels=np.concatenate([self.labels, renumber[other.labels]]),
+            class_names=names,
+            load=Chained((self.load, other.load), (len(self), len(other))),
+            is_query=None,
+            is_gallery=None,
+            attributes=None,
+        )
+
     def relabelled(self) -> ImageSet:
         """Without the classes that have no images; labels renumbered 0..C-1."""
         counts = self.class_counts()
@@ -130,12 +170,15 @@ class ImageSet:
 class Parts:
     """What a data set brings. ``val`` is there only where the set publishes validation images of its own and the
     configuration asks for validation. ``classes_given``: the classes are published numbers, of which some may
-    have no training image."""
+    have no training image. ``passed_over`` is what lies there and is in no part, ``notes`` are sentences for whoever
+    loads the set."""
 
     train: ImageSet
     test: ImageSet
     val: ImageSet | None = None
     classes_given: bool = False
+    passed_over: tuple[Passed, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def each(self) -> list[ImageSet]:
         return [self.train, self.test] + ([] if self.val is None else [self.val])
@@ -155,10 +198,12 @@ class DataSplits:
     """What a run trains on, selects by and is scored on; class names of the three are disjoint
     (retrieval) or equal (recognition).
 
-    ``skipped`` names the unreadable images that were left out (empty unless ``skip_bad``).
+    ``skipped`` names the unreadable images that were left out (empty unless ``skip_bad``), ``passed_over`` what the
+    loader saw and did not take.
     """
 
     train: ImageSet
     val: ImageSet | None
     test: ImageSet
     skipped: list[str]
+    passed_over: tuple[Passed, ...] = ()

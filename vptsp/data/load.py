@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
+
 from vptsp.data.cache import open_cache
 from vptsp.data.closed_set import closed_splits
 from vptsp.data.counts import check_counts
 from vptsp.data.find import place_of
 from vptsp.data.images import DataSplits, Parts
+from vptsp.data.passed import told
 from vptsp.data.readable import drop_bad, refuse_missing
 from vptsp.data.settings import DataConfig
 from vptsp.data.sources.lists import LayoutError
 from vptsp.data.splits import check_splits, hold_out_classes, queries_by_csv, queries_by_pattern
-from vptsp.errors import ConfigError, DataError
+from vptsp.errors import ConfigError, DataError, DataWarning
 
 
 def load_data(config: DataConfig) -> DataSplits:
@@ -24,6 +28,13 @@ def load_data(config: DataConfig) -> DataSplits:
     if config.query_pattern is not None and config.query_csv is not None:
         raise ConfigError("query_pattern and query_csv both say which images are queries; give only one")
     parts, skipped = usable_parts(config, read_parts(config))
+    for sentence in (*parts.notes, told(config.dataset, parts.passed_over)):
+        if sentence:
+            warnings.warn(sentence, DataWarning, stacklevel=2)
+    return replace(_divided(config, parts, skipped), passed_over=parts.passed_over)
+
+
+def _divided(config: DataConfig, parts: Parts, skipped: list[str]) -> DataSplits:
     if config.task == "recognition":
         return closed_splits(parts, config.val_fraction, config.seed, skipped)
     train, val, test = parts.train, parts.val, parts.test
@@ -31,11 +42,12 @@ def load_data(config: DataConfig) -> DataSplits:
     if config.query_pattern is not None:
         test = queries_by_pattern(test, config.query_pattern)
     if config.query_csv is not None:
-        test = queries_by_csv(test, config.query_csv, skipped)
+        others = [*skipped, *train.ids, *(val.ids if val else ())]
+        test = queries_by_csv(test, config.query_csv, others)
     if val is None:
-        train, val = hold_out_classes(train, config.val_fraction, config.seed)
+        train, val = hold_out_classes(train, config.val_fraction, config.seed, config.fit_batch)
     else:
-        check_splits(train, val)
+        check_splits(train, val, "val")
     return DataSplits(train=train, val=val, test=test, skipped=skipped)
 
 

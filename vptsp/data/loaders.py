@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -86,6 +86,52 @@ def train_loader(
         # and a run resumed inside an epoch would see other random numbers.
         generator=torch.Generator(),
     )
+
+
+class EvalPasses:
+    """Passes over a few sets that are embedded again and again, by one group of worker processes that is kept.
+
+    To start a process and have it import what it needs takes seconds; a run looks at its validation and probe images
+    after every epoch. Sets other than those given at the start, and work without processes, have a loader of their own.
+    """
+
+    def __init__(self, sets: Sequence[ImageSet], transform: ImageTransform, batch_size: int, num_workers: int) -> None:
+        self.sets, self.transform, self.batch_size, self.num_workers = list(sets), transform, batch_size, num_workers
+        self._batches: list[list[Place]] = []
+        self._loader: Loader | None = None
+
+    def over(self, images: ImageSet) -> Loader:
+        """All images of a set once, in order, as :func:`eval_loader` gives them. One pass is over before the next."""
+        number = next((n for n, known in enumerate(self.sets) if known is images), None)
+        if number is None or not self.num_workers:
+            return eval_loader(images, self.transform, self.batch_size, self.num_workers)
+        places = [Place(number, position) for position in range(len(images))]
+        self._batches[:] = [places[at : at + self.batch_size] for at in range(0, len(places), self.batch_size)]
+        if self._loader is None:
+            self._loader = Loader(
+                _Several([TransformedImages(each, self.transform) for each in self.sets]),
+                batch_sampler=self._batches,  # read anew at the start of each pass
+                num_workers=self.num_workers,
+                persistent_workers=True,
+                pin_memory=torch.cuda.is_available(),
+                generator=torch.Generator(),
+            )
+        return self._loader
+
+
+class Place(NamedTuple):
+    """An image of one of several sets."""
+
+    number: int
+    position: int
+
+
+class _Several(Dataset[Item]):
+    def __init__(self, sets: list[TransformedImages]) -> None:
+        self.sets = sets
+
+    def __getitem__(self, place: Place) -> Item:
+        return self.sets[place.number][place.position]
 
 
 def eval_loader(image_set: ImageSet, transform: ImageTransform, batch_size: int, num_workers: int = 0) -> Loader:

@@ -7,42 +7,51 @@ from pathlib import Path
 
 from torchvision.datasets import Omniglot
 
-from vptsp.data.folder import class_folders, scan, split_folders
+from vptsp.data.folder import FolderScan, scan, split_parts
 from vptsp.data.images import ImageSet, Parts
+from vptsp.data.rules import home_expanded
 from vptsp.data.settings import DataConfig
 from vptsp.errors import DataError
 
-DEFAULT_ROOT = Path.home() / ".cache" / "vptsp"
+DEFAULT_ROOT = Path("~/.cache/vptsp")  # of a home directory that is looked for when the set is read
 PARTS = {"train": "images_background", "test": "images_evaluation"}
 
 
 def omniglot(config: DataConfig, root: Path) -> Parts:
     """The set of a configuration; ``data_root`` may be none, so it is read and not ``root``."""
-    return Parts(*omniglot_sets(config.data_root))
+    return omniglot_parts(config.data_root)
 
 
 def omniglot_sets(root: Path | None) -> tuple[ImageSet, ImageSet]:
+    """Train and test of :func:`omniglot_parts`."""
+    parts = omniglot_parts(root)
+    return parts.train, parts.test
+
+
+def omniglot_parts(root: Path | None) -> Parts:
     """Train = the 30 background alphabets, test = the 20 evaluation alphabets, a class per character.
 
     ``root`` may hold ``train/<class>/`` and ``test/<class>/`` folders, or torchvision's
     ``omniglot-py`` folder, which is downloaded there when absent. Raises DataError when it can be neither.
     """
     if root is not None and (root / "train").is_dir() and (root / "test").is_dir():
-        return split_folders("omniglot", root, mirror_ok=False)
-    place = (root or DEFAULT_ROOT) / Omniglot.folder
+        return split_parts("omniglot", root, mirror_ok=False)
+    root = root or Path(home_expanded(DEFAULT_ROOT))
+    place = root / Omniglot.folder
     if not all((place / part).is_dir() for part in PARTS.values()):
-        _download(root or DEFAULT_ROOT)
+        _download(root)
+    look = FolderScan(place)
     train, test = (
-        scan(f"omniglot/{split}", _characters(place / part), mirror_ok=False) for split, part in PARTS.items()
+        scan(f"omniglot/{split}", _characters(look, place / part), False, look) for split, part in PARTS.items()
     )
-    return train, test
+    return Parts(train, test, passed_over=tuple(look.passed), notes=tuple(look.notes))
 
 
-def _characters(root: Path) -> dict[str, Path]:
+def _characters(look: FolderScan, root: Path) -> dict[str, Path]:
     return {
         f"{alphabet}/{character}": folder
-        for alphabet, characters in class_folders(root).items()
-        for character, folder in class_folders(characters).items()
+        for alphabet, characters in look.class_folders(root).items()
+        for character, folder in look.class_folders(characters).items()
     }
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from vptsp.data.closed_set import divide
-from vptsp.data.folder import any_folder
+from vptsp.data.folder import look_at_folder
 from vptsp.data.images import ImageSet, Parts
 from vptsp.data.settings import DataConfig
 from vptsp.errors import DataError
@@ -23,11 +24,14 @@ def photos(config: DataConfig, root: Path) -> Parts:
     Raises DataError for a folder of fewer than four classes (retrieval), ConfigError for classes of a single image
     (recognition).
     """
-    images = any_folder(root)
+    images, look = look_at_folder(root)
+    # Ids do not hold the folder's name: it may be moved and called something else, and its images stay the same.
+    images = replace(images, ids=[f"photos/{i.split('/', 1)[1]}" for i in images.ids])
+    seen: dict[str, Any] = {"passed_over": tuple(look.passed), "notes": tuple(look.notes)}
     name = images.name
     if config.task == "recognition":
         train, test = divide(images, config.test_fraction, config.seed, f"{name}/test")
-        return Parts(replace(train, name=f"{name}/train"), test)
+        return Parts(replace(train, name=f"{name}/train"), test, **seen)
     classes = len(images.class_names)
     if classes < _FEWEST:
         raise DataError(
@@ -36,7 +40,7 @@ def photos(config: DataConfig, root: Path) -> Parts:
         )
     kept_back = min(max(2, round(config.test_fraction * classes)), classes - 2)
     order = np.random.default_rng([config.seed, classes, 1]).permutation(classes)
-    return Parts(_part(images, order[kept_back:], "train"), _part(images, order[:kept_back], "test"))
+    return Parts(_part(images, order[kept_back:], "train"), _part(images, order[:kept_back], "test"), **seen)
 
 
 def _part(images: ImageSet, labels: np.ndarray, name: str) -> ImageSet:

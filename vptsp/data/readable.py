@@ -5,19 +5,26 @@ from __future__ import annotations
 from collections.abc import Container
 
 from vptsp.data.folder import FileLoader
-from vptsp.data.images import ImageSet, Parts
+from vptsp.data.images import Chained, ImageSet, LoadImage, Parts
 from vptsp.data.splits import some
 from vptsp.errors import DataError
 
 
 def refuse_missing(name: str, parts: Parts) -> None:
     """Raises DataError naming the files that a list speaks of and the disk does not hold."""
-    listed = [images for images in parts.each() if isinstance(images.load, FileLoader)]
-    if missing := [path for images in listed for path in images.load.missing()]:  # type: ignore[attr-defined]
+    listed = [load for images in parts.each() for load in _file_loaders(images.load)]
+    if missing := [path for load in listed for path in load.missing()]:
+        total = sum(len(load.paths) for load in listed)
         raise DataError(
-            f"{name}: {len(missing):,} of the {sum(map(len, listed)):,} listed images are not there: {some(missing)}; "
-            "unpack the images again, or set skip_bad=true to go without them"
+            f"{name}: {len(missing):,} of the {total:,} listed images are not there: {some(missing)}; "
+            "put them there, correct the list, or set skip_bad=true to go without them"
         )
+
+
+def _file_loaders(load: LoadImage) -> list[FileLoader]:
+    if isinstance(load, Chained):
+        return [loader for part in load.loads for loader in _file_loaders(part)]
+    return [load] if isinstance(load, FileLoader) else []
 
 
 def drop_bad(parts: Parts) -> tuple[Parts, list[str]]:

@@ -89,7 +89,7 @@ class ClassBatchSampler(Sampler[list[Draw]]):
             raise ConfigError(
                 f"a batch of {batch_size} images with {images_per_class} per class needs "
                 f"{self.classes_per_batch} classes, but there are only {len(self.groups)} to train on; "
-                "lower batch_size or raise images_per_class"
+                "lower batch_size, raise images_per_class, or set fit_batch=true"
             )
         self.batch_size, self.images_per_class, self.seed = batch_size, images_per_class, seed
         self.batches = max(1, len(labels) // batch_size)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import fnmatch
 import re
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +13,12 @@ import numpy as np
 
 from vptsp.data.enough import held_out
 from vptsp.data.images import ImageSet
+from vptsp.data.rules import FALSE as FALSE
+from vptsp.data.rules import TRUE as TRUE
+from vptsp.data.tables import clean_paths, flags, read_table, require_filled, require_unique
 from vptsp.errors import ConfigError, DataError
 
-TRUE, FALSE = {"1", "true", "yes"}, {"0", "false", "no"}
+ROLES = ("is_query", "is_gallery")
 
 
 def some(names: Collection[str], most: int = 3) -> str:
@@ -24,8 +27,8 @@ def some(names: Collection[str], most: int = 3) -> str:
     return listed + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def check_splits(train: ImageSet, test: ImageSet) -> None:
-    """Raises DataError unless train and test have images in each class and share no class."""
+def check_splits(train: ImageSet, test: ImageSet, title: str = "test") -> None:
+    """Raises DataError unless train and test (or ``title``) have images in each class and share no class."""
     for part in (train, test):
         empty = [c for c, n in zip(part.class_names, part.class_counts(), strict=True) if n == 0]
         if empty:
@@ -34,19 +37,27 @@ def check_splits(train: ImageSet, test: ImageSet) -> None:
             raise DataError(f"{part.name} has {len(part.class_names)} class; retrieval needs at least 2")
     if shared := set(train.class_names) & set(test.class_names):
         raise DataError(
-            f"{len(shared)} of the classes are in both train and test: {some(shared)}. Retrieval is tested "
+            f"{len(shared)} of the classes are in both train and {title}: {some(shared)}. Retrieval is tested "
             "on classes that training has not seen; keep each class on one side"
+            + (", or set val_fraction=0 to train on both" if title == "val" else "")
         )
 
 
-def hold_out_classes(train: ImageSet, fraction: float, seed: int) -> tuple[ImageSet, ImageSet | None]:
-    """Moves a seeded choice of ``fraction`` of the classes, at least 2, from train to validation."""
+def hold_out_classes(
+    train: ImageSet, fraction: float, seed: int, fit: bool = False
+) -> tuple[ImageSet, ImageSet | None]:
+    """Moves a seeded choice of ``fraction`` of the classes, at least 2, from train to validation.
+
+    Raises ConfigError where fewer than 2 would stay; with ``fit`` none are held out then.
+    """
     if not 0 <= fraction < 1:
         raise ConfigError(f"val_fraction={fraction} must be at least 0 and below 1")
     if fraction == 0:
         return train, None
     classes = len(train.class_names)
     held = held_out(classes, fraction)
+    if fit and classes - held < 2:
+        return train, None
     if classes - held < 2:
         raise ConfigError(
             f"val_fraction={fraction} holds {held} of {classes} training classes out and leaves "
@@ -79,32 +90,34 @@ def queries_by_pattern(test: ImageSet, pattern: str) -> ImageSet:
 
 
 def queries_by_csv(test: ImageSet, table: Path, skipped: Collection[str] = ()) -> ImageSet:
-    """Queries and gallery from the columns ``path,is_query,is_gallery``; ``path`` is an image's id.
+    """Queries and gallery from the columns ``path,is_query,is_gallery``; ``path`` is an image's id, or its end below
+    the first ``/``: the path below ``data_root``.
 
-    Rows of training or skipped images are passed over; every test image needs a row.
+    Rows of ``skipped`` (left-out images, and those of training) are passed over; every test image needs one row.
     """
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"query_csv={table}: cannot be read ({error})") from None
-    if missing := {"path", "is_query", "is_gallery"} - set(reader.fieldnames or ()):
+    name, columns = "query_csv", ("path", *ROLES)
+    rows = read_table(name, table, columns)
+    if missing := set(columns) - set(rows.columns):
         raise DataError(
             f"query_csv={table}: no column {some(missing)}; the first line must be path,is_query,is_gallery"
         )
-    roles: dict[str, tuple[bool, bool]] = {}
-    for line, row in enumerate(rows, start=2):
-        words = [(row[c] or "").strip().lower() for c in ("is_query", "is_gallery")]
-        if not all(w in TRUE | FALSE for w in words):
-            raise DataError(f"query_csv={table}, line {line}: is_query and is_gallery must be 0 or 1")
-        roles[row["path"]] = (words[0] in TRUE, words[1] in TRUE)
-    known = set(test.ids) | set(skipped)
-    if unknown := [p for p in roles if p not in known and not p.startswith("train/")]:
-        raise DataError(f"query_csv={table}: {len(unknown)} paths are no test images: {some(unknown)}")
-    if absent := [i for i in test.ids if i not in roles]:
+    require_filled(name, table, rows, ["path"])
+    rows["path"] = clean_paths(rows.path)
+    require_unique(name, table, rows.path)
+    known = {i: i for i in (*skipped, *test.ids)}
+    short = Counter(i.partition("/")[2] for i in known)
+    known = {i.partition("/")[2]: i for i in known if short[i.partition("/")[2]] == 1} | known
+    ids = rows.path.map(known).fillna("")
+    unknown = rows.path[(ids == "") & ~rows.path.str.startswith("train/")]
+    if len(unknown):
+        raise DataError(f"query_csv={table}: {len(unknown)} paths are no test images: {some(list(unknown))}")
+    require_unique(name, table, ids[ids != ""])
+    rows = rows[ids.isin(test.ids)].set_index(ids[ids.isin(test.ids)].rename("id"), append=True)
+    is_query, is_gallery = (flags(name, table, rows[role].droplevel("id")) for role in ROLES)
+    place = {image_id: row for row, image_id in enumerate(rows.index.get_level_values("id"))}
+    if absent := [i for i in test.ids if i not in place]:
         raise DataError(f"query_csv={table}: {len(absent)} test images have no row: {some(absent)}")
-    is_query, is_gallery = np.array([roles[i] for i in test.ids], dtype=bool).T
+    order = [place[i] for i in test.ids]
     if not (is_query.any() and is_gallery.any()):
         raise DataError(f"query_csv={table} names no {'query' if not is_query.any() else 'gallery image'}")
-    return replace(test, is_query=is_query.copy(), is_gallery=is_gallery.copy())
+    return replace(test, is_query=is_query[order], is_gallery=is_gallery[order])

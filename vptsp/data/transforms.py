@@ -14,6 +14,7 @@ from vptsp.data.images import ImageSize
 
 ImageTransform = Callable[[Image.Image], Tensor]
 
+_STRIP = 16  # times as long as wide
 _SMOOTH: dict[str, Any] = {"interpolation": InterpolationMode.BICUBIC, "antialias": True}
 
 
@@ -38,7 +39,7 @@ def train_transform(
     ratio = (0.75 * width / height, width / height / 0.75)
     first: list[torch.nn.Module] = [v2.RandomResizedCrop((height, width), scale=scale, ratio=ratio, **_SMOOTH)]
     if augment == "crop":
-        first = [cover(size), v2.RandomCrop((height, width))]
+        first = [ShortenStrip(), cover(size), v2.RandomCrop((height, width))]
     mirror = [v2.RandomHorizontalFlip()] if flip else []
     return v2.Compose([*first, *mirror, *_to_normalised(mean, std)])
 
@@ -52,7 +53,23 @@ def eval_transform(size: ImageSize, mean: Sequence[float], std: Sequence[float],
     """
     if whole:
         return v2.Compose([v2.Resize(_sides(size), **_SMOOTH), *_to_normalised(mean, std)])
-    return v2.Compose([cover(size), v2.CenterCrop(_sides(size)), *_to_normalised(mean, std)])
+    return v2.Compose([ShortenStrip(), cover(size), v2.CenterCrop(_sides(size)), *_to_normalised(mean, std)])
+
+
+class ShortenStrip(torch.nn.Module):
+    """Cuts the middle out of an image more than 16 times as long as wide, before it is enlarged.
+
+    Of a picture of 8,000 x 1 pixels a square is used in the end, but 2,048,000 x 256 would be made first.
+    """
+
+    def forward(self, image: Image.Image) -> Image.Image:
+        """A PIL image, cut if need be."""
+        width, height = image.size
+        most = _STRIP * min(width, height)
+        if max(width, height) <= most:
+            return image
+        left, top = max(0, width - most) // 2, max(0, height - most) // 2
+        return image.crop((left, top, left + min(width, most), top + min(height, most)))
 
 
 def with_margin(size: int) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,16 +13,21 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vptsp.data import load_data
-from vptsp.data.folder import any_folder
+from vptsp.data.folder import look_at_folder
 from vptsp.data.images import DataSplits, ImageSet
-from vptsp.data.loaders import eval_loader
+from vptsp.data.loaders import EvalPasses
+from vptsp.data.passed import told
+from vptsp.data.readable import unreadable
+from vptsp.data.scorable import require_scorable
+from vptsp.data.splits import some
 from vptsp.data.transforms import eval_transform
-from vptsp.errors import RunError
+from vptsp.errors import DataError, DataWarning, RunError
 from vptsp.evaluation.metrics import evaluate_retrieval
 from vptsp.evaluation.recognition import recognition_metrics
 from vptsp.files import write_json
 from vptsp.machine import make_fabric
 from vptsp.runs.checkpoints import inference_path, load_inference, model_source, origin_at
+from vptsp.runs.data_record import data_differences
 from vptsp.runs.embeddings import SavedEmbeddings, save_embeddings
 from vptsp.runs.run import Run
 from vptsp.settings.build import ConfiguredModel
@@ -36,11 +43,18 @@ class Prediction:
 
 
 @torch.no_grad()
-def predict(model: ConfiguredModel, images: ImageSet, config: Config, fabric: lightning.Fabric) -> Prediction:
-    """Embed (and classify) all images, as for a test. Leaves the model's mode as it was."""
-    backbone = model.backbone
-    transform = eval_transform(backbone.image_size, backbone.mean, backbone.std, config.augment == "resize")
-    loader = eval_loader(images, transform, batch_size=max(config.batch_size, 64), num_workers=config.num_workers)
+def predict(
+    model: ConfiguredModel,
+    images: ImageSet,
+    config: Config,
+    fabric: lightning.Fabric,
+    passes: EvalPasses | None = None,
+) -> Prediction:
+    """Embed (and classify) all images, as for a test. Leaves the model's mode as it was.
+
+    ``passes``: those of :func:`eval_passes`, where the same sets are embedded again and again.
+    """
+    loader = (passes or eval_passes(model, [], config)).over(images)
     training = model.training
     model.eval()
     embeddings, logits = [], []
@@ -54,9 +68,22 @@ def predict(model: ConfiguredModel, images: ImageSet, config: Config, fabric: li
     return Prediction(torch.cat(embeddings), torch.cat(logits) if logits else None)
 
 
-def embed(model: ConfiguredModel, images: ImageSet, config: Config, fabric: lightning.Fabric) -> Float[Tensor, "N E"]:
+def eval_passes(model: ConfiguredModel, sets: Sequence[ImageSet], config: Config) -> EvalPasses:
+    """Passes over these sets as a test sees them; worker processes are kept from one pass to the next."""
+    backbone = model.backbone
+    transform = eval_transform(backbone.image_size, backbone.mean, backbone.std, config.augment == "resize")
+    return EvalPasses(sets, transform, max(config.batch_size, 64), config.num_workers)
+
+
+def embed(
+    model: ConfiguredModel,
+    images: ImageSet,
+    config: Config,
+    fabric: lightning.Fabric,
+    passes: EvalPasses | None = None,
+) -> Float[Tensor, "N E"]:
     """Embeddings of all images, in order, unit length, fp32, on the CPU. Leaves the model's mode as it was."""
-    return predict(model, images, config, fabric).embeddings
+    return predict(model, images, config, fabric, passes).embeddings
 
 
 @dataclass(frozen=True)
@@ -92,17 +119,35 @@ def score(outcome: Prediction, images: ImageSet, config: Config, clustering: boo
     return Score(report.metrics, sizes)
 
 
-def embed_folder(source: Run | str | Path, images: str | Path, keep: str | Path) -> SavedEmbeddings:
+def embed_folder(
+    source: Run | str | Path, images: str | Path, keep: str | Path, skip_bad: bool | None = None
+) -> SavedEmbeddings:
     """Embed a folder of images with a saved model, into the folder ``keep``, and open it.
 
     ``source`` is a run or an inference checkpoint; ``images`` holds ``<class>/<image>``, or images alone, which then
-    count as one class named after the folder. Raises DataError for a folder without readable images.
+    count as one class named after the folder. ``skip_bad`` leaves unreadable ones out; none: as the model's run did.
+    What is left out or passed over is told in a DataWarning. Raises DataError for a folder without readable images.
     """
     model = load_inference(model_source(source))
-    image_set = any_folder(Path(images))
+    image_set, look = look_at_folder(Path(images))
+    for note in (*look.notes, told(str(images), look.passed)):
+        if note:
+            warnings.warn(note, DataWarning, stacklevel=2)
+    if model.config.skip_bad if skip_bad is None else skip_bad:
+        image_set = _readable(image_set)
     fabric = make_fabric(model.config.device, model.config.precision)
     save_embeddings(Path(keep), embed(model.to(fabric.device), image_set, model.config, fabric), image_set)
     return SavedEmbeddings(keep)
+
+
+def _readable(images: ImageSet) -> ImageSet:
+    bad = set(unreadable(images))
+    if not bad:
+        return images
+    if len(bad) == len(images):
+        raise DataError(f"{images.name}: none of the {len(images):,} images can be read")
+    warnings.warn(f"{images.name}: {len(bad):,} images cannot be read and are left out: {some(bad)}", DataWarning, 3)
+    return images.subset([row for row, name in enumerate(images.ids) if name not in bad]).relabelled()
 
 
 # --- whole runs -----------------------------------------------------------------------------------
@@ -124,7 +169,9 @@ def evaluate_run(run: Run | str | Path, which: str | None = None) -> Score:
     """Score a run's checkpoint on its test images and refresh the run's stored embeddings.
 
     ``which`` is ``last`` or ``best_val``; none: the selected one. Works on unfinished runs, as soon as they
-    have an inference checkpoint. A finished run's ``summary.json`` is not touched.
+    have an inference checkpoint. A finished run's ``summary.json`` is not touched. Where the data are not those that it
+    was trained with, a DataWarning and ``evaluation.json`` say what is different. A run that cannot be written is
+    scored all the same, and keeps the embeddings that it has.
     """
     run = Run.of(run)
     config = run.config
@@ -134,9 +181,18 @@ def evaluate_run(run: Run | str | Path, which: str | None = None) -> Score:
         raise RunError(f"{run.path} has no {path.name} yet; it appears after {when}")
     fabric = make_fabric(config.device, config.precision)
     name = path.stem.removeprefix("inference_")
+    splits = load_data(config)
+    require_scorable(splits, config.task, trains=False)
+    changes = data_differences(run, splits)
+    if changes:
+        warnings.warn(f"the data are not those that {run.path} was trained with: {'; '.join(changes)}", DataWarning, 2)
+    if not run.is_writable():
+        warnings.warn(f"{run.path} cannot be written, so its stored embeddings stay as they are", DataWarning, 2)
+        return score_checkpoint(run, name, splits, config, fabric, keep=False)
     with run.lock():
-        report = score_checkpoint(run, name, load_data(config), config, fabric, keep=True)
-        write_json(run.path / "evaluation.json", {"checkpoint": name, **report.values()})
+        report = score_checkpoint(run, name, splits, config, fabric, keep=True)
+        told_changes = {"data_changed": changes} if changes else {}
+        write_json(run.path / "evaluation.json", {"checkpoint": name, **report.values(), **told_changes})
     return report
 
 

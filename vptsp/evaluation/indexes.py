@@ -9,6 +9,7 @@ Dimensions: G gallery images, E embedding size, Q queries, k neighbours.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -180,8 +181,9 @@ class GalleryIndex:
         name = f"vectors-{digest[:16]}.faiss"
         write_bytes(folder / name, data)
         removed = np.flatnonzero(~self._alive)
-        index = {"kind": self.kind, "effort": self.effort, "vectors": name, "sha256": digest}
-        write_json(folder / "index.json", {**index, "removed": removed, "ids": self.ids})  # last: it decides
+        facts: dict[str, Any] = {"kind": self.kind, "effort": self.effort, "vectors": name, "sha256": digest}
+        facts |= {"removed": removed.tolist(), "ids": self.ids}
+        write_json(folder / "index.json", {**facts, "checksum": _checksum(facts)})  # last: it decides
         with explained(folder):
             for old in folder.glob("vectors-*.faiss"):
                 if old.name != name:
@@ -191,7 +193,7 @@ class GalleryIndex:
     def load(cls, folder: str | Path) -> GalleryIndex:
         """An index that :meth:`save` wrote. Raises RunError for files that are missing or damaged."""
         folder = Path(folder)
-        facts = read_json(folder / "index.json", _REMEDY)
+        facts = _checked_facts(folder / "index.json")
         path = folder / facts["vectors"]
         try:
             data = path.read_bytes()
@@ -201,8 +203,32 @@ class GalleryIndex:
             raise RunError(f"{path} is damaged or cut off; {_REMEDY}")
         index = faiss.deserialize_index(np.frombuffer(data, dtype=np.uint8))
         alive = np.ones(index.ntotal, dtype=bool)
-        alive[np.array(facts["removed"], dtype=int)] = False
+        removed = np.array(facts["removed"], dtype=int)
+        if len(facts["ids"]) + len(removed) != len(alive) or (
+            len(removed) and not 0 <= removed.min() <= removed.max() < len(alive)
+        ):
+            raise RunError(f"{folder / 'index.json'} does not fit its vectors; {_REMEDY}")
+        alive[removed] = False
         return cls(index, facts["ids"], alive, facts["kind"], facts["effort"])
+
+
+def _checksum(facts: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _checked_facts(file: Path) -> dict[str, Any]:
+    """What ``index.json`` says. Raises RunError where it is damaged, by its checksum (older files have none)."""
+    facts = read_json(file, _REMEDY)
+    damaged = RunError(f"{file} is damaged; {_REMEDY}")
+    if not isinstance(facts, dict):
+        raise damaged
+    given = facts.pop("checksum", None)
+    whole = {"kind": str, "effort": int, "vectors": str, "sha256": str, "removed": list, "ids": list}
+    if given not in (None, _checksum(facts)) or not all(isinstance(facts.get(n), kind) for n, kind in whole.items()):
+        raise damaged
+    if facts["kind"] not in get_args(Kind) or Path(facts["vectors"]).name != facts["vectors"]:
+        raise damaged
+    return facts
 
 
 def _checked(embeddings: Array, ids: Sequence[str]) -> Float32[np.ndarray, "n E"]:

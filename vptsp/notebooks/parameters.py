@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from vptsp.errors import ConfigError, UsageError
@@ -202,6 +202,23 @@ def _calls_resolve(text: str) -> bool:
         isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "resolve"
         for node in ast.walk(tree)
     )
+
+
+def as_literal(name: str, value: Any) -> Any:
+    """A parameter as a notebook's cell can hold it: text for paths, lists for tuples and arrays.
+
+    Raises :class:`ConfigError` for what has no such form.
+    """
+    if hasattr(value, "tolist"):  # numpy's arrays and numbers
+        value = value.tolist()
+    if isinstance(value, PurePath):
+        value = str(value)
+    if isinstance(value, (list, tuple)):
+        return [as_literal(name, item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): as_literal(name, item) for key, item in value.items()}
+    _require_plain(name, value)
+    return value
 
 
 def _require_plain(name: str, value: Any) -> None:

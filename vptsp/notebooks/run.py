@@ -13,18 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from vptsp.notebooks.library import find_notebook
-from vptsp.notebooks.parameters import read_signature
+from vptsp.notebooks.parameters import as_literal, read_signature
 
 
 def run_notebook(name: str, output: str | Path, parameters: Mapping[str, Any]) -> Path:
     """Execute a notebook headless and write the executed copy to ``output``.
 
-    Raises :class:`~vptsp.errors.UsageError` for unknown notebooks and parameters that papermill would
-    ignore, and papermill's own error, with the cell's traceback, when a cell fails.
+    Paths become text, tuples and arrays lists, numbers of numpy plain ones: what a cell can hold as a literal. Raises
+    :class:`~vptsp.errors.UsageError` for unknown notebooks, and for parameters that papermill would ignore or garble,
+    and papermill's own error, with the cell's traceback, when a cell fails.
     """
     source = find_notebook(name)
-    read_signature(source).refuse_unknown(parameters)
-    return execute(source, output, parameters)
+    passed = {key: as_literal(key, value) for key, value in parameters.items()}
+    read_signature(source).refuse_unknown(passed)
+    return execute(source, output, passed)
 
 
 def execute(source: Path, output: str | Path, parameters: Mapping[str, Any], **more: Any) -> Path:
@@ -41,6 +43,7 @@ def execute(source: Path, output: str | Path, parameters: Mapping[str, Any], **m
             str(output),
             parameters=dict(parameters),
             kernel_name="python3",
+            language="python",  # for notebooks that do not say it
             progress_bar=False,
             log_output=False,
             # widget state of live views would add megabytes to every executed notebook

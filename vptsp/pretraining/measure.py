@@ -17,7 +17,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
 from vptsp.core.backbones import bundled
-from vptsp.data.folder import EXTENSIONS, class_folders, read_image
+from vptsp.data.folder import class_folders, image_files, read_image
 from vptsp.data.transforms import eval_transform
 from vptsp.evaluation.metrics import recall_at_k
 from vptsp.evaluation.search import search
@@ -28,12 +28,7 @@ Extractor = Callable[[Float[Tensor, "B 3 H W"]], Float[Tensor, "B F"]]
 def read_folder(root: Path) -> tuple[Float[Tensor, "N 3 64 64"], np.ndarray, list[str]]:
     """Images in [0, 1], labels and file names of ``root/<class>/<image>``, sized as in retrieval tests."""
     prepare = eval_transform(bundled.SIZE, (0, 0, 0), (1, 1, 1))
-    files = [
-        (path, label)
-        for label, folder in enumerate(class_folders(root).values())
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in EXTENSIONS
-    ]
+    files = [(path, label) for label, folder in enumerate(class_folders(root).values()) for path in image_files(folder)]
     images = torch.stack([prepare(read_image(path)) for path, _ in files])
     return images, np.array([label for _, label in files]), [path.name for path, _ in files]
 

@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 
 from vptsp.analysis.projection import Method
 from vptsp.analysis.wording import METRIC_TITLES
+from vptsp.errors import RunError
 from vptsp.figures.gallery import retrieval_gallery
 from vptsp.figures.html import html_table
 from vptsp.figures.maps import run_map
@@ -61,11 +62,15 @@ _METRICS = {
 }
 
 
-def write_report(run: Run, projection: Method = "umap") -> Path:
+def write_report(run: Run, projection: Method = "umap", path: str | Path | None = None) -> Path:
     """Write ``<run>/report.html`` (self-contained, some 6 to 12 MB, most of it plotly) and return its path.
 
-    Raises :class:`~vptsp.errors.RunError` for a run that is not finished or not readable.
+    ``path``: another place for the page, for a run that may only be read. Raises
+    :class:`~vptsp.errors.RunError` for a run that is not finished or not readable.
     """
+    path = Path(path) if path is not None else run.path / "report.html"
+    if path.parent == run.path and not run.is_writable():
+        raise RunError(f"{path} cannot be written; write the page elsewhere with vptsp report {run.path} --out FILE")
     results = compared(run)
     result, config = results[0].result, run.config
     environment = jinja2.Environment(
@@ -96,7 +101,6 @@ def write_report(run: Run, projection: Method = "umap") -> Path:
         further_views=further(views),
         lead=_lead(results),
     )
-    path = run.path / "report.html"
     write_text(path, page)
     return path
 

@@ -85,7 +85,7 @@ def load_training(run: Run, model: ConfiguredModel, optimizers: Sequence[Optimiz
         folder = folder.with_name(".old")  # there if the process was killed between the two renames
     if not folder.exists():
         return None
-    remedy = f"start again in another run directory with the settings of {run.path / 'config.json'}"
+    remedy = f"start again in another run directory: vptsp train --preset {run.path / 'config.json'} --run-dir NEW"
     state = read_json(folder / "state.json", remedy)
     tensors = read_tensors(folder / "tensors.safetensors", remedy)
     _check_backbone(state["fingerprint"], model, str(folder))
@@ -131,7 +131,7 @@ def load_inference(source: Run | str | Path, which: str | None = None, device: s
     if "config" not in header:
         raise RunError(f"{path} is not an inference checkpoint of this workbench (its header holds no settings)")
     try:
-        config = make_config(json.loads(header["config"]))
+        config = make_config(json.loads(header["config"]), source.changes if isinstance(source, Run) else {})
     except (ConfigError, json.JSONDecodeError) as error:
         raise RunError(f"{path} was not written by this version: {error}") from None
     backbone = load_backbone(config.backbone, config.backbone_weights, config.image_size, config.pooling, config.seed)

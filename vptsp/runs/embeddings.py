@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from vptsp.data.images import ImageSet
-from vptsp.errors import DataError
+from vptsp.errors import DataError, RunError
 from vptsp.files import read_json, read_tensors, write_json, write_tensors, write_text
 from vptsp.root import placed
 from vptsp.runs.run import Run
@@ -73,19 +73,26 @@ class SavedEmbeddings:
         self.folder = placed(folder)
         tensors = read_tensors(self.folder / "embeddings.safetensors", remedy)
         index = read_json(self.folder / "index.json", remedy)
-        vectors, names = tensors["embeddings"].numpy(), index["ids"]
-        for what, length in (("labels", len(tensors["labels"])), ("ids", len(names))):
+        try:
+            vectors, names = tensors["embeddings"].numpy(), [str(name) for name in index["ids"]]
+            self.name, self.class_names = str(index["name"]), [str(name) for name in index["class_names"]]
+            labels = tensors["labels"].numpy()
+        except (KeyError, TypeError):
+            raise RunError(f"{self.folder / 'index.json'} is damaged: something is missing in it; {remedy}") from None
+        for what, length in (("labels", len(labels)), ("ids", len(names))):
             if length != len(vectors):
                 raise DataError(f"{self.folder} holds {len(vectors)} embeddings but {length} {what}; {remedy}")
+        if len(labels) and not 0 <= labels.min() <= labels.max() < len(self.class_names):
+            raise DataError(
+                f"{self.folder} holds labels that none of its {len(self.class_names)} classes has; {remedy}"
+            )
         finite = np.isfinite(vectors).all(axis=1)
-        self.name: str = index["name"]
         self.left_out = [name for name, kept in zip(names, finite, strict=True) if not kept]
         self.embeddings = vectors[finite]
-        self.labels = tensors["labels"].numpy()[finite]
+        self.labels = labels[finite]
         self.is_query = tensors["is_query"].numpy()[finite] if "is_query" in tensors else None
         self.is_gallery = tensors["is_gallery"].numpy()[finite] if "is_gallery" in tensors else None
         self.ids: list[str] = [name for name, kept in zip(names, finite, strict=True) if kept]
-        self.class_names: list[str] = index["class_names"]
         self.origin = Origin(index["checkpoint"], index["epoch"]) if {"checkpoint", "epoch"} <= index.keys() else None
 
     @classmethod

@@ -6,6 +6,7 @@
       config.json        settings, as given and completed
       environment.json   versions, code version, device
       progress.json      state (training, done, stopped, failed), process, step: rewritten about once a second
+      data.json          how many images and classes, and a fingerprint of their ids; data_ids.json.gz has the ids
       metrics.jsonl      one line per epoch
       summary.json       final metrics and parameter counts; exists only once the run is done
       checkpoint/        everything needed to resume, and small inference checkpoints
@@ -24,7 +25,7 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,11 +42,34 @@ if TYPE_CHECKING:
 RUNS = Path("runs")
 
 
-class Run:
-    """A run directory. :meth:`create` makes one, :meth:`open` reads one."""
+# What may be different where and when a run is read again: where things lie, and the machine. Nothing that it learned.
+ELSEWHERE = (
+    "data_root", "data_cache", "query_csv", "hub_name", "skip_bad", "num_workers", "device", "precision",
+    "backbone_weights", "side_weights",
+)  # fmt: skip
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+
+def require_elsewhere(names: Iterable[str], who: str = "a run") -> None:
+    """Raises :class:`ConfigError` for a setting that decides what a run learned; ``who`` says what goes on."""
+    if own := [name for name in names if name not in ELSEWHERE]:
+        raise ConfigError(
+            f"{who} goes on with the run's own settings; give no others ({', '.join(own)}) than those of where things "
+            f"are now: {', '.join(ELSEWHERE)}"
+        )
+
+
+class RunInUse(RunError):
+    """Another process holds the run directory."""
+
+
+class Run:
+    """A run directory. :meth:`create` makes one, :meth:`open` reads one.
+
+    ``changes`` are settings in whose place others stand here and now; see :meth:`elsewhere`.
+    """
+
+    def __init__(self, path: Path, changes: Mapping[str, Any] | None = None) -> None:
+        self.path, self.changes = path, dict(changes or {})
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
@@ -107,6 +131,17 @@ class Run:
         """A run as it is, or the one in an existing run directory: what functions that take either begin with."""
         return run if isinstance(run, Run) else cls.open(run)
 
+    def elsewhere(self, **changes: Any) -> Run:
+        """This run with its data or weights in another place, or on another machine; its directory stays as it is.
+
+        Raises :class:`ConfigError` for a setting that decides what the run learned.
+        """
+        require_elsewhere(changes)
+        run = Run(self.path, {**self.changes, **changes})
+        if run.changes:
+            _ = run.config  # says what is wrong with a value
+        return run
+
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the directory against other processes that would write it."""
@@ -117,9 +152,9 @@ class Run:
             lock.acquire(timeout=0)
         except filelock.Timeout:
             owner = self.progress().get("pid")
-            raise RunError(
+            raise RunInUse(
                 f"{self.path} is in use by another process{f' (pid {owner})' if owner else ''}; "
-                "wait for it, or choose another run directory"
+                "wait for it to end, or stop it"
             ) from None
         except OSError as error:
             raise RunError(f"{self.path} cannot be written ({error.strerror or error})") from None
@@ -128,15 +163,20 @@ class Run:
         finally:
             lock.release()
 
+    def is_writable(self) -> bool:
+        """Whether this process may write into the directory: not so on a disk mounted read-only, or in an archive."""
+        return os.access(self.path, os.W_OK | os.X_OK)
+
     # --- settings and results -----------------------------------------------------------------
     @property
     def config(self) -> Config:
         """The settings, validated again."""
         values = read_json(self.path / "config.json", "delete the directory and train again")
         try:
-            return make_config(values)
+            stored = make_config(values)
         except ConfigError as error:
             raise RunError(f"{self.path / 'config.json'} was not written by this version: {error}") from None
+        return stored.changed(**self.changes) if self.changes else stored
 
     @property
     def name(self) -> str:
@@ -176,8 +216,10 @@ class Run:
         try:
             with self.lock():
                 return False
-        except RunError:
+        except RunInUse:
             return True
+        except RunError:  # a disk that may only be read: nobody trains there
+            return False
 
     def came_to_nothing(self) -> bool:
         """Whether the run failed before its first checkpoint, on a bad image for example."""
@@ -247,6 +289,8 @@ def require_own(path: Path, config: Config) -> None:
     asked, found = config.model_dump(mode="json"), Run(path).config.model_dump(mode="json")
     if config.image_size is None:  # a run has the backbone's own written in
         asked["image_size"] = found["image_size"]
+    if config.fit_batch:  # and what its data allow
+        asked |= {name: found[name] for name in ("batch_size", "images_per_pass", "val_fraction")}
     odd = [name for name in asked if asked[name] != found[name] and not _same_path(asked[name], found[name])]
     if odd:
         differing = ", ".join(f"{name} {found[name]!r} there, {asked[name]!r} asked for" for name in odd[:3])

@@ -11,11 +11,12 @@ from __future__ import annotations
 import ast
 import difflib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from vptsp.core.backbones import BUNDLED_BACKBONE
 from vptsp.core.losses import LOSSES
@@ -28,7 +29,19 @@ from vptsp.settings.tasks import TASKS
 Positive = Annotated[int, Field(ge=1)]
 Side = Annotated[int, Field(ge=16)]
 LoraTargets = tuple[Literal["qkv", "proj", "fc1", "fc2"], ...]
-OptionalPath = Annotated[Path | None, Field(strict=False)]
+
+
+def _place(value: Any) -> Any:
+    """A path with ``~`` as the home directory; anything but text and paths is pydantic's to refuse."""
+    if not isinstance(value, str | os.PathLike):
+        return value
+    text = os.fspath(value)
+    if not text:
+        raise ValueError("it is empty; give a path, or none")
+    return Path(os.path.expanduser(text))
+
+
+OptionalPath = Annotated[Path | None, Field(strict=False), BeforeValidator(_place)]
 
 
 class Config(BaseModel):
@@ -57,6 +70,10 @@ class Config(BaseModel):
         None, description="smallest area share of the random training crop; none: 0.08, or 0.5 for glyphs"
     )
     hub_name: str | None = Field(None, description="data set of the Hugging Face hub, for dataset=hub")
+    label_column: str | None = Field(
+        None,
+        description="which column of a table or hub set is the label; none: label, fine_label, class or target",
+    )
     data_cache: OptionalPath = Field(None, description="cache of decoded images made by vptsp data prepare")
     augment: Literal["resized_crop", "crop", "resize"] = Field(
         "resized_crop", description="training images: random part of random size, random part (both mirrored), or whole"
@@ -149,6 +166,9 @@ class Config(BaseModel):
     epochs: Annotated[int, Field(ge=0)] = Field(12, description="passes of len(train)//B batches")
     batch_size: Positive = Field(64, description="B, images per step")
     images_per_class: Positive = Field(2, description="K, images per class in a batch")
+    fit_batch: bool = Field(
+        False, description="with few training classes: a smaller batch_size, and none held out, instead of stopping"
+    )
     optimizer: Literal["sgd", "adam", "adamw"] = Field("adamw", description="type of both optimisers")
     lr: float = Field(5e-3, gt=0, description="learning rate of everything but the learned proxies")
     lr_backbone: float = Field(1e-4, gt=0, description="learning rate of the backbone's own weights, where they train")
@@ -285,12 +305,19 @@ def make_config(*layers: Mapping[str, Any], preset: str | None = None, base: Con
     if preset is not None:
         values.update(read_preset(preset))
     for layer in layers:
-        values.update(layer)
+        values.update({name: _plain(value) for name, value in layer.items()})
     try:
         return Config(**values)
     except ValidationError as error:
         first = {item["loc"][:1]: item for item in reversed(error.errors())}  # what else may stand there says no more
         raise ConfigError("\n".join(_explain(values, item) for item in reversed(first.values()))) from None
+
+
+def _plain(value: Any) -> Any:
+    """Numbers and arrays of numpy, also in lists, as Python's own."""
+    if isinstance(value, list | tuple):
+        return type(value)(map(_plain, value))
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def parse_assignments(words: Iterable[str]) -> dict[str, Any]:
@@ -325,4 +352,8 @@ def _explain(values: Mapping[str, Any], item: Any) -> str:
         hint = f"did you mean {' or '.join(near)}?" if near else f"legal: {', '.join(Config.model_fields)}"
         return f"{name} is not a setting; {hint}"
     what = Config.model_fields[name].description
-    return f"{name}={values.get(name)!r}: {item['msg'][0].lower()}{item['msg'][1:]} ({name}: {what})"
+    value, message = values.get(name), str(item["msg"]).removeprefix("Value error, ")
+    quoted = ""
+    if isinstance(value, int | float) and item["type"] in ("string_type", "path_type"):
+        quoted = f"; as text it is written '{value}' in Python and {name}='\"{value}\"' in a shell"
+    return f"{name}={value!r}: {message[0].lower()}{message[1:]}{quoted} ({name}: {what})"

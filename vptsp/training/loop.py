@@ -13,10 +13,13 @@ import torch
 from vptsp.core.heads import CentredFeature
 from vptsp.data.images import ImageSet
 from vptsp.data.loaders import eval_loader
+from vptsp.data.passed import by_reason
 from vptsp.data.transforms import eval_transform
-from vptsp.evaluation.evaluate import counts_of, predict, score, score_checkpoint
+from vptsp.errors import ConfigError, RunError
+from vptsp.evaluation.evaluate import counts_of, eval_passes, predict, score, score_checkpoint
 from vptsp.files import write_json
 from vptsp.runs.checkpoints import inference_path, save_inference
+from vptsp.runs.data_record import data_differences, record_data
 from vptsp.runs.progress import Observer, Ticker, default_observer
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
@@ -35,26 +38,50 @@ def train(
     *,
     resume: bool = False,
     observer: Observer | None = None,
+    changed_data: bool = False,
+    **elsewhere: Any,
 ) -> Run:
     """Train, select on held-out classes, score the test images once, and return the run.
 
     ``run_dir`` none: a new one under ``runs/``. With ``resume`` the run in ``run_dir`` goes on from its last
     checkpoint with its own settings, to the same numbers as if it had never stopped (bit-identical on a CPU);
-    a finished run is returned as it is.
+    a finished run is returned as it is. ``elsewhere`` says where its data, weights or device are now
+    (:meth:`Run.elsewhere`). Data that are not those it was started with are refused, unless ``changed_data``: then the
+    summary says what changed.
 
     Raises :class:`~vptsp.errors.UsageError` for input that cannot be used, before anything is written, and
     :class:`TrainingStopped` after a stop request.
     """
     if resume:
-        run = Run.open(run_dir or "")
+        run = Run.open(run_dir or "").elsewhere(**elsewhere)
         with run.lock():
             if run.is_finished():
                 return run
-            return _train(run, Session.prepare(run.config), observer or default_observer())
+            session = Session.prepare(run.config)
+            session.changes = _accepted(run, session, changed_data)
+            return _train(run, session, observer or default_observer())
+    if elsewhere or changed_data:
+        raise ConfigError(
+            f"{next(iter(elsewhere), 'changed_data')} is for resume=True; a new run takes it from its configuration"
+        )
     session = Session.prepare(config or Config())  # everything that can be refused is refused here
     run = Run.create(run_dir, session.config)
     with run.lock():
+        record_data(run, session.splits)
         return _train(run, session, observer or default_observer())
+
+
+def _accepted(run: Run, session: Session, changed_data: bool) -> list[str]:
+    """What is different from the data that the run was started with. Raises RunError unless that is accepted."""
+    changes = data_differences(run, session.splits)
+    if changes and not changed_data:
+        raise RunError(
+            f"the data of {run.path} are not those that it was started with: {'; '.join(changes)}. Put them back, "
+            f"train a new run, or go on all the same with vptsp train --resume {run.path} --changed-data"
+        )
+    if not changes:
+        record_data(run, session.splits)  # runs of an earlier version have no record
+    return changes
 
 
 def _train(run: Run, session: Session, observer: Observer) -> Run:
@@ -85,6 +112,8 @@ def _train_epochs(run: Run, session: Session, state: TrainingState, ticker: Tick
     """All epochs that are left; ``state`` counts them."""
     config, per_epoch = session.config, len(session.loader)
     objective, probes = make_objective(config), Probes.choose(session.splits, config)
+    watched = [images for images in (session.splits.val, session.splits.test) if images is not None]
+    session.passes = eval_passes(session.model, [*watched, probes.train, probes.test], config)
     if state.epoch == state.batch == 0:
         write_snapshot(run, session, probes, epoch=0)
     ticker.tell("start", state.epoch, state.epoch * per_epoch + state.batch)
@@ -100,6 +129,7 @@ def _train_epochs(run: Run, session: Session, state: TrainingState, ticker: Tick
         }
         _end_epoch(run, session, state, probes, line)
         ticker.tell("epoch", state.epoch, state.epoch * per_epoch, line)
+    session.passes = None  # its worker processes end
 
 
 def _train_epoch(
@@ -183,7 +213,7 @@ def _validate(session: Session) -> dict[str, float]:
 
 
 def _score_split(session: Session, images: ImageSet, prefix: str) -> dict[str, float]:
-    outcome = predict(session.model, images, session.config, session.fabric)
+    outcome = predict(session.model, images, session.config, session.fabric, session.passes)
     metrics = score(outcome, images, session.config, clustering=False).metrics
     return {f"{prefix}_{name}": value for name, value in metrics.items()}
 
@@ -212,6 +242,8 @@ def _summarise(run: Run, session: Session, state: TrainingState) -> None:
         },
         "images": {"train": len(splits.train), "val": len(splits.val) if splits.val else 0, "test": len(splits.test)},
         "skipped": splits.skipped,
+        "passed_over": by_reason(splits.passed_over),
+        **({"data_changed": session.changes} if session.changes else {}),
         "precision": session.precision.name,
         "device": str(session.fabric.device),
         "epochs": len(lines),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,13 @@ from torch.utils.data import DataLoader
 from vptsp.core.backbones.load import load_backbone
 from vptsp.data import load_data
 from vptsp.data.images import DataSplits, ImageSet
-from vptsp.data.loaders import TrainSampler, train_loader
+from vptsp.data.loaders import EvalPasses, TrainSampler, train_loader
+from vptsp.data.scorable import require_scorable
 from vptsp.data.transforms import train_transform
 from vptsp.machine import make_fabric
 from vptsp.settings.build import ConfiguredModel, build_model
 from vptsp.settings.config import Config
+from vptsp.settings.methods import METHODS
 from vptsp.training.gradient_cache import DividedForward
 from vptsp.training.optimizers import make_optimizers
 from vptsp.training.precision import Precision
@@ -39,6 +41,8 @@ class Session:
     optimizers: tuple[Optimizer, ...]  # of everything else, of the learned proxies, of class prompts by rows
     loader: DataLoader
     sampler: TrainSampler
+    passes: EvalPasses | None = None  # over the images that are looked at after every epoch
+    changes: list[str] = field(default_factory=list)  # of the data, since the run was started
 
     @classmethod
     def prepare(cls, config: Config) -> Session:
@@ -53,6 +57,8 @@ class Session:
         )
         config = config.changed(image_size=backbone.image_size, **_absolute_paths(config))
         splits = load_data(config)
+        require_scorable(splits, config.task, METHODS[config.method].trains)
+        config = _fitted(config, splits)
         torch.manual_seed(config.seed)
         model = build_model(config, backbone, len(splits.train.class_names))
         transform = train_transform(
@@ -97,6 +103,19 @@ class Session:
     def step(self) -> None:
         """One step of all optimisers, after :meth:`clip_gradients`."""
         self.precision.step(self.optimizers)
+
+
+def _fitted(config: Config, splits: DataSplits) -> Config:
+    """With ``fit_batch``: batches of no more classes than there are, and what validation came to."""
+    if not config.fit_batch:
+        return config
+    changes: dict[str, Any] = {} if splits.val is not None else {"val_fraction": 0.0}
+    if config.task == "retrieval":
+        most = len(splits.train.class_names) * config.images_per_class
+        changes["batch_size"] = min(config.batch_size, most)
+        if config.images_per_pass is not None:
+            changes["images_per_pass"] = min(config.images_per_pass, changes["batch_size"])
+    return config.changed(**changes)
 
 
 def _absolute_paths(config: Config) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def write_snapshot(run: Run, session: Session, probes: Probes, epoch: int) -> No
     index: dict[str, Any] = {"proxy_class_names": list(session.splits.train.class_names)}
     for name, images in (("train", probes.train), ("test", probes.test)):
         if len(images):
-            tensors[f"probe_{name}"] = embed(model, images, session.config, session.fabric)
+            tensors[f"probe_{name}"] = embed(model, images, session.config, session.fabric, session.passes)
         index[name] = {
             "ids": list(images.ids),
             "labels": images.labels.tolist(),

@@ -44,7 +44,7 @@ class TrainingState:
         if missing:
             raise RunError(
                 f"the checkpoint of {source} holds no {', '.join(missing)}, so it is not known where it stopped; "
-                "start again in another run directory"
+                f"start again in another run directory: vptsp train --preset {source}/config.json --run-dir NEW"
             )
         return cls(**{name: stored[name] for name in names if name in stored})
 

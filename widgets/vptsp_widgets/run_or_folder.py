@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,12 +55,15 @@ class Source:
         return WhyNeighbour(self.saved, self.model, self.images)
 
 
-def open_source(run: str = "", split: str = "test", images: str = "", model: str = "") -> Source:
+def open_source(
+    run: str = "", split: str = "test", images: str = "", model: str = "", skip_bad: bool | None = None
+) -> Source:
     """A run's images of a split, or, with ``images``, those of a folder.
 
     ``run`` empty: the newest run under ``runs/`` that is finished. ``model`` (a run or an inference checkpoint) embeds
-    the folder, once, into ``runs/folders/<its name>``; empty: the run's. Raises RunError when there is no such run,
-    listing those that there are, or when it keeps no embeddings, naming the command that makes them.
+    the folder into ``runs/folders/``, or where that cannot be written into a folder of temporary files; empty: the
+    run's. ``skip_bad`` leaves out images that cannot be read; none: as the model's run did. Raises RunError when there
+    is no such run, listing those that there are, or when it keeps no embeddings, naming the command that makes them.
     """
     if not images:
         found = Run.open(run) if run else newest_finished()
@@ -68,5 +74,20 @@ def open_source(run: str = "", split: str = "test", images: str = "", model: str
     else:
         embedder = Run.open(model or run) if model or run else newest_finished()
     folder = placed(images)
-    saved = embed_folder(embedder, folder, placed(RUNS / "folders") / folder.resolve().name)
+    saved = embed_folder(embedder, folder, _kept_at(folder, embedder), skip_bad)
     return Source(saved, embedder, images=folder)
+
+
+def _kept_at(folder: Path, embedder: Run | Path) -> Path:
+    """Where a folder's embeddings are kept: a place of its own for each folder, whatever its name, and each model."""
+    model = embedder.path if isinstance(embedder, Run) else embedder
+    whole = f"{folder.resolve()}\0{model.resolve()}"
+    name = f"{folder.resolve().name}-{hashlib.sha256(os.fsencode(whole)).hexdigest()[:8]}"
+    kept = placed(RUNS / "folders")
+    try:
+        kept.mkdir(parents=True, exist_ok=True)
+        if os.access(kept, os.W_OK | os.X_OK):
+            return kept / name
+    except OSError:
+        pass
+    return Path(tempfile.mkdtemp(prefix="vptsp-folders-")) / name

@@ -214,4 +214,4 @@ class RecordFile:
             )
 
 
-_REMEDY = "start again in another run directory with the settings of this run"
+_REMEDY = "start again in another run directory: vptsp train --preset RUN/config.json --run-dir NEW"

@@ -6,13 +6,15 @@ with ``cars_train/`` and ``cars_test/``; or a folder for each class, alone or be
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from vptsp.data.folder import class_folders, image_files
+from vptsp.data.folder import FolderScan
 from vptsp.data.images import Parts
+from vptsp.data.rules import in_order
 from vptsp.data.settings import DataConfig
 from vptsp.data.sources.listed import closed, halves
 from vptsp.data.sources.lists import LayoutError, first_file, inner, mat_field, read_mat
@@ -31,8 +33,10 @@ class Car(NamedTuple):
 def cars(config: DataConfig, root: Path) -> Parts:
     """Zero-shot retrieval: classes 1-98 train, 99-196 are searched, whatever the recognition split says."""
     root = inner(root, *FOLDERS)
-    images, names = _read(root)
-    return halves("cars", root, [(car.path, car.name) for car in images], names)
+    look = FolderScan(root)
+    images, names = _read(root, look)
+    parts = halves("cars", root, [(car.path, car.name) for car in images], names)
+    return replace(parts, passed_over=tuple(look.passed))
 
 
 def fgvc_cars(config: DataConfig, root: Path) -> Parts:
@@ -40,20 +44,22 @@ def fgvc_cars(config: DataConfig, root: Path) -> Parts:
     root = inner(root, *FOLDERS)
     if lists := vpt_lists("fgvc_cars", root, root, config):
         return lists
-    images, names = _read(root)
+    look = FolderScan(root)
+    images, names = _read(root, look)
     if any(car.trains is None for car in images):
         raise LayoutError(f"{root} has class folders, which do not say what is train and test")
     train, test = ([(car.path, car.name) for car in images if car.trains is part] for part in (True, False))
-    return closed("fgvc_cars", root, train, [], test, names, config.val_fraction)
+    parts = closed("fgvc_cars", root, train, [], test, names, config.val_fraction)
+    return replace(parts, passed_over=tuple(look.passed))
 
 
-def _read(root: Path) -> tuple[list[Car], list[str]]:
+def _read(root: Path, look: FolderScan) -> tuple[list[Car], list[str]]:
     """All images, and the class names in the order of their numbers."""
     if (root / "cars_annos.mat").is_file():
         return _one_file(root, root / "cars_annos.mat")
     if (root / "devkit").is_dir():
         return _devkit(root)
-    return _class_folders(root)
+    return _class_folders(root, look)
 
 
 def _one_file(root: Path, file: Path) -> tuple[list[Car], list[str]]:
@@ -82,16 +88,16 @@ def _devkit(root: Path) -> tuple[list[Car], list[str]]:
     return images, names
 
 
-def _class_folders(root: Path) -> tuple[list[Car], list[str]]:
+def _class_folders(root: Path, look: FolderScan) -> tuple[list[Car], list[str]]:
     base = inner(root, "images", "car_data")
     split = (base / "train").is_dir() and (base / "test").is_dir()
     images = []
     for folder, trains in ((base / "train", True), (base / "test", False)) if split else ((base, None),):
-        for name, place in class_folders(folder).items():
-            images += [Car(str(file.relative_to(root)), name, trains) for file in image_files(place)]
+        for name, place in look.class_folders(folder).items():
+            images += [Car(str(file.relative_to(root)), name, trains) for file in look.image_files(place)]
     if not images:
         raise LayoutError(f"{root / 'cars_annos.mat'} is not there")
-    return images, sorted({car.name for car in images})
+    return images, in_order(car.name for car in images)
 
 
 def _names(file: Path, content: Any) -> list[str]:

@@ -11,12 +11,14 @@ from PIL import Image, ImageOps
 
 from vptsp.data.folder import to_rgb
 from vptsp.data.images import ImageSet, Parts
+from vptsp.data.passed import Passed
+from vptsp.data.rules import LABELS as LABELS
+from vptsp.data.rules import in_order, label_column, label_text
 from vptsp.data.settings import DataConfig
 from vptsp.data.splits import some
 from vptsp.errors import ConfigError, DataError
 
 VALIDATION = ("validation", "val", "valid")
-LABELS = ("label", "labels", "fine_label", "class", "target")
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class HubLoader:
 
     def __call__(self, position: int) -> Image.Image:
         try:
-            return to_rgb(ImageOps.exif_transpose(self.split[position][self.column]))
+            return _upright(self.split[position][self.column])
         except Exception as error:  # whatever the decoder or the file system raises
             raise DataError(
                 f"image {position} of {self.split.info.dataset_name or 'the data set'} cannot be read ({error}); "
@@ -39,6 +41,12 @@ class HubLoader:
         return f"{self.split._fingerprint}-{position}"
 
 
+def _upright(image: Image.Image) -> Image.Image:
+    if image is None:
+        raise ValueError("its cell is empty")
+    return to_rgb(ImageOps.exif_transpose(image), image.format)
+
+
 def hub(config: DataConfig, root: Path) -> Parts:
     """The splits train and test (or the validation images in its place) by the image and label columns.
 
@@ -47,10 +55,13 @@ def hub(config: DataConfig, root: Path) -> Parts:
     """
     name, splits = _load(config.hub_name, config.data_root)
     held = next((split for split in VALIDATION if split in splits), None)
-    tested = "test" if "test" in splits and _labelled(splits["test"]) else held
+    tested = "test" if "test" in splits and _labelled(splits["test"], config.label_column) else held
     if "train" not in splits or (tested is None and config.task == "recognition"):
         raise DataError(f"{name} has the splits {', '.join(splits)}; train and test (or validation) are needed")
-    whole, origin = _joined(name, {split: splits[split] for split in ("train", held, tested) if split})
+    used = {split: splits[split] for split in ("train", held, tested) if split}
+    whole, origin = _joined(name, used, config.label_column)
+    unlabelled, other = "images without labels", "a split that is none of train, validation and test"
+    passed = tuple(Passed(s, unlabelled if s == "test" else other) for s in splits if s not in used)
 
     def part(title: str, *chosen: str | None) -> ImageSet:
         # Only classes with images: a zero-shot set may name all of its classes in every split.
@@ -60,12 +71,13 @@ def hub(config: DataConfig, root: Path) -> Parts:
     if config.task == "retrieval" and (tested is None or set(train.class_names) & set(test.class_names)):
         middle = len(whole.class_names) // 2
         first, second = whole.class_names[:middle], whole.class_names[middle:]
-        return Parts(whole.only_classes(first, f"{name}/train"), whole.only_classes(second, f"{name}/test"))
+        train, test = whole.only_classes(first, f"{name}/train"), whole.only_classes(second, f"{name}/test")
+        return Parts(train, test, passed_over=passed)
     if held is None or held == tested:
-        return Parts(train, test)
+        return Parts(train, test, passed_over=passed)
     if config.val_fraction == 0:
-        return Parts(part("train", "train", held), test)
-    return Parts(train, test, part("val", held))
+        return Parts(part("train", "train", held), test, passed_over=passed)
+    return Parts(train, test, part("val", held), passed_over=passed)
 
 
 def _load(name: str | None, root: Path | None) -> tuple[str, dict[str, Any]]:
@@ -94,7 +106,7 @@ def _load(name: str | None, root: Path | None) -> tuple[str, dict[str, Any]]:
     return title, dict(found) if isinstance(found, dict) else {"train": found}
 
 
-def _joined(name: str, splits: dict[str, Any]) -> tuple[ImageSet, np.ndarray]:
+def _joined(name: str, splits: dict[str, Any], asked: str | None) -> tuple[ImageSet, np.ndarray]:
     """All images of these splits as one set, with ids ``<split>/<class>/<number>``, and the split of each, str (N,)."""
     import datasets
 
@@ -102,17 +114,22 @@ def _joined(name: str, splits: dict[str, Any]) -> tuple[ImageSet, np.ndarray]:
         data = datasets.concatenate_datasets(list(splits.values()))
     except ValueError as error:
         raise DataError(f"{name}: the splits {', '.join(splits)} have different columns ({error})") from None
-    image, label = _image_column(name, data), _label_column(name, data)
+    image, label = _image_column(name, data), _label_column(name, data, asked)
     feature, values = data.features[label], data.with_format(None)[label][:]
-    if not hasattr(feature, "int2str"):
-        names = sorted({str(value) for value in values})
-        place = {word: number for number, word in enumerate(names)}
-        values = [place[str(value)] for value in values]
-    else:
+    coded = hasattr(feature, "int2str")
+    if coded:
+        words = [feature.names[value] if value is not None and value >= 0 else "" for value in values]
         names = list(feature.names)
-    labels = np.array(values, dtype=np.int64)
-    if len(labels) and labels.min() < 0:
-        raise DataError(f"{name}: there are images without a label in the splits {', '.join(splits)}")
+    else:
+        words = list(map(label_text, values))
+        names = in_order(words)
+    if missing := words.count(""):
+        raise DataError(
+            f"{name}: {missing:,} of {len(words):,} images have no {label}, the first is number {words.index('')} "
+            f"of the splits {', '.join(splits)}; drop them (dataset.filter) and save the set again"
+        )
+    place = {word: number for number, word in enumerate(names)}
+    labels = np.array([place[word] for word in words], dtype=np.int64)
     sizes = [len(split) for split in splits.values()]
     origin = np.repeat(list(splits), sizes)
     numbers = np.concatenate([np.arange(size) for size in sizes])
@@ -120,9 +137,13 @@ def _joined(name: str, splits: dict[str, Any]) -> tuple[ImageSet, np.ndarray]:
     return ImageSet(name, ids, labels, names, HubLoader(data, image)).relabelled(), origin
 
 
-def _labelled(data: Any) -> bool:
-    label = next((c for c in data.features if hasattr(data.features[c], "int2str")), None)
-    return label is None or not len(data) or data.with_format(None)[0][label] >= 0
+def _labelled(data: Any, asked: str | None) -> bool:
+    """Whether the images of a split have labels; published test sets often hide them as -1."""
+    label = asked or next((c for c in data.features if hasattr(data.features[c], "int2str")), None)
+    if label not in data.features or not hasattr(data.features[label], "int2str") or not len(data):
+        return True
+    first = data.with_format(None)[0][label]
+    return first is not None and first >= 0
 
 
 def _image_column(name: str, data: Any) -> str:
@@ -132,9 +153,6 @@ def _image_column(name: str, data: Any) -> str:
     return str(found[0])
 
 
-def _label_column(name: str, data: Any) -> str:
-    known = [c for c in LABELS if c in data.features]
+def _label_column(name: str, data: Any, asked: str | None) -> str:
     classes = [c for c, feature in data.features.items() if hasattr(feature, "int2str")]
-    if not known + classes:
-        raise DataError(f"{name} has no column of class labels (such as 'label'), only {some(data.features, 9)}")
-    return str((known + classes)[0])
+    return label_column(name, list(data.features), asked, classes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 
 from vptsp.data.folder import FileLoader, printable
 from vptsp.data.images import ImageSet, Parts
+from vptsp.data.rules import clean_path
 from vptsp.errors import DataError
 
 Rows = list[tuple[str, str]]  # path below the root, class name
@@ -22,12 +24,15 @@ def listed(
 
     Classes are ``class_names``, or those of the rows as they come. Raises DataError where a path is listed twice.
     """
-    rows = list(rows)
+    rows = [(clean_path(path, root), label) for path, label in rows]
     names = list(dict.fromkeys(label for _, label in rows)) if class_names is None else class_names
     place = {label: number for number, label in enumerate(names)}
     paths = [path for path, _ in rows]
-    if len(set(paths)) != len(paths):
-        raise DataError(f"{name}: {Counter(paths).most_common(1)[0][0]!r} is listed twice; restore the original lists")
+    if "" in paths:
+        raise DataError(f"{name}: row {paths.index('') + 1} has no path; restore the original lists")
+    twice, count = Counter(map(posixpath.normpath, paths)).most_common(1)[0] if paths else ("", 1)
+    if count > 1:
+        raise DataError(f"{name}: {twice!r} is listed twice; an image has one row")
     split = name.rsplit("/", 1)[-1]
     return ImageSet(
         name=name,

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from vptsp.data.rules import read_text
 from vptsp.errors import DataError
 
 
@@ -29,12 +30,7 @@ def first_file(*places: Path) -> Path:
 
 def read_lines(file: Path) -> list[tuple[int, str]]:
     """``(line number, text)`` of the lines that are not blank; a byte-order mark and either line end are fine."""
-    try:
-        text = first_file(file).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file} is not text in UTF-8 ({error}); restore the original file") from None
-    except OSError as error:
-        raise DataError(f"{file} cannot be read ({error.strerror or error})") from None
+    text = read_text(first_file(file))
     # Not splitlines(), which also ends a line at characters that file names may hold.
     return [(n, line.strip()) for n, line in enumerate(text.split("\n"), start=1) if line.strip()]
 

@@ -8,80 +8,69 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vptsp.data.images import Parts
+from vptsp.data.images import ImageSet, Parts
+from vptsp.data.rules import LABELS, in_order, label_column, label_text
 from vptsp.data.settings import DataConfig
 from vptsp.data.sources.listed import listed
-from vptsp.data.splits import FALSE, TRUE, some
+from vptsp.data.splits import ROLES as ROLES
+from vptsp.data.splits import some
+from vptsp.data.tables import clean_paths, flags, read_table, require_filled, require_unique
 from vptsp.errors import DataError
 
 COLUMNS = ("path", "label", "split")
-ROLES = ("is_query", "is_gallery")
 SPLITS = ("train", "val", "test")
+_VALIDATION = {"valid": "val", "validation": "val"}
 
 
 def table(config: DataConfig, file: Path) -> Parts:
     """Paths are relative to the table; ``split`` is train, val or test; roles are read for test images only."""
-    rows = _read(file)
-    name = file.stem
-    images = {
-        split: listed(f"{name}/{'test' if split == 'test' else 'train'}", file.parent, chosen)
-        for split in SPLITS
-        if (chosen := list(rows.loc[rows.split == split, ["path", "label"]].itertuples(index=False, name=None)))
-    }
-    if missing := {"train", "test"} - images.keys():
+    rows = _read(file, config.label_column)
+    root = file.parent
+
+    def part(split: str, *chosen: str) -> ImageSet:
+        taken = rows[rows.split.isin(chosen)]
+        pairs = list(taken[["path", "label"]].itertuples(index=False, name=None))
+        return listed(f"{file.stem}/{split}", root, pairs, in_order(taken.label))
+
+    there = set(rows.split)
+    if missing := {"train", "test"} - there:
         raise DataError(f"{file}: no row has split {some(missing)}; both are needed")
-    train, val, test = (images.get(split) for split in SPLITS)
-    assert train is not None and test is not None  # noqa: PT018
-    if val is not None and config.val_fraction == 0:
-        both = rows.loc[rows.split != "test", ["path", "label"]].itertuples(index=False, name=None)
-        train, val = listed(f"{name}/train", file.parent, both), None
+    test = part("test", "test")
     if ROLES[0] in rows:
-        is_query, is_gallery = (_flags(file, rows.loc[rows.split == "test", role]) for role in ROLES)
+        is_query, is_gallery = (_roles(file, rows.loc[rows.split == "test", role]) for role in ROLES)
         test = replace(test, is_query=is_query, is_gallery=is_gallery)
-    return Parts(train=train, val=val, test=test)
+    if "val" not in there or config.val_fraction == 0:
+        return Parts(train=part("train", "train", "val"), test=test)
+    return Parts(train=part("train", "train"), val=part("train", "val"), test=test)
 
 
-def _read(file: Path) -> pd.DataFrame:
-    """All cells as stripped text, row numbers as lines of the file. Raises DataError."""
-    try:
-        if file.suffix.lower() == ".parquet":
-            rows = pd.read_parquet(file)
-        elif file.suffix.lower() == ".csv":
-            rows = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-        else:
-            raise DataError(f"data_root={file}: a table ends in .csv or .parquet")
-    except DataError:
-        raise
-    except Exception as error:  # pandas and pyarrow raise their own types
-        raise DataError(f"data_root={file} cannot be read as a table ({error})") from None
-    rows.columns = [str(column).strip() for column in rows.columns]
-    if missing := set(COLUMNS) - set(rows.columns):
+def _read(file: Path, asked: str | None) -> pd.DataFrame:
+    """Clean paths, labels, splits and roles, row numbers as lines of the file. Raises DataError."""
+    known = {"path", "split", *ROLES, *LABELS} | ({asked} if asked else set())
+    rows = read_table("data_root", file, known)
+    columns = rows.attrs["columns"]
+    if missing := {"path", "split"} - set(columns):
         raise DataError(
-            f"{file}: no column {some(missing)} among {', '.join(rows.columns)}; the columns are path, label, split "
+            f"{file}: no column {some(missing)} among {', '.join(columns)}; the columns are path, label, split "
             "and, for chosen queries, is_query and is_gallery"
         )
-    if len(set(ROLES) & set(rows.columns)) == 1:
+    if len(set(ROLES) & set(columns)) == 1:
         raise DataError(f"{file}: give both columns is_query and is_gallery, or neither")
-    rows = rows[[*COLUMNS, *(role for role in ROLES if role in rows)]].fillna("").astype(str)
-    rows = rows.apply(lambda column: column.str.strip())
-    rows.index = pd.RangeIndex(2, len(rows) + 2)
-    for column in COLUMNS:
-        if len(empty := rows.index[rows[column] == ""]):
-            raise DataError(f"{file}, row {empty[0]}: {column} is empty")
+    label = label_column(str(file), columns, asked)
+    require_filled("data_root", file, rows, ["path", label, "split"])
+    rows = rows.assign(label=rows[label].map(label_text))
+    rows["path"] = clean_paths(rows.path, file.parent.resolve())
+    rows["split"] = rows.split.str.lower().replace(_VALIDATION)
     if len(odd := rows.index[~rows.split.isin(SPLITS)]):
         raise DataError(
             f"{file}, row {odd[0]}: split must be {', '.join(SPLITS)}, not {rows.split[odd[0]]!r}; are columns swapped?"
         )
-    if len(twice := rows.index[rows.path.duplicated()]):
-        raise DataError(f"{file}, row {twice[0]}: {rows.path[twice[0]]!r} is listed twice; an image has one row")
+    require_unique("data_root", file, rows.path)
     return rows
 
 
-def _flags(file: Path, cells: pd.Series) -> np.ndarray:
-    words = cells.str.lower()
-    if len(odd := cells.index[~words.isin(TRUE | FALSE)]):
-        raise DataError(f"{file}, row {odd[0]}: {cells.name} of a test image must be 0 or 1, not {cells[odd[0]]!r}")
-    flags = words.isin(TRUE).to_numpy(dtype=bool)
-    if not flags.any():
+def _roles(file: Path, cells: pd.Series) -> np.ndarray:
+    found = flags("data_root", file, cells)
+    if not found.any():
         raise DataError(f"{file}: no test image has {cells.name}=1")
-    return flags
+    return found

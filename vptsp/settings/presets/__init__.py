@@ -6,6 +6,7 @@ of a published configuration, ``[expected]`` with results and their source.
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,9 @@ def preset_names() -> list[str]:
 
 
 def read_preset(name: str) -> dict[str, Any]:
-    """Settings of a preset: a name from :func:`preset_names`, or the path of a TOML file.
+    """Settings of a preset: a name from :func:`preset_names`, the path of a TOML file, or that of a run's config.json.
 
-    Raises :class:`ConfigError` for a preset that does not exist and for a file that is not TOML.
+    Raises :class:`ConfigError` for a preset that does not exist and for a file that is neither.
     """
     return {key: value for key, value in _load(name).items() if key not in NOTES}
 
@@ -36,7 +37,7 @@ def preset_notes(name: str) -> dict[str, Any]:
 
 def _load(name: str) -> dict[str, Any]:
     path = Path(name)
-    if path.suffix == ".toml":
+    if path.suffix in (".toml", ".json"):
         if not path.is_file():
             raise ConfigError(f"preset file {name} does not exist")
         data = path.read_bytes()
@@ -44,9 +45,10 @@ def _load(name: str) -> dict[str, Any]:
         data = (_HERE / f"{name}.toml").read_bytes()
     else:
         raise ConfigError(
-            f"preset {name!r} is not known; legal: {', '.join(preset_names())}, or a path to a .toml file"
+            f"preset {name!r} is not known; legal: {', '.join(preset_names())}, or a path to a .toml file "
+            "or to a run's config.json"
         )
     try:
-        return tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"preset {name} is not valid TOML: {error}") from None
+        return dict(json.loads(data) if path.suffix == ".json" else tomllib.loads(data.decode()))
+    except (ValueError, TypeError) as error:  # both kinds of decoding errors are ValueErrors
+        raise ConfigError(f"preset {name} is not valid {path.suffix[1:].upper() or 'TOML'}: {error}") from None

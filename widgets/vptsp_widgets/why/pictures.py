@@ -14,7 +14,7 @@ from vptsp.core.backbones.load import Backbone
 from vptsp.data import load_data
 from vptsp.data.folder import any_folder
 from vptsp.data.images import ImageSet
-from vptsp.data.transforms import eval_transform
+from vptsp.data.transforms import ShortenStrip, eval_transform
 from vptsp.errors import DataError, RunError
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
@@ -63,7 +63,7 @@ class Pictures:
 
     def jpeg(self, image_id: str) -> bytes:
         """The central square that the model sees, ``SIDE`` pixels wide."""
-        image = self._image(image_id, SIDE)
+        image = ShortenStrip()(self._image(image_id, SIDE))
         scale = SIDE * 256 / 224 / min(image.size)
         size = [max(SIDE, round(scale * length)) for length in image.size]
         image = image.resize((size[0], size[1]), Image.Resampling.BICUBIC)
@@ -83,9 +83,11 @@ class Pictures:
             images = self._load(side)
             if self._places is None:
                 self._places = {name: place for place, name in enumerate(images.ids)}
-            if image_id not in self._places:
+            # ids of photos began with the folder's name in earlier versions
+            place = self._places.get(image_id, self._places.get(f"photos/{image_id.partition('/')[2]}"))
+            if place is None:
                 raise DataError(f"it is not among the {len(images):,} images of {images.name}")
-            return images.load(self._places[image_id]).convert("RGB")
+            return images.load(place).convert("RGB")
         except DataError as error:
             name = plain(image_id, 120)
             try:
