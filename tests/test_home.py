@@ -65,7 +65,7 @@ def test_libraries_that_write_settings_and_caches_are_imported_in_silence(tmp_pa
     code = "import vptsp, matplotlib, IPython.paths, jupyter_core.paths, numba.core.config as numba\n"
     code += "import vptsp.data.omniglot as omniglot\n"
     code += "places = [matplotlib.get_configdir(), matplotlib.get_cachedir(), IPython.paths.get_ipython_dir()]\n"
-    code += "places += [jupyter_core.paths.jupyter_runtime_dir(), omniglot.DEFAULT_ROOT]\n"
+    code += "places += [jupyter_core.paths.jupyter_runtime_dir(), omniglot.home_expanded(omniglot.DEFAULT_ROOT)]\n"
     code += "print(*places, numba.CACHE_DIR, sep='\\n')"
     done = run(code, tmp_path, HOME="/proc/nohome")
     assert done.returncode == 0, done.stderr

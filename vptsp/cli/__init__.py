@@ -19,7 +19,7 @@ COMMANDS = {
     "report": "Write a run's report.html",
     "export": "Write a run's model to FILE",
     "runs": "List runs",
-    "compare": "Compare runs, folders of runs and sweeps",
+    "compare": "Compare runs, folders of runs, sweeps, ledgers",
     "sweep": "Run a notebook many times",
     "data": "Data sets: list, check, prepare and download them",
     "settings": "List every setting with its default and meaning",

@@ -113,11 +113,11 @@ def read(path: Path) -> Own:
 
 
 def _read_npy(path: Path) -> Own:
-    return Own(_vectors(np.load(path, allow_pickle=False), path))
+    return Own(_vectors(np.load(path), path))
 
 
 def _read_npz(path: Path) -> Own:
-    with np.load(path, allow_pickle=False) as file:
+    with np.load(path) as file:
         arrays = {name: file[name] for name in file.files}
     if "embeddings" not in arrays:
         raise DataError(f"{path} holds {', '.join(arrays) or 'nothing'}; name one of its arrays embeddings")
