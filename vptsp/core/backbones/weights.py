@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import argparse
 import collections
-import pickle
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -65,7 +65,7 @@ def _read(path: Path) -> Any:
     try:
         with torch.serialization.safe_globals([argparse.Namespace]):  # settings that many files carry along
             return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
+    except UnpicklingError as error:
         asked = torch.serialization.get_unsafe_globals_in_checkpoint(path) if _is_archive(path) else []
         if not asked:
             raise
