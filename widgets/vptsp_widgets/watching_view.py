@@ -6,6 +6,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from vptsp.errors import UsageError
@@ -19,13 +20,17 @@ class WatchingView(View):
     """Base of the views that watch. Subclasses give :meth:`look`; ``close()`` ends the watch, not what is watched."""
 
     def __init__(self, **traits: Any) -> None:
-        self._ended = threading.Event()  # first: a view that is refused is closed as well
         super().__init__(**traits)
         self._thread = threading.Thread(
             target=_keep_looking, args=(weakref.ref(self), self._ended), name=type(self).__name__, daemon=True
         )
         if not headless():
             self._thread.start()
+
+    @cached_property
+    def _ended(self) -> threading.Event:
+        """Made when first asked for: a view that was refused before it was made is closed as well."""
+        return threading.Event()
 
     def look(self) -> None:
         """Read now what has changed; a thread does so every second. Errors appear in the status line."""

@@ -300,3 +300,12 @@ def test_headless_nothing_is_left_running(sweep: Sweeping, monkeypatch: pytest.M
     assert not board._thread.is_alive()
     assert board._head["phase"] == "running"
     board.close()
+
+
+def test_a_board_that_is_refused_goes_without_another_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    with pytest.raises(RunError, match="is not the folder of a sweep"):
+        SweepBoard(tmp_path)
+    gc.collect()
+    assert told == []
