@@ -61,6 +61,16 @@ def test_numbers_as_classes_keep_their_order() -> None:
     assert saved.names[:3] == ["10", "2", "1"]
 
 
+def test_classes_are_told_apart_as_every_reader_does() -> None:
+    large = [1_234_567.0, 1_234_568.0, float("nan")]  # numbers of a column with a gap are floating-point ones
+    saved = SavedEmbeddings.of_arrays(VECTORS, large * (N // 3))
+    assert saved.names[:3] == ["1234567", "1234568", "(no class)"]
+    written = SavedEmbeddings.of_arrays(VECTORS, ["caf\u00e9", "cafe\u0301", pd.NA] * (N // 3))
+    assert written.class_names == ["(no class)", "caf\u00e9"]
+    with pytest.raises(DataError, match="an image has one class"):
+        SavedEmbeddings.of_arrays(VECTORS, [["a", "b"]] * N)
+
+
 def table_of(vectors: np.ndarray) -> pd.DataFrame:
     table = pd.DataFrame(vectors, columns=[f"e{column}" for column in range(E)])
     return table.assign(label=LABELS, id=[f"x{row}" for row in range(N)], camera=COLUMNS["camera"])
@@ -142,6 +152,8 @@ def test_views_show_them(paths: list[str]) -> None:
     ]  # fmt: skip
     assert len(space.points) == N
     gallery = RetrievalGallery.of_arrays(space.saved)
+    with pytest.raises(DataError, match="have their own labels; give the vectors"):
+        SpaceExplorer.of_arrays(space.saved, LABELS)
     gallery.focus = "rose/0.png"
     best = gallery.results.iloc[0]
     expected = search(space.saved, "rose/0.png", k=1).iloc[0]

@@ -137,7 +137,15 @@ class SavedEmbeddings:
 
     @classmethod
     def of_arrays(cls, embeddings: Any, labels: Sequence[Any] | None = None, **more: Any) -> SavedEmbeddings:
-        """:meth:`write` into a folder that is gone with the last that uses it; takes what that takes."""
+        """:meth:`write` into a folder that is gone with the last that uses it; takes what that takes.
+
+        What is kept already comes back as it is. Raises DataError where labels or the like are given beside it.
+        """
+        if isinstance(embeddings, SavedEmbeddings):
+            beside = [part for part, value in {"labels": labels, **more}.items() if value is not None]
+            if beside:
+                raise DataError(f"embeddings that are kept have their own {beside[0]}; give the vectors to change them")
+            return embeddings
         kept = tempfile.TemporaryDirectory(prefix="vptsp-own-", ignore_cleanup_errors=True)
         saved = cls.write(kept.name, embeddings, labels, **({"name": "own embeddings"} | more))
         saved._kept = kept

@@ -23,6 +23,7 @@ from PIL import Image
 
 from vptsp.data.folder import FileLoader, read_image
 from vptsp.data.images import ImageSet
+from vptsp.data.rules import in_order, label_text
 from vptsp.errors import DataError, explained
 from vptsp.runs.embeddings import NO_CLASS
 from vptsp.runs.thumbnails import placeholder
@@ -60,19 +61,13 @@ class Own:
         if self.images is not None and (gone := FileLoader(tuple(map(str, self.images))).missing()):
             raise DataError(f"{len(gone):,} of {count:,} images are no files, such as {gone[0]}; give whole paths")
         ids = self.ids if self.ids is not None else _ids(self.images, count)
-        classes = np.array([NO_CLASS] * count if self.labels is None else [_class(label) for label in self.labels])
-        names, labels = np.unique(classes, return_inverse=True)
-        if self.labels is not None and all(isinstance(label, (int, np.integer)) for label in self.labels):
-            order = sorted(range(len(names)), key=lambda place: int(names[place]))  # 2 before 10
-            names, labels = names[order], np.argsort(order)[labels]
+        given = [None] * count if self.labels is None else self.labels
+        classes = [label_text(label) or NO_CLASS for label in given]
+        names = in_order(classes)
+        place = {label: number for number, label in enumerate(names)}
+        labels = np.array([place[label] for label in classes], dtype=np.int64)
         texts = [str(one) for one in ids]
-        return ImageSet(name, texts, labels, names.tolist(), _Files(self.images, texts))
-
-
-def _class(label: Any) -> str:
-    if label is None or label != label:
-        return NO_CLASS
-    return f"{label:g}" if isinstance(label, float) else str(label)
+        return ImageSet(name, texts, labels, names, _Files(self.images, texts))
 
 
 class _Files:

@@ -88,8 +88,6 @@ class RetrievalGallery(RunView):
         Takes what :meth:`SavedEmbeddings.write <vptsp.runs.embeddings.SavedEmbeddings.write>` does, or what that
         returned. Raises DataError for parts that do not fit together.
         """
-        if isinstance(embeddings, SavedEmbeddings):
-            return cls(embeddings, **options)
         return cls(SavedEmbeddings.of_arrays(embeddings, labels, images=images, ids=ids), **options)
 
     @classmethod

@@ -116,9 +116,7 @@ class SpaceExplorer(RunView):
         Takes what :meth:`SavedEmbeddings.write <vptsp.runs.embeddings.SavedEmbeddings.write>` does, or what that
         returned. Raises DataError for parts that do not fit together.
         """
-        saved = embeddings
-        if not isinstance(saved, SavedEmbeddings):
-            saved = SavedEmbeddings.of_arrays(embeddings, labels, images=images, ids=ids, columns=columns)
+        saved = SavedEmbeddings.of_arrays(embeddings, labels, images=images, ids=ids, columns=columns)
         tables = [data.nearest_columns(saved)] if saved.has_classes and len(saved) else []
         tables += [saved.columns] if saved.columns is not None else []
         return cls(saved, method, columns=pd.concat(tables, axis=1) if tables else None, **options)
