@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from vptsp_widgets.front import page_block
 from vptsp_widgets.view import View
 
@@ -56,6 +56,23 @@ class Shown:
         for message in self.sent:
             self.page.evaluate("(message) => fire('msg:custom', message, [])", message)
         self.sent.clear()
+
+
+def in_model(page: Page, script: str) -> Any:
+    """What a script returns in which ``model`` is that of the first view in the page."""
+    return page.evaluate(f"(() => {{ const model = window.vptspModels[0]; {script} }})()")
+
+
+def require_clean_end(page: Page, name: str, view: View) -> None:
+    """A view that is shown and taken away leaves neither listeners nor elements."""
+    block = page_block(name, view.state_for_page())
+    block = block.replace("front.render(", "window.end = front.render(", 1)
+    block = block.replace("const listeners = new Map();", "const listeners = window.listeners = new Map();", 1)
+    page.set_content(block)
+    expect(page.locator(f".vptsp-{name}")).to_be_visible()
+    page.evaluate("window.end()")
+    assert page.evaluate("[...listeners.values()].flat().length") == 0
+    expect(page.locator(f".vptsp-{name}")).to_have_count(0)
 
 
 LOW_CONTRAST = """(root) => {

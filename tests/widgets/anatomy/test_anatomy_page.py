@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from anatomies import some_anatomy
+from pages import in_model
 from playwright.sync_api import Page
 from vptsp_widgets.anatomy import ProxyAnatomy
 from vptsp_widgets.front import page_block
@@ -41,10 +42,6 @@ def show(page: Page, view: ProxyAnatomy, live: bool = False) -> None:
         block = block.replace("live: false,", "live: true,")
     page.set_content(f'<!doctype html><meta charset="utf-8"><body>{block}</body>')
     page.wait_for_selector(".va-tile")
-
-
-def model(page: Page, script: str) -> Any:
-    return page.evaluate(f"(() => {{ const model = window.vptspModels[0]; {script} }})()")
 
 
 def percent(value: float) -> str:
@@ -86,7 +83,7 @@ def test_ties_and_classes_without_images_are_as_in_python(page: Page) -> None:
     view = ProxyAnatomy(tied)
     show(page, view)
     for alpha in (0.5, 0.0, 0.37, 1.0):
-        model(page, f"model.set('alpha', {alpha})")
+        in_model(page, f"model.set('alpha', {alpha})")
         expect_scores(page, view, alpha)
 
 
@@ -103,7 +100,9 @@ def test_the_table_tells_gains_and_chooses_a_class(page: Page, view: ProxyAnatom
     assert page.locator('.va-table [aria-selected="true"] td').first.inner_text() == name
     page.wait_for_function(f"document.querySelector('.va-card h4 bdi').textContent === '{name}'")
     page.keyboard.press("ArrowDown")
-    assert model(page, "return model.get('_class')") == view.parts.row_of(rows.nth(4).locator("td").first.inner_text())
+    assert in_model(page, "return model.get('_class')") == view.parts.row_of(
+        rows.nth(4).locator("td").first.inner_text()
+    )
     page.keyboard.press("Home")
     assert rows.first.get_attribute("aria-selected") == "true"
     page.click(".va-table th >> text=class")
@@ -135,15 +134,15 @@ def test_curves_set_alpha_and_the_map_chooses_a_class(page: Page, view: ProxyAna
     page.mouse.move(left + 2 * (right - left), box["y"] + 150)
     page.mouse.up()
     expect_scores(page, view, 1.0)
-    before = model(page, "return model.get('_class')")
+    before = in_model(page, "return model.get('_class')")
     found = page.evaluate(FIND_SIGN, view.parts.class_names[before])
     assert found is not None
     page.locator(".va-stage").first.scroll_into_view_if_needed()
     page.locator(".va-plot").first.click(position={"x": found["x"], "y": found["y"]})
-    chosen = model(page, "return model.get('_class')")
+    chosen = in_model(page, "return model.get('_class')")
     assert view.parts.class_names[chosen] == found["name"]
     selected = "return [...new Int32Array(model.get('_selected').buffer)]"
-    assert model(page, selected) == np.flatnonzero(view.parts.labels == chosen).tolist()
+    assert in_model(page, selected) == np.flatnonzero(view.parts.labels == chosen).tolist()
 
 
 @pytest.mark.parametrize("live", [True, False])
@@ -151,7 +150,7 @@ def test_a_thumbnail_focuses_its_image_where_there_is_a_kernel(page: Page, view:
     show(page, view, live)
     page.locator(".va-thumb").first.focus()
     page.keyboard.press("Enter")
-    focused = model(page, "return model.get('_focused')")
+    focused = in_model(page, "return model.get('_focused')")
     assert (focused >= 0) == live  # in a page, other blocks may show other images
 
 
@@ -169,7 +168,9 @@ def test_names_are_text_and_another_run_replaces_everything(page: Page) -> None:
     view = ProxyAnatomy(some_anatomy())
     show(page, view, live=True)
     names = [f"{EVIL}{label}" for label in range(6)]
-    model(page, f"model.set('_class_names', {names}); model.set('_facts', {{...model.get('_facts'), name: '{EVIL}'}})")
+    in_model(
+        page, f"model.set('_class_names', {names}); model.set('_facts', {{...model.get('_facts'), name: '{EVIL}'}})"
+    )
     assert page.inner_text(".va-title") == f"Proxies of {EVIL}"
     assert page.locator(".va img").count() == 0
     assert page.locator(".va-table td").first.inner_text().startswith("<img")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pages import EVIL, Shown, low_contrast
+from pages import EVIL, Shown, low_contrast, require_clean_end
 from playwright.sync_api import Page, expect
 from sweepings import Sweeping, sweep_of_all_states
 from vptsp_widgets.board import SweepBoard
@@ -223,11 +223,4 @@ def test_text_can_be_read_in_both_themes(page: Page, board: SweepBoard, theme: s
 
 
 def test_unmounting_leaves_no_listener(page: Page, board: SweepBoard) -> None:
-    block = page_block("board", board.state_for_page())
-    block = block.replace("front.render(", "window.end = front.render(", 1)
-    block = block.replace("const listeners = new Map();", "const listeners = window.listeners = new Map();", 1)
-    page.set_content(block)
-    expect(page.locator(".vptsp-board")).to_be_visible()
-    page.evaluate("window.end()")
-    assert page.evaluate("[...listeners.values()].flat().length") == 0
-    expect(page.locator(".vptsp-board")).to_have_count(0)
+    require_clean_end(page, "board", board)

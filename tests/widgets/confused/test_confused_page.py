@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pages import in_model
 from playwright.sync_api import Page
 from vptsp_widgets.confused import ConfusedPairs
 from vptsp_widgets.front import page_block
@@ -35,10 +36,6 @@ def show(page: Page, view: ConfusedPairs, live: bool = False) -> None:
     page.wait_for_selector(".vc-item")
 
 
-def model(page: Page, script: str) -> Any:
-    return page.evaluate(f"(() => {{ const model = window.vptspModels[0]; {script} }})()")
-
-
 def names_of(view: ConfusedPairs, order: str, place: int) -> list[str]:
     return [view.saved.class_names[label] for label in view._lists[order][place]["classes"]]
 
@@ -54,7 +51,7 @@ def test_a_pair_is_chosen_with_the_mouse_and_by_keyboard(page: Page, unseen: Con
     assert page.locator(".vc-link").count() == len(pair["links"])
     assert page.locator(".vc-side").first.locator(".vc-thumb").count() == len(pair["galleries"][0])
     both = np.flatnonzero(np.isin(unseen.saved.labels, pair["classes"])).tolist()
-    assert model(page, "return [...new Int32Array(model.get('_selected').buffer)]") == both
+    assert in_model(page, "return [...new Int32Array(model.get('_selected').buffer)]") == both
     page.keyboard.press("ArrowUp")
     assert page.locator("h3 bdi").all_inner_texts() == names_of(unseen, "images", 1)
     page.keyboard.press("End")
@@ -78,9 +75,9 @@ def test_an_image_is_focused_here_and_from_outside(page: Page, trained: Confused
     row, _ = trained._lists["images"][0]["galleries"][1][0]
     page.locator(".vc-side").nth(1).locator(".vc-thumb").first.focus()
     page.keyboard.press("Enter")
-    assert model(page, "return model.get('_focused')") == row
+    assert in_model(page, "return model.get('_focused')") == row
     other, _ = trained._lists["images"][0]["galleries"][0][0]
-    model(page, f"model.set('_focused', {other})")
+    in_model(page, f"model.set('_focused', {other})")
     marked = page.locator('.vc-thumb[aria-current="true"]')
     assert {mark.get_attribute("data-row") for mark in marked.all()} == {str(other)}
 
@@ -89,8 +86,8 @@ def test_a_page_of_test_images_is_not_moved_by_training_images(page: Page, train
     show(page, trained)
     page.locator(".vc-item").nth(1).click()
     page.locator(".vc-thumb").first.click()
-    assert model(page, "return model.get('_selected').byteLength") == 0
-    assert model(page, "return model.get('_focused')") == -1
+    assert in_model(page, "return model.get('_selected').byteLength") == 0
+    assert in_model(page, "return model.get('_focused')") == -1
 
 
 def test_names_are_text(page: Page, unseen: ConfusedPairs) -> None:
@@ -98,7 +95,7 @@ def test_names_are_text(page: Page, unseen: ConfusedPairs) -> None:
     name = "<img src=x onerror=alert(1)>"
     script = "model.set('_class_names', model.get('_class_names').map(() => NAME));"
     script += "model.set('_about', {...model.get('_about'), name: NAME})"
-    model(page, script.replace("NAME", json.dumps(name)))
+    in_model(page, script.replace("NAME", json.dumps(name)))
     assert page.locator("h3 bdi").all_inner_texts() == [name, name]
     assert page.inner_text(".vc-title") == f"Confused classes of {name}"
     assert page.locator(".vc img").count() == 0

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import processes
 import pytest
-from pages import Shown, low_contrast
+from pages import Shown, low_contrast, require_clean_end
 from playwright.sync_api import Page, expect
 from vptsp_widgets.front import page_block
 from vptsp_widgets.monitor import TrainingMonitor, watching
@@ -188,11 +188,4 @@ def test_text_can_be_read_in_both_themes(page: Page, monitor: TrainingMonitor, t
 
 
 def test_unmounting_leaves_no_listener(page: Page, monitor: TrainingMonitor) -> None:
-    block = page_block("monitor", monitor.state_for_page())
-    block = block.replace("front.render(", "window.end = front.render(", 1)
-    block = block.replace("const listeners = new Map();", "const listeners = window.listeners = new Map();", 1)
-    page.set_content(block)
-    expect(page.locator(".vptsp-monitor")).to_be_visible()
-    page.evaluate("window.end()")
-    assert page.evaluate("[...listeners.values()].flat().length") == 0
-    expect(page.locator(".vptsp-monitor")).to_have_count(0)
+    require_clean_end(page, "monitor", monitor)

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from pages import in_model
 from playwright.sync_api import Page
 from vptsp_widgets.front import page_block
 from vptsp_widgets.why import WhyNeighbour
@@ -31,10 +32,6 @@ def show(page: Page, view: WhyNeighbour, live: bool = False) -> None:
     page.wait_for_selector(".vptsp-why")
 
 
-def model(page: Page, script: str) -> Any:
-    return page.evaluate(f"(() => {{ const model = window.vptspModels[0]; {script} }})()")
-
-
 def readout(page: Page) -> str:
     return page.inner_text(".vptsp-why-readout")
 
@@ -52,7 +49,7 @@ def test_the_grid_tells_every_effect_and_a_cell_shows_its_block(page: Page, view
     cells.nth(1).hover()
     assert readout(page).startswith("block 1, prompt 2: ")
     cells.nth(1).click()
-    assert model(page, "return model.get('block')") == 0
+    assert in_model(page, "return model.get('block')") == 0
     assert page.inner_text(".vptsp-why-bar.vptsp-why-marked i >> nth=0") == "2"
     assert "block 1" in page.inner_text(".vptsp-why-legend")
 
@@ -61,13 +58,13 @@ def test_attention_changes_with_head_and_block(page: Page, view: WhyNeighbour) -
     show(page, view)
     pictures = "return [...document.querySelectorAll('.vptsp-why-picture')].map((c) => c.toDataURL()).join()"
     page.wait_for_timeout(100)
-    before = model(page, pictures)
+    before = in_model(page, pictures)
     page.select_option(".vptsp-bar select", index=2)  # the second head, after the mean
-    assert model(page, "return model.get('head')") == 1
-    assert model(page, pictures) != before
+    assert in_model(page, "return model.get('head')") == 1
+    assert in_model(page, pictures) != before
     found = view.attention
     share = page.inner_text(".vptsp-why-split >> nth=0")
-    block = model(page, "return model.get('block')")
+    block = in_model(page, "return model.get('block')")
     assert f"patches {100 * found.patches[0, block, 1].sum():.0f} %" in share
     first = page.locator(".vptsp-why-bar").first.get_attribute("aria-label")
     assert first is not None
@@ -88,7 +85,7 @@ def test_everything_is_reached_by_keyboard(page: Page, view: WhyNeighbour) -> No
     page.keyboard.press("ArrowRight")
     assert readout(page).startswith("block 2, prompt 2: ")
     page.keyboard.press("Enter")
-    assert model(page, "return model.get('block')") == 1
+    assert in_model(page, "return model.get('block')") == 1
     page.keyboard.press("Escape")
     assert page.locator(".vptsp-why-marked").count() == 0
     page.keyboard.press("?")
@@ -105,15 +102,15 @@ def test_a_wish_is_under_way_at_once_and_old_answers_are_dropped(page: Page, vie
     show(page, view, live=True)
     page.click("button:has-text('swap')")
     assert page.inner_text(".vptsp-status") == "waiting for the kernel …"
-    wanted = model(page, "return model.get('_wanted')")
+    wanted = in_model(page, "return model.get('_wanted')")
     assert (wanted["query"], wanted["neighbour"]) == (view._pair["neighbour"], view._pair["query"]["row"])
     page.click("button:has-text('random mistake')")
     answer = "model.set('_pair', {...model.get('_pair'), number: %d, similarity: 0.125})"
     shown = page.inner_text(".vptsp-why-similarity")
-    model(page, answer % wanted["number"])
+    in_model(page, answer % wanted["number"])
     assert page.inner_text(".vptsp-why-similarity") == shown
     assert page.get_attribute(".vptsp-why", "aria-busy") == "true"
-    model(page, answer % (wanted["number"] + 1))
+    in_model(page, answer % (wanted["number"] + 1))
     assert "0.125" in page.inner_text(".vptsp-why-similarity")
     assert page.inner_text(".vptsp-status") == ""
 
@@ -121,23 +118,23 @@ def test_a_wish_is_under_way_at_once_and_old_answers_are_dropped(page: Page, vie
 def test_a_wish_that_fails_is_no_longer_waited_for(page: Page, view: WhyNeighbour) -> None:
     show(page, view, live=True)
     page.click("button:has-text('swap')")
-    number = model(page, "return model.get('_wanted').number")
+    number = in_model(page, "return model.get('_wanted').number")
     for late, busy in ((number - 1, "true"), (number, None)):
-        model(page, f"model.fire('msg:custom', {{kind: 'failed', number: {late}, text: 'out of memory'}})")
+        in_model(page, f"model.fire('msg:custom', {{kind: 'failed', number: {late}, text: 'out of memory'}})")
         assert page.get_attribute(".vptsp-why", "aria-busy") == busy
     assert page.inner_text(".vptsp-status") == "out of memory"
 
 
 def test_effects_are_asked_for_once_and_fill_in_block_by_block(page: Page, view: WhyNeighbour) -> None:
     show(page, view, live=True)
-    assert model(page, "return (window.told ?? []).length") == 0  # they are there
-    model(page, "model.set('_effects', null); model.set('_pair', {...model.get('_pair'), stamp: 99})")
-    assert model(page, "return window.told") == [{"kind": "effects"}]
+    assert in_model(page, "return (window.told ?? []).length") == 0  # they are there
+    in_model(page, "model.set('_effects', null); model.set('_pair', {...model.get('_pair'), stamp: 99})")
+    assert in_model(page, "return window.told") == [{"kind": "effects"}]
     assert page.locator(".vptsp-why-pending").count() == view.effects.size
-    model(page, "model.set('_effects', new DataView(new Float32Array([0.5, -0.25, 0]).buffer))")
+    in_model(page, "model.set('_effects', new DataView(new Float32Array([0.5, -0.25, 0]).buffer))")
     assert page.locator(".vptsp-why-pending").count() == view.effects.size - 3
     assert page.locator(".vptsp-why-cell").nth(1).get_attribute("aria-label") == "block 1, prompt 2: −0.250"
-    assert model(page, "return window.told.length") == 1
+    assert in_model(page, "return window.told.length") == 1
 
 
 def test_names_are_text(page: Page, view: WhyNeighbour) -> None:
@@ -145,7 +142,7 @@ def test_names_are_text(page: Page, view: WhyNeighbour) -> None:
     name = "<img src=x onerror=alert(1)>"
     script = "const pair = structuredClone(model.get('_pair')); pair.query.class = pair.query.id = NAME;"
     script += "pair.candidates.forEach((one) => (one.class = NAME)); model.set('_pair', pair)"
-    model(page, script.replace("NAME", json.dumps(name)))
+    in_model(page, script.replace("NAME", json.dumps(name)))
     assert page.inner_text(".vptsp-why-name >> nth=0") == name
     assert page.locator(".vptsp-why img").count() == 0
 
