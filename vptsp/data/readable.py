@@ -50,13 +50,15 @@ def without(parts: Parts, bad: Container[str]) -> Parts:
     Raises DataError where nothing is left of a part.
     """
 
-    def keep(images: ImageSet) -> ImageSet:
-        good = [position for position, image_id in enumerate(images.ids) if image_id not in bad]
-        if len(good) == len(images):
-            return images
-        if not good:
-            raise DataError(f"{images.name}: none of the {len(images)} images can be read")
-        rest = images.subset(good)
-        return rest if parts.classes_given else rest.relabelled()
+    return parts.map(lambda images: kept(images, bad, parts.classes_given))
 
-    return parts.map(keep)
+
+def kept(images: ImageSet, bad: Container[str], classes_given: bool = False) -> ImageSet:
+    """A set without these images, as :func:`without` leaves it. Raises DataError where nothing is left."""
+    good = [position for position, image_id in enumerate(images.ids) if image_id not in bad]
+    if len(good) == len(images):
+        return images
+    if not good:
+        raise DataError(f"{images.name}: none of the {len(images)} images can be read")
+    rest = images.subset(good)
+    return rest if classes_given else rest.relabelled()

@@ -17,11 +17,11 @@ from vptsp.data.folder import look_at_folder
 from vptsp.data.images import DataSplits, ImageSet
 from vptsp.data.loaders import EvalPasses
 from vptsp.data.passed import told
-from vptsp.data.readable import unreadable
+from vptsp.data.readable import kept, unreadable
 from vptsp.data.scorable import require_scorable
 from vptsp.data.splits import some
 from vptsp.data.transforms import eval_transform
-from vptsp.errors import DataError, DataWarning, RunError
+from vptsp.errors import DataWarning, RunError
 from vptsp.evaluation.metrics import evaluate_retrieval
 from vptsp.evaluation.recognition import recognition_metrics
 from vptsp.files import write_json
@@ -142,12 +142,12 @@ def embed_folder(
 
 def _readable(images: ImageSet) -> ImageSet:
     bad = set(unreadable(images))
-    if not bad:
-        return images
-    if len(bad) == len(images):
-        raise DataError(f"{images.name}: none of the {len(images):,} images can be read")
-    warnings.warn(f"{images.name}: {len(bad):,} images cannot be read and are left out: {some(bad)}", DataWarning, 3)
-    return images.subset([row for row, name in enumerate(images.ids) if name not in bad]).relabelled()
+    rest = kept(images, bad)
+    if bad:
+        warnings.warn(
+            f"{images.name}: {len(bad):,} images cannot be read and are left out: {some(bad)}", DataWarning, 3
+        )
+    return rest
 
 
 # --- whole runs -----------------------------------------------------------------------------------

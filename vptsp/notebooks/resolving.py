@@ -88,7 +88,7 @@ def train_or_resume(config: Config, run_dir: str, observer: Observer | None = No
     from vptsp.training.loop import train
 
     folder = placed(run_dir) if run_dir else None
-    resume = folder is not None and (folder / "config.json").exists() and not Run(folder).came_to_nothing()
+    resume = folder is not None and Run(folder).has_begun()
     if folder is not None and resume:
         require_own(folder, config)
     return train(config, folder, resume=resume, observer=observer)

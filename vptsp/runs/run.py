@@ -221,6 +221,10 @@ class Run:
         except RunError:  # a disk that may only be read: nobody trains there
             return False
 
+    def has_begun(self) -> bool:
+        """Whether there is something to go on with, or to return: a run that did not come to nothing."""
+        return (self.path / "config.json").exists() and not self.came_to_nothing()
+
     def came_to_nothing(self) -> bool:
         """Whether the run failed before its first checkpoint, on a bad image for example."""
         return self.progress().get("state") == "failed" and not (self.path / "checkpoint").exists()

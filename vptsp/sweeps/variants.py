@@ -91,10 +91,8 @@ def train_variants(
 
 def _train(config: Config, path: Path) -> str:
     """Train or finish a run; what went wrong, or nothing."""
-    run = Run(path)
     try:
-        resume = (path / "config.json").exists() and not run.came_to_nothing()
-        train(config, path, resume=resume, observer=_unwatched)
+        train(config, path, resume=Run(path).has_begun(), observer=_unwatched)
     except UsageError as error:
         return str(error)
     except RuntimeError as error:  # out of memory, a kernel that is missing
