@@ -38,7 +38,7 @@ def command(word: str) -> None:
             f"say more of the name (they begin with {', '.join(near[:12])})"
         )
     by_family: dict[str, list[str]] = {}
-    for model in listed(word):
+    for model in listed(found):
         height, width = model.size
         side = f"{height}" if height == width else f"{height},{width}"
         what = f"{model.parameters / 1e6:>8.1f} M {side:>9} px  {model.pooling:<8} {', '.join(model.tags)}"

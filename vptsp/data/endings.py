@@ -31,9 +31,7 @@ UNREAD = {
     **dict.fromkeys((".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf", ".raw"), _RAW),
     **dict.fromkeys((".svg", ".svgz", ".eps", ".ps", ".pdf", ".ai", ".wmf", ".emf"), _DRAWING),
     **dict.fromkeys((".mp4", ".mov", ".avi", ".mkv", ".mpg", ".mpeg", ".webm", ".fli", ".flc"), _VIDEO),
-    **dict.fromkeys(
-        (".jxl", ".exr", ".hdr", ".dcm", ".npy", ".xcf"), "a format that is not read; save it as PNG or TIFF"
-    ),
+    **dict.fromkeys((".jxl", ".exr", ".hdr", ".dcm", ".npy", ".xcf"), _OTHER),
 }
 UNKNOWN = "its ending is none of an image"
 

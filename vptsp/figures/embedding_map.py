@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float, Int64
 
-from vptsp.figures.template import template
+from vptsp.figures.template import corner_note, template
 from vptsp.figures.theme import PROXIES
 from vptsp.text import safe
 
@@ -59,17 +59,7 @@ def embedding_map(
     if proxies:
         _add_proxies(figure, proxies, [safe(name) for name in proxy_names])
     if total is not None and total > len(points):
-        figure.add_annotation(
-            text=f"{len(points):,} of {total:,} test images shown",
-            xref="paper",
-            yref="paper",
-            x=1,
-            y=0,
-            xanchor="right",
-            yanchor="bottom",
-            showarrow=False,
-            font={"size": 12},
-        )
+        corner_note(figure, f"{len(points):,} of {total:,} test images shown", y=0, yshift=None)
     figure.update_xaxes(title_text=axes[0], showticklabels=False, showgrid=False, zeroline=False)
     figure.update_yaxes(title_text=axes[1], showticklabels=False, showgrid=False, zeroline=False)
     margin = {"l": 30, "r": 20, "t": 60, "b": 40}

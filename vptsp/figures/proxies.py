@@ -14,7 +14,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from vptsp.analysis.confusions import overlapping_proxies
 from vptsp.errors import DataError
 from vptsp.evaluation.search import RetrievalResults, unit_rows
-from vptsp.figures.template import template
+from vptsp.figures.template import corner_note, template
 from vptsp.figures.theme import BLUE, ORANGE
 from vptsp.text import safe
 
@@ -55,7 +55,7 @@ def proxy_similarity(
         )
     )
     if len(kept) < len(rows):
-        _note(figure, f"{len(kept)} of {len(rows):,} classes shown: those with the most similar proxies")
+        corner_note(figure, f"{len(kept)} of {len(rows):,} classes shown: those with the most similar proxies")
     side = max(420, min(900, 170 + 13 * len(kept)))
     figure.update_xaxes(title_text="training class", tickangle=-90, **_CATEGORIES)
     figure.update_yaxes(title_text="training class", **_CATEGORIES)
@@ -88,7 +88,7 @@ def recall_bars(results: RetrievalResults, class_names: Sequence[str], most: int
         )
     )
     if total > most:
-        _note(
+        corner_note(
             figure,
             f"{len(order)} of {total:,} classes shown: the {half} worst (orange) and the {half} best (blue)",
         )
@@ -134,21 +134,6 @@ def _unlike(names: Sequence[str]) -> list[str]:
         seen[name] += 1
         made.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return made
-
-
-def _note(figure: go.Figure, text: str) -> None:
-    figure.add_annotation(
-        text=text,
-        xref="paper",
-        yref="paper",
-        x=1,
-        y=1.0,
-        yshift=4,
-        xanchor="right",
-        yanchor="bottom",
-        showarrow=False,
-        font={"size": 12},
-    )
 
 
 def _require_names(count: int, class_names: Sequence[str], what: str) -> None:

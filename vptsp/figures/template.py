@@ -30,3 +30,19 @@ def template() -> go.layout.Template:
             "hoverlabel": {"font": {"family": "system-ui, sans-serif"}},
         }
     )
+
+
+def corner_note(figure: go.Figure, text: str, y: float = 1, yshift: float | None = 4) -> None:
+    """Small text that ends at the right edge: above the plot, or at ``y`` (0 is the bottom) within it."""
+    figure.add_annotation(
+        text=text,
+        xref="paper",
+        yref="paper",
+        x=1,
+        y=y,
+        yshift=yshift,
+        xanchor="right",
+        yanchor="bottom",
+        showarrow=False,
+        font={"size": 12},
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 _INJECTED = "# Parameters"  # the first line of the cell that papermill puts in
 
@@ -35,9 +35,9 @@ def parameter_names(namespace: Mapping[str, Any], known: Collection[str]) -> set
     return names if found else None
 
 
-class _Cell:
-    def __init__(self, names: set[str], annotated: bool) -> None:
-        self.names, self.annotated = names, annotated
+class _Cell(NamedTuple):
+    names: set[str]
+    annotated: bool
 
 
 def _assignments(source: str) -> _Cell | None:

@@ -50,10 +50,10 @@ def projections(attention: Any) -> tuple[tuple[Tensor, Tensor | None], ...]:
     One layer ``qkv`` with its own bias, or with biases apart from it (``q_bias``, ``k_bias``, which is zero, and
     ``v_bias``: EVA, DINOv3, BEiT, SwinV2), or three layers (``q_proj``, ... of EVA-02; ``q``, ... of CaiT).
     """
-    if getattr(attention, "qkv", None) is None:
-        form = "{}_proj" if hasattr(attention, "q_proj") else "{}"
-        return tuple(effective_weight(getattr(attention, form.format(name))) for name in "qkv")
-    weight, bias = effective_weight(attention.qkv)
+    layers = linear_layers(attention)
+    if len(layers) == 3:
+        return tuple(map(effective_weight, layers))
+    weight, bias = effective_weight(layers[0])
     if getattr(attention, "q_bias", None) is not None:
         biases: tuple[Tensor | None, ...] = (attention.q_bias, attention.k_bias, attention.v_bias)
     else:

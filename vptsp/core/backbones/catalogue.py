@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import timm
@@ -42,9 +42,9 @@ def counts() -> dict[str, int]:
     return found
 
 
-def listed(word: str) -> Iterator[Listed]:
-    """The models of :func:`names`, one after the other; each is built, without memory."""
-    for name in names(word):
+def listed(architectures: Iterable[str]) -> Iterator[Listed]:
+    """These of :func:`names`, one after the other; each is built, without memory. Those that cannot be are left out."""
+    for name in architectures:
         try:
             model = outline(name)
             family = family_of(model, name)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from vptsp.core.backbones.eva import EvaViT
 from vptsp.core.backbones.family import Grid
+from vptsp.core.backbones.plain import PlainViT
 from vptsp.core.errors import ConfigError
 
 
@@ -58,10 +59,8 @@ class NaFlex(EvaViT):
         return list(turned) if model.rope_is_mixed else [turned] * len(model.blocks)
 
     def leave(self, block: Any, tokens: Tensor, mixed: Tensor) -> Tensor:
-        if isinstance(block, EvaBlock):
-            return super().leave(block, tokens, mixed)
-        tokens = tokens + block.ls1(mixed)
-        return tokens + block.ls2(block.mlp(block.norm2(tokens)))
+        of_eva = isinstance(block, EvaBlock)
+        return super().leave(block, tokens, mixed) if of_eva else PlainViT.leave(self, block, tokens, mixed)
 
 
 FAMILY = NaFlex()
