@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from vptsp import home
-from vptsp.root import placed
+from vptsp.project import placed
 
 State = Literal["ok", "warn", "fail"]
 

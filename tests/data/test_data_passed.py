@@ -24,7 +24,7 @@ from vptsp.data.folder import any_folder, look_at_folder, read_image, to_rgb
 from vptsp.data.images import DataSplits, ImageSet
 from vptsp.data.load import read_parts
 from vptsp.data.loaders import EvalPasses, eval_loader
-from vptsp.data.passed import Passed, by_reason, lines, told
+from vptsp.data.passed_over import Passed, by_reason, lines, told
 from vptsp.data.scorable import findable, require_scorable
 from vptsp.data.transforms import eval_transform, train_transform
 from vptsp.errors import DataError, DataWarning

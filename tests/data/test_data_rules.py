@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from vptsp.data import endings, load_data
+from vptsp.data import file_endings, load_data
 from vptsp.data.rules import cell_text, clean_path, flag, in_order, label_column, label_text, read_text
 from vptsp.data.tables import read_table
 from vptsp.errors import ConfigError, DataError
@@ -183,19 +183,19 @@ def test_whatever_pillow_reads_is_read_or_there_is_a_reason() -> None:
     left = {
         ending
         for ending, form in Image.registered_extensions().items()
-        if form in Image.OPEN and not endings.is_image(ending)
+        if form in Image.OPEN and not file_endings.is_image(ending)
     }
     others = {".bufr", ".grib", ".h5", ".hdf", ".gbr", ".ftc", ".ftu", ".iim", ".blp", ".pcd", ".pxr", ".emf", ".wmf"}
     assert left <= others | {".mpg", ".mpeg", ".mic", ".fli", ".flc", ".vtf", ".dcx", ".cur"}, left - others
-    assert not endings.READ & endings.UNREAD.keys()
-    assert endings.is_read(".JPG")
-    assert not endings.is_read(".txt")
+    assert not file_endings.READ & file_endings.UNREAD.keys()
+    assert file_endings.is_read(".JPG")
+    assert not file_endings.is_read(".txt")
 
 
 @pytest.mark.parametrize(("heif", "avif"), [(True, True), (False, False)])
 def test_endings_that_depend_on_packages(heif: bool, avif: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endings, "reads_heif", lambda: heif)
-    monkeypatch.setattr(endings, "reads_avif", lambda: avif)
-    assert (endings.is_read(".HEIC"), endings.is_read(".avif")) == (heif, avif)
-    assert "pip install pillow-heif" in endings.why_not(".heic")
-    assert endings.is_image(".heic")
+    monkeypatch.setattr(file_endings, "reads_heif", lambda: heif)
+    monkeypatch.setattr(file_endings, "reads_avif", lambda: avif)
+    assert (file_endings.is_read(".HEIC"), file_endings.is_read(".avif")) == (heif, avif)
+    assert "pip install pillow-heif" in file_endings.why_not(".heic")
+    assert file_endings.is_image(".heic")

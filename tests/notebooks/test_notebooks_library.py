@@ -17,7 +17,7 @@ from vptsp.cli.lab import lab_command
 from vptsp.errors import UsageError
 from vptsp.notebooks import library
 from vptsp.notebooks.library import copy_notebooks, find_notebook, list_notebooks, split_names
-from vptsp.root import VARIABLE
+from vptsp.project import VARIABLE
 
 ROOT = Path(__file__).parents[2]
 OWN = sorted((ROOT / "notebooks").glob("*.ipynb"))

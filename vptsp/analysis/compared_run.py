@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vptsp.errors import ConfigError, RunError
 from vptsp.files import read_json
-from vptsp.root import placed
+from vptsp.project import placed
 from vptsp.runs.result import RunResult
 from vptsp.runs.run import Run, list_runs
 from vptsp.settings.config import Config, make_config

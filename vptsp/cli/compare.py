@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vptsp.cli import completing
+from vptsp.cli import suggestions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN|FOLDER...",
-                shell_complete=completing.runs)  # fmt: skip
+                shell_complete=suggestions.runs)  # fmt: skip
 @click.option("--reference", metavar="EXPERIMENT", help="What others are compared with; default: best by validation.")
 @click.option("--runs", "by_run", is_flag=True, help="A row per run instead of one per experiment.")
 @click.option("--to", type=click.Path(path_type=Path), metavar="FILE", help="Write the table: .csv .parquet .md .tex")

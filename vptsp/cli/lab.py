@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from vptsp.errors import UsageError
-from vptsp.root import VARIABLE, project_root
+from vptsp.project import VARIABLE, project_root
 
 FOLDER = Path("notebooks")
 COPIES = Path("my_notebooks")  # beside the repository's own notebooks, which git would otherwise see change

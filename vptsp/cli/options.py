@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from vptsp.cli import completing
+from vptsp.cli import suggestions
 
-RUN = click.argument("run", type=click.Path(path_type=Path), shell_complete=completing.runs)
-SETTINGS = click.argument("settings", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=completing.settings)
+RUN = click.argument("run", type=click.Path(path_type=Path), shell_complete=suggestions.runs)
+SETTINGS = click.argument("settings", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=suggestions.settings)
 CHECKPOINT = click.option(
     "--checkpoint", type=click.Choice(["last", "best_val"]), help="Which epoch; default: the selected one."
 )

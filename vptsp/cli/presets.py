@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from vptsp.cli import completing, layout
+from vptsp.cli import layout, suggestions
 
 
 @click.command()
-@click.argument("name", required=False, shell_complete=completing.presets)
+@click.argument("name", required=False, shell_complete=suggestions.presets)
 def command(name: str | None) -> None:
     """List the presets, or print the settings of one and the results it is expected to give."""
     from vptsp.settings.presets import preset_names, preset_notes, read_preset

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vptsp.cli import completing, layout
+from vptsp.cli import layout, suggestions
 from vptsp.errors import UsageError
-from vptsp.root import placed, where
+from vptsp.project import placed, where
 from vptsp.text import plain
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _STATE = re.compile(rf"(?<=  )({'|'.join(layout.STATES)})(?= |$)")
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), default="runs", shell_complete=completing.runs)
+@click.argument("folder", type=click.Path(path_type=Path), default="runs", shell_complete=suggestions.runs)
 def command(folder: Path) -> None:
     """List runs: state, test metrics, parameters, and the settings in which they differ.
 

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vptsp.cli import completing
+from vptsp.cli import suggestions
 from vptsp.cli.options import SETTINGS
 from vptsp.errors import ConfigError, UsageError
-from vptsp.root import placed
+from vptsp.project import placed
 
 if TYPE_CHECKING:
     from vptsp.sweeps.spec import Sweep
 
 
 @click.command()
-@click.argument("sweep", metavar="SWEEP", shell_complete=completing.sweeps)
+@click.argument("sweep", metavar="SWEEP", shell_complete=suggestions.sweeps)
 @SETTINGS
 @click.option("--folder", type=click.Path(path_type=Path), help="Where the runs are kept; default: as the sweep says.")
 @click.option("--workers", type=int, help="Runs at once; default: one per GPU, else one per two cores.")

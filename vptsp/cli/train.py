@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vptsp.cli import completing
+from vptsp.cli import suggestions
 from vptsp.cli.options import RUN_DIR, SETTINGS, changes, elsewhere, print_metrics
 from vptsp.errors import UsageError
 
@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 @click.command()
 @SETTINGS
-@click.option("--preset", shell_complete=completing.presets, help="Settings to start from, by name or as a .toml file.")
+@click.option(
+    "--preset", shell_complete=suggestions.presets, help="Settings to start from, by name or as a .toml file."
+)
 @RUN_DIR
 @click.option(
     "--resume",
     type=click.Path(path_type=Path),
     metavar="RUN",
-    shell_complete=completing.runs,
+    shell_complete=suggestions.runs,
     help="Go on with a stopped or killed run.",
 )
 @click.option("--changed-data", is_flag=True, help="With --resume: go on although its images are others now.")
@@ -57,7 +59,7 @@ def command(
 def _trained(settings: dict[str, Any], preset: str | None, run_dir: Path | None) -> Run:
     from vptsp.data.enough import require_classes
     from vptsp.data.find import place_of
-    from vptsp.root import placed
+    from vptsp.project import placed
     from vptsp.runs.run import Run
     from vptsp.settings.config import make_config
 

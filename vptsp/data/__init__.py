@@ -9,7 +9,7 @@ Read ``images.py`` first: the one shape in which every data set reaches the rest
     settings        the part of a configuration that data sets read
     sources/        published data sets, a file for each way of writing things down
     rules, tables   what paths, labels, flags and their order mean, for every reader; CSV and Parquet files
-    endings, passed  which files are images; what a loader saw and did not take
+    file_endings, passed_over   which files are images; what a loader saw and did not take
     folder, photos  folders of images: split already, or to be split here
     omniglot, digits, sample   small sets for trying things
     blossoms, blossom_species, blossom_paint   drawn flowers, the embedded default: the set, its classes, its brush

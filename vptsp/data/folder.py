@@ -1,7 +1,7 @@
 """Image files on disk: any folder of ``train/<class>/*`` and ``test/<class>/*``, and class folders alone.
 
 One scan serves every data set of folders. It takes ``<class>/<image>``, and what else it sees it passes over with its
-name and the reason (:mod:`vptsp.data.passed`): nothing disappears.
+name and the reason (:mod:`vptsp.data.passed_over`): nothing disappears.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from vptsp.data.endings import READ, is_image, is_read, register_plugins, why_not
+from vptsp.data.file_endings import READ, is_image, is_read, register_plugins, why_not
 from vptsp.data.images import ImageSet, Parts
-from vptsp.data.passed import Looked
+from vptsp.data.passed_over import Looked
 from vptsp.data.rules import in_order, is_pointer
 from vptsp.data.settings import DataConfig
 from vptsp.data.splits import some

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from vptsp.data.passed import Passed
+from vptsp.data.passed_over import Passed
 from vptsp.errors import DataError
 
 if TYPE_CHECKING:

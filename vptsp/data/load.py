@@ -10,7 +10,7 @@ from vptsp.data.closed_set import closed_splits
 from vptsp.data.counts import check_counts
 from vptsp.data.find import place_of
 from vptsp.data.images import DataSplits, Parts
-from vptsp.data.passed import told
+from vptsp.data.passed_over import told
 from vptsp.data.readable import drop_bad, refuse_missing
 from vptsp.data.settings import DataConfig
 from vptsp.data.sources.lists import LayoutError

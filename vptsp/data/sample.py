@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vptsp.data.blossoms import blossom_sets
 from vptsp.errors import explained
-from vptsp.root import placed
+from vptsp.project import placed
 
 
 def sample_photos(folder: str | Path, classes: int = 40, images: int = 15, size: int = 128) -> Path:

@@ -16,7 +16,7 @@ from vptsp.data import load_data
 from vptsp.data.folder import look_at_folder
 from vptsp.data.images import DataSplits, ImageSet
 from vptsp.data.loaders import EvalPasses
-from vptsp.data.passed import told
+from vptsp.data.passed_over import told
 from vptsp.data.readable import kept, unreadable
 from vptsp.data.scorable import require_scorable
 from vptsp.data.splits import some

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from vptsp.data.enough import require_classes
 from vptsp.errors import ConfigError
 from vptsp.notebooks.cells import parameter_names
-from vptsp.root import placed
+from vptsp.project import placed
 from vptsp.settings.config import Config, make_config
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from vptsp.data.enough import require_classes
 from vptsp.data.find import place_of
 from vptsp.errors import UsageError
 from vptsp.notebooks import run_notebook
-from vptsp.root import placed
+from vptsp.project import placed
 from vptsp.runs.run import RUNS, Run
 from vptsp.settings.config import make_config
 from vptsp.settings.methods import METHODS

@@ -27,7 +27,7 @@ from torch.optim import Optimizer
 from vptsp.core.backbones.load import load_backbone
 from vptsp.errors import ConfigError, RunError, explained
 from vptsp.files import read_json, read_tensors, write_json, write_tensors
-from vptsp.root import placed
+from vptsp.project import placed
 from vptsp.runs.embeddings import Origin, SavedEmbeddings
 from vptsp.runs.origins import is_of_run, origin_of
 from vptsp.runs.run import Run

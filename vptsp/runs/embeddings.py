@@ -21,7 +21,7 @@ from torch import Tensor
 from vptsp.data.images import ImageSet
 from vptsp.errors import DataError, RunError
 from vptsp.files import read_json, read_tensors, write_json, write_tensors, write_text
-from vptsp.root import placed
+from vptsp.project import placed
 from vptsp.runs.run import Run
 from vptsp.runs.thumbnails import Thumbnails, write_thumbnails
 
@@ -116,12 +116,12 @@ class SavedEmbeddings:
         """Keep embeddings made elsewhere in ``folder``, for all that reads a run's.
 
         ``embeddings`` (N, E) as an array, tensor or table, or a file of them (.npy, .npz, .parquet, .csv;
-        :mod:`vptsp.runs.own` says what is in it). ``labels``: the class of each image, as text or numbers; none: they
-        have no classes. ``images``: their files, of which small pictures are kept. ``ids``: names of the images; none:
-        their paths, or numbers. ``columns``: more that is known of each, to colour a map by. Raises DataError for parts
-        that do not fit together, before anything is written.
+        :mod:`vptsp.runs.own_embeddings` says what is in it). ``labels``: the class of each image, as text or numbers;
+        none: they have no classes. ``images``: their files, of which small pictures are kept. ``ids``: names of the
+        images; none: their paths, or numbers. ``columns``: more that is known of each, to colour a map by. Raises
+        DataError for parts that do not fit together, before anything is written.
         """
-        from vptsp.runs.own import own, require_new  # reads what most runs never need
+        from vptsp.runs.own_embeddings import own, require_new  # reads what most runs never need
 
         given = own(embeddings, labels=labels, images=images, ids=ids, columns=columns)
         place = placed(folder)

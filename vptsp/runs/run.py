@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 from vptsp.errors import ConfigError, RunError, explained
 from vptsp.files import read_json, read_tensors, write_json, write_text
-from vptsp.root import placed, where
+from vptsp.project import placed, where
 from vptsp.runs.environment import environment
 from vptsp.runs.result import RunResult
 from vptsp.settings.config import Config, make_config
@@ -79,7 +79,7 @@ class Run:
     def create(cls, path: str | Path | None, config: Config) -> Run:
         """A new run directory holding ``config.json`` and ``environment.json``.
 
-        ``path`` none: a free name under the project's ``runs/`` (:mod:`vptsp.root`). Refuses a directory that
+        ``path`` none: a free name under the project's ``runs/`` (:mod:`vptsp.project`). Refuses a directory that
         already holds something, except a run that failed before its first checkpoint.
         """
         folder = placed(path) if path else _make_free(placed(RUNS) / f"{config.dataset}-{config.method}")

@@ -29,7 +29,7 @@ from typing import Any
 
 from vptsp.errors import RunError
 from vptsp.files import read_json, write_json, write_text
-from vptsp.root import placed
+from vptsp.project import placed
 from vptsp.runs.result import RunResult
 
 STATES = ("queued", "running", "done", "failed", "killed", "interrupted")

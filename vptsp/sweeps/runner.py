@@ -17,7 +17,7 @@ import filelock
 
 from vptsp.errors import ConfigError, RunError, explained
 from vptsp.files import write_bytes, write_json
-from vptsp.root import placed
+from vptsp.project import placed
 from vptsp.sweeps.folder import Job, SweepFolder, load
 from vptsp.sweeps.ledger import write_ledger
 from vptsp.sweeps.plan import Plan, Planned, differing, make_plan

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vptsp.errors import ConfigError, UsageError
-from vptsp.root import placed
+from vptsp.project import placed
 from vptsp.runs.progress import Event
 from vptsp.runs.run import Run, require_own
 from vptsp.settings.config import Config

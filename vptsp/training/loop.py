@@ -13,7 +13,7 @@ import torch
 from vptsp.core.heads import CentredFeature
 from vptsp.data.images import ImageSet
 from vptsp.data.loaders import eval_loader
-from vptsp.data.passed import by_reason
+from vptsp.data.passed_over import by_reason
 from vptsp.data.transforms import eval_transform
 from vptsp.errors import ConfigError, RunError
 from vptsp.evaluation.evaluate import counts_of, eval_passes, predict, score, score_checkpoint

@@ -12,7 +12,7 @@ import numpy as np
 
 from vptsp.analysis.projection import Method
 from vptsp.evaluation.evaluate import embed_folder
-from vptsp.root import placed
+from vptsp.project import placed
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import RUNS, Run, newest_finished
 from vptsp.text import plain

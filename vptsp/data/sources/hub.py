@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from vptsp.data.folder import to_rgb
 from vptsp.data.images import ImageSet, Parts
-from vptsp.data.passed import Passed
+from vptsp.data.passed_over import Passed
 from vptsp.data.rules import LABELS as LABELS
 from vptsp.data.rules import in_order, label_column, label_text
 from vptsp.data.settings import DataConfig

@@ -12,7 +12,7 @@ from typing import Any
 import traitlets
 
 from vptsp.errors import DataError
-from vptsp.root import placed
+from vptsp.project import placed
 from vptsp.runs.run import RUNS, Run, list_runs
 from vptsp.text import plain
 from vptsp_widgets.picker.data import row_of, settings_of, told_apart

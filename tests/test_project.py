@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vptsp.errors import RunError, UsageError
-from vptsp.root import VARIABLE, placed, project_root
+from vptsp.project import VARIABLE, placed, project_root
 from vptsp.runs.run import Run, list_runs, newest_finished
 from vptsp.settings.config import Config
 
