@@ -21,6 +21,7 @@ _LEFT_OUT = pytest.StashKey[int]()  # browser tests that were left out
 
 # Small tensors: more threads than one only wait for each other, above all beside other test processes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 
 def pytest_configure(config: pytest.Config) -> None:

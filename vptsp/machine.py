@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Iterator
 
 import lightning_fabric as lightning
 import torch
@@ -35,6 +37,20 @@ def fast_bf16(accelerator: str) -> bool:
         return False
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("amx_tile"))
+
+
+@contextlib.contextmanager
+def threads_kept() -> Iterator[None]:
+    """torch's number of threads is the same afterwards, whatever else sets it.
+
+    UMAP is compiled by numba, which tells OpenMP, and so torch in the same process, to use all processors: who had
+    limited them found torch's threads waiting for each other, 15 times slower on tensors of a small model.
+    """
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _device(name: str) -> tuple[str, int | list[int]]:

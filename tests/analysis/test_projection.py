@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import sys
+import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from vptsp.analysis.projection import project
 from vptsp.errors import ConfigError, DataError
@@ -29,6 +33,28 @@ def test_clusters_stay_together_and_lengths_do_not_matter(method: str) -> None:
     assert points.shape == (36, 2)
     assert share_of_own_nearest(points, labels) == 1
     np.testing.assert_allclose(project(longer, "pca"), project(vectors, "pca"), atol=1e-5)
+
+
+@pytest.fixture
+def numba_like() -> Iterator[None]:
+    """What a parallel function of numba does at its first call, and the number of threads that this process had."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def test_a_map_leaves_the_threads_of_torch_as_they_were(monkeypatch: pytest.MonkeyPatch, numba_like: None) -> None:
+    class Numbas:
+        def __init__(self, **settings: Any) -> None: ...
+
+        def fit_transform(self, rows: np.ndarray) -> np.ndarray:
+            torch.set_num_threads(3)
+            return rows[:, :2]
+
+    monkeypatch.setitem(sys.modules, "umap", types.SimpleNamespace(UMAP=Numbas))
+    torch.set_num_threads(2)
+    project(np.eye(40, 8, dtype=np.float32) + 1, "umap")
+    assert torch.get_num_threads() == 2
 
 
 def test_pca_keeps_the_distances_of_a_plane() -> None:

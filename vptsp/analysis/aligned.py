@@ -20,6 +20,7 @@ from vptsp.analysis.projection import FEWEST_FOR_UMAP, _content_key, project
 from vptsp.errors import DataError
 from vptsp.evaluation.search import unit_rows
 from vptsp.files import read_tensors, write_tensors
+from vptsp.machine import threads_kept
 
 
 def frame(epochs: Sequence[Float[np.ndarray, "N E"]]) -> list[Float32[np.ndarray, "N 2"]]:
@@ -63,7 +64,7 @@ def align(
 def _aligned_umap(
     rows: list[Float32[np.ndarray, "N E"]], seed: int, n_neighbors: int, min_dist: float
 ) -> list[Float32[np.ndarray, "N 2"]]:
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threads_kept():
         warnings.simplefilter("ignore")  # that a seed makes it single-threaded is the point of one
         import umap  # seconds of compilation: only who maps pays
 

@@ -19,6 +19,7 @@ from jaxtyping import Float, Float32
 from vptsp.errors import ConfigError, RunError
 from vptsp.evaluation.search import unit_rows
 from vptsp.files import read_tensors, write_tensors
+from vptsp.machine import threads_kept
 
 Method: TypeAlias = Literal["umap", "pca"]
 FEWEST_FOR_UMAP = 10  # below, a neighbourhood graph says nothing and its spectral start fails
@@ -88,7 +89,7 @@ def _pca(rows: Float[np.ndarray, "N E"], others: Float[np.ndarray, "G E"]) -> Fl
 def _umap(
     rows: Float[np.ndarray, "N E"], others: Float[np.ndarray, "G E"], seed: int, n_neighbors: int, min_dist: float
 ) -> Float32[np.ndarray, "N+G 2"]:
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threads_kept():
         warnings.simplefilter("ignore")  # it warns that a seed makes it single-threaded, which is the point of one
         import umap  # seconds of compilation: only who maps pays
 
