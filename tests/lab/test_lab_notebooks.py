@@ -108,7 +108,8 @@ def in_both_themes(notebook: Any, folder: Path, **views: int) -> None:
 def test_explore_embeddings(lab: Any, open_notebook: Callable[..., Any], tiny_run: Run, tmp_path: Path) -> None:
     notebook, cells = opened(lab, open_notebook, "02_explore_embeddings", run=str(tiny_run.path), projection="pca")
     run_all(notebook)
-    space = brought(notebook, cells["map"])
+    bench = brought(notebook, cells["bench"])
+    space, gallery, why = (bench.and_(notebook.page.locator(f".{name}")) for name in ("vptsp-space", "vg", "vptsp-why"))
     expect(space).to_contain_text("20 images")
     before = notebook.value("[space.focus, gallery.focus, why.query]")
     assert len(set(before)) == 1  # three views, joined by link
@@ -122,12 +123,20 @@ def test_explore_embeddings(lab: Any, open_notebook: Callable[..., Any], tiny_ru
     notebook.page.mouse.down()
     notebook.page.mouse.up()
     notebook.until("[space.focus, gallery.focus, why.query, *space.selection]", [name] * 4)
-    gallery = brought(notebook, cells["gallery"])
-    expect(gallery.locator(".vg-panel")).to_contain_text(name)
-    expect(gallery.locator("button.vg-tile")).to_have_count(19)
-    why = brought(notebook, cells["why"])
+    panel = gallery.locator(".vg-panel")
+    expect(panel).to_contain_text(name)
+    # the map and what the gallery answered are seen at once
+    notebook.page.evaluate(f"(cell) => {PANEL}.content.scrollToItem(cell, 'start')", cells["bench"])
+    for part in (space.locator(".vptsp-space-stage"), panel, gallery.locator("button.vg-tile").first):
+        expect(part).to_be_in_viewport(ratio=1)
+    expect(gallery.locator("button.vg-tile")).to_have_count(12)
     expect(why.locator(".vptsp-why-file").first).to_have_text(name)
-    in_both_themes(notebook, tmp_path, map=cells["map"], gallery=cells["gallery"], why=cells["why"])
+    for theme in ("Dark", "Light"):
+        notebook.theme(theme)
+        for view in (space, gallery, why):
+            assert view.evaluate("(root) => root.classList.contains('vptsp-dark')") == (theme == "Dark")
+            assert view.evaluate(FAINT) == [], theme
+            view.screenshot(path=tmp_path / f"{view.get_attribute('class')}-{theme}.png")
 
 
 def test_retrieval_gallery(lab: Any, open_notebook: Callable[..., Any], tiny_run: Run, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from vptsp_widgets.sandbox import ProxySandbox
 from vptsp_widgets.space import SpaceExplorer
 from vptsp_widgets.timemachine import TimeMachine
 from vptsp_widgets.why import WhyNeighbour
+from vptsp_widgets.workbench import Workbench
 
 __all__ = [
     "ConfusedPairs",
@@ -28,6 +29,7 @@ __all__ = [
     "TimeMachine",
     "TrainingMonitor",
     "WhyNeighbour",
+    "Workbench",
     "link",
 ]
 

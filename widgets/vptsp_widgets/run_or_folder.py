@@ -56,7 +56,7 @@ class Source:
 
 
 def open_source(
-    run: str = "", split: str = "test", images: str = "", model: str = "", skip_bad: bool | None = None
+    run: Run | str | Path = "", split: str = "test", images: str = "", model: str = "", skip_bad: bool | None = None
 ) -> Source:
     """A run's images of a split, or, with ``images``, those of a folder.
 
@@ -66,7 +66,7 @@ def open_source(
     is no such run, listing those that there are, or when it keeps no embeddings, naming the command that makes them.
     """
     if not images:
-        found = Run.open(run) if run else newest_finished()
+        found = Run.of(run) if run else newest_finished()
         return Source(SavedEmbeddings.of_run(found, split), found, found, split)
     embedder: Run | Path
     if model and placed(model).is_file():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 import anywidget
@@ -41,6 +41,19 @@ def shown(act: Handler) -> Handler:
             view.status = told(error)
 
     return guarded  # type: ignore[return-value]
+
+
+def with_still(view: Any, live: Callable[..., Any], keywords: Mapping[str, Any]) -> Any:
+    """Widget, still and text in one bundle: an untrusted notebook shows the still; headless, there is no widget.
+
+    ``view`` has ``still()`` and ``summary()``; ``live(**keywords)`` is the bundle of the widget alone.
+    """
+    bundle = {"text/html": view.still(), "text/plain": view.summary()}
+    if headless():
+        return bundle
+    found = live(**keywords)
+    data, metadata = found if isinstance(found, tuple) else (found, {})
+    return {**(data or {}), **bundle}, metadata
 
 
 class View(anywidget.AnyWidget):
@@ -170,10 +183,4 @@ class View(anywidget.AnyWidget):
         return f"{type(self).__name__} of {len(self.ids):,} images"
 
     def _repr_mimebundle_(self, **keywords: Any) -> Any:
-        """Widget, still and text in one bundle: an untrusted notebook shows the still; headless, there is no widget."""
-        bundle = {"text/html": self.still(), "text/plain": self.summary()}
-        if headless():
-            return bundle
-        live = super()._repr_mimebundle_(**keywords)
-        data, metadata = live if isinstance(live, tuple) else (live, {})
-        return {**(data or {}), **bundle}, metadata
+        return with_still(self, super()._repr_mimebundle_, keywords)
