@@ -117,9 +117,10 @@ class SavedEmbeddings:
 
         ``embeddings`` (N, E) as an array, tensor or table, or a file of them (.npy, .npz, .parquet, .csv;
         :mod:`vptsp.runs.own_embeddings` says what is in it). ``labels``: the class of each image, as text or numbers;
-        none: they have no classes. ``images``: their files, of which small pictures are kept. ``ids``: names of the
-        images; none: their paths, or numbers. ``columns``: more that is known of each, to colour a map by. Raises
-        DataError for parts that do not fit together, before anything is written.
+        none: they have no classes. ``images``: their files, of which small pictures are kept, and which are opened
+        again to be looked at. ``ids``: names of the images; none: their paths, or numbers. ``columns``: more that is
+        known of each, to colour a map by. Raises DataError for parts that do not fit together, before anything is
+        written.
         """
         from vptsp.runs.own_embeddings import own, require_new  # reads what most runs never need
 
@@ -133,6 +134,11 @@ class SavedEmbeddings:
             write_text(place / "columns.json", table.to_json(orient="split", date_format="iso"))
         else:
             (place / "columns.json").unlink(missing_ok=True)
+        if given.images is not None:
+            files = [str(Path(file).absolute()) for file in given.images]
+            write_json(place / "files.json", dict(zip(image_set.ids, files, strict=True)))
+        else:
+            (place / "files.json").unlink(missing_ok=True)
         return cls(place)
 
     @classmethod
@@ -172,6 +178,17 @@ class SavedEmbeddings:
         """What else is known of each image (rows: ids), for embeddings that were written with it."""
         path = self.folder / "columns.json"
         return pd.DataFrame(**read_json(path, "delete it")).reindex(self.ids) if path.is_file() else None
+
+    def image_set(self) -> ImageSet | None:
+        """The image files that :meth:`write` was given, opened when they are looked at; none where it had none."""
+        path = self.folder / "files.json"
+        if not path.is_file():
+            return None
+        from vptsp.data.folder import FileLoader  # reads what most runs never need
+
+        files = read_json(path, "write the embeddings again")
+        load = FileLoader(tuple(files[name] for name in self.ids))
+        return ImageSet(self.name, self.ids, self.labels, self.class_names, load)
 
     @property
     def has_classes(self) -> bool:

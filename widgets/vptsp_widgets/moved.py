@@ -12,7 +12,7 @@ _PARTS = {
     "sandbox": ("gradients", "presets", "run", "state", "still"),
     "space": ("data", "still"),
     "timemachine": ("data", "still", "tiles"),
-    "why": ("pair", "pictures", "still"),
+    "why": ("pair", "still"),
 }
 MOVED: dict[str, moved.Places] = {
     "vptsp_widgets.queries": "vptsp_widgets.gallery.queries",
@@ -20,6 +20,8 @@ MOVED: dict[str, moved.Places] = {
     "vptsp_widgets.blocks": "vptsp_widgets.report_blocks",
     "vptsp_widgets.colours": "vptsp_widgets.palettes",
     "vptsp_widgets.sources": ("vptsp_widgets.run_or_folder", "vptsp_widgets.hardest_classes"),
+    "vptsp_widgets.why.pictures": "vptsp_widgets.pictures",
+    "vptsp_widgets.why_pictures": "vptsp_widgets.pictures",
     "vptsp_widgets.states": "vptsp_widgets.state_words",
     **{f"vptsp_widgets.{room}": f"vptsp_widgets.{room}.view" for room in ROOMS},  # a view was one file
     **{f"vptsp_widgets.{room}_{part}": f"vptsp_widgets.{room}.{part}" for room in _PARTS for part in _PARTS[room]},

@@ -47,7 +47,7 @@ class Source:
     def gallery(self) -> RetrievalGallery:
         if self.run:
             return RetrievalGallery.of_run(self.run, self.split)
-        return RetrievalGallery(self.saved, model=self.model)
+        return RetrievalGallery(self.saved, model=self.model, images=self.images)
 
     def why(self) -> WhyNeighbour:
         if self.run:

@@ -52,6 +52,20 @@ def test_answers_are_those_of_the_search(tmp_path: Path, roles: bool) -> None:
         assert content["precision"] == pytest.approx(everyone.matches[row, : content["relevant"]].mean())
 
 
+def test_the_whole_picture_is_the_image_itself(tiny_run: Run, saved: SavedEmbeddings, image_folder: Path) -> None:
+    view = RetrievalGallery.of_run(tiny_run)
+    ((content, [picture]),) = sent(view, {"kind": "large", "row": 7})
+    assert content == {"kind": "large", "row": 7, "note": ""}
+    (file,) = [path for path in image_folder.rglob("*.png") if path.as_posix().endswith(f"/{view.ids[7]}")]
+    found, given = (np.asarray(Image.open(one).convert("RGB"), float) for one in (io.BytesIO(picture), file))
+    assert found.shape == given.shape
+    assert np.abs(found - given).mean() < 12  # noise, as JPEG keeps it
+    # of embeddings alone there are thumbnails, and it is said
+    ((content, [picture]),) = sent(RetrievalGallery(saved), {"kind": "large", "row": 7})
+    assert "The thumbnail stands in for" in content["note"]
+    assert Image.open(io.BytesIO(picture)).size == (64, 64)
+
+
 def test_focus_is_the_query_and_results_are_its_table(saved: SavedEmbeddings) -> None:
     view = RetrievalGallery(saved, k=3)
     assert view.results.empty

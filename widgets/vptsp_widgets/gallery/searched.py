@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
+from vptsp.data.images import ImageSet
 from vptsp.errors import DataError
 from vptsp.evaluation.indexes import GalleryIndex, Kind, check_kind
 from vptsp.evaluation.search import unit_rows
@@ -18,6 +19,7 @@ from vptsp.runs.run import Run
 from vptsp.settings.build import ConfiguredModel
 from vptsp.text import plain
 from vptsp_widgets.gallery.queries import QueryLists, true_ranks
+from vptsp_widgets.pictures import Pictures
 from vptsp_widgets.uploads import Uploads
 
 Query = dict[str, Any]  # {"row": row}, {"proxy": [kind, number]} or {"upload": key, "name": name}
@@ -26,7 +28,8 @@ Query = dict[str, Any]  # {"row": row}, {"proxy": [kind, number]} or {"upload": 
 class Searched:
     """N images, who of them is query and gallery, and what else they can be searched with.
 
-    ``proxies`` are (C, E) by kind, of the classes ``proxy_names``; ``model`` embeds files. Raises DataError for parts
+    ``proxies`` are (C, E) by kind, of the classes ``proxy_names``; ``model`` embeds files; ``images`` are where the
+    whole pictures come from. Raises DataError for parts
     that do not fit together, and ConfigError for an unknown kind of index.
     """
 
@@ -37,6 +40,7 @@ class Searched:
         proxies: Mapping[str, np.ndarray],
         proxy_names: Sequence[str],
         index: Kind | GalleryIndex,
+        images: ImageSet | Pictures | str | Path | None = None,
     ) -> None:
         if not len(saved):
             why = f"; {saved.left_out_note}" if saved.left_out else ""
@@ -54,6 +58,7 @@ class Searched:
         self.unit: Float32[np.ndarray, "N E"] = unit_rows(saved.embeddings).numpy()
         self.can_embed = model is not None
         self.uploads = Uploads(model, saved)
+        self.pictures = Pictures.of(images, saved)
 
     @property
     def kind(self) -> Kind:

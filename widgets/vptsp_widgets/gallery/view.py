@@ -12,6 +12,7 @@ import pandas as pd
 import traitlets
 
 from vptsp.analysis.maps import proxies_of
+from vptsp.data.images import ImageSet
 from vptsp.errors import ConfigError, DataError
 from vptsp.evaluation.indexes import GalleryIndex, Kind
 from vptsp.runs.embeddings import SavedEmbeddings
@@ -20,6 +21,7 @@ from vptsp.settings.build import ConfiguredModel
 from vptsp.text import plain
 from vptsp_widgets.gallery.searched import Query, Searched
 from vptsp_widgets.gallery.still import html_of
+from vptsp_widgets.pictures import Pictures
 from vptsp_widgets.run_view import Content, RunView, run_of, thumbnails_of
 from vptsp_widgets.view import told
 
@@ -35,7 +37,8 @@ class RetrievalGallery(RunView):
     shown as a plain grid to choose a query from. ``results`` is the ranked table of the current query.
 
     ``model`` (a run, an inference checkpoint or a model; loaded when first needed) embeds files of the user's own.
-    ``proxies`` are (C, E) by kind, with the class name of each row in ``proxy_names``. ``index`` is a kind of
+    ``images`` (a set, or a folder) are looked at in full size; without, the files that the embeddings were made of, or
+    thumbnails. ``proxies`` are (C, E) by kind, with the class name of each row in ``proxy_names``. ``index`` is a kind of
     :class:`~vptsp.evaluation.indexes.GalleryIndex`, or one with the ids of the gallery images; the default is exact.
 
     Raises DataError for parts that do not fit together and ConfigError for an unknown kind of index.
@@ -64,8 +67,9 @@ class RetrievalGallery(RunView):
         proxy_names: Sequence[str] = (),
         index: Kind | GalleryIndex = "exact",
         k: int = 24,
+        images: ImageSet | Pictures | str | Path | None = None,
     ) -> None:
-        content = self._content_of(saved, model, proxies or {}, proxy_names, index)
+        content = self._content_of(saved, model, proxies or {}, proxy_names, index, images)
         super().__init__(content, k=k)
 
     @classmethod
@@ -94,7 +98,8 @@ class RetrievalGallery(RunView):
     def _parts_of(cls, run: Run, split: str = "test") -> dict[str, Any]:
         saved = SavedEmbeddings.of_run(run, split)
         proxies, names = proxies_of(run, saved)
-        return {"saved": saved, "model": run, "proxies": proxies, "proxy_names": names}
+        pictures = Pictures.of_run(run, split, saved)
+        return {"saved": saved, "model": run, "proxies": proxies, "proxy_names": names, "images": pictures}
 
     def _content_of(
         self,
@@ -103,9 +108,10 @@ class RetrievalGallery(RunView):
         proxies: Mapping[str, np.ndarray],
         proxy_names: Sequence[str],
         index: Kind | GalleryIndex | None = None,
+        images: ImageSet | Pictures | str | Path | None = None,
     ) -> Content:
         index = self.searched.kind if index is None else index
-        self.searched = searched = Searched(saved, model, proxies, proxy_names, index)
+        self.searched = searched = Searched(saved, model, proxies, proxy_names, index, images)
         notes = [saved.left_out_note] if saved.left_out else []
         if not (saved.folder / "tiles.json").is_file():
             notes.append(f"no thumbnails: {plain(saved.folder / 'tiles.json', 200)} is missing")
@@ -200,6 +206,12 @@ class RetrievalGallery(RunView):
             preview = [self.searched.uploads.preview(query["upload"])] if "upload" in query else []
             message = {"kind": "result", "number": content["number"], "tiles": tiles, **answer}
             self.send(message, [*preview, *pictures])
+
+    def _on_large(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        """The whole picture of an image; one that cannot be had is answered with its thumbnail and a note."""
+        row = int(content["row"])
+        picture = self.searched.pictures.whole(self.ids[row])
+        self.send({"kind": "large", "row": row, "note": self.searched.pictures.note(self.ids[row])}, [picture])
 
     def _many_pages(self) -> bool:
         return self._thumbnails is not None and len(self._thumbnails.place) > _PAGES_KEPT * self._thumbnails.per_side**2

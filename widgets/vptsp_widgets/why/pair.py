@@ -12,7 +12,7 @@ from vptsp.analysis.explain import attention, block_effects
 from vptsp.evaluation.search import unit_rows
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.settings.build import ConfiguredModel
-from vptsp_widgets.why.pictures import Pictures
+from vptsp_widgets.pictures import Pictures
 
 _PAIRS_KEPT = 32
 _TRIED = 256  # queries among which a mistake is looked for

@@ -5,7 +5,8 @@
 /** @type {[key: string, what: string][]} */
 export const KEYS = [
   ["arrows", "move through the tiles"],
-  ["Enter", "search with the tile"],
+  ["Enter, double click", "the tile in full size beside the query; there ← and → go on, Enter searches, Esc closes"],
+  ["s, click", "search with the tile"],
   ["Space, Ctrl + click", "select the tile, for linked views"],
   ["Backspace", "back to the query before"],
   ["n / p", "next and previous query of the list"],

@@ -1,9 +1,8 @@
 // The query's panel: its picture and name, and where the images of its class are among all.
 
 import { make, penOf } from "../../front/dom.js";
-import { PROXIES } from "../../front/signs.js";
 import { count } from "../../front/text.js";
-import { bdi, oneLine } from "./elements.js";
+import { bdi } from "./elements.js";
 /** @import { Model } from "../../front/model.js" */
 /** @import { Images } from "./images.js" */
 /** @import { Pictures } from "./pictures.js" */
@@ -53,30 +52,21 @@ export function queryPanel(model, images, pictures) {
     element.hidden = !query;
     if (!query) return;
     const facts = [];
-    let image;
     let heading;
     if (query.row !== undefined) {
-      image = pictures.element(query.row, 196, `query: ${oneLine(images.nameOf(query.row))}`);
       heading = bdi(images.nameOf(query.row));
       facts.push(make("div", { className: "vg-id vg-soft" }, bdi(images.ids[query.row])));
     } else if (query.upload) {
-      image = pictures.ofUpload(query.upload, `query: the file ${oneLine(query.name)}`);
       heading = bdi(query.name);
       facts.push(make("div", { className: "vg-soft" }, "a file of your own; its class is not known"));
     } else if (query.proxy) {
-      const name = model.get("_proxy_names")[query.proxy[1]];
-      const sign = { fontSize: "52px", lineHeight: "1.1", color: `var(--${query.proxy[0] in PROXIES ? query.proxy[0] : "accent"})` };
-      image = make(
-        "span", { className: "vg-missing vg-proxy" },
-        make("span", { style: sign }, PROXIES[query.proxy[0]]?.glyph ?? PROXIES.fused.glyph), make("span", {}, PROXIES[query.proxy[0]]?.title ?? `${oneLine(query.proxy[0])} proxy`),
-      );
-      heading = bdi(name);
+      heading = bdi(model.get("_proxy_names")[query.proxy[1]]);
       facts.push(make("div", { className: "vg-soft" }, "what this proxy takes its class to look like"));
       if (result && result.label < 0) facts.push(make("div", {}, "None of these images is of this class."));
     }
     if (result && result.label >= 0) facts.push(...factsOf(result));
     element.replaceChildren(
-      make("div", { className: "vg-query" }, image),
+      make("div", { className: "vg-query" }, pictures.ofQuery(query, Boolean(result))),
       make("div", { className: "vg-facts" }, make("div", { className: "vg-soft" }, "Query"), make("h3", {}, heading), ...facts),
     );
   }

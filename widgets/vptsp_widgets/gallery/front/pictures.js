@@ -2,18 +2,24 @@
 
 import { Atlas } from "../../front/atlas.js";
 import { make } from "../../front/dom.js";
-import { bdi } from "./elements.js";
+import { PROXIES } from "../../front/signs.js";
+import { bdi, oneLine } from "./elements.js";
+import { LargeImages } from "./large.js";
 /** @import { Model } from "../../front/model.js" */
 /** @import { Images } from "./images.js" */
+/** @import { Query } from "./requests.js" */
 
 export class Pictures {
   /**
    * @param {Model} model
    * @param {Images} images
    * @param {HTMLElement} root
+   * @param {() => void} largeCame
    */
-  constructor(model, images, root) {
+  constructor(model, images, root, largeCame) {
     this.model = model;
+    this.live = model.live !== false;
+    this.large = new LargeImages(model, largeCame);
     this.images = images;
     this.atlas = new Atlas(model, () => this.atlas.refill(root));
     this.previews = new Map(); // upload -> URL
@@ -59,10 +65,26 @@ export class Pictures {
     return url ? make("img", { src: url, alt }) : make("span", { className: "vg-missing" }, "…");
   }
 
+  /**
+   * What is searched with, sharp: the whole picture once it is here, till then, and without a kernel, the thumbnail. It is
+   * asked for after the answer has come, which is waited for.
+   * @param {Query} query
+   */
+  ofQuery(query, answered = true) {
+    if (query.upload) return this.ofUpload(query.upload, `query: the file ${oneLine(query.name)}`);
+    if (query.proxy) return ofProxy(query.proxy[0]);
+    const row = /** @type {number} */ (query.row);
+    const alt = `query: ${oneLine(this.images.nameOf(row))}`;
+    const large = this.large.get(row, answered);
+    if (large) return make("img", { src: large.url, alt });
+    return this.element(row, this.live ? 196 : Math.min(196, this.model.get("_atlas")?.tile ?? 196), alt);
+  }
+
   /** Other images have come in place of these. */
   forget() {
     for (const number of [...this.atlas.pages.keys()]) this.atlas.drop(number);
     this.atlas.asked.clear();
+    this.large.forget();
     this.dropTiles();
   }
 
@@ -72,7 +94,17 @@ export class Pictures {
 
   close() {
     this.atlas.close();
+    this.large.close();
     this.dropTiles();
     for (const url of this.previews.values()) URL.revokeObjectURL(url);
   }
+}
+
+/** A proxy has no picture: its sign. */
+function ofProxy(kind) {
+  const sign = { fontSize: "52px", lineHeight: "1.1", color: `var(--${kind in PROXIES ? kind : "accent"})` };
+  return make(
+    "span", { className: "vg-missing vg-proxy" },
+    make("span", { style: sign }, PROXIES[kind]?.glyph ?? PROXIES.fused.glyph), make("span", {}, PROXIES[kind]?.title ?? `${oneLine(kind)} proxy`),
+  );
 }

@@ -8,13 +8,17 @@ import { bdi, oneLine } from "./elements.js";
 
 /** @typedef {ReturnType<typeof tileList>} Tiles */
 
+const DOUBLE = 220; // ms within which a second click makes a double one
+
 /**
- * A list of tiles. A click goes to `ask` as a query, or to the selection; `selection` says which are picked.
+ * A list of tiles. A click goes to `ask` as a query, or to the selection; `selection` says which are picked. Enter and a
+ * double click go to `look` with the place of a tile that has a rank: it stands beside the query then.
  * @param {Images} images
  * @param {Pictures} pictures
  * @param {Selection} selection
  */
-export function tileList(images, pictures, selection, ask) {
+export function tileList(images, pictures, selection, { ask, look }) {
+  let clicked = 0; // timer of a click that may become a double one
   const element = make("ul", { className: "vg-tiles", role: "list" });
   const buttons = () => [...element.querySelectorAll("button")]; // the last may be another than a tile
   const tiles = () => [...element.querySelectorAll("button.vg-tile")];
@@ -38,12 +42,18 @@ export function tileList(images, pictures, selection, ask) {
         className: `vg-tile ${right === null ? "" : right ? "vg-right" : "vg-wrong"} ${other ? "vg-other" : ""}`,
         onclick(event) {
           if (event.ctrlKey || event.metaKey || event.shiftKey) selection.toggle(row);
-          else ask({ row });
+          else if (!rank || !event.detail) ask({ row });
+          else {
+            clearTimeout(clicked);
+            if (event.detail === 1) clicked = setTimeout(() => tile.isConnected && ask({ row }), DOUBLE);
+            else look(rank - 1);
+          }
         },
       },
       pictures.element(row, 92, label), line || null, make("span", { className: "vg-name" }, bdi(images.nameOf(row))),
     );
     tile.dataset.row = row;
+    if (rank) tile.dataset.place = String(rank - 1);
     return make("li", {}, tile);
   }
 
@@ -74,6 +84,8 @@ export function tileList(images, pictures, selection, ask) {
     if (move !== undefined) all[at < 0 ? 0 : Math.max(0, Math.min(all.length - 1, at + move))]?.focus();
     else if (event.key === "Home" || event.key === "End") all.at(event.key === "Home" ? 0 : -1)?.focus();
     else if (event.key === " " && at >= 0 && all[at].dataset.row) selection.toggle(rowOf(all[at]));
+    else if (event.key === "Enter" && all[at]?.dataset.place) look(Number(all[at].dataset.place));
+    else if (event.key === "s" && all[at]?.dataset.row) ask({ row: rowOf(all[at]) });
     else return false;
     return true;
   }
@@ -81,5 +93,9 @@ export function tileList(images, pictures, selection, ask) {
   element.addEventListener("focusin", (event) => {
     for (const tile of buttons()) tile.tabIndex = tile === event.target ? 0 : -1;
   });
-  return { element, show, markPicked, onKey, rows: () => tiles().map(rowOf), focus: (place) => buttons()[place]?.focus() };
+  return {
+    element, show, markPicked, onKey, rows: () => tiles().map(rowOf), focus: (place) => buttons()[place]?.focus(),
+    /** That of a rank, counted from 0. */
+    focusRank: (place) => buttons().find((tile) => tile.dataset.place === String(place))?.focus(),
+  };
 }

@@ -5,6 +5,7 @@ import { onTraits } from "../../front/model.js";
 import { helpPanel, statusLine } from "../../front/status.js";
 import { count } from "../../front/text.js";
 import { onTheme } from "../../front/theme.js";
+import { besideQuery } from "./beside.js";
 import { button } from "./elements.js";
 import { chooser, imageOptions, proxyFinder } from "./find.js";
 import { Images } from "./images.js";
@@ -58,8 +59,9 @@ export default {
     const ask = (/** @type {Query} */ asked, options = {}) => search.ask(asked, options);
     const selection = pickedImages(model, { shown: () => tiles.rows(), tell: (values) => search.tell(values), changed: markPicked });
     const lists = queryLists(images, { ask, fetch: (name, text) => search.fetchList(name, text), redraw: () => draw(), say: status.say });
-    const pictures = new Pictures(model, images, root);
-    const tiles = tileList(images, pictures, selection, ask);
+    const pictures = new Pictures(model, images, root, () => (drawPanel(), beside.draw()));
+    const tiles = tileList(images, pictures, selection, { ask, look: (place) => beside.open(place) });
+    const beside = besideQuery(search, images, pictures, { ask, closed: tiles.focusRank });
     const shown = shownImages(search, tiles, { redraw: () => draw(), other: lists.other });
     const find = chooser("find a class or an image", "class, image id or number", (text) => imageOptions(images, text, { ask, openClass: lists.openClass }));
     const uploads = fileTaker(root, { send: (name, bytes) => search.upload(name, bytes), say: status.say });
@@ -81,7 +83,7 @@ export default {
         make("span", { className: "vg-grow" }), selection.all, selection.none),
       help.table, notes,
       make("div", { className: "vg-main" }, panel.element, make("div", { className: "vg-side" }, shown.title, tiles.element)),
-      status.line, uploads.dropHere,
+      status.line, uploads.dropHere, beside.element,
     );
     el.append(root);
     onKeys(root, tiles, {

@@ -1,4 +1,4 @@
-"""Single images by id: as the model sees them, and the same square large enough to look at."""
+"""Single images by id: as the model sees them, the same square large enough to look at, and the whole image."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from vptsp.runs.thumbnails import placeholder
 from vptsp.text import plain
 
 SIDE = 320  # pixels of a picture for people
+WHOLE = 1024  # pixels of the longer side of a whole image, at most; drawn images are drawn so large
 
 
 class Pictures:
@@ -50,9 +51,12 @@ class Pictures:
 
     @classmethod
     def of(cls, images: ImageSet | Pictures | str | Path | None, saved: SavedEmbeddings) -> Pictures:
-        """Those of a set of images, or of a folder; none: thumbnails for all."""
-        if images is None or isinstance(images, Pictures):
-            return images or cls(None, saved)
+        """Those of a set of images, or of a folder; none: the files that ``saved`` knows, else thumbnails for all."""
+        if isinstance(images, Pictures):
+            return images
+        if images is None:
+            files = saved.image_set()
+            return cls((lambda side: files) if files is not None else None, saved)
         found = images if isinstance(images, ImageSet) else any_folder(Path(images))
         return cls(lambda side: found, saved)
 
@@ -70,6 +74,13 @@ class Pictures:
         left, top = (size[0] - SIDE) // 2, (size[1] - SIDE) // 2
         buffer = io.BytesIO()
         image.crop((left, top, left + SIDE, top + SIDE)).save(buffer, "JPEG", quality=88)
+        return buffer.getvalue()
+
+    def whole(self, image_id: str) -> bytes:
+        """All of the image, as a JPEG of at most ``WHOLE`` pixels a side."""
+        image, buffer = self._image(image_id, WHOLE), io.BytesIO()
+        image.thumbnail((WHOLE, WHOLE), Image.Resampling.LANCZOS)
+        image.save(buffer, "JPEG", quality=90)
         return buffer.getvalue()
 
     def note(self, image_id: str) -> str:
