@@ -75,10 +75,11 @@ export function besideQuery(search, images, pictures, { ask, closed }) {
   element.addEventListener("keydown", (event) => {
     const on = /** @type {Element} */ (event.target).matches("button");
     const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -1, ArrowDown: 1, Home: -Infinity, End: Infinity }[event.key];
+    event.stopPropagation(); // the gallery has other uses for these keys
     if (by !== undefined) step(by);
     else if (event.key === "Enter" && !on) take();
-    event.stopPropagation(); // the gallery has other uses for these keys
-    if (by !== undefined) event.preventDefault();
+    else return;
+    event.preventDefault(); // the tile that has the focus next would take Enter for a click
   });
   element.addEventListener("click", (event) => event.target === element && element.close()); // beside the window
   element.addEventListener("close", () => closed(at));
