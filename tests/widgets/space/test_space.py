@@ -24,6 +24,7 @@ from vptsp_widgets.space.view import VIEW_STATE
 
 from tests.markup import Markup, refused_by_sanitiser
 from vptsp.errors import DataError, RunError
+from vptsp.evaluation.search import search
 from vptsp.files import write_json, write_tensors
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
@@ -168,6 +169,32 @@ def test_nearest_image_right_or_wrong(tmp_path: Path) -> None:
     table = space_data.nearest_columns(saved)
     assert table[space_data.NEAREST].tolist() == ["right", *["not a query"] * 4]
     assert table.isna()["similarity to nearest"].tolist() == [False, True, True, True, True]
+
+
+def test_what_an_image_finds_is_what_the_search_finds(tmp_path: Path) -> None:
+    saved = saved_images(tmp_path, [row % 3 for row in range(30)], ["rose", "lily", "iris"])
+    saved.is_gallery = np.arange(30) % 4 > 0
+    saved.is_query = ~saved.is_gallery
+    space = SpaceExplorer(saved, "pca")
+    found = search(saved.embeddings, saved.labels, None, saved.is_gallery, k=10)
+    for row in (0, 7, 29):
+        space.focus = saved.ids[row]
+        assert space._near["row"] == row
+        assert space._near["rows"] == found.neighbor_positions[row].tolist()
+        assert space._near["right"] == found.matches[row].tolist()
+    table = np.frombuffer(space.state_for_page()["_near_table"], "<i4").reshape(30, 10)
+    assert table.tolist() == found.neighbor_positions.tolist()
+    space.focus = ""
+    assert space._near == {}
+
+
+def test_at_first_sight_proxies_are_fused_or_all_there_are(saved: SavedEmbeddings) -> None:
+    proxies = {kind: np.ones((1, 4)) for kind in ("learned", "semantic", "fused")}
+    assert SpaceExplorer(saved, "pca", proxies, ["oak"]).view_state["proxies"] == ["fused"]
+    del proxies["fused"]
+    assert SpaceExplorer(saved, "pca", proxies, ["oak"]).view_state["proxies"] == ["learned", "semantic"]
+    chosen = {"proxies": ["learned"]}
+    assert SpaceExplorer(saved, "pca", proxies, ["oak"], view_state=chosen).view_state["proxies"] == ["learned"]
 
 
 # --- sample -----------------------------------------------------------------------------------------

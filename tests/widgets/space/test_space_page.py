@@ -302,7 +302,11 @@ def test_proxies_are_drawn_and_can_be_hidden(grid: Map) -> None:
       const c = document.querySelector('.vptsp-space-over');
       return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.reduce((sum, v) => sum + (v > 0), 0);
     }"""
+    assert grid.get("view_state")["proxies"] == ["fused"]  # at first sight, so that points are not buried
+    for name in ("learned O", "semantic G"):
+        grid.page.get_by_label(name, exact=True).check()
     grid.page.get_by_label("Class names").uncheck()
+    grid.settle()
     counts = []
     for name in ("O and G → q", "learned O", "semantic G", "fused q"):
         counts.append(grid.page.evaluate(shown))
@@ -312,6 +316,62 @@ def test_proxies_are_drawn_and_can_be_hidden(grid: Map) -> None:
     assert counts == sorted(counts, reverse=True)
     assert len(set(counts)) == 5
     assert grid.get("view_state")["proxies"] == []
+
+
+def over(view: Map, place: Any) -> list[int]:
+    """The colour and opacity of what is drawn over the points at a place of the page."""
+    return view.page.evaluate(
+        "([x, y]) => { const c = document.querySelector('.vptsp-space-over');"
+        "return [...c.getContext('2d').getImageData(x, y, 1, 1).data]; }",
+        [round(float(value)) for value in np.array(place) - (view.left, view.top)],
+    )
+
+
+def test_lines_lead_to_what_an_image_finds(page: Page, tmp_path: Path) -> None:
+    turn = np.radians([0, 20, 45, 100, 110])
+    vectors = np.stack([np.cos(turn), np.sin(turn), 0 * turn, 0 * turn], axis=1)
+    saved = saved_images(tmp_path, [0, 0, 1, 1, 1], ["rose", "lily"], vectors)
+    space = SpaceExplorer(saved, np.array([[0.0, 0], [4, 0], [0, 4], [4, 4], [2, 3]]), view_state={"labels": False})
+    view = Map(page, space)
+    view.set("_focused", 0)  # a page without a kernel holds what every image finds
+    assert "Lines to the 4 nearest: ✓ 1 right, ✗ 3 wrong" in view.text("looked")
+    places = view.screen()
+    ring = places + (7, 0)  # of 7 pixels, around each of them
+    green, red = over(view, ring[1]), over(view, ring[2])
+    assert green[1] > green[0] + 40
+    assert red[0] > red[1] + 40
+    for row, dashed in ((1, False), (2, True)):  # apart without colours, too
+        along = [over(view, places[0] + share * (places[row] - places[0])) for share in np.linspace(0.2, 0.8, 60)]
+        assert any(min(colour[:3]) > 230 for colour in along) is dashed
+    page.get_by_label("Lines to the 4 nearest").uncheck()
+    view.settle()
+    assert over(view, ring[1])[3] == over(view, ring[2])[3] == 0
+    assert view.get("view_state")["neighbours"] is False
+
+
+def test_proxies_of_a_class_looked_at_are_whole_and_others_step_back(grid: Map) -> None:
+    state = grid.get("view_state") | {"labels": False}
+    grid.set("view_state", state)
+    grid_to_page = grid.screen()[0] - (grid.screen()[1] - grid.screen()[0]) * (GRID[0, 0])
+    step, rise = grid.screen()[1] - grid.screen()[0], grid.screen()[8] - grid.screen()[0]
+
+    def seen(x: float, y: float) -> int:
+        """How opaque the sign of a proxy at a place of the map is."""
+        return max(over(grid, grid_to_page + x * step + y * rise + (0, by))[3] for by in (-4, 0, 4))
+
+    assert [seen(x, 4.5) for x in (1.5, 6.5)] == [0, 0]  # learned and semantic
+    assert seen(3.5, 4.5) > 200
+    grid.set("view_state", state | {"find": "oak"})  # (x, 4.5)
+    assert min(seen(x, 4.5) for x in (1.5, 3.5, 6.5)) > 200
+    assert [seen(x, 0.5) for x in (1.5, 6.5)] == [0, 0]
+    assert 0 < seen(3.5, 0.5) < 90
+    for changes in ({"colour": "soil", "solo": ["wet"]}, {"solo": ["rose"]}):
+        grid.set("view_state", state | changes)
+        assert 0 < seen(3.5, 0.5) < 90
+    grid.set("view_state", state)
+    grid.page.evaluate("() => window.vptspModels[0].set('_selected', new DataView(Int32Array.of(5, 6).buffer))")
+    grid.settle()
+    assert 0 < seen(3.5, 0.5) < 90
 
 
 def test_a_sample_says_so_and_can_be_left(page: Page, tmp_path: Path) -> None:

@@ -21,14 +21,17 @@ VIEW_STATE: dict[str, Any] = {
     "solo": [],
     "find": "",
     "labels": True,
-    "proxies": list(KINDS),
+    "proxies": ["fused"],  # of a class looked at, the others are shown as well
     "arrows": True,
+    "neighbours": True,
     "all": False,
 }
 
 
-def whole_state(given: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
-    """A state with all of its keys, those that are not given as at the start; ``columns`` are those to colour by.
+def whole_state(given: Mapping[str, Any], columns: Sequence[str], kinds: Sequence[str] = KINDS) -> dict[str, Any]:
+    """A state with all of its keys, those that are not given as at the start.
+
+    ``columns`` are those to colour by, ``kinds`` those of the proxies that there are: where none is fused, all are shown.
 
     Raises DataError for a key, a column or a number that is none.
     """
@@ -36,6 +39,8 @@ def whole_state(given: Mapping[str, Any], columns: Sequence[str]) -> dict[str, A
     if unknown:
         raise DataError(f"view_state has no {', '.join(unknown)}; it has {', '.join(VIEW_STATE)}")
     state = {**VIEW_STATE, **given}
+    if "proxies" not in given and kinds and "fused" not in kinds:
+        state["proxies"] = list(kinds)
     if state["colour"] not in columns:
         name = plain(state["colour"])
         raise DataError(f"there is no column {name!r} to colour by; there are {', '.join(columns)}")

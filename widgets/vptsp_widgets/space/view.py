@@ -26,6 +26,7 @@ from vptsp.text import plain
 from vptsp_widgets.run_view import Content, RunView, run_of, thumbnails_of
 from vptsp_widgets.sampling import spread
 from vptsp_widgets.space import data
+from vptsp_widgets.space.near import Near
 from vptsp_widgets.space.places import places
 from vptsp_widgets.space.state import VIEW_STATE as VIEW_STATE  # under the name that users know
 from vptsp_widgets.space.state import whole_state
@@ -41,8 +42,10 @@ class SpaceExplorer(RunView):
     order or indexed by image id. ``cache`` is a folder for projections.
 
     ``view_state`` is the view as one small JSON object: camera (``x``, ``y``, ``zoom``), ``colour`` (a column),
-    ``solo`` (the categories shown, empty for all), ``find`` (a class), ``labels``, ``proxies``, ``arrows`` and ``all``
-    (whether to show images beyond the sample). What is not given is as at the start.
+    ``solo`` (the categories shown, empty for all), ``find`` (a class), ``labels``, ``proxies`` (kinds shown of all
+    classes; of a class looked at the others are, too), ``arrows``, ``neighbours`` (whether lines lead from the image of
+    ``focus`` to those nearest to it) and ``all`` (whether to show images beyond the sample). What is not given is as at
+    the start.
 
     Raises DataError for lengths that do not fit, naming both.
     """
@@ -61,6 +64,7 @@ class SpaceExplorer(RunView):
     _colours = traitlets.Bytes(b"").tag(sync=True)
     _axes = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _notes = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    _near = traitlets.Dict().tag(sync=True)  # what the image of focus finds, as Near.of says it
 
     def __init__(
         self,
@@ -143,7 +147,7 @@ class SpaceExplorer(RunView):
         if not (saved.folder / "tiles.json").is_file():
             notes.append(f"no thumbnails: {saved.folder / 'tiles.json'} is missing")
         self.columns = data.columns_of(saved, columns)
-        self.saved, self.points, self.glyphs = saved, points, placed
+        self.saved, self.points, self.glyphs, self._nearest = saved, points, placed, Near(saved)
         self.sample = drawn[spread(saved.labels[drawn], self.most, self.seed)].astype("<i4")
         traits = {
             "view_state": {},
@@ -161,11 +165,20 @@ class SpaceExplorer(RunView):
         }
         return Content(saved.ids, traits, thumbnails_of(saved), run_of(saved))
 
+    @traitlets.observe("focus")
+    def _find_near(self, change: Any) -> None:
+        self._near = self._nearest.of(self._row[change["new"]]) if change["new"] else {}
+
     @traitlets.validate("view_state")
     def _check_view_state(self, proposal: Any) -> dict[str, Any]:
-        return whole_state(proposal["value"], [column.name for column in self.columns])
+        return whole_state(proposal["value"], [column.name for column in self.columns], list(self.glyphs))
 
     # --- display -------------------------------------------------------------------------------
+    def state_for_page(self) -> dict[str, Any]:
+        """The state with the neighbours of all images, as far as these are few enough for a page."""
+        table = self._nearest.table()
+        return super().state_for_page() | ({"_near_table": table.tobytes()} if table is not None else {})
+
     def counts(self) -> str:
         """How many images are shown, of how many, and what was left out."""
         total, shows = len(self.points), len(self.sample)

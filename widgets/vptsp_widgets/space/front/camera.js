@@ -21,6 +21,7 @@ export class Camera {
     this.y = state.y ?? cloud.middle[1];
   }
 
+  /** @returns {[number, number]} */
   screen(x, y) {
     return [this.width / 2 + (x - this.x) * this.scale, this.height / 2 - (y - this.y) * this.scale];
   }

@@ -25,6 +25,8 @@ export function themeInks(root, dark) {
     dark, ink, paper,
     soft: style.getPropertyValue("--soft").trim() || ink,
     accent: style.getPropertyValue("--accent").trim(),
+    right: style.getPropertyValue("--right").trim(),
+    wrong: style.getPropertyValue("--wrong").trim(),
     packed: { paper: packed(paper), ink: packed(ink), faint: packed(FAINT[dark ? "dark" : "light"]) },
   };
 }

@@ -1,7 +1,9 @@
 // One image in words and picture: what the card beside the pointer and the panel of the image focused say of it.
 
 import { make } from "../../front/dom.js";
+import { aboutNear } from "./near.js";
 /** @import { Scene } from "./overlay.js" */
+/** @import { State } from "./state.js" */
 
 /**
  * Thumbnail and text of an image; `pictures` is the atlas, or null without thumbnails.
@@ -23,7 +25,9 @@ export function aboutImage(row, size, { cloud, state, pictures }) {
 
 /** The panel of the image focused, with all that is known of it. */
 export class FocusPanel {
-  constructor() {
+  /** @param {(changes: Partial<State>) => void} change */
+  constructor(change) {
+    this.change = change;
     this.element = make("div", { className: "vptsp-space-looked" });
     this.open = false; // whether all columns are listed
   }
@@ -40,6 +44,7 @@ export class FocusPanel {
     this.element.replaceChildren(
       make("h4", {}, "Focus"),
       make("div", { className: "vptsp-space-about" }, ...aboutImage(row, 72, scene)),
+      aboutNear(scene.near, scene.state.neighbours, (neighbours) => this.change({ neighbours })),
       known.length ? make("details", { open: this.open, ontoggle: (event) => (this.open = event.target.open) },
         make("summary", {}, "All columns"), make("table", {}, ...known)) : "",
     );

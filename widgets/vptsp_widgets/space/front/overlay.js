@@ -7,11 +7,14 @@ import { unpacked } from "./colours.js";
 /** @import { Camera } from "./camera.js" */
 /** @import { Cloud } from "./cloud.js" */
 /** @import { Colours, Inks } from "./colours.js" */
+/** @import { Looked } from "./looked.js" */
+/** @import { Near } from "./near.js" */
 /** @import { State } from "./state.js" */
 
 /**
  * What a frame shows; `pictures` is null without thumbnails.
- * @typedef {{ cloud: Cloud, state: State, camera: Camera, inks: Inks, colours: Colours, pictures: Atlas | null }} Scene
+ * @typedef {{ cloud: Cloud, state: State, camera: Camera, inks: Inks, colours: Colours, pictures: Atlas | null,
+ *   looked: Looked, near: Near | null }} Scene
  */
 
 /**

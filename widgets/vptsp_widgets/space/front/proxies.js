@@ -12,14 +12,20 @@ import { count } from "../../front/text.js";
 /** @import { State } from "./state.js" */
 
 const MOST_GLYPHS = 120; // classes whose proxies are drawn at once
+/** @type {Kind[]} */
+const MADE_OF = ["learned", "semantic"]; // what fused ones are
 
 /** @typedef {{ name: string, kind: Kind, at: number[] }} Glyph - of a proxy, at [x, y] on the screen */
+
+/** @typedef {{ name: string, at: Record<string, [number, number]>, kinds: Kind[] }} Drawn - a class, where its signs are, which are drawn */
 
 /** The signs on the map, as drawn last. */
 export class Glyphs {
   constructor() {
-    /** @type {{ shown: Kind[], classes: { name: string, at: Record<string, number[]> }[] }} */
-    this.drawn = { shown: [], classes: [] };
+    /** @type {Drawn[]} */
+    this.drawn = [];
+    /** @type {string | null} */
+    this.pointed = null; // class of the proxy under the pointer
   }
 
   /**
@@ -27,24 +33,27 @@ export class Glyphs {
    * @param {CanvasRenderingContext2D} context
    * @param {Scene} scene
    */
-  draw(context, { cloud, state, camera, inks }) {
-    const { shown, classes, inView } = proxiesInView(cloud, state, camera);
-    this.drawn = { shown, classes };
-    const found = state.find && cloud.proxies.names.includes(state.find) ? state.find : null;
+  draw(context, { cloud, state, camera, inks, looked }) {
+    const whole = new Set(looked.looked); // classes of which all kinds are drawn
+    if (this.pointed) whole.add(this.pointed);
+    const { shown, classes, inView } = proxiesInView(cloud, state, camera, whole);
+    this.drawn = classes;
+    const dim = (name) => looked.kept && !looked.kept.has(name) && name !== this.pointed;
     const size = classes.length > 100 ? 4.5 : classes.length > 25 ? 5.5 : 6.5;
     context.strokeStyle = context.fillStyle = inks.soft;
-    for (const { name, at } of classes) {
-      context.globalAlpha = found && name !== found ? 0.15 : 1;
-      if (state.arrows && shown.includes("fused")) {
-        for (const kind of ["learned", "semantic"]) {
-          if (shown.includes(kind)) drawArrow(context, at[kind], at.fused, size, name === found || classes.length <= 12);
+    for (const { name, at, kinds } of classes) {
+      context.globalAlpha = dim(name) ? 0.15 : 1;
+      if (state.arrows && kinds.includes("fused")) {
+        for (const kind of MADE_OF) {
+          if (kinds.includes(kind)) drawArrow(context, at[kind], at.fused, size, whole.has(name) || classes.length <= 12);
         }
       }
     }
-    for (const kind of shown) {
+    for (const kind of cloud.proxies.kinds) {
       const colour = PROXIES[kind].colour[inks.dark ? "dark" : "light"];
-      for (const { name, at } of classes) {
-        context.globalAlpha = found && name !== found ? 0.25 : 1;
+      for (const { name, at, kinds } of classes) {
+        if (!kinds.includes(kind)) continue;
+        context.globalAlpha = dim(name) ? 0.2 : shown.length === cloud.proxies.kinds.length || whole.has(name) ? 1 : 0.85;
         drawSign(context, kind, at[kind][0], at[kind][1], size, colour, inks.paper);
       }
     }
@@ -57,8 +66,8 @@ export class Glyphs {
     let best = 9 * 9;
     /** @type {Glyph | null} */
     let found = null;
-    for (const { name, at } of this.drawn.classes) {
-      for (const kind of this.drawn.shown) {
+    for (const { name, at, kinds } of this.drawn) {
+      for (const kind of kinds) {
         const distance = (at[kind][0] - x) ** 2 + (at[kind][1] - y) ** 2;
         if (distance < best) [best, found] = [distance, { name, kind, at: at[kind] }];
       }
@@ -68,29 +77,34 @@ export class Glyphs {
 }
 
 /**
- * The kinds shown, and the classes {name, at: {kind: [x, y] on the screen}} in view, at most MOST_GLYPHS of all `inView`.
+ * The kinds shown of every class, and the classes in view, at most MOST_GLYPHS of all `inView`; of those in `whole`, all
+ * kinds are drawn.
  * @param {Cloud} cloud
  * @param {State} state
  * @param {Camera} camera
+ * @param {Set<string>} whole
  */
-function proxiesInView(cloud, state, camera) {
+function proxiesInView(cloud, state, camera, whole) {
   const { kinds, names } = cloud.proxies;
   const shown = kinds.filter((kind) => state.proxies.includes(kind));
   if (!shown.length) return { shown, classes: [], inView: 0 };
+  /** @type {Drawn[]} */
   let classes = [];
   names.forEach((name, number) => {
+    /** @type {Record<string, [number, number]>} */
     const at = {};
+    const drawn = whole.has(name) ? kinds : shown;
     let seen = false;
     for (const kind of kinds) {
       const place = 2 * (kinds.indexOf(kind) * names.length + number);
       at[kind] = camera.screen(cloud.glyphs[place], cloud.glyphs[place + 1]);
       const [x, y] = at[kind];
-      seen ||= shown.includes(kind) && x > -9 && y > -9 && x < camera.width + 9 && y < camera.height + 9;
+      seen ||= drawn.includes(kind) && x > -9 && y > -9 && x < camera.width + 9 && y < camera.height + 9;
     }
-    if (seen) classes.push({ name, at });
+    if (seen) classes.push({ name, at, kinds: drawn });
   });
   const inView = classes.length;
-  if (inView > MOST_GLYPHS) classes = classes.filter((_, turn) => (turn * MOST_GLYPHS) % inView < MOST_GLYPHS);
+  if (inView > MOST_GLYPHS) classes = classes.filter(({ name }, turn) => whole.has(name) || (turn * MOST_GLYPHS) % inView < MOST_GLYPHS);
   return { shown, classes, inView };
 }
 
@@ -141,7 +155,7 @@ export class ProxyToggles {
       return toggle(state.proxies.includes(kind), act, sign, PROXIES[kind].title);
     });
     const arrows = kinds.includes("fused") && kinds.length > 1
-      ? toggle(state.arrows, (on) => this.change({ arrows: on }), `${/** @type {Kind[]} */ (["learned", "semantic"]).filter((kind) => kinds.includes(kind)).map((kind) => PROXIES[kind].letter).join(" and ")} → ${PROXIES.fused.letter}`)
+      ? toggle(state.arrows, (on) => this.change({ arrows: on }), `${MADE_OF.filter((kind) => kinds.includes(kind)).map((kind) => PROXIES[kind].letter).join(" and ")} → ${PROXIES.fused.letter}`)
       : null;
     const focused = [...this.element.querySelectorAll("input")].indexOf(/** @type {HTMLInputElement} */ (document.activeElement));
     this.element.replaceChildren(make("h4", {}, `Proxies of ${count(names.length)} training classes`), ...kindToggles, arrows ?? "");

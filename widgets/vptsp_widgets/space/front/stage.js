@@ -6,6 +6,7 @@ import { REACH } from "./cloud.js";
 import { Gestures } from "./gestures.js";
 import { Hover } from "./hover.js";
 import { aboutImage } from "./image.js";
+import { drawNear } from "./near.js";
 import { ClassNames, drawAxes, drawFocus, drawLasso, drawPictures } from "./overlay.js";
 import { Painter } from "./painter.js";
 import { Glyphs } from "./proxies.js";
@@ -50,7 +51,7 @@ export class Stage {
     this.hover = new Hover({
       look: (x, y) => ({ row: this.rowAt(x, y), glyph: this.glyphs.under(x, y) }),
       about: (row) => aboutImage(row, 96, parent.scene()),
-      seen: (row, glyph) => this.setCursor(row >= 0 && !glyph),
+      seen: (row, glyph) => this.seen(row, glyph),
       stage: () => ({ cloud: parent.scene().cloud, pictured: this.pictured, width: this.width, height: this.height }),
     });
     this.gestures = new Gestures(this.over, {
@@ -108,6 +109,7 @@ export class Stage {
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.clearRect(0, 0, this.width, this.height);
     this.pictured = drawPictures(context, scene);
+    drawNear(context, scene);
     this.parent.noted(this.glyphs.draw(context, scene));
     if (state.labels) this.classNames.draw(context, scene);
     drawAxes(context, axes, scene);
@@ -119,6 +121,14 @@ export class Stage {
   /** The image at a place of the screen; where pictures are shown, all of a picture is the image. */
   rowAt(x, y) {
     return this.parent.scene().cloud.nearest(x, y, this.pictured ? 30 : REACH);
+  }
+
+  /** What is under the pointer: an image, or a proxy, whose whole class is drawn then. */
+  seen(row, glyph) {
+    this.setCursor(row >= 0 && !glyph);
+    if (this.glyphs.pointed === (glyph?.name ?? null)) return;
+    this.glyphs.pointed = glyph?.name ?? null;
+    this.schedule(false);
   }
 
   setLasso(on) {

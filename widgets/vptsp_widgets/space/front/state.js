@@ -15,6 +15,7 @@ import { debounced } from "../../front/timing.js";
  * @property {boolean} labels
  * @property {string[]} proxies - kinds shown
  * @property {boolean} arrows
+ * @property {boolean} neighbours - whether lines lead to those of the image focused
  * @property {boolean} all - instead of the sample
  */
 

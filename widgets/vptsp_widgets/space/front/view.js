@@ -15,12 +15,16 @@ import { Counts } from "./counts.js";
 import { FocusPanel } from "./image.js";
 import { HELP, pressKey } from "./keys.js";
 import { Legend } from "./legend.js";
+import { lookedAt } from "./looked.js";
+import { nearOf } from "./near.js";
 import { ProxyToggles } from "./proxies.js";
 import { SelectionPanel } from "./selection.js";
 import { Stage } from "./stage.js";
 import { ViewState } from "./state.js";
 /** @import { Model } from "../../front/model.js" */
 /** @import { Colours, Inks } from "./colours.js" */
+/** @import { Looked } from "./looked.js" */
+/** @import { Near } from "./near.js" */
 /** @import { Keys } from "./selection.js" */
 /** @import { State } from "./state.js" */
 
@@ -30,6 +34,8 @@ class Space {
   /** @type {Inks} */ inks;
   /** @type {Uint32Array} */ order;
   /** @type {Colours} */ colours;
+  /** @type {Looked} */ looked = { looked: new Set(), kept: null };
+  /** @type {Near | null} */ near = null;
 
   /**
    * @param {Model} model
@@ -47,7 +53,7 @@ class Space {
     this.bar = this.makeBar(change);
     this.stage = this.makeStage(change);
     this.counts = new Counts(change);
-    this.focusPanel = new FocusPanel();
+    this.focusPanel = new FocusPanel(change);
     this.selectionPanel = new SelectionPanel({
       focus: (row) => this.focus(row),
       zoom: (rows) => this.zoomTo(this.cloud.places(rows)),
@@ -62,6 +68,7 @@ class Space {
         view_state: () => this.shared.adopt() && this.refresh(),
         _selected: () => this.takeSelection(),
         _focused: () => this.takeFocus(),
+        _near: () => this.look(),
       }),
       onTheme(this.root, (dark) => {
         this.inks = themeInks(this.root, dark);
@@ -156,8 +163,8 @@ class Space {
 
   /** What a frame shows, as the parts are given it. */
   scene() {
-    const { cloud, state, camera, inks, colours } = this;
-    return { cloud, state, camera, inks, colours, pictures: this.model.get("_atlas")?.tile ? this.atlas : null };
+    const { cloud, state, camera, inks, colours, looked, near } = this;
+    return { cloud, state, camera, inks, colours, looked, near, pictures: this.model.get("_atlas")?.tile ? this.atlas : null };
   }
 
   /** Everything that depends on the state. */
@@ -172,9 +179,18 @@ class Space {
     this.legend.show(column, cloud, state.solo, this.colours.css, unpacked(inks.packed.faint));
     this.proxyToggles.show(cloud.proxies, state, inks);
     this.counts.show(cloud, state);
-    this.showFocus();
     stage.looksOld = true;
     this.takeSelection();
+    this.showFocus();
+  }
+
+  /** What is focused or selected is other than before. */
+  look() {
+    const { cloud, choice } = this;
+    this.looked = lookedAt(cloud, this.state, choice.focused);
+    this.near = nearOf(this.model, choice.focused, cloud.codes);
+    this.showFocus();
+    this.stage.schedule(false);
   }
 
   noteProxies(note) {
@@ -233,11 +249,14 @@ class Space {
    */
   combine(rows, keys = {}) {
     this.choice.combine(rows, keys);
+    this.look();
     this.stage.schedule();
   }
 
   takeSelection() {
-    this.selectionPanel.show(this.choice.takeSelection(), this.scene());
+    const rows = this.choice.takeSelection();
+    this.look();
+    this.selectionPanel.show(rows, this.scene());
     this.stage.schedule();
   }
 
@@ -250,7 +269,7 @@ class Space {
   takeFocus() {
     const { cloud, stage } = this;
     const row = this.choice.focused;
-    this.showFocus();
+    this.look();
     this.choice.sayFocus();
     if (row >= 0 && row < cloud.size) {
       const [left, top] = [cloud.xy[2 * row], cloud.xy[2 * row + 1]];
