@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -24,6 +25,25 @@ def receive(page: Page, name: str, function: Callable[..., Any]) -> None:
     known[name] = function
 
 
+# bytes on their way, as page_block packs them
+_PACKED = (
+    "values[key] instanceof DataView"
+    " ? { bytes: btoa(String.fromCharCode(...new Uint8Array(values[key].buffer))) } : values[key]"
+)
+_UNPACKED = (
+    "state[key]?.bytes === undefined ? state[key]"
+    " : new DataView(Uint8Array.from(atob(state[key].bytes), (sign) => sign.charCodeAt(0)).buffer)"
+)
+
+
+def _packed(value: Any) -> Any:
+    return {"bytes": base64.b64encode(value).decode()} if isinstance(value, bytes) else value
+
+
+def _unpacked(value: Any) -> Any:
+    return base64.b64decode(value["bytes"]) if isinstance(value, dict) and "bytes" in value else value
+
+
 class Shown:
     """A view in a page whose model passes everything on: traits and messages to Python, and back with :meth:`bring`."""
 
@@ -31,11 +51,11 @@ class Shown:
         self.page, self.view, self.sent = page, view, list[dict[str, Any]]()
         view.send = lambda content, buffers=None: self.sent.append(content)  # type: ignore[method-assign]
         receive(page, "toKernel", lambda message: view._handle(message, []))
-        receive(page, "toTrait", lambda name, value: setattr(view, name, value))
+        receive(page, "toTrait", lambda name, value: setattr(view, name, _unpacked(value)))
         block = page_block(name, view.state_for_page())
         for before, after in (
             ("live: false", "live: true"),
-            ("save_changes() {}", "save_changes() { for (const key of changed.splice(0)) toTrait(key, values[key]); }"),
+            ("save_changes() {}", f"save_changes() {{ for (const key of changed.splice(0)) toTrait(key, {_PACKED}); }}"),
             ("values[key] = value;\n      fire", "values[key] = value; changed.push(key);\n      fire"),
             ("const values = {};", "const values = {}, changed = []; window.fire = (...all) => fire(...all);"),
             ("send(message) {", "send(message) { toKernel(message);"),
@@ -49,9 +69,9 @@ class Shown:
     def bring(self) -> None:
         """Bring the page what Python has changed and sent."""
         state = self.view.state_for_page()
-        changed = {name: value for name, value in state.items() if value != self.told[name]}
+        changed = {name: _packed(value) for name, value in state.items() if value != self.told[name]}
         self.told = state
-        set_all = "(state) => { const [model] = vptspModels; for (const key in state) model.set(key, state[key]); }"
+        set_all = f"(state) => {{ for (const key in state) vptspModels[0].set(key, {_UNPACKED}); }}"
         self.page.evaluate(set_all, changed)
         for message in self.sent:
             self.page.evaluate("(message) => fire('msg:custom', message, [])", message)

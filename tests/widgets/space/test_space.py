@@ -197,6 +197,43 @@ def test_at_first_sight_proxies_are_fused_or_all_there_are(saved: SavedEmbedding
     assert SpaceExplorer(saved, "pca", proxies, ["oak"], view_state=chosen).view_state["proxies"] == ["learned"]
 
 
+# --- selected, tags ---------------------------------------------------------------------------------
+def test_the_selection_is_a_table(saved: SavedEmbeddings) -> None:
+    table = pd.DataFrame({"size": np.arange(12.0), "soil": ["wet", None] * 6})
+    space = SpaceExplorer(saved, "pca", columns=table)
+    assert space.selected.empty
+    assert list(space.selected.columns) == ["class", "size", "soil"]
+    space.selection = ["image 4", "image 1"]
+    found = space.selected
+    assert found.index.tolist() == ["image 1", "image 4"]
+    assert found["class"].tolist() == ["lily", "lily"]
+    assert found["size"].tolist() == [1.0, 4.0]
+    assert found["soil"].isna().tolist() == [True, False]
+    assert space.table.loc["image 0", "soil"] == "wet"
+
+
+def test_tags_are_a_column_that_comes_and_goes(saved: SavedEmbeddings) -> None:
+    space = SpaceExplorer(saved, "pca", columns=pd.DataFrame({"size": np.arange(12.0)}))
+    space.selection = ["image 2", "image 3"]
+    space.tag("blurry")
+    space.tag("fine", ["image 5"])
+    assert space.tags == {"image 2": "blurry", "image 3": "blurry", "image 5": "fine"}
+    assert space._columns[-1] == {"name": "tag", "kind": "category", "values": ["blurry", "fine"]}
+    assert np.frombuffer(space._codes, "<i4").reshape(3, 12)[2].tolist() == [-1, -1, 0, 0, -1, 1, *[-1] * 6]
+    assert space.selected["tag"].tolist() == ["blurry", "blurry"]
+    space.view_state = {"colour": "tag", "solo": ["blurry", "fine"]}
+    space._handle({"kind": "tag", "rows": [5], "tags": [""]}, [])
+    assert space.view_state["solo"] == ["blurry"]
+    assert Markup(space.still()).all("img")
+    space.tags = {}
+    assert (space.view_state["colour"], space.view_state["solo"]) == ("class", [])
+    assert [column.name for column in space.columns] == ["class", "size"]
+    with pytest.raises(DataError, match="1 of the ids to tag are not in this view, the first is 'nobody'"):
+        space.tags = {"nobody": "x"}
+    own = SpaceExplorer(saved, "pca", columns=pd.DataFrame({"tag": range(12)}), tags={"image 1": "x"})
+    assert [column.name for column in own.columns] == ["class", "tag", "own tag"]
+
+
 # --- sample -----------------------------------------------------------------------------------------
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=80), st.integers(1, 80), st.integers(0, 3))
 def test_a_sample_keeps_every_class_and_its_share(labels: list[int], most: int, seed: int) -> None:

@@ -14,6 +14,7 @@ from playwright.sync_api import Page
 from vptsp_widgets import front
 from vptsp_widgets.space import SpaceExplorer
 
+from tests.pages import Shown
 from tests.widgets.space.test_space import EVIL, saved_images, tile_colour
 
 pytestmark = pytest.mark.browser
@@ -169,6 +170,53 @@ def test_a_selection_of_the_model_is_drawn_and_listed(grid: Map) -> None:
     assert grid.get("_focused") == 6
 
 
+def test_a_selection_is_copied_saved_tagged_and_undone(page: Page, tmp_path: Path) -> None:
+    ids = ["plain", 'with "quotes", and more', "l" * 200, "line\nbreak"]
+    saved = saved_images(tmp_path, [0, 0, 1, 1], ["rose", "lily, white"], ids=ids)
+    table = pd.DataFrame({"size": [0.1, 2.0, np.nan, 1e9]})
+    space = SpaceExplorer(saved, GRID[:4], columns=table)
+    shown = Shown(page, "space", space)
+
+    def settle() -> None:
+        page.wait_for_timeout(250)
+        shown.bring()
+        page.wait_for_timeout(100)
+
+    def press(name: str) -> None:
+        page.get_by_role("button", name=name, exact=True).click()
+        settle()
+
+    space.selection = ids[:3]
+    settle()
+    press("Copy ids")
+    assert "ids of 3 images copied" in page.get_by_role("status").inner_text()
+    page.evaluate("() => { const t = document.createElement('textarea'); document.body.append(t); t.focus(); }")
+    page.keyboard.press("Control+v")
+    assert page.locator("body > textarea").input_value().split("\n") == ids[:3]
+    with page.expect_download() as download:
+        press("CSV")
+    read = pd.read_csv(download.value.path(), index_col="id")
+    expected = space.selected.astype({"class": str})
+    pd.testing.assert_frame_equal(read, expected, check_dtype=False, check_index_type=False, check_column_type=False)
+    assert download.value.suggested_filename == "plain-tiles-selection.csv"
+
+    page.get_by_label("Tag of the selected images").fill("odd")
+    press("Tag")
+    assert space.tags == dict.fromkeys(ids[:3], "odd")
+    assert "tag" in page.get_by_label("Colour by").inner_text().split("\n")
+    page.get_by_label("Colour by").select_option("tag")
+    settle()
+    assert "odd\n3\nmissing\n1" in page.locator(".vptsp-space-legend").inner_text()
+    press("Undo")
+    assert (space.tags, space.view_state["colour"]) == ({}, "class")
+    for key, number in (("Control+z", 0), ("Control+Shift+z", 3)):
+        page.locator(".vptsp-space-over").focus()
+        page.keyboard.press(key)
+        settle()
+        script = "() => vptspModels[0].get('_selected').byteLength / 4"
+        assert page.evaluate(script) == number
+
+
 def test_colour_by_a_column_and_solo_of_its_categories(grid: Map) -> None:
     light = np.frombuffer(grid.space._colours, np.uint8)[: len(grid.space._colours) // 2].reshape(-1, 3).astype(int)
     places = grid.screen()
@@ -181,12 +229,27 @@ def test_colour_by_a_column_and_solo_of_its_categories(grid: Map) -> None:
     grid.page.get_by_role("button", name="dry").click()
     grid.settle()
     assert grid.get("view_state")["solo"] == ["dry"]
+    assert grid.page.get_by_role("status").inner_text() == "only dry"
+    places = grid.screen()  # the map flew there
     assert min(grid.pixel(*places[0])) > 190  # wet ones are faint
     grid.lasso(np.array([places[32] + (-20, -20), places[39] + (20, -20), places[7] + (20, 20), places[0] + (-20, 20)]))
     assert grid.selected() == list(range(1, 40, 2))
     grid.page.get_by_role("button", name="dry").click()
     grid.settle()
-    assert grid.get("view_state")["solo"] == []
+    state = grid.get("view_state")
+    assert (state["solo"], state["zoom"], state["x"]) == ([], 1, None)
+    assert grid.page.get_by_role("status").inner_text() == ""
+    grid.page.get_by_label("Colour by").select_option("class")
+    grid.page.get_by_role("button", name="moss rose").click()
+    grid.settle()
+    own = grid.screen()[[row for row, name in enumerate(grid.space.saved.names) if name == "moss rose"]]
+    middle = (own.min(0) + own.max(0)) / 2 - (grid.left, grid.top)
+    assert np.abs(middle - (grid.width / 2, grid.height / 2)).max() < 1
+    assert grid.get("view_state")["zoom"] > 1
+    grid.page.keyboard.press("Escape")
+    grid.settle()
+    assert grid.get("view_state")["zoom"] == 1
+    assert grid.page.get_by_role("status").inner_text() == ""
 
 
 def test_find_a_class_and_zoom_to_it(grid: Map) -> None:

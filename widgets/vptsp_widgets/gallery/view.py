@@ -182,6 +182,12 @@ class RetrievalGallery(RunView):
         ]
         return pd.DataFrame([line if known else (*line[:4], None) for line in lines], columns=columns)
 
+    @property
+    def selected(self) -> pd.DataFrame:
+        """The class of each selected image, by id."""
+        names = [self.saved.class_names[self.saved.labels[self._row[name]]] for name in self.selection]
+        return pd.DataFrame({"class": names}, index=pd.Index(self.selection, name="id", dtype=object))
+
     def _current(self) -> Query:
         return dict(self._query) or ({"row": self._row[self.focus]} if self.focus else {})
 

@@ -31,6 +31,7 @@ from vptsp_widgets.space.places import places
 from vptsp_widgets.space.state import VIEW_STATE as VIEW_STATE  # under the name that users know
 from vptsp_widgets.space.state import whole_state
 from vptsp_widgets.space.still import StillMap, html_of
+from vptsp_widgets.space.tagging import table_of, tag_column_name, with_tags
 
 
 class SpaceExplorer(RunView):
@@ -47,12 +48,16 @@ class SpaceExplorer(RunView):
     ``focus`` to those nearest to it) and ``all`` (whether to show images beyond the sample). What is not given is as at
     the start.
 
+    ``tags`` are words of one's own by image id, given on the map or by :meth:`tag`, and a column of it; ``table`` has all
+    columns, and ``selected`` those of the images selected.
+
     Raises DataError for lengths that do not fit, naming both.
     """
 
     _front = "space"
 
     view_state = traitlets.Dict().tag(sync=True)
+    tags = traitlets.Dict(help="tags of one's own by image id; they are a column of the map")
     _title = traitlets.Unicode("").tag(sync=True)
     _points = traitlets.Bytes(b"").tag(sync=True)  # float32 (N, 2)
     _codes = traitlets.Bytes(b"").tag(sync=True)  # a column after the other, 4 bytes per image, as _columns says
@@ -64,6 +69,8 @@ class SpaceExplorer(RunView):
     _colours = traitlets.Bytes(b"").tag(sync=True)
     _axes = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _notes = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    _odd_ids = traitlets.Dict().tag(sync=True)  # by row, those that _ids has shortened
+    _tag_column = traitlets.Unicode("tag").tag(sync=True)
     _near = traitlets.Dict().tag(sync=True)  # what the image of focus finds, as Near.of says it
 
     def __init__(
@@ -146,7 +153,7 @@ class SpaceExplorer(RunView):
             notes.append(f"{len(points) - len(drawn):,} left out: their coordinates hold NaN or infinity")
         if not (saved.folder / "tiles.json").is_file():
             notes.append(f"no thumbnails: {saved.folder / 'tiles.json'} is missing")
-        self.columns = data.columns_of(saved, columns)
+        self._given = self.columns = data.columns_of(saved, columns)
         self.saved, self.points, self.glyphs, self._nearest = saved, points, placed, Near(saved)
         self.sample = drawn[spread(saved.labels[drawn], self.most, self.seed)].astype("<i4")
         traits = {
@@ -155,13 +162,16 @@ class SpaceExplorer(RunView):
             "_points": points.tobytes(),
             "_codes": b"".join(column.codes.tobytes() for column in self.columns),
             "_columns": [column.header() for column in self.columns],
-            "_ids": "\0".join(_line(name) for name in saved.ids).encode(errors="replace"),
+            "_ids": "\0".join(map(_line, saved.ids)).encode(errors="replace"),
+            "_odd_ids": {str(row): name for row, name in enumerate(saved.ids) if _line(name) != name},
+            "_tag_column": tag_column_name([column.name for column in self.columns]),
             "_sample": self.sample.tobytes(),
             "_glyphs": np.concatenate([*placed.values(), np.empty((0, 2))]).astype("<f4").tobytes(),
             "_proxies": {"kinds": list(placed), "names": [plain(name) for name in proxy_names]},
             "_colours": data.both_themes(self.columns),
             "_axes": list(axes),
             "_notes": notes,
+            "tags": {},
         }
         return Content(saved.ids, traits, thumbnails_of(saved), run_of(saved))
 
@@ -172,6 +182,49 @@ class SpaceExplorer(RunView):
     @traitlets.validate("view_state")
     def _check_view_state(self, proposal: Any) -> dict[str, Any]:
         return whole_state(proposal["value"], [column.name for column in self.columns], list(self.glyphs))
+
+    # --- what is known of images, for Python ----------------------------------------------------
+    @property
+    def table(self) -> pd.DataFrame:
+        """All columns, tags among them, by image id."""
+        return table_of(self.columns, self.ids)
+
+    @property
+    def selected(self) -> pd.DataFrame:
+        """The rows of :attr:`table` of the images selected."""
+        return self.table.loc[self.selection]
+
+    def tag(self, tag: str, ids: Sequence[str] | None = None) -> None:
+        """Give images a tag, those selected unless ``ids`` says which; an empty one takes theirs away."""
+        self.tags = {**self.tags, **dict.fromkeys(self.selection if ids is None else ids, tag)}
+
+    def _on_tag(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        given = {self.ids[row]: str(tag) for row, tag in zip(content["rows"], content["tags"], strict=True)}
+        self.tags = {**self.tags, **given}
+
+    @traitlets.validate("tags")
+    def _check_tags(self, proposal: Any) -> dict[str, str]:
+        tags = {str(name): str(tag) for name, tag in proposal["value"].items() if tag}
+        unknown = [name for name in tags if name not in self._row]
+        if unknown:
+            raise DataError(
+                f"{len(unknown)} of the ids to tag are not in this view, the first is {plain(unknown[0])!r}; "
+                "known(ids) gives those that are"
+            )
+        return tags
+
+    @traitlets.observe("tags")
+    def _show_tags(self, change: Any) -> None:
+        self.columns = with_tags(self._given, self.ids, change["new"])
+        state, legal = self.view_state, {column.name: column.values or () for column in self.columns}
+        with self.hold_sync():
+            if state.get("colour") not in legal:
+                self.view_state = {**state, "colour": data.CLASS, "solo": []}
+            elif set(state["solo"]) - set(legal[state["colour"]]):
+                self.view_state = {**state, "solo": [value for value in state["solo"] if value in legal[state["colour"]]]}
+            self._codes = b"".join(column.codes.tobytes() for column in self.columns)
+            self._colours = data.both_themes(self.columns)
+            self._columns = [column.header() for column in self.columns]
 
     # --- display -------------------------------------------------------------------------------
     def state_for_page(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import ipywidgets
+import pandas as pd
 import traitlets
 
 from vptsp.analysis.projection import Method
@@ -68,6 +69,11 @@ class Workbench(ipywidgets.VBox):
     def known(self, ids: Iterable[str]) -> list[str]:
         """Those of the ids that the views have, in the order of their rows."""
         return self.space.known(ids)
+
+    @property
+    def selected(self) -> pd.DataFrame:
+        """What the map knows of the images selected, tags among it, by id."""
+        return self.space.selected
 
     @property
     def status(self) -> str:

@@ -5,18 +5,47 @@ import { images } from "./cloud.js";
 import { combineInto, rowsOf } from "./selection.js";
 /** @import { Model } from "../../front/model.js" */
 /** @import { Cloud } from "./cloud.js" */
+/** @import { History } from "./history.js" */
 /** @import { Keys } from "./selection.js" */
 
 export class Choice {
+  /** @type {number[]} */ last = []; // rows that were selected before
+
   /**
    * @param {Model} model
    * @param {() => Cloud} cloud
+   * @param {History} history
    * @param {(text: string) => void} say
    */
-  constructor(model, cloud, say) {
+  constructor(model, cloud, history, say) {
     this.model = model;
     this.cloud = cloud;
+    this.history = history;
     this.say = say;
+    this.restoring = false; // whether a change of the selection is an undo
+    this.last = [...int32(model.get("_selected"))];
+  }
+
+  /** Another selection has come, from here or from elsewhere: it can be undone. */
+  remember() {
+    const [before, now] = [this.last, [...int32(this.model.get("_selected"))]];
+    this.last = now;
+    if (this.restoring || before.join() === now.join()) return;
+    const what = now.length ? `${images(now.length)} selected` : "nothing selected";
+    this.history.did({ what, undo: () => this.restore(before), redo: () => this.restore(now) });
+  }
+
+  /** @param {number[]} rows */
+  restore(rows) {
+    this.restoring = true;
+    this.set(rows);
+    this.restoring = false;
+  }
+
+  /** @param {number[]} rows */
+  set(rows) {
+    this.model.set("_selected", bytesOf(Int32Array.from(rows)));
+    this.model.save_changes();
   }
 
   /** Rows selected; the cloud marks them. */
@@ -36,8 +65,7 @@ export class Choice {
     const mask = this.cloud().selected;
     combineInto(mask, rows, keys);
     const selected = rowsOf(mask);
-    this.model.set("_selected", bytesOf(Int32Array.from(selected)));
-    this.model.save_changes();
+    this.set(selected);
     this.say(selected.length ? `${images(selected.length)} selected` : "nothing selected");
   }
 

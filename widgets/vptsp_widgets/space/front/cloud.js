@@ -39,6 +39,7 @@ export class Cloud {
     this.numbers = float32(model.get("_codes"));
     this.sample = int32(model.get("_sample"));
     this.idBytes = model.get("_ids");
+    this.oddIds = model.get("_odd_ids") ?? {};
     this.notes = model.get("_notes");
     this.classes = this.columns[0].values;
     this.proxies = model.get("_proxies");
@@ -101,6 +102,11 @@ export class Cloud {
   id(row) {
     this.ids ??= new TextDecoder().decode(this.idBytes).split("\0");
     return this.ids[row] ?? "";
+  }
+
+  /** An id as it is: `id` is shortened, and without signs that turn text round. */
+  wholeId(row) {
+    return this.oddIds[row] ?? this.id(row);
   }
 
   /** Places [x, y] of those rows that have one. */

@@ -8,6 +8,7 @@ export const HELP = [
   ["Shift + drag, or L and drag", "lasso; with Ctrl or ⌘ add to the selection, with Alt remove from it"],
   ["arrows", "focus the nearest image in that direction"],
   ["Esc", "clear, one thing at a time: lasso, class found, solo, selection, focus"],
+  ["Ctrl or ⌘ + Z", "take the last selection or tag back; with Shift, do it again"],
   ["/", "find a class"],
   ["?", "this list"],
 ];
@@ -19,7 +20,10 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
  */
 export function pressKey(event, map, acts) {
   if (event.target.matches("input, select") && event.key !== "Escape") return;
-  if (event.key === "?") acts.help();
+  const letter = event.ctrlKey || event.metaKey ? event.key.toLowerCase() : "";
+  if (letter === "z") (event.shiftKey ? acts.redo : acts.undo)();
+  else if (letter === "y") acts.redo();
+  else if (event.key === "?") acts.help();
   else if (event.key === "Escape") acts.escape();
   else if (event.key === "/") acts.find();
   else if (event.target !== map || !pressMapKey(event, acts)) return;

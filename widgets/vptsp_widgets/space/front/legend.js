@@ -10,11 +10,10 @@ const MOST_IN_LEGEND = 100;
 export class Legend {
   /**
    * `choose(values)` is called with the categories to be shown alone, none for all; it shows the legend anew.
-   * @param {{ choose: (values: string[]) => void, say: (text: string) => void }} parent
+   * @param {(values: string[]) => void} choose
    */
-  constructor({ choose, say }) {
+  constructor(choose) {
     this.choose = choose;
-    this.say = say;
     this.element = make("div", { className: "vptsp-space-legend" });
   }
 
@@ -51,7 +50,6 @@ export class Legend {
     const place = [...this.element.querySelectorAll("button")].indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
     this.choose(values);
     this.element.querySelectorAll("button")[place]?.focus({ preventScroll: true }); // the entries are new ones
-    this.say(values.length ? `only ${values.join(", ")}` : "all categories");
   }
 }
 

@@ -3,6 +3,7 @@
 import { make } from "../../front/dom.js";
 import { count } from "../../front/text.js";
 import { images } from "./cloud.js";
+/** @import { ChosenActs } from "./chosen.js" */
 /** @import { Scene } from "./overlay.js" */
 
 const STRIP = 36; // thumbnails of selected images
@@ -34,14 +35,15 @@ export function rowsOf(mask) {
 
 export class SelectionPanel {
   /**
-   * Calls `focus(row)` with the image clicked, `zoom(rows)`, and `clear()`.
-   * @param {{ focus: (row: number) => void, zoom: (rows: number[]) => void, clear: () => void }} parent
+   * Calls `focus(row)` with the image clicked; `acts` are what can be done with those selected.
+   * @param {(row: number) => void} focus
+   * @param {ChosenActs} acts
    */
-  constructor({ focus, zoom, clear }) {
+  constructor(focus, acts) {
     this.focus = focus;
-    this.zoom = zoom;
-    this.clear = clear;
-    this.element = make("div", { className: "vptsp-space-chosen" });
+    this.acts = acts;
+    this.list = make("div", {});
+    this.element = make("div", { className: "vptsp-space-chosen" }, this.list, acts.element);
   }
 
   /**
@@ -49,9 +51,10 @@ export class SelectionPanel {
    * @param {Scene} scene
    */
   show(rows, { cloud, pictures }) {
+    this.acts.show([...rows]);
     const head = make("h4", {}, rows.length ? `${images(rows.length)} selected` : "Selection");
     if (!rows.length) {
-      this.element.replaceChildren(head, make("p", { className: "vptsp-space-hint" }, "Shift + drag draws a lasso."));
+      this.list.replaceChildren(head, make("p", { className: "vptsp-space-hint" }, "Shift + drag draws a lasso."));
       return;
     }
     const counts = new Map();
@@ -64,14 +67,11 @@ export class SelectionPanel {
       const name = `${cloud.className(row)} (${cloud.id(row)})`;
       return make("button", { type: "button", title: name, "aria-label": `focus ${name}`, onclick: () => this.focus(row) }, pictures.element(row, 40, name));
     });
-    this.element.replaceChildren(
+    this.list.replaceChildren(
       head,
       make("div", { className: "vptsp-space-classes" }, ...classes),
       make("div", { className: "vptsp-space-strip" }, ...strip),
       rows.length > strip.length && strip.length ? make("p", { className: "vptsp-space-hint" }, `the first ${strip.length} of ${count(rows.length)}`) : "",
-      make("div", { className: "vptsp-space-acts" },
-        make("button", { type: "button", onclick: () => this.zoom([...rows]) }, "Zoom to it"),
-        make("button", { type: "button", onclick: () => this.clear() }, "Clear")),
     );
   }
 }

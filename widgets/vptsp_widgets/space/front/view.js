@@ -9,10 +9,13 @@ import { onTheme } from "../../front/theme.js";
 import { Bar } from "./bar.js";
 import { Camera } from "./camera.js";
 import { Choice } from "./choice.js";
+import { ChosenActs } from "./chosen.js";
 import { Cloud, images } from "./cloud.js";
+import { commandsOf } from "./commands.js";
 import { coloursBy, themeInks, unpacked } from "./colours.js";
 import { Counts } from "./counts.js";
 import { FocusPanel } from "./image.js";
+import { History } from "./history.js";
 import { HELP, pressKey } from "./keys.js";
 import { Legend } from "./legend.js";
 import { lookedAt } from "./looked.js";
@@ -21,6 +24,7 @@ import { ProxyToggles } from "./proxies.js";
 import { SelectionPanel } from "./selection.js";
 import { Stage } from "./stage.js";
 import { ViewState } from "./state.js";
+import { Tags } from "./tags.js";
 /** @import { Model } from "../../front/model.js" */
 /** @import { Colours, Inks } from "./colours.js" */
 /** @import { Looked } from "./looked.js" */
@@ -29,13 +33,15 @@ import { ViewState } from "./state.js";
 /** @import { State } from "./state.js" */
 
 /** Builds the parts, brings them what the model says, and tells all of them when something changed. */
-class Space {
+export class Space {
   /** @type {HTMLDivElement} */ root;
   /** @type {Inks} */ inks;
   /** @type {Uint32Array} */ order;
   /** @type {Colours} */ colours;
   /** @type {Looked} */ looked = { looked: new Set(), kept: null };
   /** @type {Near | null} */ near = null;
+  /** @type {boolean | undefined} */ renewing; // whether with other images; undefined: nothing has changed
+  closed = false;
 
   /**
    * @param {Model} model
@@ -48,25 +54,24 @@ class Space {
     this.cloud = new Cloud(model);
     this.shared = new ViewState(model);
     const change = (/** @type {Partial<State>} */ changes) => this.change(changes);
-    this.choice = new Choice(model, () => this.cloud, this.status.say);
+    this.history = new History(this.status.say);
+    this.choice = new Choice(model, () => this.cloud, this.history, this.status.say);
     this.help = helpPanel(HELP);
     this.bar = this.makeBar(change);
     this.stage = this.makeStage(change);
     this.counts = new Counts(change);
     this.focusPanel = new FocusPanel(change);
-    this.selectionPanel = new SelectionPanel({
-      focus: (row) => this.focus(row),
-      zoom: (rows) => this.zoomTo(this.cloud.places(rows)),
-      clear: () => this.combine([]),
-    });
+    this.selectionPanel = new SelectionPanel((row) => this.focus(row), this.makeActs());
     this.proxyToggles = new ProxyToggles(change);
-    this.legend = new Legend({ choose: (solo) => this.change({ solo, find: "" }), say: this.status.say });
+    this.legend = new Legend((solo) => this.solo(solo));
+    this.commands = commandsOf(this);
     this.build(el);
     this.ends = [
       onTraits(model, {
-        _points: () => this.reload(),
+        _points: () => this.renew(true),
+        _columns: () => this.renew(false),
         view_state: () => this.shared.adopt() && this.refresh(),
-        _selected: () => this.takeSelection(),
+        _selected: () => (this.choice.remember(), this.takeSelection()),
         _focused: () => this.takeFocus(),
         _near: () => this.look(),
       }),
@@ -82,7 +87,7 @@ class Space {
   makeBar(change) {
     return new Bar({
       cloud: () => this.cloud, state: () => this.state, change,
-      find: (name) => this.find(name),
+      find: (name) => this.commands.found(name),
       lasso: () => this.toggleLasso(),
       zoom: (factor) => this.zoom(factor),
       whole: () => this.whole(),
@@ -105,6 +110,19 @@ class Space {
     });
   }
 
+  makeActs() {
+    const cloud = () => this.cloud;
+    const { say } = this.status;
+    return new ChosenActs({
+      cloud, say,
+      title: () => this.model.get("_title"),
+      history: this.history,
+      tags: new Tags(this.model, cloud, this.history, say),
+      zoom: (rows) => this.zoomTo(this.cloud.places(rows)),
+      clear: () => this.combine([]),
+    });
+  }
+
   /** @param {HTMLElement} el */
   build(el) {
     this.root = make(
@@ -115,32 +133,36 @@ class Space {
       this.counts.element, this.status.line,
     );
     this.root.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take the arrows and Enter for its own
-    const acts = {
-      help: () => this.help.toggle(),
-      escape: () => this.escape(),
-      find: () => this.bar.finder.focus(),
-      step: (dx, dy) => this.step(dx, dy),
-      enter: (event) => this.enter(event),
-      zoom: (factor) => this.zoom(factor),
-      whole: () => this.whole(),
-      lasso: () => this.toggleLasso(),
-    };
-    this.root.addEventListener("keydown", (event) => pressKey(event, this.stage.over, acts));
+    this.root.addEventListener("keydown", (event) => pressKey(event, this.stage.over, this.commands));
     el.append(this.root);
   }
 
-  /** Other images are shown now. */
-  reload() {
-    this.atlas.close(); // its pages are of the images before
-    this.atlas = new Atlas(this.model, () => this.pageCame());
+  /** Other columns are there, or (`images`) other images, once all of what has changed is. */
+  renew(images) {
+    if (this.renewing === undefined) {
+      queueMicrotask(() => {
+        const other = this.renewing;
+        this.renewing = undefined;
+        if (!this.closed) this.reload(other);
+      });
+    }
+    this.renewing ||= images;
+  }
+
+  reload(images) {
     this.cloud = new Cloud(this.model);
-    this.shared.take();
-    this.stage.hover.point(null);
-    this.takeSelection();
+    if (images) {
+      this.atlas.close(); // its pages are of the images before
+      this.atlas = new Atlas(this.model, () => this.pageCame());
+      this.history.clear();
+      this.shared.take();
+      this.stage.hover.point(null);
+    }
     this.refresh();
   }
 
   close() {
+    this.closed = true;
     this.shared.close();
     this.ends.forEach((end) => end());
     this.status.end();
@@ -230,6 +252,17 @@ class Space {
     if (places.length) this.aim(this.camera.around(places));
   }
 
+  /** Some categories alone, none for all of them; the map flies there and back. @param {string[]} values */
+  solo(values) {
+    const { cloud } = this;
+    this.change({ solo: values, find: "" });
+    const column = cloud.column(this.state.colour);
+    const wanted = new Set(values.map((value) => column.values.indexOf(value)));
+    if (values.length) this.zoomTo(cloud.places([...cloud.sx.keys()].filter((row) => wanted.has(cloud.codes[column.start + row]))));
+    else this.whole();
+    this.status.say(values.length ? `only ${values.join(", ")}` : "");
+  }
+
   // --- selection and focus ----------------------------------------------------------------------
   click(place, event) {
     const row = this.stage.rowAt(...place);
@@ -281,48 +314,6 @@ class Space {
 
   showFocus() {
     this.focusPanel.show(this.choice.focused, this.scene());
-  }
-
-  // --- keys -------------------------------------------------------------------------------------
-  /** Focuses the nearest image in a direction of the screen. */
-  step(dx, dy) {
-    const { cloud, stage } = this;
-    const row = this.choice.focusShown;
-    const next = row >= 0 ? cloud.towards(row, dx, dy) : cloud.nearest(stage.width / 2, stage.height / 2, Infinity);
-    if (next >= 0) this.focus(next);
-    else this.status.say("no image further in that direction");
-  }
-
-  enter(event) {
-    const row = this.choice.focusShown;
-    if (row >= 0) this.combine([row], event);
-    else this.status.say("focus an image first: with the arrows, or by a click");
-  }
-
-  /** Clears one thing: the most passing first. */
-  escape() {
-    const { state, stage } = this;
-    const { finder } = this.bar;
-    if (!this.help.table.hidden) this.help.toggle();
-    else if (stage.gestures.dragging) stage.gestures.cancel();
-    else if (stage.gestures.lassoing) this.toggleLasso(false);
-    else if (state.find || finder.text) {
-      finder.clear();
-      this.change({ find: "" });
-    } else if (state.solo.length) this.change({ solo: [] });
-    else if (this.cloud.selected.includes(1)) this.combine([]);
-    else this.focus(-1);
-  }
-
-  /** A class by its name: its images, or its proxies alone. */
-  find(name) {
-    const { cloud } = this;
-    this.stage.over.focus({ preventScroll: true });
-    const code = cloud.classes.indexOf(name);
-    const rows = code >= 0 ? cloud.rows[code] : [];
-    this.change({ find: name, solo: [] });
-    this.zoomTo(rows.length ? cloud.places(rows) : cloud.proxyPlaces(name));
-    this.status.say(`${name}: ${rows.length ? images(rows.length) : "proxies only, no images here"}`);
   }
 }
 

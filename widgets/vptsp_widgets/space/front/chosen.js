@@ -1,0 +1,61 @@
+// What can be done with the images selected: zoom, clear, undo, copy, save, tag.
+
+import { make } from "../../front/dom.js";
+import { copyText, saveFile } from "../../front/hand_over.js";
+import { images } from "./cloud.js";
+import { csvOf, idsOf } from "./table.js";
+/** @import { Cloud } from "./cloud.js" */
+/** @import { History } from "./history.js" */
+/** @import { Tags } from "./tags.js" */
+
+const button = (text, title, act) => make("button", { type: "button", title, onclick: act }, text);
+
+export class ChosenActs {
+  /** @type {number[]} */ rows = [];
+
+  /**
+   * @param {{ cloud: () => Cloud, title: () => string, history: History, tags: Tags, zoom: (rows: number[]) => void,
+   *   clear: () => void, say: (text: string) => void }} parent
+   */
+  constructor({ cloud, title, history, tags, zoom, clear, say }) {
+    this.history = history;
+    this.tags = tags;
+    this.undo = button("Undo", "Take the last selection or tag back (Ctrl or ⌘ + Z; with Shift: again)", () => history.undo());
+    const copy = async () => {
+      const { rows } = this;
+      say((await copyText(idsOf(cloud(), rows))) ? `ids of ${images(rows.length)} copied` : "this page may not use the clipboard");
+    };
+    const save = () => {
+      const name = `${title().replace(/[^\p{L}\p{N}]+/gu, "-")}-selection.csv`;
+      saveFile(name, csvOf(cloud(), this.rows));
+      say(`${images(this.rows.length)} saved as ${name}`);
+    };
+    this.several = [
+      button("Zoom to it", "", () => zoom(this.rows)), button("Clear", "", clear),
+      button("Copy ids", "One a line, to the clipboard", copy), button("CSV", "Save what is known of them as a file", save),
+    ];
+    const id = `vptsp-${Math.random().toString(36).slice(2)}`;
+    this.known = make("datalist", { id });
+    this.tag = make("input", {
+      type: "text", placeholder: "tag; empty: none", autocomplete: "off", "aria-label": "Tag of the selected images",
+    });
+    this.tagging = make("form", {
+      className: "vptsp-space-tag",
+      onsubmit: (event) => {
+        event.preventDefault();
+        tags.give([...this.rows], this.tag.value.trim());
+      },
+    }, this.tag, make("button", { type: "submit" }, "Tag"), this.known);
+    this.tag.setAttribute("list", id); // a property that cannot be set
+    this.element = make("div", {}, make("div", { className: "vptsp-space-acts" }, ...this.several, this.undo), this.tagging);
+  }
+
+  /** @param {number[]} rows - selected */
+  show(rows) {
+    this.rows = rows;
+    for (const each of this.several) each.hidden = !rows.length;
+    this.undo.hidden = !this.history.past.length;
+    this.tagging.hidden = !rows.length || !this.tags.offered;
+    this.known.replaceChildren(...this.tags.known.map((value) => make("option", { value })));
+  }
+}
