@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from safetensors.numpy import load_file, save_file
+from vptsp_widgets.colour_names import colours_named
 from vptsp_widgets.linking import link
 from vptsp_widgets.palettes import palette
 from vptsp_widgets.sampling import spread
@@ -383,6 +384,31 @@ def test_colours_stand_out_from_the_page(dark: bool, page: tuple[int, int, int])
     points = _linear(palette(60, dark)) @ weights
     contrast = (np.maximum(points, behind) + 0.05) / (np.minimum(points, behind) + 0.05)
     assert contrast.min() >= 2.9
+
+
+def test_categories_that_name_colours_have_them(saved: SavedEmbeddings) -> None:
+    table = pd.DataFrame({"petals": ["cream", "Magenta", "dark red", None] * 3, "soil": ["clay", "red", "wet", "dry"] * 3})
+    space = SpaceExplorer(saved, "pca", columns=table)
+    _, petals, soil = space._columns
+    # CSS Color Module Level 4, and https://xkcd.com/color/rgb for what it does not name
+    assert dict(zip(petals["values"], petals["colours"], strict=True)) == {
+        "Magenta": "#ff00ff", "cream": "#ffffc2", "dark red": "#8b0000",
+    }  # fmt: skip
+    assert "colours" not in soil  # clay is a colour, wet is none
+    space.view_state = {"colour": "petals"}
+    assert Markup(space.still()).all("img")
+    assert colours_named(["0.1", "0.5"]) is None  # shades of grey to matplotlib, and numbers to everybody else
+    assert colours_named(["r", "g", "b"]) is None
+    assert colours_named(["red"]) is None
+
+
+def test_more_classes_than_colours_are_grey(tmp_path: Path) -> None:
+    for classes, grey in ((20, False), (21, True)):
+        names = [f"class {number}" for number in range(classes)]
+        saved = saved_images(tmp_path / str(classes), list(range(classes)), names)
+        space = SpaceExplorer(saved, "pca")
+        assert space._columns[0].get("grey", False) is grey
+        assert Markup(space.still()).all("img")
 
 
 def test_a_palette_does_not_change_with_its_length() -> None:

@@ -230,8 +230,9 @@ def test_colour_by_a_column_and_solo_of_its_categories(grid: Map) -> None:
     grid.settle()
     assert grid.get("view_state")["solo"] == ["dry"]
     assert grid.page.get_by_role("status").inner_text() == "only dry"
-    places = grid.screen()  # the map flew there
-    assert min(grid.pixel(*places[0])) > 190  # wet ones are faint
+    assert min(grid.pixel(*grid.screen()[18])) > 190  # wet ones are faint
+    grid.page.get_by_role("button", name="Show everything").click()  # the map flew to them
+    grid.settle()
     grid.lasso(np.array([places[32] + (-20, -20), places[39] + (20, -20), places[7] + (20, 20), places[0] + (-20, 20)]))
     assert grid.selected() == list(range(1, 40, 2))
     grid.page.get_by_role("button", name="dry").click()
@@ -250,6 +251,44 @@ def test_colour_by_a_column_and_solo_of_its_categories(grid: Map) -> None:
     grid.settle()
     assert grid.get("view_state")["zoom"] == 1
     assert grid.page.get_by_role("status").inner_text() == ""
+
+
+def test_a_colour_that_is_named_is_seen_on_either_page(page: Page, tmp_path: Path) -> None:
+    saved = saved_images(tmp_path, [0] * 40, ["rose"])
+    table = pd.DataFrame({"petals": ["white", "magenta", "black", "cream"] * 10})
+    space = SpaceExplorer(saved, GRID, columns=table, view_state={"colour": "petals", "labels": False})
+    for theme, hidden in (("light", 0), ("dark", 2)):
+        view = Map(page, space, theme)
+        places = view.screen()
+        assert np.abs(np.array(view.pixel(*places[1])) - (255, 0, 255)).max() < 40
+        assert np.abs(np.array(view.pixel(*places[3])) - (255, 255, 194)).max() < 25
+        paper = view.pixel(view.left + 3, view.top + 3)
+        across = [view.pixel(x, places[hidden][1]) for x in range(int(places[hidden][0]) - 9, int(places[hidden][0]))]
+        assert max(np.abs(np.array(colour) - paper).max() for colour in across) > 45  # a rim
+
+
+def test_of_many_classes_those_looked_at_have_colours(page: Page, tmp_path: Path) -> None:
+    names = [f"class {number:02d}" for number in range(40)]
+    space = SpaceExplorer(saved_images(tmp_path, list(range(40)), names), GRID, view_state={"labels": False})
+    view = Map(page, space)
+    places = view.screen()
+
+    def coloured() -> list[int]:
+        """Classes whose dot is not grey."""
+        dots = [view.pixel(*place) for place in places]
+        return [number for number, dot in enumerate(dots) if max(dot) - min(dot) > 30]
+
+    assert coloured() == []
+    assert "40 are grey until looked at" in view.text("legend")
+    page.get_by_role("button", name="class 07").hover()
+    view.settle()
+    assert coloured() == [7]
+    page.mouse.move(5, 5)
+    page.evaluate("() => window.vptspModels[0].set('_selected', new DataView(Int32Array.of(3, 5).buffer))")
+    view.settle()
+    assert coloured() == [3, 5]
+    filled = page.locator(".vptsp-space-entry:not(.vptsp-space-rest)")
+    assert [text.split("\n")[0] for text in filled.all_inner_texts()] == ["class 03", "class 05"]
 
 
 def test_find_a_class_and_zoom_to_it(grid: Map) -> None:

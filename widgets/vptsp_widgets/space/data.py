@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,12 @@ from vptsp.errors import DataError
 from vptsp.evaluation.search import search
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.text import plain
+from vptsp_widgets.colour_names import colours_named
 from vptsp_widgets.palettes import palette, ramp
 
 CLASS = "class"  # the column that every map has
 NEAREST = "nearest image"
+MOST_COLOURED = 20  # categories in colour at once
 
 
 @dataclass(frozen=True)
@@ -27,10 +30,25 @@ class Column:
     codes: np.ndarray  # (N,) int32 or float32
     values: tuple[str, ...] | None
 
+    @cached_property
+    def named(self) -> list[str] | None:
+        """The colours that the categories name, if all of them do."""
+        return colours_named(self.values) if self.values is not None else None
+
+    @property
+    def grey(self) -> bool:
+        """Whether there are more categories than colours that can be told apart: coloured are those looked at only."""
+        return self.values is not None and self.named is None and len(self.values) > MOST_COLOURED
+
     def header(self) -> dict[str, Any]:
         """What a front end needs to know besides the codes; the colour bar spans the 1st to 99th percentile."""
         if self.values is not None:
-            return {"name": self.name, "kind": "category", "values": list(self.values)}
+            header: dict[str, Any] = {"name": self.name, "kind": "category", "values": list(self.values)}
+            if self.named is not None:
+                header["colours"] = self.named
+            elif self.grey:
+                header["grey"] = True
+            return header
         finite = self.codes[np.isfinite(self.codes)]
         low, high = np.percentile(finite, (1, 99)).tolist() if len(finite) else (0.0, 1.0)
         least, most = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)

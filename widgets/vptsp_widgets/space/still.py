@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg  # never pyplot: its state is global and not thread-safe
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.colors import ListedColormap, Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -80,14 +80,15 @@ def _png(shown: StillMap, rows: np.ndarray) -> bytes:
     FigureCanvasAgg(canvas)
     axis = canvas.subplots()
     state, column = shown.state, shown.column
-    colours, lit = _colours(column, state, rows)
     chosen = np.isin(rows, shown.selected)
+    colours, lit = _colours(shown, rows)
+    rim = {"linewidths": 0.6, "edgecolors": _SOFT} if column.named else {"linewidths": 0}
     size = float(np.clip(24_000 / max(len(rows), 1), 2.5, 30))
     dim = ~lit | ((chosen.sum() > 1) & ~chosen)
     points = shown.points[rows]
     if dim.any():
         axis.scatter(points[dim, 0], points[dim, 1], s=size, c=colours[dim], alpha=0.22, linewidths=0)
-    axis.scatter(points[~dim, 0], points[~dim, 1], s=size * 1.2, c=colours[~dim], alpha=0.85, linewidths=0)
+    axis.scatter(points[~dim, 0], points[~dim, 1], s=size * 1.2, c=colours[~dim], alpha=0.85, **rim)
     if chosen.any():
         x, y = points[chosen].T
         axis.scatter(x, y, s=size * 2.2, facecolors="none", edgecolors=_INK, linewidths=0.8)
@@ -109,8 +110,9 @@ def _png(shown: StillMap, rows: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def _colours(column: Column, state: Mapping[str, Any], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _colours(shown: StillMap, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """RGB (n, 3) in 0..1 of the rows, and which of them are not faded by a solo."""
+    column, state = shown.column, shown.state
     codes = column.codes[rows]
     if column.values is None:
         header = column.header()
@@ -119,9 +121,22 @@ def _colours(column: Column, state: Mapping[str, Any], rows: np.ndarray) -> tupl
         colours[np.isnan(codes)] = 0.63
         return colours, np.full(len(rows), True)
     grey = np.full((1, 3), 160, dtype=np.uint8)
-    colours = np.concatenate([palette(len(column.values), dark=False), grey])[codes] / 255
+    table = _table(column)
     solo = [code for code, value in enumerate(column.values) if value in state["solo"]]
+    if column.grey:
+        looked = np.union1d(solo, column.codes[list(shown.selected)]).astype(int)
+        found = [number for number, name in enumerate(shown.class_names) if name == state["find"]]
+        looked = np.union1d(looked, column.codes[np.isin(shown.labels, found)]).astype(int)
+        table[np.setdiff1d(np.arange(len(table)), looked)] = grey
+    colours = np.concatenate([table, grey])[codes] / 255
     return colours, np.isin(codes, solo) if solo else np.full(len(rows), True)
+
+
+def _table(column: Column) -> np.ndarray:
+    """RGB (values, 3) of a column's categories."""
+    if column.named:
+        return np.array([[round(255 * part) for part in to_rgb(colour)] for colour in column.named], dtype=np.uint8)
+    return palette(len(column.values or ()), dark=False)
 
 
 def _draw_proxies(axis: Axes, shown: StillMap) -> None:
@@ -184,7 +199,7 @@ def _legend(axis: Axes, shown: StillMap) -> None:
         bar.ax.tick_params(labelsize=8, colors=_SOFT)
         bar.outline.set_visible(False)
     else:
-        colours = palette(len(column.values), dark=False) / 255
+        colours = _table(column) / 255
         counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values))
         order = [code for code in np.argsort(-counts, kind="stable") if counts[code]]
         if len(order) <= _CLASSES_IN_LEGEND:

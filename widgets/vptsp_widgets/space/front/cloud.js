@@ -11,9 +11,10 @@ export const images = (number) => `${count(number)} image${number === 1 ? "" : "
 export const figure = (number) => (Number.isInteger(number) ? count(number) : Number(number.toPrecision(4)).toString());
 
 /**
- * A column of the table of images; `low` to `high` is what its colours span, `start` where its codes begin.
+ * A column of the table of images; `low` to `high` is what its colours span, `start` where its codes begin; `colours` are
+ * those that its categories name; `grey`: they are too many to be in colour at once.
  * @typedef {{ name: string, kind: "number" | "category", values: string[], low: number, high: number, least: number,
- *   most: number, place: number, start: number }} Column
+ *   most: number, place: number, start: number, colours?: string[], grey?: boolean }} Column
  */
 /** @typedef {{ kinds: Kind[], names: string[] }} Proxies */
 

@@ -32,24 +32,29 @@ export function themeInks(root, dark) {
 }
 
 /**
- * The images' colours by a column: `rows`, a pixel for each image, and `css(place)` of a place in the tables.
+ * The images' colours by a column: `rows`, a pixel for each image, and `css(place)` of a place in the tables. `rimmed`: some
+ * may be as light or dark as the page; `grey`: most are.
  *
  * `bytes` are the tables of both themes, first the light one: 256 steps for numbers, then one for each category.
  * @param {Column} column
  * @param {Cloud} cloud
  * @param {any} bytes
+ * `looked` are the categories in colour where there are too many for all.
  * @param {Inks} inks
+ * @param {Set<number>} looked
  */
-export function coloursBy(column, cloud, bytes, { dark, packed }) {
+export function coloursBy(column, cloud, bytes, { dark, packed }, looked) {
   const theme = dark ? bytes.length / 2 : 0;
   const pack = (place) => {
     const at = theme + 3 * place;
     return (0xff000000 | (bytes[at + 2] << 16) | (bytes[at + 1] << 8) | bytes[at]) >>> 0;
   };
-  const css = (place) => `rgb(${bytes[theme + 3 * place]} ${bytes[theme + 3 * place + 1]} ${bytes[theme + 3 * place + 2]})`;
+  const named = column.colours;
+  const css = (place) => named ? named[place - 256] : `rgb(${bytes[theme + 3 * place]} ${bytes[theme + 3 * place + 1]} ${bytes[theme + 3 * place + 2]})`;
   const rows = new Uint32Array(cloud.size).fill(packed.faint);
   const table = Array.from({ length: column.kind === "number" ? 256 : column.values.length }, (_, place) =>
-    pack(column.kind === "number" ? place : 256 + place));
+    column.kind === "number" ? pack(place)
+      : named ? packedHex(named[place]) : column.grey && !looked.has(place) ? packed.faint : pack(256 + place));
   const span = column.high - column.low || 1;
   for (let row = 0; row < cloud.size; row++) {
     const at = column.start + row;
@@ -58,7 +63,13 @@ export function coloursBy(column, cloud, bytes, { dark, packed }) {
       if (Number.isFinite(value)) rows[row] = table[clip(Math.floor((255.99 * (value - column.low)) / span), 0, 255)];
     } else if (cloud.codes[at] >= 0) rows[row] = table[cloud.codes[at]];
   }
-  return { rows, css };
+  return { rows, css, rimmed: Boolean(named), grey: Boolean(column.grey) };
+}
+
+/** A pixel of `#rrggbb`. */
+function packedHex(colour) {
+  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+  return (0xff000000 | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
 /** CSS of a pixel. */

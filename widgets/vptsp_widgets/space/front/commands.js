@@ -43,7 +43,7 @@ export function commandsOf(space) {
     const code = cloud.classes.indexOf(name);
     const rows = code >= 0 ? cloud.rows[code] : [];
     space.change({ find: name, solo: [] });
-    space.zoomTo(rows.length ? cloud.places(rows) : cloud.proxyPlaces(name));
+    space.travel.to(rows.length ? cloud.places(rows) : cloud.proxyPlaces(name));
     say(`${name}: ${rows.length ? images(rows.length) : "proxies only, no images here"}`);
   }
 
@@ -52,8 +52,8 @@ export function commandsOf(space) {
     found: find,
     help: () => space.help.toggle(),
     find: () => bar.finder.focus(),
-    zoom: (factor) => space.zoom(factor),
-    whole: () => space.whole(),
+    zoom: (factor) => space.travel.zoom(factor),
+    whole: () => space.travel.whole(),
     lasso: () => space.toggleLasso(),
     undo: () => space.history.undo(),
     redo: () => space.history.redo(),

@@ -10,10 +10,13 @@ const MOST_IN_LEGEND = 100;
 export class Legend {
   /**
    * `choose(values)` is called with the categories to be shown alone, none for all; it shows the legend anew.
+   * `point(code)` hears which category is pointed at, -1: none.
    * @param {(values: string[]) => void} choose
+   * @param {(code: number) => void} point
    */
-  constructor(choose) {
+  constructor(choose, point) {
     this.choose = choose;
+    this.point = point;
     this.element = make("div", { className: "vptsp-space-legend" });
   }
 
@@ -37,13 +40,26 @@ export class Legend {
       const act = (event) => this.pick(nextSolo(solo, value, event.ctrlKey || event.metaKey));
       const entry = swatch(css(256 + code), value, counts[code + 1], act);
       entry.setAttribute("aria-pressed", String(solo.includes(value)));
+      entry.dataset.code = String(code);
+      if (column.grey) {
+        for (const name of ["pointerenter", "focus"]) entry.addEventListener(name, () => this.point(code));
+        for (const name of ["pointerleave", "blur"]) entry.addEventListener(name, () => this.point(-1));
+      }
       return entry;
     });
     const more = order.length > MOST_IN_LEGEND ? make("p", {}, `and ${count(order.length - MOST_IN_LEGEND)} more`) : "";
-    const hint = make("p", { className: "vptsp-space-hint" }, solo.length ? "click again to show all" : "click one to see it alone");
+    const rest = column.grey ? `${count(order.length)} are grey until looked at: point at one, ` : "";
+    const hint = make("p", { className: "vptsp-space-hint" }, solo.length ? "click again to show all" : `${rest}click one to see it alone`);
     const kept = this.element.scrollTop;
     this.element.replaceChildren(head, hint, ...entries, missingSwatch(faint, counts[0]), more);
     this.element.scrollTop = kept;
+  }
+
+  /** Which categories are in colour on the map. @param {Set<number> | null} looked - null: all */
+  mark(looked) {
+    for (const entry of this.element.querySelectorAll("button")) {
+      entry.classList.toggle("vptsp-space-rest", Boolean(looked && !looked.has(Number(entry.dataset.code))));
+    }
   }
 
   pick(values) {
@@ -85,7 +101,7 @@ function countMissing(column, cloud) {
 }
 
 function swatch(colour, text, number, act) {
-  const inside = [make("i", { style: { background: colour } }), make("span", { dir: "auto", title: text }, text), make("small", {}, count(number))];
+  const inside = [make("i", { style: { color: colour } }), make("span", { dir: "auto", title: text }, text), make("small", {}, count(number))];
   return act ? make("button", { type: "button", className: "vptsp-space-entry", onclick: act }, ...inside)
     : make("div", { className: "vptsp-space-entry" }, ...inside);
 }

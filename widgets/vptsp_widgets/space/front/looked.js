@@ -2,6 +2,7 @@
 
 import { rowsOf } from "./selection.js";
 /** @import { Cloud } from "./cloud.js" */
+/** @import { Near } from "./near.js" */
 /** @import { State } from "./state.js" */
 
 /**
@@ -9,6 +10,22 @@ import { rowsOf } from "./selection.js";
  * when nothing is.
  * @typedef {{ looked: Set<string>, kept: Set<string> | null }} Looked
  */
+
+/**
+ * Categories of a column that are looked at: those of the image focused and what it finds, of the images selected and of the
+ * class found, those alone, and the one pointed at.
+ * @param {Cloud} cloud
+ * @param {State} state
+ * @param {number} focused
+ * @param {Near | null} near
+ * @param {number} pointed
+ */
+export function codesLooked(cloud, state, focused, near, pointed) {
+  const column = cloud.column(state.colour);
+  const found = state.find ? cloud.rows[cloud.classes.indexOf(state.find)] ?? [] : [];
+  const rows = [...rowsOf(cloud.selected), ...found, ...(near?.rows ?? []), ...(focused >= 0 && focused < cloud.size ? [focused] : [])];
+  return new Set([...rows.map((row) => cloud.codes[column.start + row]), ...state.solo.map((value) => column.values.indexOf(value)), pointed]);
+}
 
 /**
  * @param {Cloud} cloud

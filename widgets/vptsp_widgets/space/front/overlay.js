@@ -14,7 +14,7 @@ import { unpacked } from "./colours.js";
 /**
  * What a frame shows; `pictures` is null without thumbnails.
  * @typedef {{ cloud: Cloud, state: State, camera: Camera, inks: Inks, colours: Colours, pictures: Atlas | null,
- *   looked: Looked, near: Near | null }} Scene
+ *   looked: Looked, near: Near | null, flying: boolean }} Scene
  */
 
 /**

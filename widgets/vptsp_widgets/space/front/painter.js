@@ -3,7 +3,7 @@
 import { penOf } from "../../front/dom.js";
 import { clip } from "../../front/numbers.js";
 /** @import { Cloud } from "./cloud.js" */
-/** @import { Inks } from "./colours.js" */
+/** @import { Colours, Inks } from "./colours.js" */
 
 const PAD = 16; // pixels around the image that points may spill into
 
@@ -80,20 +80,24 @@ export class Painter {
   /**
    * @param {Cloud} cloud
    * @param {any} order
-   * @param {any} colours
+   * @param {Colours} look
    * @param {Inks["packed"]} inks
    */
-  paint(cloud, order, colours, { paper, ink, faint }) {
+  paint(cloud, order, { rows: colours, rimmed, grey }, { paper, ink, faint }) {
     this.pixels.fill(paper);
     const some = cloud.selected.includes(1);
     const several = some && cloud.selected.indexOf(1) !== cloud.selected.lastIndexOf(1); // one alone is ringed, and dims nothing
     const radius = this.radius * this.ratio;
     const dot = this.disc(radius);
+    const plain = (row) => cloud.lit[row] === 2 && !cloud.selected[row];
+    const alpha = this.alpha * (several ? 0.4 : 1);
     /** @type {Pass[]} */
-    const passes = [
-      { is: (row) => cloud.lit[row] === 1, disc: this.disc(0.75 * radius), alpha: 0.22, colour: faint },
-      { is: (row) => cloud.lit[row] === 2 && !cloud.selected[row], disc: dot, alpha: this.alpha * (several ? 0.4 : 1) },
-    ];
+    const passes = [{ is: (row) => cloud.lit[row] === 1, disc: this.disc(0.75 * radius), alpha: 0.22, colour: faint }];
+    if (rimmed) passes.push({ is: plain, disc: this.disc(Math.min(PAD - 2, radius + this.ratio)), alpha, colour: faint });
+    if (grey) { // what is looked at lies on top
+      passes.push({ is: (row) => plain(row) && colours[row] === faint, disc: dot, alpha: 0.7 * alpha });
+      passes.push({ is: (row) => plain(row) && colours[row] !== faint, disc: dot, alpha });
+    } else passes.push({ is: plain, disc: dot, alpha });
     if (some) {
       const chosen = (row) => cloud.lit[row] && cloud.selected[row];
       const wide = Math.min(PAD - 2, radius + 1.4 * this.ratio);

@@ -102,7 +102,7 @@ export class Stage {
       cloud.place(scene.camera);
       if (this.looksOld) this.painter.look(cloud);
       this.looksOld = false;
-      this.painter.paint(cloud, order, colours.rows, inks.packed);
+      this.painter.paint(cloud, order, colours, inks.packed);
       this.hover.place();
     }
     const context = penOf(this.over);
@@ -115,6 +115,10 @@ export class Stage {
     drawAxes(context, axes, scene);
     drawFocus(context, focused, this.pictured, scene);
     if (this.gestures.polygon) drawLasso(context, this.gestures.polygon, scene);
+    if (scene.flying) {
+      this.looksOld = true;
+      this.schedule();
+    }
   }
 
   // --- pointing ---------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ import { onTraits } from "../../front/model.js";
 import { helpPanel, statusLine } from "../../front/status.js";
 import { onTheme } from "../../front/theme.js";
 import { Bar } from "./bar.js";
-import { Camera } from "./camera.js";
 import { Choice } from "./choice.js";
 import { ChosenActs } from "./chosen.js";
 import { Cloud, images } from "./cloud.js";
@@ -18,11 +17,12 @@ import { FocusPanel } from "./image.js";
 import { History } from "./history.js";
 import { HELP, pressKey } from "./keys.js";
 import { Legend } from "./legend.js";
-import { lookedAt } from "./looked.js";
+import { codesLooked, lookedAt } from "./looked.js";
 import { nearOf } from "./near.js";
 import { ProxyToggles } from "./proxies.js";
 import { SelectionPanel } from "./selection.js";
 import { Stage } from "./stage.js";
+import { Travel } from "./travel.js";
 import { ViewState } from "./state.js";
 import { Tags } from "./tags.js";
 /** @import { Model } from "../../front/model.js" */
@@ -41,6 +41,7 @@ export class Space {
   /** @type {Looked} */ looked = { looked: new Set(), kept: null };
   /** @type {Near | null} */ near = null;
   /** @type {boolean | undefined} */ renewing; // whether with other images; undefined: nothing has changed
+  pointed = -1; // category of the legend under the pointer
   closed = false;
 
   /**
@@ -57,13 +58,17 @@ export class Space {
     this.history = new History(this.status.say);
     this.choice = new Choice(model, () => this.cloud, this.history, this.status.say);
     this.help = helpPanel(HELP);
+    this.travel = new Travel({ cloud: () => this.cloud, state: () => this.state, stage: () => this.stage, change });
     this.bar = this.makeBar(change);
     this.stage = this.makeStage(change);
     this.counts = new Counts(change);
     this.focusPanel = new FocusPanel(change);
     this.selectionPanel = new SelectionPanel((row) => this.focus(row), this.makeActs());
     this.proxyToggles = new ProxyToggles(change);
-    this.legend = new Legend((solo) => this.solo(solo));
+    this.legend = new Legend((solo) => this.solo(solo), (code) => {
+      this.pointed = code;
+      this.look();
+    });
     this.commands = commandsOf(this);
     this.build(el);
     this.ends = [
@@ -89,8 +94,8 @@ export class Space {
       cloud: () => this.cloud, state: () => this.state, change,
       find: (name) => this.commands.found(name),
       lasso: () => this.toggleLasso(),
-      zoom: (factor) => this.zoom(factor),
-      whole: () => this.whole(),
+      zoom: (factor) => this.travel.zoom(factor),
+      whole: () => this.travel.whole(),
       help: () => this.help.toggle(),
       say: this.status.say,
     });
@@ -104,8 +109,8 @@ export class Space {
       change,
       clicked: (place, event) => this.click(place, event),
       lassoed: (polygon, event) => this.combine(this.cloud.inside(polygon), event),
-      zoom: (factor, x, y) => this.zoom(factor, x, y),
-      whole: () => this.whole(),
+      zoom: (factor, x, y) => this.travel.zoom(factor, x, y),
+      whole: () => this.travel.whole(),
       say: this.status.say,
     });
   }
@@ -118,7 +123,7 @@ export class Space {
       title: () => this.model.get("_title"),
       history: this.history,
       tags: new Tags(this.model, cloud, this.history, say),
-      zoom: (rows) => this.zoomTo(this.cloud.places(rows)),
+      zoom: (rows) => this.travel.to(this.cloud.places(rows)),
       clear: () => this.combine([]),
     });
   }
@@ -185,8 +190,9 @@ export class Space {
 
   /** What a frame shows, as the parts are given it. */
   scene() {
-    const { cloud, state, camera, inks, colours, looked, near } = this;
-    return { cloud, state, camera, inks, colours, looked, near, pictures: this.model.get("_atlas")?.tile ? this.atlas : null };
+    const { cloud, state, inks, colours, looked, near } = this;
+    const { camera } = this.travel;
+    return { cloud, state, camera, inks, colours, looked, near, flying: this.travel.flying, pictures: this.model.get("_atlas")?.tile ? this.atlas : null };
   }
 
   /** Everything that depends on the state. */
@@ -195,9 +201,9 @@ export class Space {
     const [column, title] = [cloud.column(state.colour), this.model.get("_title")];
     cloud.light(state);
     this.order = cloud.order(column);
-    this.colours = coloursBy(column, cloud, typed(Uint8Array, this.model.get("_colours")), inks);
     this.bar.show(title, cloud, state);
     stage.over.setAttribute("aria-label", `Map of ${title}, ${images(cloud.shown)}. Arrows move between images, ? lists the keys.`);
+    this.look(true);
     this.legend.show(column, cloud, state.solo, this.colours.css, unpacked(inks.packed.faint));
     this.proxyToggles.show(cloud.proxies, state, inks);
     this.counts.show(cloud, state);
@@ -206,13 +212,19 @@ export class Space {
     this.showFocus();
   }
 
-  /** What is focused or selected is other than before. */
-  look() {
+  /** What is looked at is other than before, or (`afresh`) what the images are coloured by. */
+  look(afresh = false) {
     const { cloud, choice } = this;
     this.looked = lookedAt(cloud, this.state, choice.focused);
     this.near = nearOf(this.model, choice.focused, cloud.codes);
+    const column = cloud.column(this.state.colour);
+    if (afresh || column.grey) {
+      const codes = codesLooked(cloud, this.state, choice.focused, this.near, this.pointed);
+      this.colours = coloursBy(column, cloud, typed(Uint8Array, this.model.get("_colours")), this.inks, codes);
+      this.legend.mark(column.grey ? codes : null);
+    }
     this.showFocus();
-    this.stage.schedule(false);
+    this.stage.schedule(Boolean(column.grey));
   }
 
   noteProxies(note) {
@@ -226,40 +238,14 @@ export class Space {
     if (this.stage.pictured) this.stage.schedule(false);
   }
 
-  // --- camera -----------------------------------------------------------------------------------
-  get camera() {
-    return new Camera(this.cloud, this.state, this.stage.width, this.stage.height);
-  }
-
-  /**
-   * To another part of the map, where dots may have another size.
-   * @param {Partial<State>} changes
-   */
-  aim(changes) {
-    this.stage.looksOld = true;
-    this.change(changes);
-  }
-
-  zoom(factor, x, y) {
-    this.aim(this.camera.zoomed(factor, x, y));
-  }
-
-  whole() {
-    this.aim({ x: null, y: null, zoom: 1 });
-  }
-
-  zoomTo(places) {
-    if (places.length) this.aim(this.camera.around(places));
-  }
-
   /** Some categories alone, none for all of them; the map flies there and back. @param {string[]} values */
   solo(values) {
     const { cloud } = this;
     this.change({ solo: values, find: "" });
     const column = cloud.column(this.state.colour);
     const wanted = new Set(values.map((value) => column.values.indexOf(value)));
-    if (values.length) this.zoomTo(cloud.places([...cloud.sx.keys()].filter((row) => wanted.has(cloud.codes[column.start + row]))));
-    else this.whole();
+    if (values.length) this.travel.to(cloud.places([...cloud.sx.keys()].filter((row) => wanted.has(cloud.codes[column.start + row]))));
+    else this.travel.whole();
     this.status.say(values.length ? `only ${values.join(", ")}` : "");
   }
 
@@ -306,7 +292,7 @@ export class Space {
     this.choice.sayFocus();
     if (row >= 0 && row < cloud.size) {
       const [left, top] = [cloud.xy[2 * row], cloud.xy[2 * row + 1]];
-      const [x, y] = this.camera.screen(left, top);
+      const [x, y] = this.travel.camera.screen(left, top);
       if (!(x > 15 && y > 15 && x < stage.width - 15 && y < stage.height - 15) && cloud.drawable[row]) this.change({ x: left, y: top });
     }
     stage.schedule(false);
