@@ -55,7 +55,10 @@ class Shown:
         block = page_block(name, view.state_for_page())
         for before, after in (
             ("live: false", "live: true"),
-            ("save_changes() {}", f"save_changes() {{ for (const key of changed.splice(0)) toTrait(key, {_PACKED}); }}"),
+            (
+                "save_changes() {}",
+                f"save_changes() {{ for (const key of changed.splice(0)) toTrait(key, {_PACKED}); }}",
+            ),
             ("values[key] = value;\n      fire", "values[key] = value; changed.push(key);\n      fire"),
             ("const values = {};", "const values = {}, changed = []; window.fire = (...all) => fire(...all);"),
             ("send(message) {", "send(message) { toKernel(message);"),

@@ -11,6 +11,7 @@ import pytest
 from vptsp_widgets import ConfusedPairs, ProxyAnatomy, RetrievalGallery, SpaceExplorer, TimeMachine, WhyNeighbour
 from vptsp_widgets.run_view import RunView
 
+from vptsp.errors import ConfigError
 from vptsp.files import write_json
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
@@ -48,6 +49,20 @@ def test_the_same_images_of_another_run_are_shown_with_nothing_chosen(
     assert view.summary() == fresh.summary()
     view.close()
     fresh.close()
+
+
+@pytest.mark.parametrize(("kind", "options"), VIEWS)
+def test_an_option_that_a_view_does_not_have_is_refused(kind: Any, options: dict[str, Any], tiny_run: Run) -> None:
+    with pytest.raises((ConfigError, TypeError), match="projektion"):
+        kind.of_run(tiny_run, projektion="pca")
+
+
+def test_an_option_is_guessed_before_anything_is_read(tmp_path: Path) -> None:
+    sentence = "SpaceExplorer has no option projection; perhaps method was meant; it has run, split, method, saved"
+    with pytest.raises(ConfigError, match=sentence):
+        SpaceExplorer.of_run(tmp_path / "nowhere", projection="pca")
+    with pytest.raises(ConfigError, match="WhyNeighbour has no option quary; perhaps query was meant"):
+        WhyNeighbour.of_run(tmp_path / "nowhere", quary="a")
 
 
 def test_a_view_of_embeddings_follows_the_run_it_is_given(tiny_run: Run, tmp_path: Path) -> None:

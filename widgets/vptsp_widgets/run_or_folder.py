@@ -72,7 +72,7 @@ def open_source(
     if model and placed(model).is_file():
         embedder = placed(model)
     else:
-        embedder = Run.open(model or run) if model or run else newest_finished()
+        embedder = Run.of(model or run) if model or run else newest_finished()
     folder = placed(images)
     saved = embed_folder(embedder, folder, _kept_at(folder, embedder), skip_bad)
     return Source(saved, embedder, images=folder)

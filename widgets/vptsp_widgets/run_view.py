@@ -14,6 +14,7 @@ from vptsp.errors import RunError
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 from vptsp.runs.thumbnails import Thumbnails
+from vptsp_widgets.options import require_options
 from vptsp_widgets.view import View, shown
 
 
@@ -73,6 +74,7 @@ class RunView(View):
     @classmethod
     def _opened(cls, run: Run | str | Path, how: Mapping[str, Any], **options: Any) -> Self:
         """The view of a run, read as ``how`` says; ``options`` go to the constructor and come before what was read."""
+        require_options(cls, options)  # before anything is read and projected
         run = Run.of(run)
         view = cls(**{**cls._parts_of(run, **how), **options})
         view._how, view._shown_run = how, run.path

@@ -20,6 +20,7 @@ from vptsp.runs.progress import headless
 from vptsp.runs.thumbnails import Thumbnails
 from vptsp.text import plain
 from vptsp_widgets import front
+from vptsp_widgets.options import require_options
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -79,6 +80,7 @@ class View(anywidget.AnyWidget):
         super().__init_subclass__(**keywords)
 
     def __init__(self, ids: Sequence[str] = (), thumbnails: Thumbnails | None = None, **traits: Any) -> None:
+        require_options(type(self), traits)
         self.lock = threading.RLock()  # callbacks may run in another thread than the cell
         self._take_ids(ids)
         self._thumbnails = thumbnails

@@ -57,9 +57,9 @@ def test_the_whole_picture_is_the_image_itself(tiny_run: Run, saved: SavedEmbedd
     ((content, [picture]),) = sent(view, {"kind": "large", "row": 7})
     assert content == {"kind": "large", "row": 7, "note": ""}
     (file,) = [path for path in image_folder.rglob("*.png") if path.as_posix().endswith(f"/{view.ids[7]}")]
-    found, given = (np.asarray(Image.open(one).convert("RGB"), float) for one in (io.BytesIO(picture), file))
+    found, given = (np.asarray(Image.open(one).convert("L"), float) for one in (io.BytesIO(picture), file))
     assert found.shape == given.shape
-    assert np.abs(found - given).mean() < 12  # noise, as JPEG keeps it
+    assert np.corrcoef(found.flat, given.flat)[0, 1] > 0.9  # noise, as JPEG keeps it
     # of embeddings alone there are thumbnails, and it is said
     ((content, [picture]),) = sent(RetrievalGallery(saved), {"kind": "large", "row": 7})
     assert "The thumbnail stands in for" in content["note"]

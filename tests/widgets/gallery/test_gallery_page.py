@@ -195,7 +195,7 @@ def test_full_size_beside_the_query(show: Show, page: Page, tmp_path: Path) -> N
     other = window.get_by_role("figure", name="neighbour")
     assert_colour(page, other.get_by_role("img"), (40 * (near[0] // 3), 90, 20 * near[0]))
     expect(other).to_contain_text(view.ids[near[0]])
-    expect(other).to_contain_text("✓ the same class" if near[0] < 3 else "✗ another class")
+    expect(other).to_contain_text("✓ same class" if near[0] < 3 else "✗ another class")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Escape")
     expect(window).to_be_hidden()

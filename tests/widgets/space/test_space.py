@@ -387,7 +387,9 @@ def test_colours_stand_out_from_the_page(dark: bool, page: tuple[int, int, int])
 
 
 def test_categories_that_name_colours_have_them(saved: SavedEmbeddings) -> None:
-    table = pd.DataFrame({"petals": ["cream", "Magenta", "dark red", None] * 3, "soil": ["clay", "red", "wet", "dry"] * 3})
+    table = pd.DataFrame(
+        {"petals": ["cream", "Magenta", "dark red", None] * 3, "soil": ["clay", "red", "wet", "dry"] * 3}
+    )
     space = SpaceExplorer(saved, "pca", columns=table)
     _, petals, soil = space._columns
     # CSS Color Module Level 4, and https://xkcd.com/color/rgb for what it does not name

@@ -241,7 +241,7 @@ def test_colour_by_a_column_and_solo_of_its_categories(grid: Map) -> None:
     assert (state["solo"], state["zoom"], state["x"]) == ([], 1, None)
     assert grid.page.get_by_role("status").inner_text() == ""
     grid.page.get_by_label("Colour by").select_option("class")
-    grid.page.get_by_role("button", name="moss rose").click()
+    grid.page.locator(".vptsp-space-entry", has_text="moss rose").click()
     grid.settle()
     own = grid.screen()[[row for row, name in enumerate(grid.space.saved.names) if name == "moss rose"]]
     middle = (own.min(0) + own.max(0)) / 2 - (grid.left, grid.top)
@@ -438,7 +438,7 @@ def test_lines_lead_to_what_an_image_finds(page: Page, tmp_path: Path) -> None:
     view.set("_focused", 0)  # a page without a kernel holds what every image finds
     assert "Lines to the 4 nearest: ✓ 1 right, ✗ 3 wrong" in view.text("looked")
     places = view.screen()
-    ring = places + (7, 0)  # of 7 pixels, around each of them
+    ring = places + np.array([7, 0])  # of 7 pixels, around each of them
     green, red = over(view, ring[1]), over(view, ring[2])
     assert green[1] > green[0] + 40
     assert red[0] > red[1] + 40

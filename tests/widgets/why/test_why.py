@@ -10,6 +10,8 @@ import pytest
 import torch
 from markup import Markup, refused_by_sanitiser
 from PIL import Image
+from safetensors.numpy import load_file, save_file
+from vptsp_widgets.gallery import RetrievalGallery
 from vptsp_widgets.linking import link
 from vptsp_widgets.view import View
 from vptsp_widgets.why import WhyNeighbour
@@ -41,6 +43,23 @@ def test_a_query_comes_with_its_nearest_image_of_another_class(view: WhyNeighbou
     assert [one["rank"] for one in listed[:10]] == list(range(1, 11))
     assert view._pair["neighbour"] in [one["row"] for one in listed]
     assert [one["same"] for one in listed] == [bool(saved.labels[one["row"]] == saved.labels[7]) for one in listed]
+
+
+def test_one_pair_has_one_similarity_in_all_views(tiny_run: Run, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(tiny_run.path, tmp_path / "run"))
+    file = run.path / "embeddings" / "test" / "embeddings.safetensors"
+    tensors = load_file(file)
+    rough = torch.from_numpy(tensors["embeddings"]).to(torch.bfloat16).float().numpy()  # as a GPU embeds
+    save_file({**tensors, "embeddings": rough}, file)
+    why, gallery = WhyNeighbour.of_run(run), RetrievalGallery.of_run(run)
+    gallery.focus = why.query
+    said = gallery.results.set_index("id")["similarity"]
+    for neighbour in said.index[:5]:
+        why.neighbour = neighbour
+        assert why.similarity == pytest.approx(said[neighbour], abs=1e-6)
+        assert why._pair["similarity"] == why.similarity
+        (candidate,) = [one for one in why._pair["candidates"] if one["row"] == why._pair["neighbour"]]
+        assert candidate["similarity"] == why.similarity
 
 
 def test_numbers_are_those_of_the_model(view: WhyNeighbour) -> None:

@@ -54,6 +54,19 @@ def test_the_grid_tells_every_effect_and_a_cell_shows_its_block(page: Page, view
     assert "block 1" in page.inner_text(".vptsp-why-legend")
 
 
+def test_a_small_effect_is_no_strong_colour(page: Page, view: WhyNeighbour) -> None:
+    show(page, view)
+    shares = {0.0026: "13%", 0.021: "100%", 0.2: "10%"}  # of 0.02, or of the largest effect where that is larger
+    for value, share in shares.items():
+        others = view.effects.size - 1
+        effects = [0.02 if value == 0.2 else value, *[-0.2 if value == 0.2 else 0.0] * others]
+        in_model(page, f"model.set('_effects', new DataView(new Float32Array({effects}).buffer))")
+        colour = page.locator(".vptsp-why-cell").first.evaluate("(cell) => cell.style.background")
+        assert f"{share}, " in colour or f"{share} " in colour, colour
+        small = "no single prompt decides" in page.inner_text(".vptsp-why-effects")
+        assert small is (value < 0.02)
+
+
 def test_attention_changes_with_head_and_block(page: Page, view: WhyNeighbour) -> None:
     show(page, view)
     pictures = "return [...document.querySelectorAll('.vptsp-why-picture')].map((c) => c.toDataURL()).join()"

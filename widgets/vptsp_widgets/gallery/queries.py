@@ -71,7 +71,7 @@ class QueryLists:
         return {
             "rows": rows.tolist(),
             "others": others.tolist(),
-            "values": [round(float(value), 6) for value in values],
+            "values": [float(value) for value in values],  # rounded once, where they are shown
             "note": self.note,
         }
 

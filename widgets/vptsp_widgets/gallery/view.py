@@ -38,8 +38,8 @@ class RetrievalGallery(RunView):
 
     ``model`` (a run, an inference checkpoint or a model; loaded when first needed) embeds files of the user's own.
     ``images`` (a set, or a folder) are looked at in full size; without, the files that the embeddings were made of, or
-    thumbnails. ``proxies`` are (C, E) by kind, with the class name of each row in ``proxy_names``. ``index`` is a kind of
-    :class:`~vptsp.evaluation.indexes.GalleryIndex`, or one with the ids of the gallery images; the default is exact.
+    thumbnails. ``proxies`` are (C, E) by kind, with the class name of each row in ``proxy_names``. ``index`` is a kind
+    of :class:`~vptsp.evaluation.indexes.GalleryIndex`, or one with the ids of the gallery images; the default is exact.
 
     Raises DataError for parts that do not fit together and ConfigError for an unknown kind of index.
     """

@@ -31,7 +31,7 @@ VIEW_STATE: dict[str, Any] = {
 def whole_state(given: Mapping[str, Any], columns: Sequence[str], kinds: Sequence[str] = KINDS) -> dict[str, Any]:
     """A state with all of its keys, those that are not given as at the start.
 
-    ``columns`` are those to colour by, ``kinds`` those of the proxies that there are: where none is fused, all are shown.
+    ``columns`` are those to colour by, ``kinds`` those of the proxies there are: without fused ones, all are shown.
 
     Raises DataError for a key, a column or a number that is none.
     """

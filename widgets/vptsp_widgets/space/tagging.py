@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -26,8 +27,9 @@ def with_tags(columns: Sequence[Column], ids: Sequence[str], tags: Mapping[str, 
 
 def table_of(columns: Sequence[Column], ids: Sequence[str]) -> pd.DataFrame:
     """What the columns say of each image, by id: numbers as float32, everything else as a categorical."""
-    series = {
-        one.name: one.codes if one.values is None else pd.Categorical.from_codes(one.codes, list(one.values))
-        for one in columns
-    }
+    series = {one.name: one.codes if one.values is None else _categorical(one) for one in columns}
     return pd.DataFrame(series, index=pd.Index(ids, name="id"))
+
+
+def _categorical(one: Column) -> Any:
+    return pd.Categorical.from_codes(one.codes.tolist(), pd.Index(one.values or ()))

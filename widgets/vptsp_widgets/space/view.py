@@ -23,6 +23,7 @@ from vptsp.errors import DataError
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 from vptsp.text import plain
+from vptsp_widgets.options import require_options
 from vptsp_widgets.run_view import Content, RunView, run_of, thumbnails_of
 from vptsp_widgets.sampling import spread
 from vptsp_widgets.space import data
@@ -48,8 +49,8 @@ class SpaceExplorer(RunView):
     ``focus`` to those nearest to it) and ``all`` (whether to show images beyond the sample). What is not given is as at
     the start.
 
-    ``tags`` are words of one's own by image id, given on the map or by :meth:`tag`, and a column of it; ``table`` has all
-    columns, and ``selected`` those of the images selected.
+    ``tags`` are words of one's own by image id, given on the map or by :meth:`tag`, and a column of it; ``table`` has
+    all columns, and ``selected`` those of the images selected.
 
     Raises DataError for lengths that do not fit, naming both.
     """
@@ -85,6 +86,7 @@ class SpaceExplorer(RunView):
         cache: Path | None = None,
         **traits: Any,
     ) -> None:
+        require_options(type(self), traits)  # before the projection, which takes seconds
         self.most, self.seed = most, seed
         self.method: Method = coordinates if isinstance(coordinates, str) else "umap"
         super().__init__(self._content_of(saved, proxies or {}, proxy_names, columns, cache, coordinates), **traits)
@@ -220,8 +222,8 @@ class SpaceExplorer(RunView):
         with self.hold_sync():
             if state.get("colour") not in legal:
                 self.view_state = {**state, "colour": data.CLASS, "solo": []}
-            elif set(state["solo"]) - set(legal[state["colour"]]):
-                self.view_state = {**state, "solo": [value for value in state["solo"] if value in legal[state["colour"]]]}
+            elif gone := set(state["solo"]) - set(legal[state["colour"]]):
+                self.view_state = {**state, "solo": [value for value in state["solo"] if value not in gone]}
             self._codes = b"".join(column.codes.tobytes() for column in self.columns)
             self._colours = data.both_themes(self.columns)
             self._columns = [column.header() for column in self.columns]

@@ -11,6 +11,7 @@ from vptsp.text import plain
 from vptsp_widgets.why.pair import Explained, Neighbours
 
 CANDIDATES = 10  # neighbours to choose from
+FULL_COLOUR = 0.02  # change of a similarity from which on a colour is as strong as the largest one's
 
 
 def description(
@@ -35,7 +36,8 @@ def description(
             }
             for other in listed
         ],
-        "similarity": explained.similarity,
+        "similarity": float(similarities[neighbour]),
+        "full": FULL_COLOUR,
         "shape": {"blocks": blocks, "heads": heads, "grid": [height, width], "pooled": found.pooled},
         "prompts": found.prompts.shape[-1],
         "effect_rows": len(model.prompts()),

@@ -59,8 +59,7 @@ class Explained:
         inputs = torch.stack([sources.input(name, model.backbone) for name in ids]).to(device)
         self.pictures = [sources.jpeg(name) for name in ids]
         self.note = " ".join(dict.fromkeys(filter(None, map(sources.note, ids))))
-        vectors, self.attention = attention(model, inputs)
-        self.similarity = float(vectors[0] @ vectors[1])
+        _, self.attention = attention(model, inputs)
         self.effects = np.empty((0, self.attention.prompts.shape[-1]), dtype=np.float32)
         self._blocks, self._rows = len(model.prompts()), block_effects(model, *inputs)
 

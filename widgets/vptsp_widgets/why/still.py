@@ -21,6 +21,7 @@ from PIL import Image
 
 from vptsp.figures.theme import DRAWN
 from vptsp.text import plain, safe
+from vptsp_widgets.why.description import FULL_COLOUR
 
 _MOST_BLOCKS, _MOST_EFFECTS = 6, 6
 _INK = DRAWN
@@ -140,7 +141,7 @@ def _spotlight(axis: Axes, picture: np.ndarray, weights: np.ndarray, most: float
 def _heat_grid(figure: Figure, effects: np.ndarray) -> None:
     axis = figure.subplots()
     figure.subplots_adjust(left=0.1, right=0.9, top=0.84, bottom=0.62 / (0.32 * len(effects) + 1.2))
-    most = float(np.nanmax(np.abs(effects))) or 1.0
+    most = max(float(np.nanmax(np.abs(effects))), FULL_COLOUR)  # a small change is no strong colour
     image = axis.imshow(effects, cmap=_DIVERGING, vmin=-most, vmax=most, aspect="auto")
     axis.set_title("change of the similarity when one prompt is taken away", fontsize=8, color=_INK, loc="left")
     axis.set_yticks(range(len(effects)), [f"block {block + 1}" for block in range(len(effects))])

@@ -26,6 +26,7 @@ from vptsp.runs.progress import headless
 from vptsp.runs.run import Run
 from vptsp.settings.build import ConfiguredModel
 from vptsp.text import plain
+from vptsp_widgets.options import require_options
 from vptsp_widgets.pictures import Pictures
 from vptsp_widgets.run_view import Content, RunView, run_of
 from vptsp_widgets.view import shown, told
@@ -70,6 +71,7 @@ class WhyNeighbour(RunView):
         neighbour: str = "",
         **traits: Any,
     ) -> None:
+        require_options(type(self), traits)  # before the model is loaded
         self._moving = False
         self._number = self._stamp = 0
         super().__init__(self._content_of(saved, model, images), **traits)
@@ -112,8 +114,12 @@ class WhyNeighbour(RunView):
     # --- what it says, for Python --------------------------------------------------------------
     @property
     def similarity(self) -> float:
-        """Cosine similarity of the pair, by the model."""
-        return self._explained().similarity
+        """Cosine similarity of the pair, by the embeddings kept: what every other view says of it.
+
+        ``effects`` are changes of what the model says now, which at low precision is another number in the third digit.
+        """
+        _, similarities = self._near.ranked(self._row[self.query])
+        return float(similarities[self._row[self.neighbour]])
 
     @property
     def attention(self) -> Attention:
@@ -234,7 +240,7 @@ class WhyNeighbour(RunView):
             classes=self._classes(),
             pictures=explained.pictures,
             patches=explained.attention.patches,
-            similarity=explained.similarity,
+            similarity=self.similarity,
             effects=explained.effects,
             blocks=len(self.model.prompts()),
             without=why_no_effects(self.model) or "",

@@ -56,7 +56,9 @@ class Workbench(ipywidgets.VBox):
         views = [view for view in (self.space, self.gallery, self.why) if view is not None]
         for view in views:
             view.layout.flex = _ROOM
-        self._row = ipywidgets.Box(views, layout={"flex_flow": "row wrap", "align_items": "flex-start", "grid_gap": "6px"})
+        self._row = ipywidgets.Box(
+            views, layout={"flex_flow": "row wrap", "align_items": "flex-start", "grid_gap": "6px"}
+        )
         self._fold = ipywidgets.Accordion([self.picker] if self.picker else [], selected_index=None)
         note = [ipywidgets.HTML(safe(without, 400))] if without else []
         super().__init__([*([self._fold] if self.picker else []), self._row, *note])

@@ -52,7 +52,7 @@ export function besideQuery(search, images, pictures, { ask, closed }) {
     const right = search.isRight(row);
     place.textContent = `${count(at + 1)} of ${count(rows().length)}`;
     show(sides[0], query.row, pictures.ofQuery(query), query.row === undefined ? [] : [bdi(images.nameOf(query.row))]);
-    const word = right === null ? "" : right ? " ✓ the same class" : " ✗ another class";
+    const word = right === null ? "" : right ? " ✓ same class" : " ✗ another class";
     show(sides[1], row, null, [
       bdi(images.nameOf(row)), make("span", { className: right === null ? "" : right ? "vg-is-right" : "vg-is-wrong" }, word),
       make("span", { className: "vg-soft" }, ` rank ${count(at + 1)}, similarity ${result.similarities[at].toFixed(3)}`),

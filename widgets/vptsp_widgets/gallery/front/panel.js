@@ -84,7 +84,7 @@ export function queryPanel(model, images, pictures) {
     requestAnimationFrame(() => strip.isConnected && drawRanks(strip, ranks, Math.max(2, images.gallery)));
     return [
       make("table", {}, ...rows.map(([what, value]) => make("tr", {}, make("th", { scope: "row" }, what), make("td", {}, value)))),
-      make("div", { className: "vg-soft" }, "ranks of the true images"),
+      make("div", { className: "vg-soft" }, "ranks of the right images"),
       strip,
       make("div", { className: "vg-ranks" }, some),
     ];

@@ -50,15 +50,17 @@ export function effectGrid(choose, say) {
   });
   return {
     table, scale,
-    show(values, newRows, newColumns, block, marked) {
+    /** @param {number} full - the change from which on a colour is full, unless there is a larger one */
+    show(values, newRows, newColumns, block, marked, full) {
       if (newRows !== rows || newColumns !== columns) build(newRows, newColumns);
       const known = values.filter((value) => !Number.isNaN(value));
       const most = known.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
       digits = decimals(most);
+      const strongest = Math.max(most, full);
       cells.flat().forEach((cell, place) => {
         const value = place < values.length ? values[place] : NaN;
         cell.value = place < values.length && Number.isNaN(value) ? null : value; // null: there is no such prompt
-        const share = most ? Math.round((100 * Math.abs(value)) / most) : 0;
+        const share = Math.round((100 * Math.abs(value)) / strongest);
         cell.element.style.background = Number.isNaN(value) ? "" : `color-mix(in srgb, var(${value < 0 ? "--cold" : "--warm"}) ${share}%, var(--field))`;
         cell.element.style.visibility = cell.value === null ? "hidden" : "";
         cell.element.classList.toggle("vptsp-why-pending", place >= values.length);
@@ -66,9 +68,11 @@ export function effectGrid(choose, say) {
         cell.element.setAttribute("aria-label", Number.isNaN(value) ? `${cell.label}: being computed` : `${cell.label}: ${signed(value)}`);
       });
       [...table.children].forEach((line, index) => line.classList.toggle("vptsp-why-current", index === block + 1));
+      const ends = strongest.toFixed(decimals(strongest));
       scale.replaceChildren(
-        make("span", {}, signed(-most)), make("span", { className: "vptsp-why-ramp", "aria-hidden": "true" }), make("span", {}, signed(most)),
+        make("span", {}, `−${ends}`), make("span", { className: "vptsp-why-ramp", "aria-hidden": "true" }), make("span", {}, `+${ends}`),
         make("span", { className: "vptsp-why-ends" }, make("span", {}, "less similar without it"), make("span", {}, "more similar without it")),
+        known.length && most < full ? make("span", { className: "vptsp-why-ends" }, `The largest change is ${most.toFixed(digits)}: no single prompt decides.`) : "",
       );
     },
   };
