@@ -41,10 +41,10 @@ def run_all(notebook: Any) -> None:
     assert [line for output in outputs for line in output.get("traceback", [])] == []
 
 
-def brought(notebook: Any, cell: int) -> Locator:
-    """The view that a cell shows, scrolled to."""
+def brought(notebook: Any, cell: int, which: str = ".vptsp") -> Locator:
+    """The view that a cell shows, scrolled to; of several, the one that ``which`` selects."""
     notebook.page.evaluate(f"(cell) => {PANEL}.content.scrollToItem(cell, 'start')", cell)
-    view = notebook.output(cell).locator(".vptsp")
+    view = notebook.output(cell).locator(which)
     view.scroll_into_view_if_needed()
     return view
 
@@ -108,8 +108,7 @@ def in_both_themes(notebook: Any, folder: Path, **views: int) -> None:
 def test_explore_embeddings(lab: Any, open_notebook: Callable[..., Any], tiny_run: Run, tmp_path: Path) -> None:
     notebook, cells = opened(lab, open_notebook, "02_explore_embeddings", run=str(tiny_run.path), projection="pca")
     run_all(notebook)
-    bench = brought(notebook, cells["bench"])
-    space, gallery, why = (bench.and_(notebook.page.locator(f".{name}")) for name in ("vptsp-space", "vg", "vptsp-why"))
+    gallery, why, space = (brought(notebook, cells["bench"], f".{name}") for name in ("vg", "vptsp-why", "vptsp-space"))
     expect(space).to_contain_text("20 images")
     before = notebook.value("[space.focus, gallery.focus, why.query]")
     assert len(set(before)) == 1  # three views, joined by link
@@ -126,7 +125,7 @@ def test_explore_embeddings(lab: Any, open_notebook: Callable[..., Any], tiny_ru
     panel = gallery.locator(".vg-panel")
     expect(panel).to_contain_text(name)
     # the map and what the gallery answered are seen at once
-    notebook.page.evaluate(f"(cell) => {PANEL}.content.scrollToItem(cell, 'start')", cells["bench"])
+    notebook.output(cells["bench"]).last.evaluate("(output) => output.scrollIntoView({ block: 'start' })")
     for part in (space.locator(".vptsp-space-stage"), panel, gallery.locator("button.vg-tile").first):
         expect(part).to_be_in_viewport(ratio=1)
     expect(gallery.locator("button.vg-tile")).to_have_count(12)
