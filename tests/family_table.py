@@ -6,17 +6,28 @@ python tests/family_table.py    writes it anew; tests/core/test_family_table.py 
 from __future__ import annotations
 
 import copy
+import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
 import torch
+from miniatures import name_of
 from prompt_tokens import MEMBERS, member
+from trainings import assert_identical, silent
 
+from vptsp.analysis.explain import attention, prompt_effects
+from vptsp.analysis.parameter_formulas import count_parts
 from vptsp.core.backbones.load import Backbone, load_backbone
 from vptsp.errors import BackboneError, ConfigError
+from vptsp.reports.export import export
+from vptsp.runs.checkpoints import load_inference
+from vptsp.runs.progress import Event
 from vptsp.settings.build import build_model
 from vptsp.settings.config import make_config
 from vptsp.settings.methods import METHODS
+from vptsp.training.loop import TrainingStopped, train
 
 PAGE = Path(__file__).parent.parent / "docs" / "backbones.md"
 START, END = "<!-- table -->\n", "<!-- end of table -->\n"
@@ -25,6 +36,19 @@ OTHERS = {
     "ConvNeXt": "test_convnext2",
     "EfficientNet": "test_efficientnet",
     "MaxViT": "test_maxvit",
+}
+LAST = ("export", "shown", "run")  # columns after the methods
+RUN: dict[str, Any] = {
+    "blossoms_classes": 8,
+    "blossoms_images": 3,
+    "val_fraction": 0.0,
+    "batch_size": 4,
+    "embedding_size": 8,
+    "num_prompts": 2,
+    "num_class_prompts": 2,
+    "epochs": 2,
+    "precision": "fp32",
+    "device": "cpu",
 }
 
 
@@ -63,36 +87,60 @@ def cell(name: str, method: str) -> str:
     return done + ("c" if same else "")
 
 
-def more(name: str) -> str:
-    """``e``: a torch program of any batch; ``a``: attention maps."""
-    backbone = backbone_of(name)
-    config = make_config({"method": "vpt_deep" if backbone.family.prompts else "linear", "attention": "matmul"})
-    model = build_model(config, backbone, None).eval().requires_grad_(False)
+def run_settings(name: str) -> dict[str, Any]:
+    """Of a run of seconds on a member: the whole method, or where prompts cannot enter biases alone."""
+    if name in OTHERS:
+        own: dict[str, Any] = {"backbone": OTHERS[name], "image_size": 64, "method": "bias"}
+    else:
+        own = {"backbone": name_of(name), "image_size": MEMBERS[name][1]["img_size"], "method": "vptsp_g"}
+    return RUN | own | {"backbone_weights": "random"}
 
-    class Embedder(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = model
 
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            return self.model(images).embeddings
+def used(name: str, folder: Path) -> tuple[str, str, str]:
+    """What can be done with a run: its exports, what it shows, and the run itself.
 
-    shapes, embedder = {"images": {0: torch.export.Dim("batch", min=1)}}, Embedder()
-    program = torch.export.export(embedder, (torch.rand(2, 3, *backbone.size),), dynamic_shapes=shapes).module()
-    images = torch.rand(3, 3, *backbone.size)
-    done = "e" if torch.allclose(program(images), embedder(images), atol=1e-5) else ""
-    if backbone.family.global_attention:
-        shown = model(images, want_attention=True).encoded.attention
-        done += "a" if all(torch.allclose(w.sum(-1), torch.ones_like(w[..., 0]), atol=1e-5) for w in shown) else ""
-    return done
+    ``o`` ONNX and ``p`` a torch program of any batch, which :func:`export` keeps only if they agree; ``a`` attention
+    that adds up to 1 and ``w`` prompts that can be taken away one by one; ``n`` the parameter formulas give what the
+    model has, ``r`` a run that was stopped and resumed is the undisturbed one, bit for bit.
+    """
+    config = make_config(run_settings(name))
+    run = train(config, folder / "whole", observer=silent)
+    done = ""
+    for form, suffix in (("o", ".onnx"), ("p", ".pt2")):
+        done += form if export(run, folder / f"model{suffix}").stat().st_size else ""
+
+    model = load_inference(run)
+    images = torch.rand(2, 3, *model.backbone.size, generator=torch.Generator().manual_seed(0))
+    shown = ""
+    if model.backbone.family.global_attention:
+        _, found = attention(model, images)
+        sums = found.patches.sum((-2, -1)) + np.nansum(found.prompts, -1) + found.prefix
+        shown += "a" if np.allclose(sums, 1, atol=1e-5) else ""
+    effects = prompt_effects(model, *images)
+    shown += "w" if effects.size and np.isfinite(effects).all() and np.abs(effects).min(-1).max() > 0 else ""
+
+    parts = count_parts(config, 4)
+    kept = "n" if all(part.value == part.counted for part in parts) else ""
+
+    def stop(event: Event) -> None:
+        if event.kind == "step" and event.step == 2:
+            (folder / "stopped" / "STOP").touch()
+
+    with pytest.raises(TrainingStopped):
+        train(config, folder / "stopped", observer=stop)
+    resumed = train(run_dir=folder / "stopped", resume=True, observer=silent)
+    assert_identical(resumed, run)
+    return done, shown, kept + "r"
 
 
 def table() -> str:
     methods = [name for name in METHODS if name not in ("side", "adapter_published")]
-    lines = ["| | " + " | ".join(methods) + " | export, attention |", "|---" * (len(methods) + 2) + "|"]
+    lines = ["| | " + " | ".join((*methods, *LAST)) + " |", "|---" * (len(methods) + len(LAST) + 1) + "|"]
     for name in [*MEMBERS, *OTHERS]:
         torch.manual_seed(0)
-        lines.append(f"| {name} | " + " | ".join(cell(name, method) for method in methods) + f" | {more(name)} |")
+        with tempfile.TemporaryDirectory() as folder:
+            last = [done or "-" for done in used(name, Path(folder))]
+        lines.append("| " + " | ".join([name, *(cell(name, method) for method in methods), *last]) + " |")
         print(lines[-1], flush=True)
     return "\n".join(lines) + "\n"
 

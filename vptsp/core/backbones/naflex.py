@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from jaxtyping import Float
-from timm.layers import Attention, AttentionRope
+from timm.layers import Attention, AttentionRope, resample_abs_pos_embed_nhwc
 from timm.models.eva import EvaAttention, EvaBlock
 from timm.models.naflexvit import NaFlexVit
 from timm.models.vision_transformer import Block
@@ -57,6 +57,14 @@ class NaFlex(EvaViT):
             raise ConfigError("a NaFlexViT has no image size of its own; pass grid, the rows and columns of patches")
         turned = model.rope.get_embed(shape=grid)
         return list(turned) if model.rope_is_mixed else [turned] * len(model.blocks)
+
+    def fit_checkpoint(self, state: dict[str, Tensor], model: Any) -> dict[str, Tensor]:
+        """As timm names the tensors; positions of another number of rows and columns are resampled, as for ViTs."""
+        fitted = super().fit_checkpoint(state, model)
+        key, own = "embeds.pos_embed", getattr(model.embeds, "pos_embed", None)
+        if own is not None and key in fitted and fitted[key].dim() == 4:
+            fitted[key] = resample_abs_pos_embed_nhwc(fitted[key], list(own.shape[1:3]))
+        return fitted
 
     def leave(self, block: Any, tokens: Tensor, mixed: Tensor) -> Tensor:
         of_eva = isinstance(block, EvaBlock)

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
+import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
@@ -36,6 +39,7 @@ def load_weights(model: Any, family: Family, path: Path, name: str) -> None:
             raise BackboneError(
                 f"{path} is in the format of JAX, which timm cannot read for {name}; pass a .safetensors or .pth file"
             )
+        _require_blocks(path, family, model, name)
         model.load_pretrained(str(path))
         return
     raw = _tensors(_read(path), path)
@@ -44,7 +48,8 @@ def load_weights(model: Any, family: Family, path: Path, name: str) -> None:
     for prefix in _prefixes(raw, own):
         state = {key.removeprefix(prefix): value for key, value in raw.items() if key.startswith(prefix)}
         try:
-            fitted = _without_heads(family.fit_checkpoint(state, model), own)
+            with contextlib.redirect_stdout(io.StringIO()):  # timm prints what it finds of DINOv3's biases
+                fitted = _without_heads(family.fit_checkpoint(state, model), own)
         except Exception:  # timm's renaming of tensors that are not what their names say
             continue
         fits = sum(key in own and own[key].shape == value.shape for key, value in fitted.items())
@@ -57,6 +62,18 @@ def load_weights(model: Any, family: Family, path: Path, name: str) -> None:
         model.load_state_dict(fitted)
         return
     raise BackboneError(f"{path} does not hold weights of {name}: {_difference(fitted, own, fits, prefix)}")
+
+
+def _require_blocks(path: Path, family: Family, model: Any, name: str) -> None:
+    """Refuse a file in JAX's format with more blocks than the model has: timm would take the first of them."""
+    with np.load(path) as arrays:  # never unpickles
+        names = [key.partition("Transformer/")[2] for key in arrays.files if "txt/" not in key]
+        stacked = [key for key in arrays.files if key.endswith("Transformer/encoderblock/LayerNorm_0/scale")]
+        found = len(arrays[stacked[0]]) if stacked else len({n.split("/")[0] for n in names if "encoderblock_" in n})
+    if found > family.depth(model):
+        raise BackboneError(
+            f"{path} does not hold weights of {name}: it has {found} blocks, and the model {family.depth(model)}"
+        )
 
 
 def _read(path: Path) -> Any:
