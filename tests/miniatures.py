@@ -10,8 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import timm
+import torch
 from prompt_tokens import MEMBERS
 from timm.models import register_model
+from torch import Tensor
 
 
 def name_of(member: str) -> str:
@@ -31,3 +33,26 @@ def _maker(member: str) -> Callable[..., Any]:
 
 for _member in MEMBERS:
     register_model(_maker(_member))
+
+
+def dinov3_layout(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A DINOv3 of timm as Meta published it: storage tokens, ``ls1.gamma``, one bias for q, k and v with its mask, and
+    w1, w2, w3 of a SwiGLU."""
+    renamed = {"reg_token": "storage_tokens", "gamma_1": "ls1.gamma", "gamma_2": "ls2.gamma"}
+    renamed |= {"mlp.fc1_g.": "mlp.w1.", "mlp.fc1_x.": "mlp.w2."}
+    if any("fc1_g" in key for key in state):
+        renamed |= {"mlp.fc2.": "mlp.w3."}
+    width = state["norm.weight"].numel()
+    none = torch.zeros(width)
+    out = {"mask_token": torch.zeros(1, width), "rope_embed.periods": torch.ones(3)}
+    for key, value in state.items():
+        if key.endswith(("q_bias", "v_bias", "k_bias")):
+            continue
+        for ours, theirs in renamed.items():
+            key = key.replace(ours, theirs)
+        out[key] = value
+        if key.endswith("qkv.weight"):
+            block = key.removesuffix("qkv.weight")
+            out[f"{block}qkv.bias"] = torch.cat([state.get(f"{block}{n}_bias", none) for n in "qkv"])
+            out[f"{block}qkv.bias_mask"] = torch.ones(3 * width)
+    return out

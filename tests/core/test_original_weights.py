@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import timm
 import torch
-from miniatures import name_of
+from miniatures import dinov3_layout, name_of
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -36,31 +36,10 @@ def require_loaded(name: str, file: Path, state: State) -> None:
 
 
 # --- DINOv3 -----------------------------------------------------------------------------------------
-def dinov3(state: State) -> State:
-    """Meta's names: storage tokens, ``ls1.gamma``, one bias for q, k and v with its mask, w1, w2 and w3 of SwiGLU."""
-    renamed = {"reg_token": "storage_tokens", "gamma_1": "ls1.gamma", "gamma_2": "ls2.gamma"}
-    renamed |= {"mlp.fc1_g.": "mlp.w1.", "mlp.fc1_x.": "mlp.w2."}
-    if any("fc1_g" in key for key in state):
-        renamed |= {"mlp.fc2.": "mlp.w3."}
-    out: State = {"mask_token": torch.zeros(1, 24), "rope_embed.periods": torch.ones(3)}
-    for key, value in state.items():
-        if key.endswith(("q_bias", "v_bias", "k_bias")):
-            continue
-        for ours, theirs in renamed.items():
-            key = key.replace(ours, theirs)
-        out[key] = value
-        if key.endswith("qkv.weight"):
-            block = key.removesuffix("qkv.weight")
-            query = state.get(f"{block}q_bias", torch.zeros(24))
-            out[f"{block}qkv.bias"] = torch.cat([query, torch.zeros(24), state.get(f"{block}v_bias", torch.zeros(24))])
-            out[f"{block}qkv.bias_mask"] = torch.ones(72)
-    return out
-
-
 @pytest.mark.parametrize("name", [DINO, DINO_BIASES])
 def test_dinov3(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     state = filled(name, num_classes=0)
-    published = dinov3(state)
+    published = dinov3_layout(state)
     assert len(published.keys() - state.keys()) > 10
     save_file(published, tmp_path / "dinov3.safetensors")
     require_loaded(name, tmp_path / "dinov3.safetensors", state)

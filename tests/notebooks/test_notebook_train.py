@@ -6,13 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import numpy as np
 import pytest
+import timm
+import torch
 from markup import Markup, refused_by_sanitiser
+from miniatures import dinov3_layout
 from papermill.exceptions import PapermillExecutionError
+from safetensors.torch import save_file
 
+from vptsp.core.backbones import is_bias
+from vptsp.core.backbones.eva import EvaViT
 from vptsp.errors import UsageError
 from vptsp.notebooks import find_notebook, run_notebook
 from vptsp.reports.demo import run_demo
+from vptsp.runs.checkpoints import load_inference
+from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
 from vptsp.training.baselines import result_line
@@ -88,6 +97,26 @@ def test_headless_run_makes_run_report_and_stills(
     assert "embedding_size = 16" in text
     with pytest.raises(UsageError, match="already holds a run"):
         run_demo(tmp_path / "run", small)
+
+
+def test_the_smallest_dinov3_from_a_file_as_it_was_published(small: Settings, tmp_path: Path) -> None:
+    """Of timm by name, its weights in Meta's layout: trained, compared with its probe, and reported."""
+    name = "vit_tiny_patch16_dinov3_qkvb"
+    torch.manual_seed(0)
+    state = timm.create_model(name, num_classes=0).state_dict()
+    state = {key: value + 0.01 * torch.randn_like(value) for key, value in state.items()}
+    save_file(dinov3_layout(state), tmp_path / "dinov3.safetensors")
+    chosen = {"backbone": name, "backbone_weights": str(tmp_path / "dinov3.safetensors"), "image_size": 32}
+    own = {"run_dir": str(tmp_path / "run"), "projection": "pca"}
+    run_notebook("01_train", tmp_path / "out.ipynb", small | chosen | own)
+    run = Run.open(tmp_path / "run")
+    assert run.summary()["epochs"] == Run.open(run.path / "baselines" / "linear").summary()["epochs"] == 1
+    assert np.isfinite(SavedEmbeddings.of_run(run).embeddings).all()
+    model = load_inference(run)
+    assert type(model.backbone.family) is EvaViT
+    frozen = {key for key in state if not is_bias(key)}
+    assert all(torch.equal(model.vit.state_dict()[key], state[key]) for key in frozen)
+    assert (run.path / "report.html").stat().st_size > 10_000
 
 
 def test_misspelt_parameter_and_wrong_type_are_refused_before_anything_is_made(small: Settings, tmp_path: Path) -> None:

@@ -139,6 +139,7 @@ def _similarities(
         tokens.repeat(variants, *[1] * (tokens.dim() - 1)),
         () if shallow else prompts,
         torch.arange(variants, device=tokens.device).repeat_interleave(2),
+        grid=model.backbone.grid(pair),
         shallow=prompts if shallow else (),
         kernel=model.kernel,
     )

@@ -37,15 +37,14 @@ def command(word: str) -> None:
             f"{len(found)} models of timm have {word!r} in their names, more than the {_MOST} that are listed at once; "
             f"say more of the name (they begin with {', '.join(near[:12])})"
         )
-    by_family: dict[str, list[str]] = {}
+    by_family: dict[tuple[str, str], list[str]] = {}
     for model in listed(found):
         height, width = model.size
         side = f"{height}" if height == width else f"{height},{width}"
         what = f"{model.parameters / 1e6:>8.1f} M {side:>9} px  {model.pooling:<8} {', '.join(model.tags)}"
         line = f"  {model.name:<44}{what}"
-        by_family.setdefault(model.family, []).append(line.rstrip())
-    for name, lines in by_family.items():
-        family = FAMILIES.load(name)
-        takes = "all methods" if family.prompts else "methods without prompts and adapters (vptsp methods)"
-        click.echo(f"{FAMILIES[name].title}: {takes}; {family.where}")
+        by_family.setdefault((model.family, model.where), []).append(line.rstrip())
+    for (name, where), lines in by_family.items():
+        takes = "all methods" if FAMILIES.load(name).prompts else "methods without prompts and adapters (vptsp methods)"
+        click.echo(f"{FAMILIES[name].title}: {takes}; {where}")
         click.echo("\n".join(lines))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vptsp.core.backbones.load import Backbone
+from vptsp.core.backbones.without_prompts import why_no_prompts
 from vptsp.errors import ConfigError
 from vptsp.settings.config import Config
 from vptsp.settings.methods import METHODS
@@ -25,7 +26,7 @@ def require_compatible(config: Config, backbone: Backbone) -> None:
         free = ", ".join(name for name, other in METHODS.items() if other.prompts == "none" and other.adapter == "none")
         raise ConfigError(
             f"method={config.method!r} puts prompts into the blocks of the backbone, and {backbone.name} "
-            f"({type(backbone.vit).__name__}) takes none: {backbone.family.where.removeprefix('no prompts: ')}. Choose "
+            f"({type(backbone.vit).__name__}) takes none: {why_no_prompts(backbone.vit)}. Choose "
             f"one of {free}, or a backbone that vptsp backbones lists with prompts"
         )
     if method.prompts == "none":

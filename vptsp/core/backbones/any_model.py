@@ -20,6 +20,7 @@ from torch.utils.checkpoint import checkpoint
 
 from vptsp.core.backbones.attention import Kernel
 from vptsp.core.backbones.family import Encoded, Family, Grid, Pooling
+from vptsp.core.backbones.without_prompts import UNKNOWN, why_no_prompts
 from vptsp.core.errors import BackboneError, ConfigError
 
 
@@ -27,12 +28,15 @@ class AnyModel(Family):
     """ResNet, ConvNeXt, EfficientNet, MaxViT, ...: every model that no other family knows."""
 
     title = "model without known places for prompts"
-    where = "no prompts: how its layers attend, if they do, is not known here"
+    where = f"no prompts: {UNKNOWN}"
     prompts = False
-    no_attention = "gives no attention maps: how its layers attend, if they do, is not known here"
+    no_attention = f"gives no attention maps: {UNKNOWN}"
 
     def matches(self, model: nn.Module) -> bool:
         return hasattr(model, "forward_features") and hasattr(model, "forward_head")
+
+    def where_in(self, model: Any) -> str:
+        return f"no prompts: {why_no_prompts(model)}"
 
     def blocks(self, model: Any) -> list[Any]:
         return []

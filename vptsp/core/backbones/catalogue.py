@@ -15,7 +15,7 @@ from vptsp.core.backbones.load import family_of, outline
 @dataclass(frozen=True)
 class Listed:
     """A model of timm: ``parameters`` without its classifier, ``size`` height and width in pixels, ``pooling`` cls,
-    mean or timm's own word, ``tags`` of its pretrained weights."""
+    mean or timm's own word, ``tags`` of its pretrained weights; ``where`` prompts enter, or why they cannot."""
 
     name: str
     family: str  # its name in FAMILIES
@@ -23,6 +23,7 @@ class Listed:
     size: tuple[int, int]
     pooling: str
     tags: tuple[str, ...]
+    where: str
 
 
 def names(word: str = "") -> list[str]:
@@ -61,4 +62,5 @@ def listed(architectures: Iterable[str]) -> Iterator[Listed]:
             size=tuple(timm.data.resolve_model_data_config(model)["input_size"][-2:]),
             pooling=pooling if pooling != "own" else own if own.isidentifier() else "its own",
             tags=tuple(tag for tag in tags if tag),
+            where=family.where_in(model),
         )

@@ -106,6 +106,10 @@ class Family(ABC):
         fitted: dict[str, Tensor] = fit(state, model) if fit else state
         return fitted
 
+    def where_in(self, model: Any) -> str:
+        """Where prompts enter a model of this family, or why they cannot."""
+        return self.where
+
     def widths(self, model: Any) -> list[int]:
         """Width D of each block."""
         return [int(block.norm1.normalized_shape[0]) for block in self.blocks(model)]
