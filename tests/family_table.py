@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from miniatures import name_of
-from prompt_tokens import MEMBERS, member
+from miniatures import ALL, name_of
+from prompt_tokens import make_backbone
 from trainings import assert_identical, silent
 
 from vptsp.analysis.explain import attention, prompt_effects
@@ -52,17 +52,18 @@ RUN: dict[str, Any] = {
 }
 
 
-def backbone_of(name: str) -> Backbone:
+def backbone_of(name: str, **keywords: Any) -> Backbone:
     if name in OTHERS:
         return load_backbone(OTHERS[name], "random", 64)
-    backbone = member(name)
+    architecture, own = ALL[name]
+    backbone = make_backbone(architecture, **own | keywords)
     backbone.vit.float().requires_grad_(False)
     return backbone
 
 
 def cell(name: str, method: str) -> str:
     """``f g c``: forward, a gradient for all that trains, a checkpoint that embeds the same; a dash if refused."""
-    backbone = backbone_of(name)
+    backbone = backbone_of(name, **({"img_size": 64} if method == "side" else {}))  # AlexNet sees no fewer pixels
     names = ("qkv", "fc1", "fc2") if method == "lora" else ("qkv",)
     settings: dict[str, Any] = {"method": method, "embedding_size": 8, "num_prompts": 2, "num_class_prompts": 2}
     config = make_config(settings, {"lora_targets": names, "mlp_layers": 1, "side_weights": "random"})
@@ -92,7 +93,7 @@ def run_settings(name: str) -> dict[str, Any]:
     if name in OTHERS:
         own: dict[str, Any] = {"backbone": OTHERS[name], "image_size": 64, "method": "bias"}
     else:
-        own = {"backbone": name_of(name), "image_size": MEMBERS[name][1]["img_size"], "method": "vptsp_g"}
+        own = {"backbone": name_of(name), "image_size": ALL[name][1]["img_size"], "method": "vptsp_g"}
     return RUN | own | {"backbone_weights": "random"}
 
 
@@ -137,9 +138,9 @@ def used(name: str, folder: Path) -> tuple[str, str, str]:
 
 
 def table() -> str:
-    methods = [name for name in METHODS if name not in ("side", "adapter_published")]
+    methods = [name for name in METHODS if name != "adapter_published"]
     lines = ["| | " + " | ".join((*methods, *LAST)) + " |", "|---" * (len(methods) + len(LAST) + 1) + "|"]
-    for name in [*MEMBERS, *OTHERS]:
+    for name in [*ALL, *OTHERS]:
         torch.manual_seed(0)
         with tempfile.TemporaryDirectory() as folder:
             last = [done or "-" for done in used(name, Path(folder))]

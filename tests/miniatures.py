@@ -11,18 +11,26 @@ from typing import Any
 
 import timm
 import torch
-from prompt_tokens import MEMBERS
+from prompt_tokens import MEMBERS, SWIN, VIT
 from timm.models import register_model
 from torch import Tensor
 
 
+# the families whose yardsticks of prompts are elsewhere (benchmarks/token_path.py, tests/core/test_swin.py), and these
+ALL: dict[str, tuple[str, dict[str, Any]]] = {
+    "ViT": ("vit_tiny_patch16_224", VIT),
+    "Swin": ("swin_tiny_patch4_window7_224", SWIN),
+    **MEMBERS,
+}
+
+
 def name_of(member: str) -> str:
-    """By which ``backbone=`` finds one of :data:`MEMBERS`."""
+    """By which ``backbone=`` finds one of :data:`ALL`."""
     return "mini_" + "_".join(re.findall(r"[a-z0-9]+", member.lower()))
 
 
 def _maker(member: str) -> Callable[..., Any]:
-    architecture, keywords = MEMBERS[member]
+    architecture, keywords = ALL[member]
 
     def make(pretrained: bool = False, **given: Any) -> Any:
         return timm.create_model(architecture, pretrained=pretrained, **{**keywords, **given})
@@ -31,7 +39,7 @@ def _maker(member: str) -> Callable[..., Any]:
     return make
 
 
-for _member in MEMBERS:
+for _member in ALL:
     register_model(_maker(_member))
 
 

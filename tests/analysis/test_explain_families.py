@@ -38,8 +38,8 @@ def test_taking_a_prompt_away_is_leaving_its_token_out(name: str) -> None:
         for slot in range(2):
             fewer = [*prompts[:block], prompt[[1 - slot]], *prompts[block + 1 :]]
             expected[block, slot] = similarity(fewer) - similarity(prompts)
-    assert np.abs(expected).min() > 1e-7
-    np.testing.assert_allclose(prompt_effects(model, *pair), expected, rtol=1e-4, atol=1e-7)
+    assert np.abs(expected).max() > 1e-5
+    np.testing.assert_allclose(prompt_effects(model, *pair), expected, rtol=1e-4, atol=4e-7)  # heads work in fp32
 
 
 @pytest.mark.parametrize("name", MEMBERS)
@@ -47,7 +47,7 @@ def test_attention_of_the_feature_adds_up_or_says_why_there_is_none(name: str) -
     model = make(name)
     images = torch.randn(2, 3, *model.backbone.size, dtype=torch.float64)
     if not model.backbone.family.global_attention:
-        with pytest.raises(BackboneError, match="so there is no|mixed|mask units|windows"):
+        with pytest.raises(BackboneError, match="within windows|mixes its heads|within mask units"):
             attention(model, images)
         return
     embeddings, found = attention(model, images)

@@ -32,7 +32,7 @@ from vptsp.settings.config import Config, make_config
 PICTURE = b"P6 2 1 255\n\x10\x20\x30\x40\x50\x60"  # Pillow goes by the content, whatever the ending
 IMAGES = (".png", ".JPG", ".jpeg", ".jfif", ".jpe", ".tif", ".webp", ".tga", ".jp2", ".heic", ".avif", ".svg", ".cr2")
 OTHERS = ("", ".txt", ".json", ".db")
-CLASSES = ("a", "b", "caf\u00e9", "cafe\u0301", "x y", "10", "9", "07", "None", "ü.1", "~", "#1")
+CLASSES = ("a", "b", "caf\u00e9", "cafe\u0301", "x y", "10", "9", "07", "None", "ü.1", "~", "#1", "b ")
 BESIDE = ("", "train", "test", "val", "valid", "extra", "__MACOSX", ".thumbs")
 DEEPER = ("", "more", "more/still", ".hidden")
 names = st.sampled_from(("0", "1", "2", "img 3", ".h", "é", "e\u0301", "a.b", "1,5", "q_1"))
@@ -149,7 +149,7 @@ def check_folder(example: tuple[str, list[File]]) -> None:
                 assert below not in found
         for below, (part, label) in found.items():
             *above, folder, _ = below.split("/")
-            assert label == unicodedata.normalize("NFC", folder)
+            assert label == unicodedata.normalize("NFC", folder).strip()
             assert kind == "photos" or part == {"valid": "val"}.get(above[0], above[0])
         _, refused = tried(load_data, config)
         if refused is not None:

@@ -20,7 +20,7 @@ from PIL import Image
 
 from vptsp.cli import main
 from vptsp.data import load_data
-from vptsp.data.folder import any_folder, look_at_folder, read_image, to_rgb
+from vptsp.data.folder import any_folder, look_at_folder, read_image, split_folders, to_rgb
 from vptsp.data.images import DataSplits, ImageSet
 from vptsp.data.load import read_parts
 from vptsp.data.loaders import EvalPasses, eval_loader
@@ -116,15 +116,31 @@ def test_images_alone_are_one_class_and_class_folders_win(tmp_path: Path) -> Non
 
 
 def test_names_that_look_the_same_are_one_class(tmp_path: Path) -> None:
-    for name in ("caf\u00e9", "cafe\u0301", "x"):
+    for name in ("caf\u00e9", "cafe\u0301 ", "x"):  # and a space that nobody sees
         picture(tmp_path / name / "0.png")
     images, look = look_at_folder(tmp_path)
     assert images.class_names == ("caf\u00e9", "x")
     assert images.class_counts().tolist() == [2, 1]
     assert len(set(images.ids)) == 3
     (note,) = look.notes
-    assert note.startswith(r"the folders 'cafe\u0301' and 'caf\xe9' of ")
+    assert note.startswith(r"the folders 'cafe\u0301 ' and 'caf\xe9' of ")
     assert note.endswith(" are one class")
+
+
+def test_an_empty_class_says_what_is_in_it(tmp_path: Path) -> None:
+    picture(tmp_path / "photos" / "a" / "0.png")
+    for name in ("1.heic", "notes.txt"):
+        (tmp_path / "photos" / "b").mkdir(exist_ok=True)
+        (tmp_path / "photos" / "b" / name).write_bytes(b"x")
+    with pytest.raises(DataError, match=r"no images in the class folder '.*b \(.*pillow-heif.*\)'; put"):
+        any_folder(tmp_path / "photos")
+
+
+def test_train_and_test_in_capitals_are_told_what_to_do(tmp_path: Path) -> None:
+    for part in ("Train", "test"):
+        picture(tmp_path / part / "a" / "0.png")
+    with pytest.raises(DataError, match=r"has no folder 'train', but 'Train'; write its name in small letters"):
+        split_folders("mine", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["val", "valid", "validation"])

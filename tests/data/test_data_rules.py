@@ -123,6 +123,19 @@ def test_tables_of_spreadsheets(tmp_path: Path, encoding: str, separator: str) -
     assert table.attrs["columns"] == ["path", "label", "split"]
 
 
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_columns_are_known_in_capitals_too(form: str, tmp_path: Path) -> None:
+    table = pd.DataFrame({"Path": ["a.png"], " LABEL ": ["x"], "Other": ["y"]})
+    file = tmp_path / f"t.{form}"
+    table.to_csv(file, index=False, sep=";") if form == "csv" else table.to_parquet(file)
+    found = read_table("data_root", file, {"path", "label"})
+    assert found.to_dict("list") == {"path": ["a.png"], "label": ["x"]}
+    assert found.attrs["columns"] == ["path", "label", "Other"]
+    pd.DataFrame({"Path": ["a.png"], "path": ["b.png"]}).to_csv(tmp_path / "twice.csv", index=False)
+    with pytest.raises(DataError, match="path"):
+        read_table("data_root", tmp_path / "twice.csv", {"path", "label"})
+
+
 def test_what_is_no_table_of_text(tmp_path: Path) -> None:
     (tmp_path / "w.csv").write_bytes("path,label\né.png,a\n".encode("cp1252"))
     with pytest.raises(

@@ -64,6 +64,14 @@ def test_a_directory_that_is_no_run_names_the_runs_near_it(tmp_path: Path) -> No
             Run.open(path)
 
 
+def test_a_name_alone_is_told_what_runs_the_project_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Run.create(tmp_path / "runs" / "mine", Config())
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    with pytest.raises(RunError, match=rf"mine is not a run .*; in {tmp_path / 'runs'} \(looked for .* are: .*runs/mine"):
+        Run.open("mine")
+
+
 def test_a_directory_is_held_by_one_process(tiny: Tiny, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     Run.create(folder, tiny(method="linear"))

@@ -37,7 +37,7 @@ def test_every_field_has_a_description_and_a_valid_default() -> None:
         ({"epochs": -1}, "epochs=-1: input should be greater than or equal to 0"),
         ({"epochs": None}, "epochs=None: input should be a valid integer"),
         ({"skip_bad": 1}, "skip_bad=1: input should be a valid boolean"),
-        ({"dataset": 3}, "dataset=3: input should be a valid string"),
+        ({"dataset": 3}, "dataset=3: it is not text"),
         ({"lr": math.nan}, "lr=nan: input should be"),
         ({"lr": math.inf}, "lr=inf: input should be a finite number"),
         ({"lr": "fast"}, "lr='fast': input should be a valid number"),
@@ -91,6 +91,12 @@ def test_a_number_that_is_meant_as_text_is_told_how_to_be_written() -> None:
         with pytest.raises(ConfigError) as caught:
             make_config(parse_assignments([f"{name}=2024"]))
         assert f"as text it is written '2024' in Python and {name}='\"2024\"' in a shell" in str(caught.value)
+        with pytest.raises(ConfigError, match=f"{name}=2024: it is not text; as text it is written '2024' in Python"):
+            make_config({name: 2024})
+        for written in ("1.50", "1e5", "true", "1_000"):  # as they were written, and not as they are read
+            with pytest.raises(ConfigError, match=f"{name}={written}: .* {name}='\"{written}\"' in a shell"):
+                parse_assignments([f"{name}={written}"])
+            assert str(getattr(make_config(parse_assignments([f'{name}="{written}"'])), name)) == written
         assert str(getattr(make_config(parse_assignments([f'{name}="2024"'])), name)) == "2024"
 
 

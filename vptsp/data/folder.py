@@ -113,8 +113,9 @@ def printable(name: str) -> str:
 
 
 def class_name(folder: str) -> str:
-    """The class that a folder's name means: accents are one letter, as they look, however the disk writes them."""
-    return unicodedata.normalize("NFC", printable(folder))
+    """The class that a folder's name means: accents are one letter, as they look, however the disk writes them, and
+    spaces around it say nothing, as in a table."""
+    return unicodedata.normalize("NFC", printable(folder)).strip() or folder
 
 
 class FolderScan(Looked):
@@ -192,7 +193,7 @@ def _images_below(folder: Path) -> Iterator[Path]:
 def scan(name: str, folders: dict[str, Path], mirror_ok: bool = True, look: FolderScan | None = None) -> ImageSet:
     """Images in these class folders, sorted; ids are ``<split>/<class>/<file>``, split = end of ``name``.
 
-    Folders whose names differ only in how their accents are written are one class. What is passed over is kept by
+    Folders whose names differ only in how their accents are written, or by spaces around them, are one class. What is passed over is kept by
     ``look``. Raises DataError naming the class folders without images.
     """
     look = look or FolderScan(Path(os.path.commonpath([str(place) for place in folders.values()])))
@@ -208,7 +209,9 @@ def scan(name: str, folders: dict[str, Path], mirror_ok: bool = True, look: Fold
         files = look.image_files(folder)
         if not files:
             deeper = sum(why == _DEEPER for _, why in look.passed[before:])
-            empty.append(f"{folder} ({deeper:,} lie deeper)" if deeper else str(folder))
+            others = {why for path, why in look.passed[before:] if why != _DEEPER and is_image(Path(path).suffix)}
+            said = [f"{deeper:,} lie deeper"] * bool(deeper) + sorted(others)
+            empty.append(f"{folder} ({'; '.join(said)})" if said else str(folder))
         paths += files
         ids += [f"{name.rsplit('/', 1)[-1]}/{folder_name}/{printable(p.name)}" for p in files]
         of_class += [class_name(folder_name)] * len(files)
@@ -249,7 +252,12 @@ def split_parts(name: str, root: Path, mirror_ok: bool = True, join_val: bool = 
     """
     look = FolderScan(root)
     if missing := [s for s in ("train", "test") if not (root / s).is_dir()]:
-        whole = len(missing) == 2 and bool(_entries(root)[0])
+        there = [folder.name for folder in _entries(root)[0]]
+        whole = len(missing) == 2 and bool(there)
+        if other := [folder for folder in there if folder.lower() in missing]:
+            raise DataError(
+                f"data_root={root} has no folder {some(missing)}, but {some(other)}; write its name in small letters"
+            )
         raise DataError(
             f"data_root={root} has no folder {some(missing)}; expected train/<class>/<image> and test/<class>/<image>"
             + "; for class folders that are not split yet use dataset=photos" * whole

@@ -44,7 +44,7 @@ def _parquet(name: str, file: Path, known: Collection[str]) -> pd.DataFrame:
     try:
         with file.open("rb") as opened:
             refuse_pointer(file, opened.read(64))
-        columns = {column: column.strip() for column in pyarrow.parquet.read_schema(file).names}
+        columns = {column: _column(column, known) for column in pyarrow.parquet.read_schema(file).names}
         found = pyarrow.parquet.read_table(file, columns=[column for column in columns if columns[column] in known])
         cells = {
             columns[column]: list(map(cell_text, found.column(column).to_pylist())) for column in found.column_names
@@ -58,6 +58,12 @@ def _parquet(name: str, file: Path, known: Collection[str]) -> pd.DataFrame:
     return table
 
 
+def _column(name: str, known: Collection[str]) -> str:
+    """A column's name without spaces around it; a known one also where it is written with other letters ("Path")."""
+    name = name.strip()
+    return name if name in known or name.lower() not in known else name.lower()
+
+
 def _csv(name: str, file: Path, known: Collection[str]) -> pd.DataFrame:
     import pandas as pd
 
@@ -66,7 +72,9 @@ def _csv(name: str, file: Path, known: Collection[str]) -> pd.DataFrame:
     except DataError as error:
         raise DataError(f"{name}={file} cannot be read as a table: {error}") from None
     first = text.split("\n", 1)[0]
-    separator = max(SEPARATORS, key=lambda sign: len({cell.strip(' "\r') for cell in first.split(sign)} & set(known)))
+    separator = max(
+        SEPARATORS, key=lambda sign: len({_column(cell.strip(' "\r'), known) for cell in first.split(sign)} & set(known))
+    )
     cells: list[list[str]] = []
     numbers: list[int] = []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
@@ -84,7 +92,7 @@ def _csv(name: str, file: Path, known: Collection[str]) -> pd.DataFrame:
             numbers.append(reader.line_num)
     except csv.Error as error:
         raise DataError(f"{name}={file} cannot be read as a table ({error})") from None
-    names = [column.strip() for column in header]
+    names = [_column(column, known) for column in header]
     table = pd.DataFrame(cells, columns=names, index=pd.Index(numbers, dtype=int), dtype=str)
     table = table[[column for column in dict.fromkeys(names) if column in known]]
     table.attrs["columns"] = names

@@ -120,9 +120,14 @@ class Run:
         folder = placed(path)
         if not (folder / "config.json").is_file():
             near = [str(run.path) for run in list_runs(folder if folder.is_dir() else folder.parent)][:5]
-            told = f"runs near it: {', '.join(near)}" if near else "vptsp train makes one"
-            if not near and Path(path).parts[:1] == RUNS.parts:
+            told = f"runs near it: {', '.join(near)}"
+            if not near and not Path(path).is_absolute():
+                near = [str(run.path) for run in list_runs(placed(RUNS))][:5]
                 told = f"there is no run in {where(RUNS)}; vptsp demo makes one"
+                if near:
+                    told = f"in {where(RUNS)} are: {', '.join(near)}"
+            elif not near:
+                told = "vptsp train makes one"
             raise RunError(f"{folder} is not a run directory (it holds no config.json); {told}")
         return cls(folder)
 

@@ -14,7 +14,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -328,7 +328,23 @@ def parse_assignments(words: Iterable[str]) -> dict[str, Any]:
         if not sign or not key.isidentifier():
             raise ConfigError(f"{word!r} is not a setting; write key=value, for example lr=0.001")
         values[key] = _literal(text)
+        if isinstance(values[key], int | float) and _is_text(key):
+            raise ConfigError(f"{key}={text}: {_not_text(key, text)}")
     return values
+
+
+def _is_text(name: str) -> bool:
+    """Whether a setting is a text or a path, and nothing else but none."""
+    kind = Config.model_fields[name].annotation if name in Config.model_fields else None
+    return bool({str, Path} & {kind, *get_args(kind)})
+
+
+def _not_text(name: str, written: object) -> str:
+    """How a number or a truth value is written where text is meant; ``written`` as its user wrote it."""
+    return (
+        f"it is not text; as text it is written '{written}' in Python and {name}='\"{written}\"' in a shell "
+        f"({name}: {Config.model_fields[name].description})"
+    )
 
 
 def _literal(text: str) -> Any:
@@ -353,7 +369,6 @@ def _explain(values: Mapping[str, Any], item: Any) -> str:
         return f"{name} is not a setting; {hint}"
     what = Config.model_fields[name].description
     value, message = values.get(name), str(item["msg"]).removeprefix("Value error, ")
-    quoted = ""
     if isinstance(value, int | float) and item["type"] in ("string_type", "path_type"):
-        quoted = f"; as text it is written '{value}' in Python and {name}='\"{value}\"' in a shell"
-    return f"{name}={value!r}: {message[0].lower()}{message[1:]}{quoted} ({name}: {what})"
+        return f"{name}={value!r}: {_not_text(name, value)}"
+    return f"{name}={value!r}: {message[0].lower()}{message[1:]} ({name}: {what})"
