@@ -93,7 +93,7 @@ def test_bitfit_leaves_biases_alone_that_are_not_in_use() -> None:
     [
         ("vit_tyni_patch16_224", "'vit_tyni_patch16_224' is not a timm model; for example: .*vit"),
         ("nonsense", "'nonsense' is not a timm model"),
-        ("test_vit.no_such_tag", r"cannot be built: Invalid pretrained tag \(no_such_tag\)"),
+        ("test_vit.no_such_tag", "test_vit has no pretrained weights 'no_such_tag'; it has r160_in1k"),
         ("vit_small_patch16_dinov", "not a timm model; for example: .*vit_small_patch16_dinov3"),
     ],
 )
@@ -117,6 +117,32 @@ def test_the_bundled_backbone_needs_no_hub_and_has_one_size(monkeypatch: pytest.
     assert load_backbone(image_size=64).fingerprint == load_backbone().fingerprint
     with pytest.raises(BackboneError, match=r"image_size=128: vit_bundled_64 sees 64 pixels and no other size"):
         load_backbone(image_size=128)
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("vit_smal_patch16_dinov3", "vit_small_patch16_dinov3"),
+        ("facebook/dinov3-vits16-pretrain-lvd1689m", r"vit_\w+_dinov3\w*"),
+        ("google/siglip2-base-patch16-224", "vit_base_patch16_siglip_224"),
+    ],
+)
+def test_a_name_that_others_use_is_told_timms(name: str, near: str) -> None:
+    with pytest.raises(BackboneError, match=rf"is not a timm model; for example: (.*, )?{near}\b"):
+        load_backbone(name, "random")
+
+
+def test_sizes_and_tags_that_there_are_not_are_told_with_those_that_are() -> None:
+    for size in (100, (100, 130)):
+        near = "96 and 128" if size == 100 else "96,128 and 128,160"
+        with pytest.raises(BackboneError, match=rf"hiera_tiny_224 cannot take .* its own is 224, legal near it: {near}"):
+            load_backbone("hiera_tiny_224", "random", size)
+    with pytest.raises(BackboneError, match="mvitv2_tiny cannot take .*a check of its own fails"):
+        load_backbone("mvitv2_tiny", "random", (96, 160))
+    with pytest.raises(BackboneError, match="image_size=0: an image has a pixel or more"):
+        load_backbone("test_vit", "random", 0)
+    with pytest.raises(BackboneError, match="vit_small_patch16_dinov3 has no pretrained weights 'x'; it has lvd1689m"):
+        load_backbone("vit_small_patch16_dinov3.x")
 
 
 # --- weight files ---------------------------------------------------------------------------------

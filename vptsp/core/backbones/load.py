@@ -7,6 +7,7 @@ import difflib
 import functools
 import hashlib
 import inspect
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -27,6 +28,9 @@ from vptsp.core.backbones.family import Family, Grid, Pooling
 from vptsp.core.backbones.tuning import is_bias
 from vptsp.core.backbones.weights import load_weights
 from vptsp.core.errors import BackboneError
+
+_STEP = 32  # pixels; what networks divide their images by, as a rule
+_SHORT = 3  # letters; words like vit say nothing of a model
 
 ImageSize = int | tuple[int, int]  # the side of a square, or height and width, in pixels
 
@@ -125,7 +129,7 @@ def load_backbone(
     fit, and downloads that fail.
     """
     if not timm.is_model(name):
-        near = difflib.get_close_matches(name.split(".")[0], timm.list_models(), n=5, cutoff=0.5)
+        near = _near(name)
         raise BackboneError(
             f"backbone {name!r} is not a timm model; "
             + (f"for example: {', '.join(near)}" if near else "vptsp backbones lists what there is")
@@ -187,6 +191,10 @@ def _create(name: str, weights: str, size: tuple[int, int] | None, any_size: boo
 
 def check_architecture(name: str, size: tuple[int, int] | None) -> None:
     """Refuse models and sizes that cannot work, without memory and before any download."""
+    architecture, _, tag = name.partition(".")
+    tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{architecture}.*")] if tag else []
+    if tags and tag not in tags:
+        raise BackboneError(f"{architecture} has no pretrained weights {tag!r}; it has {', '.join(tags)}")
     try:
         vit = outline(name)
     except RuntimeError as error:
@@ -194,7 +202,9 @@ def check_architecture(name: str, size: tuple[int, int] | None) -> None:
     family_of(vit, name)
     if size is None:
         return
-    said = f"image_size={size[0]}" if size[0] == size[1] else f"image_size={size[0]},{size[1]}"
+    if min(size) < 1:
+        raise BackboneError(f"image_size={_said(size)}: an image has a pixel or more on each side")
+    said = f"image_size={_said(size)}"
     if name.startswith(BUNDLED_BACKBONE) and size != (BUNDLED_SIZE, BUNDLED_SIZE):
         raise BackboneError(
             f"{said}: {BUNDLED_BACKBONE} sees {BUNDLED_SIZE} pixels and no other size; drop "
@@ -212,11 +222,29 @@ def check_architecture(name: str, size: tuple[int, int] | None) -> None:
         return  # tokens that all attend to each other may be of any number
     why = _refusal(name, size)
     if why and not _refusal(name, None):
-        height, width = _own_size(vit)
+        around = [tuple(max(side // _STEP + more, 1) * _STEP for side in size) for more in (0, 1)]
+        legal = [_said(near) for near in around if not _refusal(name, (near[0], near[1]))]
         raise BackboneError(
-            f"{said}: {name} cannot take images of this size ({why}); its own is "
-            + (f"{height}" if height == width else f"{height},{width}")
+            f"{said}: {name} cannot take images of this size ({why}); its own is {_said(_own_size(vit))}"
+            + (f", legal near it: {' and '.join(legal)}" if legal else "")
         )
+
+
+def _said(size: tuple[int, ...]) -> str:
+    return f"{size[0]}" if size[0] == size[1] else f"{size[0]},{size[1]}"
+
+
+def _near(name: str) -> list[str]:
+    """Models whose names are like it, or have a word of it: ``dinov3_vits16`` is DINOv3's own name."""
+    every: list[str] = timm.list_models()
+    asked = name.split(".")[0].lower()
+    if near := difflib.get_close_matches(asked, every, n=5, cutoff=0.75):
+        return near
+    words = [word for word in re.findall(r"[a-z]+\d*", asked) for word in (word, word.rstrip("0123456789"))]
+    for word in words:
+        if len(word) > _SHORT and (having := [model for model in every if word in model]):
+            return sorted(having, key=lambda model: -difflib.SequenceMatcher(None, asked, model).ratio())[:5]
+    return difflib.get_close_matches(asked, every, n=5, cutoff=0.5)
 
 
 @functools.lru_cache(maxsize=16)  # training and each evaluation load a backbone; its outline takes as long as itself
@@ -278,7 +306,7 @@ def _hub_if_reachable() -> Iterator[None]:
 
 
 def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["unknown"]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["a check of its own fails"]
     text = " ".join(lines[: 2 if lines[0].endswith(":") else 1]).rstrip(".")[:200]
     return text if " " in text else f"{type(error).__name__}: {text}"
 
