@@ -137,16 +137,20 @@ def used(name: str, folder: Path) -> tuple[str, str, str]:
     return done, shown, kept + "r"
 
 
+SHOWN = [name for name in METHODS if name != "adapter_published"]
+HEAD = ["| | " + " | ".join((*SHOWN, *LAST)) + " |", "|---" * (len(SHOWN) + len(LAST) + 1) + "|"]
+
+
+def row(name: str) -> str:
+    """The line of a member."""
+    torch.manual_seed(0)
+    with tempfile.TemporaryDirectory() as folder:
+        last = [done or "-" for done in used(name, Path(folder))]
+    return "| " + " | ".join([name, *(cell(name, method) for method in SHOWN), *last]) + " |"
+
+
 def table() -> str:
-    methods = [name for name in METHODS if name != "adapter_published"]
-    lines = ["| | " + " | ".join((*methods, *LAST)) + " |", "|---" * (len(methods) + len(LAST) + 1) + "|"]
-    for name in [*ALL, *OTHERS]:
-        torch.manual_seed(0)
-        with tempfile.TemporaryDirectory() as folder:
-            last = [done or "-" for done in used(name, Path(folder))]
-        lines.append("| " + " | ".join([name, *(cell(name, method) for method in methods), *last]) + " |")
-        print(lines[-1], flush=True)
-    return "\n".join(lines) + "\n"
+    return "\n".join([*HEAD, *map(row, (*ALL, *OTHERS))]) + "\n"
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ from prompt_tokens import MEMBERS, SWIN, VIT
 from timm.models import register_model
 from torch import Tensor
 
-
 # the families whose yardsticks of prompts are elsewhere (benchmarks/token_path.py, tests/core/test_swin.py), and these
 ALL: dict[str, tuple[str, dict[str, Any]]] = {
     "ViT": ("vit_tiny_patch16_224", VIT),

@@ -47,7 +47,7 @@ def test_attention_of_the_feature_adds_up_or_says_why_there_is_none(name: str) -
     model = make(name)
     images = torch.randn(2, 3, *model.backbone.size, dtype=torch.float64)
     if not model.backbone.family.global_attention:
-        with pytest.raises(BackboneError, match="within windows|mixes its heads|within mask units"):
+        with pytest.raises(BackboneError, match=r"within windows|mixes its heads|within mask units"):
             attention(model, images)
         return
     embeddings, found = attention(model, images)

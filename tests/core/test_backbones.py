@@ -135,9 +135,11 @@ def test_a_name_that_others_use_is_told_timms(name: str, near: str) -> None:
 def test_sizes_and_tags_that_there_are_not_are_told_with_those_that_are() -> None:
     for size in (100, (100, 130)):
         near = "96 and 128" if size == 100 else "96,128 and 128,160"
-        with pytest.raises(BackboneError, match=rf"hiera_tiny_224 cannot take .* its own is 224, legal near it: {near}"):
+        with pytest.raises(
+            BackboneError, match=rf"hiera_tiny_224 cannot take .* its own is 224, legal near it: {near}"
+        ):
             load_backbone("hiera_tiny_224", "random", size)
-    with pytest.raises(BackboneError, match="mvitv2_tiny cannot take .*a check of its own fails"):
+    with pytest.raises(BackboneError, match=r"mvitv2_tiny cannot take .*a check of its own fails"):
         load_backbone("mvitv2_tiny", "random", (96, 160))
     with pytest.raises(BackboneError, match="image_size=0: an image has a pixel or more"):
         load_backbone("test_vit", "random", 0)

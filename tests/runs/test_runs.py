@@ -68,7 +68,9 @@ def test_a_name_alone_is_told_what_runs_the_project_has(tmp_path: Path, monkeypa
     Run.create(tmp_path / "runs" / "mine", Config())
     (tmp_path / "notebooks").mkdir()
     monkeypatch.chdir(tmp_path / "notebooks")
-    with pytest.raises(RunError, match=rf"mine is not a run .*; in {tmp_path / 'runs'} \(looked for .* are: .*runs/mine"):
+    with pytest.raises(
+        RunError, match=rf"mine is not a run .*; in {tmp_path / 'runs'} \(looked for .* are: .*runs/mine"
+    ):
         Run.open("mine")
 
 

@@ -193,8 +193,8 @@ def _images_below(folder: Path) -> Iterator[Path]:
 def scan(name: str, folders: dict[str, Path], mirror_ok: bool = True, look: FolderScan | None = None) -> ImageSet:
     """Images in these class folders, sorted; ids are ``<split>/<class>/<file>``, split = end of ``name``.
 
-    Folders whose names differ only in how their accents are written, or by spaces around them, are one class. What is passed over is kept by
-    ``look``. Raises DataError naming the class folders without images.
+    Folders whose names differ only in how their accents are written, or by spaces around them, are one class. What is
+    passed over is kept by ``look``. Raises DataError naming the class folders without images.
     """
     look = look or FolderScan(Path(os.path.commonpath([str(place) for place in folders.values()])))
     paths: list[Path] = []

@@ -73,7 +73,8 @@ def _csv(name: str, file: Path, known: Collection[str]) -> pd.DataFrame:
         raise DataError(f"{name}={file} cannot be read as a table: {error}") from None
     first = text.split("\n", 1)[0]
     separator = max(
-        SEPARATORS, key=lambda sign: len({_column(cell.strip(' "\r'), known) for cell in first.split(sign)} & set(known))
+        SEPARATORS,
+        key=lambda sign: len({_column(cell.strip(' "\r'), known) for cell in first.split(sign)} & set(known)),
     )
     cells: list[list[str]] = []
     numbers: list[int] = []

@@ -26,14 +26,27 @@ _WHY = {
     ),
     **dict.fromkeys(("nextvit", "repvit", "swiftformer", "efficientvit_mit", "efficientvit_msra", "iformer"), _BETWEEN),
     **dict.fromkeys(
-        ("resnet", "resnetv2", "res2net", "convnext", "efficientnet", "mobilenetv3", "densenet", "dla", "dpn", "regnet"),
+        (
+            "resnet",
+            "resnetv2",
+            "res2net",
+            "convnext",
+            "efficientnet",
+            "mobilenetv3",
+            "densenet",
+            "dla",
+            "dpn",
+            "regnet",
+        ),
         _CONVOLUTIONS,
     ),
     **dict.fromkeys(
         ("vgg", "inception_next", "inception_v3", "inception_v4", "nfnet", "cspnet", "ghostnet", "hrnet", "rexnet"),
         _CONVOLUTIONS,
     ),
-    **dict.fromkeys(("selecsls", "tresnet", "vovnet", "xception", "starnet", "convmixer", "hardcorenas"), _CONVOLUTIONS),
+    **dict.fromkeys(
+        ("selecsls", "tresnet", "vovnet", "xception", "starnet", "convmixer", "hardcorenas"), _CONVOLUTIONS
+    ),
 }
 
 
