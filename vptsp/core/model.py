@@ -67,6 +67,7 @@ class EmbeddingModel(nn.Module):
       block travel on as tokens (VPT-shallow). ``location``: prompts that enter elsewhere.
     - ``hidden``, ``side``: networks before the head (VPT's baselines).
     - ``learned``: ordinary proxies O (C, E); ``semantic``: the tower of semantic proxies G; ``alpha``: O's share.
+      With ``unit_proxies`` O enters at unit length, as G does, so that alpha is its share however long it grew.
     - ``class_scale``: class scores are this times the cosines with the proxies (closed-set recognition by proxies).
     - ``kernel``: attention kernel; ``recompute``: activations are computed again in the backward pass.
     """
@@ -84,6 +85,7 @@ class EmbeddingModel(nn.Module):
         learned: nn.Parameter | None = None,
         semantic: SemanticTower | None = None,
         alpha: float = 0.5,
+        unit_proxies: bool = False,
         class_scale: float | None = None,
         kernel: Kernel = "auto",
         recompute: bool = False,
@@ -95,6 +97,7 @@ class EmbeddingModel(nn.Module):
             )
         _ = backbone.fingerprint  # of the weights as they come, before anything in it trains
         self.backbone, self.alpha, self.class_scale = backbone, alpha, class_scale
+        self.unit_proxies = unit_proxies
         self.kernel, self.recompute, self.prompts_travel = kernel, recompute, prompts_travel
         self.vit = backbone.vit
         self.location = location
@@ -173,26 +176,38 @@ class EmbeddingModel(nn.Module):
 
     def with_proxies(self, output: ModelOutput, labels: Int[Tensor, " B"] | None = None) -> ModelOutput:
         """Add what the loss compares with, computed of the batch as a whole; updates the semantic proxies."""
-        if self.learned is None:
+        if (learned := self.learned_part()) is None:
             return output
-        output.proxies = output.learned = self.learned
+        output.proxies = output.learned = learned
         if self.semantic is not None:
             output.semantic = self.semantic.container.rows
             if output.semantic_features is not None and labels is not None:
                 now = self.semantic.update(output.semantic_features, labels)
                 output.semantic, output.batch_semantic = now.proxies, now.batch
-            output.proxies = fuse(self.learned, output.semantic, self.alpha)
+            output.proxies = fuse(learned, output.semantic, self.alpha)
         if self.class_scale is not None:
             with torch.autocast(output.embeddings.device.type, enabled=False):
                 output.logits = self.class_scale * cosine_similarities(output.embeddings, output.proxies)
         return output
 
-    def _head_output(self, encoded: Encoded, images: Tensor) -> ModelOutput:
-        features = encoded.features
+    def learned_part(self) -> Float[Tensor, "C E"] | None:
+        """The learned proxies as they enter the fusion: with ``unit_proxies`` of unit length."""
+        if self.learned is None:
+            return None
+        return F.normalize(self.learned, dim=1) if self.unit_proxies else self.learned
+
+    def head_features(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B D"]:
+        """What the head sees of images: the backbone's feature, through the networks before the head if any."""
+        return self._before_head(self.towers(images).encoded, images)
+
+    def _before_head(self, encoded: Encoded, images: Tensor) -> Tensor:
+        features: Tensor = encoded.features
         if self.side is not None:
             features = self.side(images, features)
-        if self.hidden is not None:
-            features = self.hidden(features)
+        return features if self.hidden is None else self.hidden(features)
+
+    def _head_output(self, encoded: Encoded, images: Tensor) -> ModelOutput:
+        features = self._before_head(encoded, images)
         if isinstance(self.head, Classifier):
             embeddings = F.normalize(features.float(), dim=1)
             return ModelOutput(embeddings=embeddings, encoded=encoded, logits=self.head(features))
@@ -217,7 +232,8 @@ class EmbeddingModel(nn.Module):
         classes, targets = labels.unique(return_inverse=True)
         if output.batch_semantic is None:
             return output.proxies[classes], targets
-        return fuse(output.learned[classes], output.batch_semantic, self.alpha), targets
+        semantic = F.normalize(output.batch_semantic, dim=1) if self.unit_proxies else output.batch_semantic
+        return fuse(output.learned[classes], semantic, self.alpha), targets
 
     def train(self: Model, mode: bool = True) -> Model:
         """Training mode, except for the backbone, which stays in evaluation mode: it is frozen."""

@@ -134,7 +134,7 @@ def _lead(results: list[Result]) -> str:
     gains = [
         f"{best - 100 * other.test[task.metric]:+.1f} points against {names[other.result.method]}" for other in others
     ]
-    return text + (f": {', '.join(gains)}." if gains else ".")
+    return text + (f": {', '.join(gains)}." if gains else ".") + f" {first.result.advice}".rstrip()
 
 
 def _metrics_table(result: RunResult) -> str:

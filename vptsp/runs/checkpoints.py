@@ -33,6 +33,7 @@ from vptsp.runs.origins import is_of_run, origin_of
 from vptsp.runs.run import Run
 from vptsp.settings.build import ConfiguredModel, build_model
 from vptsp.settings.config import Config, make_config
+from vptsp.settings.earlier import as_recorded
 
 State = dict[str, Any]
 _NAMES = ("others", "proxies", "class_prompts")  # the optimisers, as many as there are
@@ -131,7 +132,9 @@ def load_inference(source: Run | str | Path, which: str | None = None, device: s
     if "config" not in header:
         raise RunError(f"{path} is not an inference checkpoint of this workbench (its header holds no settings)")
     try:
-        config = make_config(json.loads(header["config"]), source.changes if isinstance(source, Run) else {})
+        config = make_config(
+            as_recorded(json.loads(header["config"])), source.changes if isinstance(source, Run) else {}
+        )
     except (ConfigError, json.JSONDecodeError) as error:
         raise RunError(f"{path} was not written by this version: {error}") from None
     backbone = load_backbone(config.backbone, config.backbone_weights, config.image_size, config.pooling, config.seed)

@@ -27,8 +27,8 @@ class RunResult:
     - ``last_metrics``: the same metrics of the last epoch, whatever was selected.
     - ``task`` (``retrieval`` or ``recognition``), ``method``, ``dataset``: as configured. ``bitfit``: whether biases
       were tuned, none if that is not known.
-    - ``epochs``: how many were trained, 0 for an untrained backbone. ``epoch``: the selected one, counted from 1. None
-      where they are not known.
+    - ``epochs``: how many were trained, 0 for an untrained backbone. ``epoch``: the selected one, counted from 1, or 0
+      for the model as it started. None where they are not known.
     - ``validation``: the value by which it was selected, under the name ``validation_metric`` (``val_recall_at_1``);
       none and "" where nothing was held out.
     - ``counts``: parameters: ``trained``, ``kept`` for inference, ``bank`` of class prompts, ``total``. They are
@@ -58,6 +58,16 @@ class RunResult:
     precision: str = ""
     device: str = ""
     max_over_test_epochs: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def advice(self) -> str:
+        """What to say, and to try, where training did not help on the classes held out of train; else nothing."""
+        if self.epoch != 0 or not self.epochs:
+            return ""
+        return (
+            f"Training did not help on held-out classes, so the model as it started is the selected one (none of "
+            f"{self.epochs} epochs was better); try a smaller lr, a larger crop_min, or method=linear."
+        )
 
     @classmethod
     def of(cls, summary: Mapping[str, Any], source: str = "the summary") -> RunResult:

@@ -35,6 +35,7 @@ from vptsp.project import placed, where
 from vptsp.runs.environment import environment
 from vptsp.runs.result import RunResult
 from vptsp.settings.config import Config, make_config
+from vptsp.settings.earlier import as_recorded
 
 if TYPE_CHECKING:
     import torch
@@ -178,7 +179,7 @@ class Run:
         """The settings, validated again."""
         values = read_json(self.path / "config.json", "delete the directory and train again")
         try:
-            stored = make_config(values)
+            stored = make_config(as_recorded(values))
         except ConfigError as error:
             raise RunError(f"{self.path / 'config.json'} was not written by this version: {error}") from None
         return stored.changed(**self.changes) if self.changes else stored

@@ -84,6 +84,7 @@ def build_model(
         learned=learned,
         semantic=semantic,
         alpha=config.alpha,
+        unit_proxies=config.proxy_length == "unit",
         class_scale=config.loss_scale if closed else None,
         kernel=config.attention,
         recompute=config.activation_checkpointing,

@@ -135,7 +135,24 @@ class Config(BaseModel):
         Field(("qkv",), description="linear layers of every block that LoRA updates")
     )
 
+    # --- start ---------------------------------------------------------------------------------
+    head_init: Literal["random", "isometric", "whitened"] = Field(
+        "whitened",
+        description="head at start: random, the frozen feature with its angles, or that divided by the variation "
+        "within classes",
+    )
+    head_shrinkage: float = Field(0.1, gt=0, description="of head_init=whitened: share of variation alike everywhere")
+    proxy_init: Literal["random", "class_means"] = Field(
+        "random", description="learned and semantic proxies at start: random, or the class means of the embedding"
+    )
+    unit_init: Literal["random", "mean"] = Field(
+        "random", description="GRU at start: random weights, or the moving average with ema_keep"
+    )
+
     # --- semantic proxies ---------------------------------------------------------------------
+    proxy_length: Literal["free", "unit"] = Field(
+        "free", description="learned proxies in the fusion: as they grow, or of unit length, so that alpha is the share"
+    )
     alpha: float = Field(0.5, ge=0, le=1, description="share of the learned proxy in the fused proxy")
     ema_keep: float = Field(0.8, ge=0, le=1, description="rho, what the moving average keeps of the container")
     semantic_source: Literal["class_prompts", "encoder", "encoder_no_grad", "samples"] = Field(
@@ -195,6 +212,7 @@ class Config(BaseModel):
     select_by: Literal["recall_at_1", "map_at_r"] = Field(
         "recall_at_1", description="validation metric that selects the epoch; map_at_r is steadier with few classes"
     )
+    select_start: bool = Field(True, description="the model as it starts can be selected too, as epoch 0")
     track_test: bool = Field(False, description="also score test each epoch, kept only as max_over_test_epochs")
     track_from: Positive = Field(1, description="first epoch that track_test scores; the last is always scored")
     probe_images: Annotated[int, Field(ge=0)] = Field(256, description="test images embedded into every snapshot")

@@ -28,6 +28,7 @@ from vptsp.training.objective import Objective, make_objective
 from vptsp.training.schedule import set_learning_rates
 from vptsp.training.session import Session
 from vptsp.training.snapshots import Probes, write_snapshot
+from vptsp.training.start import start_from_data
 from vptsp.training.state import TrainingState
 from vptsp.training.trackers import tracked
 
@@ -115,6 +116,7 @@ def _train_epochs(run: Run, session: Session, state: TrainingState, ticker: Tick
     watched = [images for images in (session.splits.val, session.splits.test) if images is not None]
     session.passes = eval_passes(session.model, [*watched, probes.train, probes.test], config)
     if state.epoch == state.batch == 0:
+        _begin(run, session, state)
         write_snapshot(run, session, probes, epoch=0)
     ticker.tell("start", state.epoch, state.epoch * per_epoch + state.batch)
     while state.epoch < config.epochs:
@@ -130,6 +132,16 @@ def _train_epochs(run: Run, session: Session, state: TrainingState, ticker: Tick
         _end_epoch(run, session, state, probes, line)
         ticker.tell("epoch", state.epoch, state.epoch * per_epoch, line)
     session.passes = None  # its worker processes end
+
+
+def _begin(run: Run, session: Session, state: TrainingState) -> None:
+    """Set what starts from the data; with ``select_start`` that start is the first that can be selected."""
+    config = session.config
+    start_from_data(session.model, session.splits.train, config, session.fabric)
+    judged = f"val_{config.selection_metric}"
+    if config.select_start and judged in (metrics := _validate(session)):
+        state.best = {"epoch": 0, judged: metrics[judged]}
+        save_inference(inference_path(run, "best_val"), session.model, config, epoch=0)
 
 
 def _train_epoch(

@@ -52,8 +52,8 @@ def _rank_in_class(labels: np.ndarray) -> np.ndarray:
 def write_snapshot(run: Run, session: Session, probes: Probes, epoch: int) -> None:
     """Proxies and probe embeddings after ``epoch`` epochs, for replay."""
     model, tensors = session.model, {}
-    if model.learned is not None:
-        tensors["learned"] = model.learned.float()
+    if (learned := model.learned_part()) is not None:
+        tensors["learned"] = learned.float()
         semantic = None if model.semantic is None else model.semantic.container.rows.float()
         tensors["fused"] = tensors["learned"]
         if semantic is not None:

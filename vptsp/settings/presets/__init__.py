@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vptsp.errors import ConfigError
+from vptsp.settings.earlier import as_recorded
 
 NOTES = ("published", "expected")
 _HERE = Path(__file__).parent  # importlib.resources would take longer to import than all presets to read
@@ -49,6 +50,6 @@ def _load(name: str) -> dict[str, Any]:
             "or to a run's config.json"
         )
     try:
-        return dict(json.loads(data) if path.suffix == ".json" else tomllib.loads(data.decode()))
+        return as_recorded(json.loads(data)) if path.suffix == ".json" else tomllib.loads(data.decode())
     except (ValueError, TypeError) as error:  # both kinds of decoding errors are ValueErrors
         raise ConfigError(f"preset {name} is not valid {path.suffix[1:].upper() or 'TOML'}: {error}") from None

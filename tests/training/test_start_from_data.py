@@ -1,0 +1,105 @@
+"""Runs that start from their data: what is set before the first step, and that such a start can be selected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from trainings import assert_identical, silent
+
+from vptsp.core.heads import Head
+from vptsp.runs.progress import Event
+from vptsp.runs.run import Run
+from vptsp.settings.config import Config
+from vptsp.settings.earlier import BEFORE_STARTS
+from vptsp.training.guards import TrainingStopped
+from vptsp.training.loop import train
+from vptsp.training.session import Session
+from vptsp.training.start import start_from_data, training_features
+
+Tiny = Callable[..., Config]
+FROM_DATA = {
+    "head_init": "whitened",
+    "proxy_init": "class_means",
+    "unit_init": "mean",
+    "proxy_length": "unit",
+    "gru_activation": "tanh",
+    "select_start": True,
+}
+
+
+@pytest.mark.parametrize("method", ["vptsp_g", "linear"])
+def test_head_and_proxies_are_those_of_the_training_images(tiny: Tiny, method: str) -> None:
+    session = Session.prepare(tiny(method=method, **FROM_DATA))
+    model, images = session.model, session.splits.train
+    start_from_data(model, images, session.config, session.fabric)
+    assert isinstance(model.head, Head)
+    features = training_features(model, images, session.config, session.fabric)
+    embeddings, labels = model.head(features).detach(), torch.as_tensor(images.labels)
+    classes = range(len(images.class_names))
+    means = torch.stack([F.normalize(embeddings[labels == each].mean(0), dim=0) for each in classes])
+    assert model.learned is not None
+    assert torch.allclose(model.learned.detach(), means, atol=1e-5)
+    if model.semantic is not None:
+        assert torch.allclose(model.semantic.container.rows, means, atol=1e-5)
+        assert model.semantic.head is not None
+        assert torch.equal(model.semantic.head.linear.weight, model.head.linear.weight)
+
+
+def test_as_before_nothing_is_drawn_and_nothing_set(tiny: Tiny) -> None:
+    session = Session.prepare(tiny(**BEFORE_STARTS))
+    before, random = {n: v.clone() for n, v in session.model.state_dict().items()}, torch.get_rng_state()
+    start_from_data(session.model, session.splits.train, session.config, session.fabric)
+    assert all(torch.equal(value, before[name]) for name, value in session.model.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), random)
+
+
+def test_a_training_that_harms_leaves_the_start_selected_and_says_so(tiny: Tiny, tmp_path: Path) -> None:
+    run = train(tiny(lr=0.5, lr_proxy=0.5, val_fraction=0.4, **FROM_DATA), tmp_path / "run", observer=silent)
+    result = run.result()
+    curve = [line["val_recall_at_1"] for line in run.metrics()]
+    assert result.validation is not None
+    assert result.validation >= max(curve)
+    assert (result.epoch == 0) == (result.validation > max(curve) or curve[0] < result.validation)
+    assert result.epoch == 0
+    assert result.advice.startswith("Training did not help on held-out classes")
+
+
+def test_a_run_stopped_and_resumed_starts_once(tiny: Tiny, tmp_path: Path) -> None:
+    config = tiny(**FROM_DATA)
+    whole, run = train(config, tmp_path / "whole", observer=silent), Run(tmp_path / "run")
+
+    def observe(event: Event) -> None:
+        if event.kind == "step" and event.step == 2:
+            (run.path / "STOP").touch()
+
+    with pytest.raises(TrainingStopped):
+        train(config, run.path, observer=observe)
+    torch.manual_seed(99)
+    assert_identical(train(run_dir=run.path, resume=True, observer=silent), whole)
+
+
+def test_proxies_of_unit_length_weigh_as_alpha_says(tiny: Tiny) -> None:
+    session = Session.prepare(tiny(**FROM_DATA))
+    model = session.model.eval()
+    assert model.learned is not None
+    assert model.semantic is not None
+    with torch.no_grad():
+        model.learned.mul_(7)
+        output = model(torch.zeros(1, 3, 32, 32))
+    rows = model.semantic.container.rows
+    assert torch.allclose(output.proxies, 0.5 * F.normalize(model.learned, dim=1) + 0.5 * rows, atol=1e-6)
+
+
+def test_settings_of_an_earlier_run_mean_what_they_meant(tiny: Tiny, tmp_path: Path) -> None:
+    import json
+
+    run = Run.create(tmp_path / "run", tiny())
+    values = json.loads((run.path / "config.json").read_text())
+    for name in BEFORE_STARTS:
+        del values[name]
+    (run.path / "config.json").write_text(json.dumps(values))
+    assert {name: getattr(run.config, name) for name in BEFORE_STARTS} == BEFORE_STARTS

@@ -1,0 +1,103 @@
+"""Starts that keep what the backbone knows: before the first step the model *is* the frozen backbone, or near it.
+
+A head of random directions and proxies of random directions must first be learned back to where the frozen feature
+was, and a short training on few classes often does not get there: it ends below what it began with. Here the head
+begins as an isometry of the feature (orthonormal columns; with fewer numbers than the feature has, its principal
+directions), centred on the training images; proxies begin at the class means of that embedding; a GRU begins as the
+moving average.
+
+The proxies at class means follow the Neural-Collapse start (AAAI 2026, doi 10.1609/aaai.v40i10.37777); the rest is
+ours. What each part does on which data is measured in ``docs/defaults.md``.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from vptsp.core.errors import ConfigError
+from vptsp.core.heads import Head
+from vptsp.core.proxies.gru import GatedUnit
+
+
+@torch.no_grad()
+def start_isometric(head: Head, features: Float[Tensor, "N D"]) -> None:
+    """Make ``head`` centre the features of the training images and keep the angles between them.
+
+    ``W`` (E, D) gets orthonormal columns where E >= D, so that no angle changes (but for the head's LayerNorm), and
+    else the E principal directions of the features as orthonormal rows; ``b = -W mean``.
+    """
+    normed = head.norm(features.float()).double()
+    mean = normed.mean(0)
+    _, directions = torch.linalg.eigh((normed - mean).T @ (normed - mean))  # ascending
+    _set(head, directions.T, mean)
+
+
+@torch.no_grad()
+def start_whitened(
+    head: Head, features: Float[Tensor, "N D"], labels: Int[Tensor, " N"], shrinkage: float = 0.1
+) -> None:
+    """Make ``head`` centre the features and divide them by how much they vary *within* a class.
+
+    ``S = mean of (x - m_class)(x - m_class)^T``, ``W = R (S + shrinkage tr(S) / D I)^(-1/2)`` with R orthonormal: what
+    differs between images of one class counts less, in unseen classes as well. Known as within-class covariance
+    normalisation (Hatch, Kajarekar, Stolcke, Interspeech 2006) and, in retrieval, as learned whitening (Radenovic,
+    Tolias, Chum, arXiv 1711.02512); it is what linear discriminant analysis does before it reduces. With E < D the E
+    directions in which the class means differ most are kept. ``W`` is scaled to a mean square of its singular values
+    of 1, as the isometry has. With one image per class nothing is known of that variation: an isometry.
+    """
+    normed = head.norm(features.float()).double()
+    mean = normed.mean(0)
+    classes = int(labels.max()) + 1
+    counts = torch.bincount(labels, minlength=classes).clamp_min(1).double()[:, None]
+    means = normed.new_zeros(classes, normed.shape[1]).index_add(0, labels, normed) / counts
+    within = normed - means[labels]
+    spread, directions = torch.linalg.eigh(within.T @ within / len(normed))
+    if spread.sum() <= 0:
+        return start_isometric(head, features)
+    whitening = (spread.clamp_min(0) + shrinkage * spread.mean()).rsqrt()[:, None] * directions.T
+    whitened = (means - mean) @ whitening.T
+    _, between = torch.linalg.eigh(whitened.T @ whitened)  # ascending
+    whitening = between.T @ whitening
+    return _set(head, whitening / whitening.square().sum(1).mean().sqrt(), mean)
+
+
+def _set(head: Head, rows: Float[Tensor, "D D"], mean: Float[Tensor, " D"]) -> None:
+    """``W = R rows``, ``b = -W mean``; of the rows, least important first, those that fit into the embedding.
+
+    R is a random rotation, with E > D into the larger space: no coordinate is the first one.
+    """
+    weight = head.linear.weight
+    rows = rows[-len(weight) :]
+    rotation = nn.init.orthogonal_(torch.empty(len(weight), len(rows), device=weight.device)).double()
+    weight.copy_(rotation @ rows)
+    head.linear.bias.copy_(-(rotation @ rows) @ mean)
+
+
+def class_means(embeddings: Float[Tensor, "N E"], labels: Int[Tensor, " N"], num_classes: int) -> Float[Tensor, "C E"]:
+    """Unit means of the classes' embeddings. Raises :class:`ConfigError` where a class has no image."""
+    sums = embeddings.new_zeros(num_classes, embeddings.shape[1]).index_add(0, labels, embeddings)
+    present = torch.bincount(labels, minlength=num_classes)
+    if not bool(present.all()):
+        raise ConfigError(
+            f"class {int((present == 0).nonzero()[0])} has no image, so its proxy cannot start at their mean"
+        )
+    return F.normalize(sums, dim=1)
+
+
+@torch.no_grad()
+def start_as_mean(unit: GatedUnit, keep: float) -> None:
+    """Make a GRU begin as ``h <- keep h + (1 - keep) act(s)``, image after image: a moving average.
+
+    The candidate reads the image alone (``W_in = I``, ``W_hn = 0``), and the update gate is ``keep`` whatever it sees
+    (``W_iz = W_hz = 0``, ``b_z = logit(keep)``). With ``act = tanh`` a unit vector of many numbers passes nearly as it
+    is; ``relu`` would drop its negative half. Gradients reach all of them from the first step.
+    """
+    size = len(unit.weight_input)
+    unit.bias.zero_()
+    unit.bias[size : 2 * size] = torch.logit(torch.tensor(keep, dtype=torch.float64)).to(unit.bias)
+    for weight, new in ((unit.weight_input, torch.eye(size)), (unit.weight_state, torch.zeros(size, size))):
+        weight[:, size : 2 * size] = 0
+        weight[:, 2 * size :] = new.to(weight)

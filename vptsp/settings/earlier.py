@@ -1,0 +1,19 @@
+"""What runs did whose settings do not name it, as the setting came later: they are opened and resumed as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+BEFORE_STARTS = {  # head and proxies began at random, and the first epoch was the first that could be selected
+    "head_init": "random",
+    "proxy_init": "random",
+    "unit_init": "random",
+    "proxy_length": "free",
+    "select_start": False,
+}
+
+
+def as_recorded(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a run or checkpoint, as it recorded them, with what was so before it could be set."""
+    return {**BEFORE_STARTS, **settings}
