@@ -28,7 +28,7 @@ so the folder can be lifted out. A step of VPTSP-G (Ren et al., ICLR 2024, arXiv
 >>> optimizer.step()
 
 Read ``model.py`` first: it joins ``backbones/``, ``prompts/``, ``proxies/`` (with ``semantic.py``) and ``heads.py``;
-``losses/`` compares what comes out. Names are imported when first used.
+``losses/`` compares what comes out; ``start.py`` sets a head and proxies from features before the first step. Names are imported when first used.
 """
 
 from __future__ import annotations
@@ -73,6 +73,10 @@ if TYPE_CHECKING:
     from vptsp.core.proxies import fuse as fuse
     from vptsp.core.proxies import learned_proxies as learned_proxies
     from vptsp.core.semantic import SemanticTower as SemanticTower
+    from vptsp.core.start import class_means as class_means
+    from vptsp.core.start import start_as_mean as start_as_mean
+    from vptsp.core.start import start_isometric as start_isometric
+    from vptsp.core.start import start_whitened as start_whitened
 
 _HOMES = {
     "adapters": ("add_adapters", "add_lora"),
@@ -95,6 +99,7 @@ _HOMES = {
     "prompts.visual": ("VisualPrompts", "prompt_counts"),
     "proxies": ("ACCUMULATORS", "GatedUnit", "MovingAverage", "SemanticContainer", "fuse", "learned_proxies"),
     "semantic": ("SemanticTower",),
+    "start": ("class_means", "start_as_mean", "start_isometric", "start_whitened"),
 }
 __all__ = sorted(name for names in _HOMES.values() for name in names)
 __getattr__ = lazy(__name__, _HOMES)

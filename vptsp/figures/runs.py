@@ -54,6 +54,8 @@ def curves(run: Run, lr: bool = False) -> go.Figure:
     draw(2, f"test_{task.metric}", f"test {task.title} (tracked, not used)", PURPLE, 100, dash="dot")
     if scored:
         best = max(scored, key=lambda line: line[judged])  # the first of equals, as training selects
+        if run.is_finished() and (result := run.result()).epoch == 0:  # the start was better than all of them
+            best = {"epoch": 0, judged: result.validation}
         mark = {"symbol": "star", "size": 14, "color": BLUE, "line": {"width": 1, "color": "white"}}
         figure.add_trace(
             go.Scatter(x=[best["epoch"]], y=[100 * best[judged]], name="selected epoch", mode="markers", marker=mark),

@@ -5,6 +5,7 @@ Read ``config.py`` first: every setting, its default, its meaning, and which of 
     config          the configuration; anything unknown or impossible is refused in a sentence
     methods         every tuning method as one entry: what it adds and what it trains
     tasks           metric learning and closed-set recognition, and the metrics that select and compare
+    earlier         what runs did whose settings do not name it, because the setting came later
     compatibility   which methods a backbone can take
     build           a model of a configuration: the only place that knows both settings and the core's constructors
     presets/        settings that ship with the package, and how a preset file is read

@@ -212,7 +212,7 @@ class Config(BaseModel):
     select_by: Literal["recall_at_1", "map_at_r"] = Field(
         "recall_at_1", description="validation metric that selects the epoch; map_at_r is steadier with few classes"
     )
-    select_start: bool = Field(True, description="the model as it starts can be selected too, as epoch 0")
+    select_start: bool = Field(True, description="retrieval: the model as it starts can be selected too, as epoch 0")
     track_test: bool = Field(False, description="also score test each epoch, kept only as max_over_test_epochs")
     track_from: Positive = Field(1, description="first epoch that track_test scores; the last is always scored")
     probe_images: Annotated[int, Field(ge=0)] = Field(256, description="test images embedded into every snapshot")

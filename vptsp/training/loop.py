@@ -139,7 +139,7 @@ def _begin(run: Run, session: Session, state: TrainingState) -> None:
     config = session.config
     start_from_data(session.model, session.splits.train, config, session.fabric)
     judged = f"val_{config.selection_metric}"
-    if config.select_start and judged in (metrics := _validate(session)):
+    if config.select_start and config.task == "retrieval" and judged in (metrics := _validate(session)):
         state.best = {"epoch": 0, judged: metrics[judged]}
         save_inference(inference_path(run, "best_val"), session.model, config, epoch=0)
 

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from pages import in_model
 from playwright.sync_api import Page
+from trainings import silent
 from vptsp_widgets.confused import ConfusedPairs
 from vptsp_widgets.front import page_block
 
 from vptsp.runs.run import Run
+from vptsp.settings.config import Config
+from vptsp.settings.earlier import BEFORE_STARTS
+from vptsp.training.loop import train
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def unseen(tiny_run: Run) -> ConfusedPairs:
-    return ConfusedPairs.of_run(tiny_run)
+def unseen(tiny: Callable[..., Config], tmp_path_factory: pytest.TempPathFactory) -> ConfusedPairs:
+    """Of a run that confuses many: its head started at random and was hardly trained."""
+    config = tiny(method="vptsp_g", **BEFORE_STARTS)
+    return ConfusedPairs.of_run(train(config, tmp_path_factory.mktemp("confused") / "run", observer=silent))
 
 
 @pytest.fixture(scope="module")

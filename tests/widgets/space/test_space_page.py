@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.path import Path as Polygon
+from pages import Shown
 from playwright.sync_api import Page
 from vptsp_widgets import front
 from vptsp_widgets.space import SpaceExplorer
 
-from tests.pages import Shown
 from tests.widgets.space.test_space import EVIL, saved_images, tile_colour
 
 pytestmark = pytest.mark.browser
