@@ -28,7 +28,8 @@ so the folder can be lifted out. A step of VPTSP-G (Ren et al., ICLR 2024, arXiv
 >>> optimizer.step()
 
 Read ``model.py`` first: it joins ``backbones/``, ``prompts/``, ``proxies/`` (with ``semantic.py``) and ``heads.py``;
-``losses/`` compares what comes out; ``start.py`` sets a head and proxies from features before the first step. Names are imported when first used.
+``losses/`` compares what comes out, ``start.py`` sets head and proxies from features before the first step. Names are
+imported when first used.
 """
 
 from __future__ import annotations
