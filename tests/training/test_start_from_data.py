@@ -8,9 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from trainings import assert_identical, silent
 
+from vptsp.analysis.anatomy import Anatomy
+from vptsp.analysis.maps import proxies_of
 from vptsp.core.heads import Head
+from vptsp.errors import RunError
+from vptsp.evaluation.evaluate import evaluate_run
+from vptsp.reports.report import write_report
 from vptsp.runs.progress import Event
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
@@ -27,7 +33,7 @@ FROM_DATA = {
     "unit_init": "mean",
     "proxy_length": "unit",
     "gru_activation": "tanh",
-    "select_start": True,
+    "select_start": "start",
 }
 
 
@@ -66,6 +72,34 @@ def test_a_training_that_harms_leaves_the_start_selected_and_says_so(tiny: Tiny,
     assert (result.epoch == 0) == (result.validation > max(curve) or curve[0] < result.validation)
     assert result.epoch == 0
     assert result.advice.startswith("Training did not help on held-out classes")
+
+
+def test_the_whitened_model_can_be_selected_and_training_is_as_without_it(tiny: Tiny, tmp_path: Path) -> None:
+    settings = {"lr": 0.5, "lr_proxy": 0.5, "val_fraction": 0.4}
+    with_it = train(tiny(**settings, select_start="whitened"), tmp_path / "with", observer=silent)
+    without = train(tiny(**settings, select_start="none"), tmp_path / "without", observer=silent)
+    started = train(tiny(**settings, head_init="whitened", select_start="start"), tmp_path / "as", observer=silent)
+    assert with_it.result().epoch == 0
+    assert with_it.result().metrics == started.result().metrics
+    assert [line["loss"] for line in with_it.metrics()] == [line["loss"] for line in without.metrics()]
+    last = [load_file(run.path / "checkpoint/inference_last.safetensors") for run in (with_it, without)]
+    assert all(torch.equal(value, last[1][name]) for name, value in last[0].items())
+
+
+def test_a_run_that_selected_the_untrained_model_is_looked_at_without_proxies(tiny: Tiny, tmp_path: Path) -> None:
+    from vptsp_widgets import RetrievalGallery, SpaceExplorer
+
+    config = tiny(lr=0.5, lr_proxy=0.5, val_fraction=0.4, select_start="whitened")
+    run = train(config, tmp_path / "run", observer=silent)
+    assert run.result().epoch == 0
+    assert proxies_of(run) == ({}, [])
+    with pytest.raises(RunError, match=r"no epoch was better on held-out classes.*--checkpoint last"):
+        Anatomy.of_run(run)
+    assert len(SpaceExplorer.of_run(run, method="pca").saved.ids) == 20
+    assert len(RetrievalGallery.of_run(run).saved.ids) == 20
+    assert "Training did not help on held-out classes" in write_report(run, "pca").read_text()
+    evaluate_run(run, "last")
+    assert Anatomy.of_run(run).epoch == config.epochs
 
 
 def test_a_run_stopped_and_resumed_starts_once(tiny: Tiny, tmp_path: Path) -> None:

@@ -348,7 +348,7 @@ def test_the_epoch_of_the_best_validation_recall_is_selected_and_test_is_scored_
         return score(run, which, *given, **more)
 
     monkeypatch.setattr(vptsp.training.loop, "score_checkpoint", counting)
-    run = train(tiny(method="linear", epochs=4, select_start=False), tmp_path / "run", observer=silent)
+    run = train(tiny(method="linear", epochs=4, select_start="none"), tmp_path / "run", observer=silent)
     summary = run.summary()
     assert summary["selected"] == "best_val"
     assert summary["best_val"] == {"epoch": 2, "val_recall_at_1": 0.75}

@@ -9,16 +9,28 @@ from vptsp.runs.run import Run
 from vptsp.runs.snapshots import Snapshot, Snapshots
 
 
+def are_trained(run: Run, epoch: int) -> bool:
+    """Whether the proxies of an epoch say anything: before training only where they began at class means."""
+    return epoch > 0 or run.config.proxy_init == "class_means"
+
+
 def proxies_beside(run: Run, saved: SavedEmbeddings) -> Snapshot:
     """The snapshot of the epoch that a run's stored embeddings are from; its ``learned`` proxies are there.
 
     That epoch is the selected one or, after ``vptsp evaluate RUN --checkpoint last``, the last
-    (:mod:`vptsp.runs.origins`). Raises RunError for a run without snapshots or without proxies.
+    (:mod:`vptsp.runs.origins`). Raises RunError for a run without snapshots, without proxies, or with random ones.
     """
     snapshots = Snapshots(run)
     if not len(snapshots):
         raise RunError(f"{run.path} has no snapshots, so its proxies are not known; only methods that train keep them")
-    snapshot = snapshots[origin_of(run, saved).epoch]
+    epoch = origin_of(run, saved).epoch
+    if not are_trained(run, epoch):
+        raise RunError(
+            f"the images of {run.path} are embedded by the untrained model (no epoch was better on held-out classes), "
+            "and its proxies are random directions. To see those of the last epoch: "
+            f"vptsp evaluate {run.path} --checkpoint last"
+        )
+    snapshot = snapshots[epoch]
     if snapshot.learned is None:
         raise RunError(
             f"{run.path} was trained without proxies (method {run.config.method}, loss {run.config.loss}); "

@@ -28,7 +28,7 @@ class RunResult:
     - ``task`` (``retrieval`` or ``recognition``), ``method``, ``dataset``: as configured. ``bitfit``: whether biases
       were tuned, none if that is not known.
     - ``epochs``: how many were trained, 0 for an untrained backbone. ``epoch``: the selected one, counted from 1, or 0
-      for the model as it started. None where they are not known.
+      for an untrained model. None where they are not known.
     - ``validation``: the value by which it was selected, under the name ``validation_metric`` (``val_recall_at_1``);
       none and "" where nothing was held out.
     - ``counts``: parameters: ``trained``, ``kept`` for inference, ``bank`` of class prompts, ``total``. They are
@@ -65,8 +65,8 @@ class RunResult:
         if self.epoch != 0 or not self.epochs:
             return ""
         return (
-            f"Training did not help on held-out classes, so the model as it started is the selected one (none of "
-            f"{self.epochs} epochs was better); try a smaller lr, a larger crop_min, or method=linear."
+            f"Training did not help on held-out classes: the untrained model of epoch 0 is the selected one, as none "
+            f"of {self.epochs} epochs was better. Try a smaller lr, a larger crop_min, or method=linear."
         )
 
     @classmethod

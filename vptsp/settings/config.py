@@ -137,11 +137,11 @@ class Config(BaseModel):
 
     # --- start ---------------------------------------------------------------------------------
     head_init: Literal["random", "isometric", "whitened"] = Field(
-        "whitened",
+        "random",
         description="head at start: random, the frozen feature with its angles, or that divided by the variation "
         "within classes",
     )
-    head_shrinkage: float = Field(0.1, gt=0, description="of head_init=whitened: share of variation alike everywhere")
+    head_shrinkage: float = Field(0.1, gt=0, description="of a whitened head: share of variation alike everywhere")
     proxy_init: Literal["random", "class_means"] = Field(
         "random", description="learned and semantic proxies at start: random, or the class means of the embedding"
     )
@@ -212,7 +212,11 @@ class Config(BaseModel):
     select_by: Literal["recall_at_1", "map_at_r"] = Field(
         "recall_at_1", description="validation metric that selects the epoch; map_at_r is steadier with few classes"
     )
-    select_start: bool = Field(True, description="retrieval: the model as it starts can be selected too, as epoch 0")
+    select_start: Literal["none", "start", "whitened"] = Field(
+        "whitened",
+        description="retrieval: an untrained model that can be selected too, as epoch 0: as the run starts, or with "
+        "the feature divided by its variation within classes",
+    )
     track_test: bool = Field(False, description="also score test each epoch, kept only as max_over_test_epochs")
     track_from: Positive = Field(1, description="first epoch that track_test scores; the last is always scored")
     probe_images: Annotated[int, Field(ge=0)] = Field(256, description="test images embedded into every snapshot")

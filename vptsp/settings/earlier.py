@@ -10,7 +10,7 @@ BEFORE_STARTS = {  # head and proxies began at random, and the first epoch was t
     "proxy_init": "random",
     "unit_init": "random",
     "proxy_length": "free",
-    "select_start": False,
+    "select_start": "none",
 }
 
 

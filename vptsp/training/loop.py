@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
@@ -28,7 +29,7 @@ from vptsp.training.objective import Objective, make_objective
 from vptsp.training.schedule import set_learning_rates
 from vptsp.training.session import Session
 from vptsp.training.snapshots import Probes, write_snapshot
-from vptsp.training.start import start_from_data
+from vptsp.training.start import start_from_data, whitened_head
 from vptsp.training.state import TrainingState
 from vptsp.training.trackers import tracked
 
@@ -135,12 +136,14 @@ def _train_epochs(run: Run, session: Session, state: TrainingState, ticker: Tick
 
 
 def _begin(run: Run, session: Session, state: TrainingState) -> None:
-    """Set what starts from the data; with ``select_start`` that start is the first that can be selected."""
-    config = session.config
-    start_from_data(session.model, session.splits.train, config, session.fabric)
-    judged = f"val_{config.selection_metric}"
-    if config.select_start and config.task == "retrieval" and judged in (metrics := _validate(session)):
-        state.best = {"epoch": 0, judged: metrics[judged]}
+    """Set what starts from the data; an untrained model is the first that can be selected, if the settings say so."""
+    config, images, judged = session.config, session.splits.train, f"val_{session.config.selection_metric}"
+    start_from_data(session.model, images, config, session.fabric)
+    if config.select_start == "none" or config.task != "retrieval" or session.splits.val is None:
+        return
+    whitened = config.select_start == "whitened"
+    with whitened_head(session.model, images, config, session.fabric) if whitened else contextlib.nullcontext():
+        state.best = {"epoch": 0, judged: _validate(session)[judged]}
         save_inference(inference_path(run, "best_val"), session.model, config, epoch=0)
 
 

@@ -1,9 +1,13 @@
 """A start from the data: one pass over the training images sets head, proxies and semantic tower before the first step.
 
 What is set is said by the settings ``head_init``, ``proxy_init`` and ``unit_init``; how, by :mod:`vptsp.core.start`.
+:func:`whitened_head` is the untrained model that a run is compared with (``select_start``).
 """
 
 from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
 
 import lightning_fabric as lightning
 import torch
@@ -42,6 +46,24 @@ def start_from_data(model: ConfiguredModel, images: ImageSet, config: Config, fa
     unit = model.semantic.accumulate if model.semantic is not None else None
     if config.unit_init == "mean" and isinstance(unit, GatedUnit):
         start_as_mean(unit, config.ema_keep)
+
+
+@contextlib.contextmanager
+def whitened_head(model: ConfiguredModel, images: ImageSet, config: Config, fabric: lightning.Fabric) -> Iterator[None]:
+    """The model with a whitened head in the place of its own, which it gets back, with the random state, at the end."""
+    head = model.head
+    if not isinstance(head, Head):
+        yield
+        return
+    own, random = {name: value.clone() for name, value in head.state_dict().items()}, torch.get_rng_state()
+    try:
+        features = training_features(model, images, config, fabric).to(fabric.device)
+        labels = torch.as_tensor(images.labels, device=fabric.device)
+        start_whitened(head, features, labels, config.head_shrinkage)
+        yield
+    finally:
+        head.load_state_dict(own)
+        torch.set_rng_state(random)
 
 
 @torch.no_grad()
