@@ -212,3 +212,9 @@ def test_a_configuration_survives_the_command_line(settings: dict[str, Any]) -> 
     config = make_config(settings)
     plain = config.model_dump(mode="json", exclude_unset=True)
     assert make_config(parse_assignments(f"{name}={json.dumps(value)}" for name, value in plain.items())) == config
+
+
+@pytest.mark.parametrize("name", ["select_start", "adapter_norm"])
+def test_none_as_a_choice_can_be_typed(name: str) -> None:
+    assert getattr(make_config(parse_assignments([f"{name}=none"])), name) == "none"
+    assert make_config(parse_assignments(["data_root=none"])).data_root is None

@@ -327,12 +327,18 @@ def make_config(*layers: Mapping[str, Any], preset: str | None = None, base: Con
     if preset is not None:
         values.update(read_preset(preset))
     for layer in layers:
-        values.update({name: _plain(value) for name, value in layer.items()})
+        values.update({name: _spelt(name, _plain(value)) for name, value in layer.items()})
     try:
         return Config(**values)
     except ValidationError as error:
         first = {item["loc"][:1]: item for item in reversed(error.errors())}  # what else may stand there says no more
         raise ConfigError("\n".join(_explain(values, item) for item in reversed(first.values()))) from None
+
+
+def _spelt(name: str, value: Any) -> Any:
+    """``none`` as a choice of its own, where a setting has it: typed, the word is read as Python's None."""
+    field = Config.model_fields.get(name)
+    return "none" if value is None and field is not None and "none" in get_args(field.annotation) else value
 
 
 def _plain(value: Any) -> Any:

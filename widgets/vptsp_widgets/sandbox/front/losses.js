@@ -1,4 +1,4 @@
-// The losses of vptsp/core/losses/losses.py with their gradients in closed form, and a step of descent.
+// The losses of vptsp/core/losses/anchor.py with their gradients in closed form, and a step of descent.
 
 import { total } from "../../front/numbers.js";
 import { dot, lengthOf, plus, unit } from "./vectors.js";
