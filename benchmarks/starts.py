@@ -17,6 +17,7 @@ from torch import Tensor
 from vptsp.core.heads import Head
 from vptsp.core.start import start_isometric, start_whitened
 from vptsp.data.images import ImageSet
+from vptsp.data.splits import hold_out_classes
 from vptsp.evaluation.metrics import evaluate_retrieval
 from vptsp.settings.config import make_config, parse_assignments
 from vptsp.training.session import Session
@@ -61,16 +62,14 @@ def started(start: Start, train: tuple[Tensor, Tensor], features: Tensor, size: 
 
 
 def held_out(start: Start, features: Tensor, images: ImageSet, size: int) -> Score:
-    """The mean over three random fifths of the classes."""
-    labels, scores = torch.as_tensor(images.labels), []
-    count = int(labels.max()) + 1
+    """The mean over three times a fifth of the classes, held out as a run holds them out."""
+    row, scores = {name: row for row, name in enumerate(images.ids)}, []
     for seed in range(3):
-        order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
-        chosen = torch.isin(labels, order[: count // 5])
-        kept = features[~chosen], labels[~chosen].unique(return_inverse=True)[1]
-        scores.append(
-            score(started(start, kept, features[chosen], size), images.subset(chosen.nonzero().squeeze(1).numpy()))
-        )
+        rest, val = hold_out_classes(images, 0.2, seed)
+        assert val is not None
+        kept, chosen = ([row[name] for name in part.ids] for part in (rest, val))
+        train = features[kept], torch.as_tensor(rest.labels)
+        scores.append(score(started(start, train, features[chosen], size), val))
     first, second = zip(*scores, strict=True)
     return sum(first) / 3, sum(second) / 3
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,12 +13,14 @@ from safetensors.torch import load_file
 from trainings import assert_identical, silent
 
 from vptsp.analysis.anatomy import Anatomy
+from vptsp.analysis.compared_run import find_runs
 from vptsp.analysis.maps import proxies_of
 from vptsp.core.heads import Head
-from vptsp.errors import RunError
+from vptsp.errors import ConfigError, RunError
 from vptsp.evaluation.evaluate import evaluate_run
 from vptsp.reports.report import write_report
 from vptsp.runs.progress import Event
+from vptsp.runs.proxies import are_trained
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
 from vptsp.settings.earlier import BEFORE_STARTS
@@ -129,11 +132,50 @@ def test_proxies_of_unit_length_weigh_as_alpha_says(tiny: Tiny) -> None:
 
 
 def test_settings_of_an_earlier_run_mean_what_they_meant(tiny: Tiny, tmp_path: Path) -> None:
-    import json
-
     run = Run.create(tmp_path / "run", tiny())
     values = json.loads((run.path / "config.json").read_text())
     for name in BEFORE_STARTS:
         del values[name]
     (run.path / "config.json").write_text(json.dumps(values))
     assert {name: getattr(run.config, name) for name in BEFORE_STARTS} == BEFORE_STARTS
+
+
+def test_a_comparison_knows_what_an_earlier_run_did(tiny: Tiny, tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", tiny())
+    values = json.loads((run.path / "config.json").read_text())
+    (run.path / "config.json").write_text(json.dumps({k: v for k, v in values.items() if k not in BEFORE_STARTS}))
+    (compared,) = find_runs([run.path])
+    assert {name: compared.settings[name] for name in BEFORE_STARTS} == BEFORE_STARTS
+
+
+@pytest.mark.parametrize(
+    ("settings", "trained"),
+    [
+        ({"proxy_init": "class_means", "select_start": "start"}, True),
+        ({"proxy_init": "class_means", "head_init": "whitened", "select_start": "whitened"}, True),
+        ({"proxy_init": "class_means", "select_start": "whitened"}, False),  # means of another head's embeddings
+        ({"select_start": "start"}, False),
+    ],
+)
+def test_proxies_before_training_count_where_they_lie_among_the_images(
+    tiny: Tiny, tmp_path: Path, settings: dict[str, str], trained: bool
+) -> None:
+    run = Run.create(tmp_path / "run", tiny(**settings))
+    assert are_trained(run, 0) is trained
+    assert are_trained(run, 1)
+
+
+@pytest.mark.parametrize("keep", [0.0, 1.0])
+def test_a_gate_that_nothing_could_move_is_refused(tiny: Tiny, keep: float) -> None:
+    with pytest.raises(ConfigError, match="choose one between 0 and 1"):
+        tiny(unit_init="mean", ema_keep=keep)
+    assert tiny(ema_keep=keep).ema_keep == keep
+
+
+def test_networks_before_the_head_see_each_image_once(tiny: Tiny) -> None:
+    session = Session.prepare(tiny(method="side", image_size=64))
+    assert session.model.side is not None
+    seen: list[int] = []
+    session.model.side.register_forward_hook(lambda module, given, out: seen.append(len(out)))
+    training_features(session.model, session.splits.train, session.config, session.fabric)
+    assert sum(seen) == len(session.splits.train)

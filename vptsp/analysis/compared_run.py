@@ -14,6 +14,7 @@ from vptsp.project import placed
 from vptsp.runs.result import RunResult
 from vptsp.runs.run import Run, list_runs
 from vptsp.settings.config import Config, make_config
+from vptsp.settings.earlier import as_recorded
 from vptsp.sweeps import Job, load, read_ledger
 
 if TYPE_CHECKING:
@@ -140,10 +141,10 @@ def _under(path: Path) -> list[ComparedRun]:
 
 
 def _settings(run: Run) -> dict[str, Any]:
-    """``config.json`` as it stands, with the defaults of what an earlier version did not know; empty without one."""
+    """``config.json`` as it stands, with what an earlier version did or had by default; empty without one."""
     with contextlib.suppress(RunError):
         if found := read_json(run.path / "config.json", ""):
-            return Config().model_dump(mode="json") | found
+            return Config().model_dump(mode="json") | as_recorded(found)
     return {}
 
 

@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from vptsp.core.backbones.attention import Kernel
+from vptsp.core.backbones.family import Grid
 from vptsp.core.backbones.load import Backbone
 from vptsp.core.backbones.tuning import is_bias
 from vptsp.core.counts import ParameterCounts, count_parameters
@@ -136,7 +137,31 @@ class EmbeddingModel(nn.Module):
         want_attention: bool = False,
     ) -> ModelOutput:
         """What is computed of each image by itself: embedding, class scores of a classifier, semantic feature."""
-        given = images
+        tokens, grid, encoded = self._encode(images, want_tokens, want_attention)
+        output = self._head_output(encoded, self._before_head(encoded, images))
+        tower = self.semantic
+        if self.training and labels is not None and tower is not None and tower.accumulate is not None:
+            output.semantic_features = tower.features(
+                self.backbone,
+                tokens,
+                labels,
+                encoded.features,
+                output.embeddings,
+                grid=grid,
+                kernel=self.kernel,
+                recompute=self.recompute,
+            )
+        return output
+
+    def head_features(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B D"]:
+        """What the head sees of images: the backbone's feature, through the networks before the head if any."""
+        _, _, encoded = self._encode(images)
+        return self._before_head(encoded, images)
+
+    def _encode(
+        self, images: Tensor, want_tokens: bool = False, want_attention: bool = False
+    ) -> tuple[Tensor, Grid, Encoded]:
+        """The tokens that enter the first block, their grid, and the sample tower's transformer."""
         deep, shallow, added = self.prompts(), [], []
         if self.prompts_travel:
             deep, shallow = [], deep
@@ -159,20 +184,7 @@ class EmbeddingModel(nn.Module):
             want_attention=want_attention,
             recompute=self.recompute,
         )
-        output = self._head_output(encoded, given)
-        tower = self.semantic
-        if self.training and labels is not None and tower is not None and tower.accumulate is not None:
-            output.semantic_features = tower.features(
-                self.backbone,
-                tokens,
-                labels,
-                encoded.features,
-                output.embeddings,
-                grid=grid,
-                kernel=self.kernel,
-                recompute=self.recompute,
-            )
-        return output
+        return tokens, grid, encoded
 
     def with_proxies(self, output: ModelOutput, labels: Int[Tensor, " B"] | None = None) -> ModelOutput:
         """Add what the loss compares with, computed of the batch as a whole; updates the semantic proxies."""
@@ -196,18 +208,13 @@ class EmbeddingModel(nn.Module):
             return None
         return F.normalize(self.learned, dim=1) if self.unit_proxies else self.learned
 
-    def head_features(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B D"]:
-        """What the head sees of images: the backbone's feature, through the networks before the head if any."""
-        return self._before_head(self.towers(images).encoded, images)
-
     def _before_head(self, encoded: Encoded, images: Tensor) -> Tensor:
         features: Tensor = encoded.features
         if self.side is not None:
             features = self.side(images, features)
         return features if self.hidden is None else self.hidden(features)
 
-    def _head_output(self, encoded: Encoded, images: Tensor) -> ModelOutput:
-        features = self._before_head(encoded, images)
+    def _head_output(self, encoded: Encoded, features: Tensor) -> ModelOutput:
         if isinstance(self.head, Classifier):
             embeddings = F.normalize(features.float(), dim=1)
             return ModelOutput(embeddings=embeddings, encoded=encoded, logits=self.head(features))

@@ -1,13 +1,12 @@
-"""Starts that keep what the backbone knows: before the first step the model *is* the frozen backbone, or near it.
+"""Starts from what the backbone knows: before the first step the model is the frozen backbone, or better than it.
 
 A head of random directions and proxies of random directions must first be learned back to where the frozen feature
-was, and a short training on few classes often does not get there: it ends below what it began with. Here the head
-begins as an isometry of the feature (orthonormal columns; with fewer numbers than the feature has, its principal
-directions), centred on the training images; proxies begin at the class means of that embedding; a GRU begins as the
-moving average.
+was. Here a head begins as an isometry of the feature, or whitened: divided by how much the feature varies within
+classes; proxies begin at the class means of that embedding; a GRU begins as the moving average. All is computed in
+fp64 on the CPU, so that it is the same for every device, some of which have no fp64.
 
-The proxies at class means follow the Neural-Collapse start (AAAI 2026, doi 10.1609/aaai.v40i10.37777); the rest is
-ours. What each part does on which data is measured in ``docs/defaults.md``.
+The proxies at class means follow the Neural-Collapse start (AAAI 2026, doi 10.1609/aaai.v40i10.37777), the whitening
+the sources named there; the rest is ours. What each is worth on which data is measured in ``docs/defaults.md``.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ def start_isometric(head: Head, features: Float[Tensor, "N D"]) -> None:
     ``W`` (E, D) gets orthonormal columns where E >= D, so that no angle changes (but for the head's LayerNorm), and
     else the E principal directions of the features as orthonormal rows; ``b = -W mean``.
     """
-    normed = head.norm(features.float()).double()
+    normed = _normed(head, features)
     mean = normed.mean(0)
     _, directions = torch.linalg.eigh((normed - mean).T @ (normed - mean))  # ascending
     _set(head, directions.T, mean)
@@ -47,8 +46,11 @@ def start_whitened(
     Tolias, Chum, arXiv 1711.02512); it is what linear discriminant analysis does before it reduces. With E < D the E
     directions in which the class means differ most are kept. ``W`` is scaled to a mean square of its singular values
     of 1, as the isometry has. With one image per class nothing is known of that variation: an isometry.
+    Raises :class:`ConfigError` for a shrinkage that is not positive.
     """
-    normed = head.norm(features.float()).double()
+    if shrinkage <= 0:
+        raise ConfigError(f"a whitened head needs a shrinkage above 0, for example 0.1, and not {shrinkage}")
+    normed, labels = _normed(head, features), labels.cpu()
     mean = normed.mean(0)
     classes = int(labels.max()) + 1
     counts = torch.bincount(labels, minlength=classes).clamp_min(1).double()[:, None]
@@ -56,12 +58,19 @@ def start_whitened(
     within = normed - means[labels]
     spread, directions = torch.linalg.eigh(within.T @ within / len(normed))
     if spread.sum() <= 0:
-        return start_isometric(head, features)
+        start_isometric(head, features)
+        return
     whitening = (spread.clamp_min(0) + shrinkage * spread.mean()).rsqrt()[:, None] * directions.T
     whitened = (means - mean) @ whitening.T
     _, between = torch.linalg.eigh(whitened.T @ whitened)  # ascending
     whitening = between.T @ whitening
-    return _set(head, whitening / whitening.square().sum(1).mean().sqrt(), mean)
+    _set(head, whitening / whitening.square().sum(1).mean().sqrt(), mean)
+
+
+def _normed(head: Head, features: Float[Tensor, "N D"]) -> Float[Tensor, "N D"]:
+    """What the head's linear layer sees, in fp64 on the CPU."""
+    normed: Tensor = head.norm(features.to(head.linear.weight.device).float())
+    return normed.cpu().double()
 
 
 def _set(head: Head, rows: Float[Tensor, "D D"], mean: Float[Tensor, " D"]) -> None:
@@ -71,9 +80,9 @@ def _set(head: Head, rows: Float[Tensor, "D D"], mean: Float[Tensor, " D"]) -> N
     """
     weight = head.linear.weight
     rows = rows[-len(weight) :]
-    rotation = nn.init.orthogonal_(torch.empty(len(weight), len(rows), device=weight.device)).double()
-    weight.copy_(rotation @ rows)
-    head.linear.bias.copy_(-(rotation @ rows) @ mean)
+    rotation = nn.init.orthogonal_(torch.empty(len(weight), len(rows))).double()
+    weight.copy_((rotation @ rows).to(weight.dtype))
+    head.linear.bias.copy_((-(rotation @ rows) @ mean).to(weight.dtype))
 
 
 def class_means(embeddings: Float[Tensor, "N E"], labels: Int[Tensor, " N"], num_classes: int) -> Float[Tensor, "C E"]:
@@ -94,7 +103,10 @@ def start_as_mean(unit: GatedUnit, keep: float) -> None:
     The candidate reads the image alone (``W_in = I``, ``W_hn = 0``), and the update gate is ``keep`` whatever it sees
     (``W_iz = W_hz = 0``, ``b_z = logit(keep)``). With ``act = tanh`` a unit vector of many numbers passes nearly as it
     is; ``relu`` would drop its negative half. Gradients reach all of them from the first step.
+    Raises :class:`ConfigError` for a ``keep`` that is not between 0 and 1.
     """
+    if not 0 < keep < 1:
+        raise ConfigError(f"a GRU that starts as a mean keeps a share between 0 and 1, for example 0.8, and not {keep}")
     size = len(unit.weight_input)
     unit.bias.zero_()
     unit.bias[size : 2 * size] = torch.logit(torch.tensor(keep, dtype=torch.float64)).to(unit.bias)

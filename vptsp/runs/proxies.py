@@ -10,8 +10,11 @@ from vptsp.runs.snapshots import Snapshot, Snapshots
 
 
 def are_trained(run: Run, epoch: int) -> bool:
-    """Whether the proxies of an epoch say anything: before training only where they began at class means."""
-    return epoch > 0 or run.config.proxy_init == "class_means"
+    """Whether the proxies of an epoch say anything of its images.
+
+    Before training only where they began at class means, and where the model that embedded the images is that start.
+    """
+    return epoch > 0 or (run.config.proxy_init == "class_means" and run.config.selects_own_start)
 
 
 def proxies_beside(run: Run, saved: SavedEmbeddings) -> Snapshot:

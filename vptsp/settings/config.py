@@ -255,6 +255,11 @@ class Config(BaseModel):
         self._memory_agrees()
         if method.prompts != "none" and self.num_prompts == 0 and self.prompt_location != "add":
             raise ValueError(f"method={self.method!r} needs num_prompts >= 1; for no shared prompts use linear or bias")
+        if self.unit_init == "mean" and not 0 < self.ema_keep < 1:
+            raise ValueError(
+                f"ema_keep={self.ema_keep} with unit_init='mean' shuts the GRU's gate for good; choose one between 0 "
+                "and 1, or unit_init=random"
+            )
         if 1 not in self.recall_ks:
             raise ValueError(f"recall_ks={self.recall_ks} must hold 1: epochs are selected by recall at 1")
         if self.precision == "fp16" and self.device == "cpu":
@@ -312,6 +317,11 @@ class Config(BaseModel):
     def selection_metric(self) -> str:
         """The validation metric that selects the epoch."""
         return self.select_by if self.task == "retrieval" else TASKS[self.task].metric
+
+    @property
+    def selects_own_start(self) -> bool:
+        """Whether the untrained model that can be selected is the run's own start, with its proxies."""
+        return self.select_start == "start" or (self.select_start, self.head_init) == ("whitened", "whitened")
 
     def changed(self, **values: Any) -> Config:
         """A copy with some fields changed, validated again."""

@@ -6,16 +6,14 @@ import contextlib
 import math
 import threading
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from vptsp.core.heads import CentredFeature
 from vptsp.data.images import ImageSet
-from vptsp.data.loaders import eval_loader
 from vptsp.data.passed_over import by_reason
-from vptsp.data.transforms import eval_transform
 from vptsp.errors import ConfigError, RunError
 from vptsp.evaluation.evaluate import counts_of, eval_passes, predict, score, score_checkpoint
 from vptsp.files import write_json
@@ -29,7 +27,7 @@ from vptsp.training.objective import Objective, make_objective
 from vptsp.training.schedule import set_learning_rates
 from vptsp.training.session import Session
 from vptsp.training.snapshots import Probes, write_snapshot
-from vptsp.training.start import start_from_data, whitened_head
+from vptsp.training.start import start_centred, start_from_data, whitened_head
 from vptsp.training.state import TrainingState
 from vptsp.training.trackers import tracked
 
@@ -102,7 +100,7 @@ def _train(run: Run, session: Session, observer: Observer) -> Run:
             _train_epochs(run, session, state, ticker, stop)
         else:
             ticker.tell("start", 0, 0)
-            _centre(session)
+            start_centred(session.model, session.splits.train, session.config, session.fabric)
         if not state.lines:  # nothing was trained: the model as it starts is the result
             save_inference(inference_path(run, "last"), session.model, session.config, epoch=0)
         _summarise(run, session, state)
@@ -141,8 +139,10 @@ def _begin(run: Run, session: Session, state: TrainingState) -> None:
     start_from_data(session.model, images, config, session.fabric)
     if config.select_start == "none" or config.task != "retrieval" or session.splits.val is None:
         return
-    whitened = config.select_start == "whitened"
-    with whitened_head(session.model, images, config, session.fabric) if whitened else contextlib.nullcontext():
+    rival: AbstractContextManager[None] = contextlib.nullcontext()
+    if not config.selects_own_start:
+        rival = whitened_head(session.model, images, config, session.fabric)
+    with rival:
         state.best = {"epoch": 0, judged: _validate(session)[judged]}
         save_inference(inference_path(run, "best_val"), session.model, config, epoch=0)
 
@@ -203,23 +203,6 @@ def _end_epoch(run: Run, session: Session, state: TrainingState, probes: Probes,
     state.count_epoch(line)
     run.write_metrics(state.lines)
     state.save(run, session)
-
-
-@torch.no_grad()
-def _centre(session: Session) -> None:
-    """Frozen method: the mean feature of the training images is the origin."""
-    model, config = session.model, session.config
-    backbone = model.backbone
-    transform = eval_transform(backbone.image_size, backbone.mean, backbone.std, config.augment == "resize")
-    total, count = torch.zeros(backbone.width), 0
-    model.eval()
-    with session.fabric.autocast():
-        for images, _, _ in eval_loader(session.splits.train, transform, max(config.batch_size, 64)):
-            features = model(images.to(session.fabric.device)).encoded.features
-            total += features.float().sum(0).cpu()
-            count += len(images)
-    assert isinstance(model.head, CentredFeature)
-    model.head.mean.copy_(total / count)
 
 
 def _validate(session: Session) -> dict[str, float]:

@@ -1,7 +1,8 @@
 """A start from the data: one pass over the training images sets head, proxies and semantic tower before the first step.
 
 What is set is said by the settings ``head_init``, ``proxy_init`` and ``unit_init``; how, by :mod:`vptsp.core.start`.
-:func:`whitened_head` is the untrained model that a run is compared with (``select_start``).
+:func:`whitened_head` is the untrained model that a run is compared with (``select_start``), :func:`start_centred` all
+that the frozen method takes from its training images.
 """
 
 from __future__ import annotations
@@ -14,38 +15,35 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vptsp.core.heads import Head
+from vptsp.core.heads import CentredFeature, Head
 from vptsp.core.proxies.gru import GatedUnit
 from vptsp.core.start import class_means, start_as_mean, start_isometric, start_whitened
 from vptsp.data.images import ImageSet
-from vptsp.data.loaders import eval_loader
-from vptsp.data.transforms import eval_transform
+from vptsp.evaluation.evaluate import eval_passes
 from vptsp.settings.build import ConfiguredModel
 from vptsp.settings.config import Config
 
 
 def start_from_data(model: ConfiguredModel, images: ImageSet, config: Config, fabric: lightning.Fabric) -> None:
     """Set what the settings say, from the images as a test sees them; draws no random number where they say nothing."""
-    wanted = (config.head_init != "random", config.proxy_init == "class_means")
-    if isinstance(model.head, Head) and any(wanted):
-        features = training_features(model, images, config, fabric).to(fabric.device)
-        labels = torch.as_tensor(images.labels, device=fabric.device)
-        if wanted[0]:
-            if config.head_init == "isometric":
-                start_isometric(model.head, features)
-            else:
-                start_whitened(model.head, features, labels, config.head_shrinkage)
-            if model.semantic is not None and model.semantic.head is not None:
-                model.semantic.head.load_state_dict(model.head.state_dict())
-        if wanted[1] and model.learned is not None:
+    tower, head = model.semantic, model.head
+    if isinstance(head, Head) and (config.head_init, config.proxy_init) != ("random", "random"):
+        features, labels = training_features(model, images, config, fabric), torch.as_tensor(images.labels)
+        if config.head_init == "isometric":
+            start_isometric(head, features)
+        elif config.head_init == "whitened":
+            start_whitened(head, features, labels, config.head_shrinkage)
+        if config.head_init != "random" and tower is not None and tower.head is not None:
+            tower.head.load_state_dict(head.state_dict())
+        if config.proxy_init == "class_means" and model.learned is not None:
             with torch.no_grad():
-                means = class_means(model.head(features), labels, len(model.learned))
+                embeddings = head(features.to(fabric.device))
+                means = class_means(embeddings, labels.to(fabric.device), len(model.learned))
                 model.learned.copy_(means)
-                if model.semantic is not None:
-                    model.semantic.container.rows.copy_(means)
-    unit = model.semantic.accumulate if model.semantic is not None else None
-    if config.unit_init == "mean" and isinstance(unit, GatedUnit):
-        start_as_mean(unit, config.ema_keep)
+                if tower is not None:
+                    tower.container.rows.copy_(means)
+    if config.unit_init == "mean" and tower is not None and isinstance(tower.accumulate, GatedUnit):
+        start_as_mean(tower.accumulate, config.ema_keep)
 
 
 @contextlib.contextmanager
@@ -57,16 +55,24 @@ def whitened_head(model: ConfiguredModel, images: ImageSet, config: Config, fabr
         return
     own, random = {name: value.clone() for name, value in head.state_dict().items()}, torch.get_rng_state()
     try:
-        features = training_features(model, images, config, fabric).to(fabric.device)
-        labels = torch.as_tensor(images.labels, device=fabric.device)
-        start_whitened(head, features, labels, config.head_shrinkage)
+        features = training_features(model, images, config, fabric)
+        start_whitened(head, features, torch.as_tensor(images.labels), config.head_shrinkage)
         yield
     finally:
         head.load_state_dict(own)
         torch.set_rng_state(random)
 
 
-@torch.no_grad()
+def start_centred(model: ConfiguredModel, images: ImageSet, config: Config, fabric: lightning.Fabric) -> None:
+    """Frozen method: the mean feature of the training images is the origin."""
+    assert isinstance(model.head, CentredFeature)
+    total, count = torch.zeros(model.backbone.width), 0
+    for features in _feature_batches(model, images, config, fabric):
+        total += features.sum(0).cpu()
+        count += len(features)
+    model.head.mean.copy_(total / count)
+
+
 def training_features(
     model: ConfiguredModel, images: ImageSet, config: Config, fabric: lightning.Fabric
 ) -> Float[Tensor, "N D"]:
@@ -74,12 +80,17 @@ def training_features(
 
     The images are as a test sees them, and the model's mode is as it was.
     """
-    backbone, training = model.backbone, model.training
-    transform = eval_transform(backbone.image_size, backbone.mean, backbone.std, config.augment == "resize")
+    return torch.cat([features.cpu() for features in _feature_batches(model, images, config, fabric)])
+
+
+@torch.no_grad()
+def _feature_batches(
+    model: ConfiguredModel, images: ImageSet, config: Config, fabric: lightning.Fabric
+) -> Iterator[Float[Tensor, "B D"]]:
+    training = model.training
     model.eval()
-    features = []
-    for batch, _, _ in eval_loader(images, transform, max(config.batch_size, 64), config.num_workers):
+    for batch, _, _ in eval_passes(model, [], config).over(images):
         with fabric.autocast():
-            features.append(model.head_features(batch.to(fabric.device)).float().cpu())
+            features = model.head_features(batch.to(fabric.device))
+        yield features.float()
     model.train(training)
-    return torch.cat(features)

@@ -21,6 +21,7 @@ from vptsp_widgets.palettes import palette
 from vptsp_widgets.sampling import spread
 from vptsp_widgets.space import SpaceExplorer
 from vptsp_widgets.space import data as space_data
+from vptsp_widgets.space.near import Near
 from vptsp_widgets.space.view import VIEW_STATE
 
 from tests.markup import Markup, refused_by_sanitiser
@@ -157,6 +158,18 @@ def test_kinds_of_columns_and_how_they_travel(saved: SavedEmbeddings) -> None:
     codes = np.frombuffer(space._codes, "<i4").reshape(4, 12)
     assert codes[0].tolist() == saved.labels.tolist()
     assert codes[3].tolist() == [0, 1] * 6
+
+
+def test_equal_images_are_found_in_the_order_in_which_the_gallery_finds_them(tmp_path: Path) -> None:
+    """Copies tie; a plain product rounds them apart."""
+    few = np.random.default_rng(1).normal(size=(5, 4)).astype(np.float32)
+    vectors = np.concatenate([few * scale for scale in (1, 3, 0.1, 7, 1.7, 0.3)])
+    saved = saved_images(tmp_path, [0, 1] * 15, ["a", "b"], vectors)
+    expected = search(saved.embeddings, saved.labels, k=10).neighbor_positions
+    assert [Near(saved).of(row)["rows"] for row in range(30)] == expected.tolist()
+    table = Near(saved).table()
+    assert table is not None
+    assert table.tolist() == expected.tolist()
 
 
 def test_nearest_image_right_or_wrong(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int32
+from jaxtyping import Float32, Int32, Int64
 
+from vptsp.evaluation.indexes import GalleryIndex
 from vptsp.evaluation.search import search, unit_rows
 from vptsp.runs.embeddings import SavedEmbeddings
 
@@ -25,17 +26,22 @@ class Near:
     def _unit(self) -> Float32[np.ndarray, "N E"]:
         return unit_rows(self._saved.embeddings).numpy()
 
+    @cached_property
+    def _rows(self) -> Int64[np.ndarray, " G"]:
+        gallery = self._saved.is_gallery
+        return np.arange(len(self._saved)) if gallery is None else np.flatnonzero(gallery)
+
+    @cached_property
+    def _index(self) -> GalleryIndex:
+        return GalleryIndex.build(self._unit[self._rows], [self._saved.ids[row] for row in self._rows])
+
     def of(self, row: int) -> dict[str, Any]:
         """``row``, ``rows`` of its neighbours, the nearest first, and ``right``: whether each is of its class.
 
-        ``right`` is empty where nobody knows any class.
+        They are those that the gallery answers with. ``right`` is empty where nobody knows any class.
         """
-        similar = self._unit @ self._unit[row]
-        if self._saved.is_gallery is not None:
-            similar[~self._saved.is_gallery] = -np.inf
-        similar[row] = -np.inf
-        near = np.argsort(-similar, kind="stable")[:NEIGHBOURS]
-        near = near[np.isfinite(similar[near])]
+        found, _ = self._index.search(self._unit[row][None], NEIGHBOURS, [self._saved.ids[row]])
+        near = self._rows[found[0][found[0] >= 0]]
         right = self._saved.labels[near] == self._saved.labels[row] if self._saved.has_classes else np.empty(0, bool)
         return {"row": row, "rows": near.tolist(), "right": right.tolist()}
 
@@ -43,7 +49,6 @@ class Near:
         """The neighbours of all images, -1 where there are no more; none for too many images."""
         if len(self._saved) > MOST_TABLED:
             return None
-        gallery = self._saved.is_gallery
-        most = min(NEIGHBOURS, len(self._saved) if gallery is None else int(gallery.sum()))
-        found = search(self._saved.embeddings, self._saved.labels, None, gallery, k=most)
+        most = min(NEIGHBOURS, len(self._rows))
+        found = search(self._saved.embeddings, self._saved.labels, None, self._saved.is_gallery, k=most)
         return found.neighbor_positions.astype("<i4")
