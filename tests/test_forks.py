@@ -30,7 +30,13 @@ class Kernel:
         def keep(message: dict[str, Any]) -> None:
             printed.append(message["content"].get("text", ""))
 
-        self.client.execute_interactive(f"print({expression})", output_hook=keep, timeout=120)
+        def run() -> str:
+            reply = self.client.execute_interactive(f"print({expression})", output_hook=keep, timeout=120)
+            status: str = reply["content"]["status"]
+            return status
+
+        # for a moment after an error a kernel turns away whatever reaches it, as it would the rest of a notebook
+        until(lambda: run() != "aborted")
         return "".join(printed).strip()
 
 

@@ -144,6 +144,6 @@ def _similarities(
         kernel=model.kernel,
     )
     # the model's own way from the feature to the embedding, whatever its method adds there
-    vectors = model._head_output(encoded, pair.repeat(variants, 1, 1, 1)).embeddings
+    vectors = model.head_output(encoded, pair.repeat(variants, 1, 1, 1)).embeddings
     a, b = vectors.unflatten(0, (variants, 2)).unbind(dim=1)
     return (a * b).sum(dim=1)

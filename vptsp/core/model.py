@@ -138,7 +138,7 @@ class EmbeddingModel(nn.Module):
     ) -> ModelOutput:
         """What is computed of each image by itself: embedding, class scores of a classifier, semantic feature."""
         tokens, grid, encoded = self._encode(images, want_tokens, want_attention)
-        output = self._head_output(encoded, self._before_head(encoded, images))
+        output = self.head_output(encoded, images)
         tower = self.semantic
         if self.training and labels is not None and tower is not None and tower.accumulate is not None:
             output.semantic_features = tower.features(
@@ -214,7 +214,9 @@ class EmbeddingModel(nn.Module):
             features = self.side(images, features)
         return features if self.hidden is None else self.hidden(features)
 
-    def _head_output(self, encoded: Encoded, features: Tensor) -> ModelOutput:
+    def head_output(self, encoded: Encoded, images: Float[Tensor, "B 3 H W"]) -> ModelOutput:
+        """From the transformer's feature of images to their embeddings, whatever the method adds there."""
+        features = self._before_head(encoded, images)
         if isinstance(self.head, Classifier):
             embeddings = F.normalize(features.float(), dim=1)
             return ModelOutput(embeddings=embeddings, encoded=encoded, logits=self.head(features))
