@@ -64,10 +64,10 @@ class RunResult:
         """What to say, and to try, where training did not help on the classes held out of train; else nothing."""
         if self.epoch != 0 or not self.epochs:
             return ""
-        simpler = "" if self.method == "linear" else ", or method=linear"
+        tries = ["a smaller lr", "a larger crop_min", *["method=linear"] * (self.method != "linear")]
         return (
             f"Training did not help on held-out classes: the untrained model of epoch 0 is the selected one, as none "
-            f"of {self.epochs} epochs was better. Try a smaller lr, a larger crop_min{simpler}."
+            f"of {self.epochs} epochs was better. Try {', '.join(tries[:-1])} or {tries[-1]}."
         )
 
     @classmethod
