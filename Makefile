@@ -62,7 +62,7 @@ bench: setup  ## measure speed, as ratios within one process
 notebooks-full: setup  ## run notebooks 05-07 at full length (about an hour) and render them into docs/
 	for name in 05_compare_methods 07_recognition 06_ablations; do \
 	  OMP_NUM_THREADS=1 $(BIN)/python -c "from vptsp.notebooks import run_notebook; run_notebook('$$name', 'runs/full/$$name.ipynb', {'run_dir': 'runs/full/$$name'})" && \
-	  $(BIN)/python -m vptsp.reports.pages runs/full/$$name.ipynb docs/$$name.html || exit 1; \
+	  $(BIN)/python -m vptsp.reports.notebook_page runs/full/$$name.ipynb docs/$$name.html || exit 1; \
 	done
 
 lint: setup lint-front  ## ruff, mypy, which room may import which, and what lint-front does

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from vptsp.data import load_data, train_loader, train_transform
-from vptsp.data.load import read_parts
+from vptsp.data.load_splits import read_parts
 from vptsp.data.prepare import prepare
 from vptsp.settings.config import make_config
 

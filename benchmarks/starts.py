@@ -16,7 +16,7 @@ from torch import Tensor
 
 from vptsp.core.heads import Head
 from vptsp.core.start import start_isometric, start_whitened
-from vptsp.data.images import ImageSet
+from vptsp.data.image_set import ImageSet
 from vptsp.data.splits import hold_out_classes
 from vptsp.evaluation.metrics import evaluate_retrieval
 from vptsp.settings.config import make_config, parse_assignments

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vptsp.analysis.anatomy import Anatomy
-from vptsp.evaluation.search import unit_rows
+from vptsp.evaluation.ranking import unit_rows
 
 
 def some_anatomy(seed: int = 0, classes: int = 6, size: int = 5, images: int = 30) -> Anatomy:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from vptsp.data.images import ImageSet
+from vptsp.data.image_set import ImageSet
 from vptsp.runs.embeddings import SavedEmbeddings, save_embeddings
 
 EVIL = '<img src=x onerror=alert(1)> "\u202eاسم\n🌸'

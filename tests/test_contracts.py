@@ -49,11 +49,11 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "vptsp.core is not allowed to import vptsp.files",
         ),
         ("vptsp/core/heads.py", "import pydantic", "vptsp.core is not allowed to import pydantic"),
-        ("vptsp/data/images.py", "from vptsp.runs.run import Run", "vptsp.data is not allowed to import vptsp.runs"),
+        ("vptsp/data/image_set.py", "from vptsp.runs.run import Run", "vptsp.data is not allowed to import vptsp.runs"),
         ("vptsp/text.py", "def f():\n    import vptsp.cli", "vptsp.text is not allowed to import vptsp.cli"),
         ("vptsp/runs/tiles.py", "from vptsp import train", "vptsp.runs.tiles is not allowed to import vptsp"),
         ("vptsp/cli/lab.py", "import vptsp_widgets", "vptsp is not allowed to import vptsp_widgets"),
-        ("vptsp/data/sheet.py", "def f():\n    import umap", "vptsp.data is not allowed to import umap"),
+        ("vptsp/data/contact_sheet.py", "def f():\n    import umap", "vptsp.data is not allowed to import umap"),
         ("vptsp/analysis/mantel.py", "import plotly", "vptsp.analysis is not allowed to import plotly"),
         ("widgets/vptsp_widgets/extra.py", "", None),  # the widgets' shared files are free to come and go
         ("vptsp/stray.py", "", "stray"),

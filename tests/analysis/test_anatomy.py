@@ -21,7 +21,7 @@ from vptsp.analysis.angles import angles
 from vptsp.analysis.mantel import gower, mantel, rank_correlation, visible
 from vptsp.errors import DataError, RunError
 from vptsp.evaluation.metrics import average_precision_at_r, hit_at_k
-from vptsp.evaluation.search import unit_rows
+from vptsp.evaluation.ranking import unit_rows
 from vptsp.files import read_json, read_tensors, write_json, write_tensors
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.proxies import proxies_beside

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from vptsp.analysis.bootstrap import paired_bootstrap, query_scores
 from vptsp.analysis.compared_run import ComparedRun
 from vptsp.analysis.comparison import Comparison, compare
+from vptsp.analysis.significance import paired_bootstrap, query_scores
 from vptsp.cli import main
 from vptsp.errors import RunError, UsageError
 from vptsp.figures.comparison import learning_curves, parallel_coordinates

@@ -10,7 +10,7 @@ import pytest
 from vptsp.cli import COMMANDS, main
 from vptsp.cli.runs import table
 from vptsp.data import DATASETS
-from vptsp.runs.listing import Overview
+from vptsp.runs.run_table import Overview
 
 RUNS = Overview(
     results=["run", "state", "recall_at_1", "recall_at_2", "map_at_r", "trained"],

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from vptsp.data.counts import Counts
-from vptsp.data.images import ImageSet
+from vptsp.data.image_set import ImageSet
 from vptsp.data.registry import DATASETS
 
 

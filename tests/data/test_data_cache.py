@@ -17,8 +17,8 @@ from PIL import Image
 
 import vptsp.data.prepare
 from vptsp.data import eval_transform, load_data, train_loader, train_transform
-from vptsp.data.images import Parts
-from vptsp.data.load import read_parts
+from vptsp.data.image_set import Parts
+from vptsp.data.load_splits import read_parts
 from vptsp.data.prepare import Prepared, prepare
 from vptsp.errors import DataError
 

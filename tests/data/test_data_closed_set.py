@@ -16,7 +16,7 @@ from PIL import Image
 
 from vptsp.data import load_data
 from vptsp.data.closed_set import TEST_SHARE, closed_splits, divide
-from vptsp.data.images import ImageSet, Parts
+from vptsp.data.image_set import ImageSet, Parts
 from vptsp.data.loaders import train_loader
 from vptsp.data.samplers import ClassBatchSampler, ShuffledSampler
 from vptsp.errors import ConfigError, DataError

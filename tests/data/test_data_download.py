@@ -14,7 +14,7 @@ import pytest
 
 import vptsp.data.download
 from vptsp.data.download import fetch
-from vptsp.data.source import Archive
+from vptsp.data.set_description import Archive
 from vptsp.errors import DataError
 
 

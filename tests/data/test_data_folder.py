@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from vptsp.data.folder import read_image, split_folders
-from vptsp.data.images import Parts
-from vptsp.data.readable import drop_bad
+from vptsp.data.image_set import Parts
+from vptsp.data.unreadable import drop_bad
 from vptsp.errors import DataError
 
 

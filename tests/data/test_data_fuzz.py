@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from sentences import sentences
 
-from vptsp.data.images import ImageSet, Parts
-from vptsp.data.load import load_data, read_parts
+from vptsp.data.image_set import ImageSet, Parts
+from vptsp.data.load_splits import load_data, read_parts
 from vptsp.errors import UsageError
 from vptsp.settings.config import Config, make_config
 

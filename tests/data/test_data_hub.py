@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from vptsp.data import load_data
-from vptsp.data.load import read_parts
+from vptsp.data.load_splits import read_parts
 from vptsp.data.prepare import prepare
 from vptsp.errors import ConfigError, DataError, DataWarning
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vptsp.data.images import ImageSet, Picked
+from vptsp.data.image_set import ImageSet, Picked
 from vptsp.errors import DataError
 
 

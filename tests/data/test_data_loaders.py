@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from vptsp.data.folder import split_folders
-from vptsp.data.images import ImageSet
+from vptsp.data.image_set import ImageSet
 from vptsp.data.loaders import TransformedImages, eval_loader, train_loader
 from vptsp.data.samplers import Draw
 from vptsp.data.transforms import eval_transform, train_transform

@@ -21,14 +21,14 @@ from PIL import Image
 from vptsp.cli import main
 from vptsp.data import load_data
 from vptsp.data.folder import any_folder, look_at_folder, read_image, split_folders, to_rgb
-from vptsp.data.images import DataSplits, ImageSet
-from vptsp.data.load import read_parts
+from vptsp.data.hopeless_runs import findable, require_scorable
+from vptsp.data.image_set import DataSplits, ImageSet
+from vptsp.data.load_splits import read_parts
 from vptsp.data.loaders import EvalPasses, eval_loader
 from vptsp.data.passed_over import Passed, by_reason, lines, told
-from vptsp.data.scorable import findable, require_scorable
 from vptsp.data.transforms import eval_transform, train_transform
 from vptsp.errors import DataError, DataWarning
-from vptsp.evaluation.search import search
+from vptsp.evaluation.ranking import search
 
 Settings = Callable[..., SimpleNamespace]
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from vptsp.data import load_data
-from vptsp.data.sample import sample_photos
+from vptsp.data.sample_photos import sample_photos
 from vptsp.errors import DataError
 from vptsp.settings.config import make_config
 

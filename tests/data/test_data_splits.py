@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vptsp.data.folder import split_folders
-from vptsp.data.images import ImageSet
+from vptsp.data.image_set import ImageSet
 from vptsp.data.splits import hold_out_classes, queries_by_csv, queries_by_pattern
 from vptsp.errors import ConfigError, DataError
 

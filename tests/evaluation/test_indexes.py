@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from vptsp.errors import ConfigError, DataError, RunError
 from vptsp.evaluation.indexes import GalleryIndex, Kind
-from vptsp.evaluation.search import search
+from vptsp.evaluation.ranking import search
 
 KINDS: list[Kind] = ["exact", "hnsw", "ivf"]
 

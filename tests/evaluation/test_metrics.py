@@ -20,7 +20,7 @@ from vptsp.evaluation.metrics import (
     r_precision,
     recall_at_k,
 )
-from vptsp.evaluation.search import RetrievalResults, search, unit_rows
+from vptsp.evaluation.ranking import RetrievalResults, search, unit_rows
 
 
 def random_problem(seed: int, images: int = 300, classes: int = 25, width: int = 8):

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from vptsp.errors import DataError
-from vptsp.evaluation import search as retrieval
-from vptsp.evaluation.search import RetrievalResults, search
+from vptsp.evaluation import ranking as retrieval
+from vptsp.evaluation.ranking import RetrievalResults, search
 
 
 def oracle(embeddings, labels, is_query, is_gallery, k):
@@ -173,7 +173,7 @@ def test_results_are_validated():
 def test_the_room_gives_its_public_names_and_search_stays_a_module():
     import vptsp.evaluation
     from vptsp.evaluation import evaluate_retrieval, metrics
-    from vptsp.evaluation import search as module
+    from vptsp.evaluation import ranking as module
 
     assert evaluate_retrieval is metrics.evaluate_retrieval
     assert module.search is search

@@ -13,7 +13,7 @@ from PIL import Image
 
 from vptsp.analysis.maps import proxies_of
 from vptsp.data import load_data
-from vptsp.evaluation.search import RetrievalResults, search
+from vptsp.evaluation.ranking import RetrievalResults, search
 from vptsp.figures.embedding_map import embedding_map
 from vptsp.figures.gallery import choose_queries, retrieval_gallery, retrieval_strips, sample_images
 from vptsp.figures.html import html_table

@@ -10,7 +10,7 @@ from markup import refused_by_sanitiser
 from PIL import Image
 
 from vptsp.errors import DataError
-from vptsp.evaluation.search import RetrievalResults, search
+from vptsp.evaluation.ranking import RetrievalResults, search
 from vptsp.figures.embedding_map import embedding_map
 from vptsp.figures.proxies import proxy_similarity, recall_bars, recall_by_class
 from vptsp.figures.stills import image_html, png

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from vptsp.analysis.anatomy import Anatomy
-from vptsp.analysis.bootstrap import query_scores
 from vptsp.analysis.maps import proxies_of
+from vptsp.analysis.significance import query_scores
 from vptsp.errors import RunError
 from vptsp.evaluation.evaluate import embed_folder, evaluate_run
 from vptsp.files import read_json, write_json

@@ -14,9 +14,9 @@ from processes import SignalAfter
 
 from vptsp.errors import RunError
 from vptsp.files import write_json
-from vptsp.runs.listing import differing, overview
 from vptsp.runs.progress import Event
 from vptsp.runs.run import Run, list_runs
+from vptsp.runs.run_table import differing, overview
 from vptsp.settings.config import Config
 from vptsp.training.loop import train
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vptsp.data.images import ImageSet
+from vptsp.data.image_set import ImageSet
 from vptsp.runs.thumbnails import Thumbnails, write_thumbnails
 
 

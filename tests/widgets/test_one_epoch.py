@@ -17,7 +17,7 @@ from vptsp_widgets.why import WhyNeighbour
 
 from vptsp.data import load_data
 from vptsp.evaluation.evaluate import evaluate_run
-from vptsp.evaluation.search import unit_rows
+from vptsp.evaluation.ranking import unit_rows
 from vptsp.runs.checkpoints import load_inference
 from vptsp.runs.run import Run
 from vptsp.settings.build import ConfiguredModel

@@ -15,7 +15,7 @@ Read ``anatomy.py`` first: what a class's proxy is made of, measured on a run's 
     experiment      those of equal settings, whatever their seed
     costs           what they cost: memory and time of a step
     wording         how the numbers of a comparison are printed
-    bootstrap       paired bootstrap of a difference
+    significance    whether a difference holds: paired bootstrap over queries
     angles          angles between vectors
     parameter_formulas   VPTSP's parameter counts as formulas, beside the model's
     footprint, pace  training memory by the autograd graph; time of a step beside other methods

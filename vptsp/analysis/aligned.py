@@ -18,7 +18,7 @@ from jaxtyping import Float, Float32
 
 from vptsp.analysis.projection import FEWEST_FOR_UMAP, _content_key, project
 from vptsp.errors import DataError
-from vptsp.evaluation.search import unit_rows
+from vptsp.evaluation.ranking import unit_rows
 from vptsp.files import read_tensors, write_tensors
 from vptsp.machine import threads_kept
 

@@ -25,7 +25,7 @@ from vptsp.analysis.mantel import RankCorrelation, gower, mantel, rank_correlati
 from vptsp.core.proxies import fuse
 from vptsp.errors import DataError
 from vptsp.evaluation.metrics import average_precision_at_r, hit_at_k, scored_queries
-from vptsp.evaluation.search import RetrievalResults, search, unit_rows
+from vptsp.evaluation.ranking import RetrievalResults, search, unit_rows
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.proxies import proxies_beside
 from vptsp.runs.run import Run

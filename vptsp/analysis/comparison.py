@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from vptsp.analysis.bootstrap import Difference, Measure, QueryScores, holm, paired_bootstrap, query_scores
 from vptsp.analysis.compared_run import ComparedRun, find_runs
 from vptsp.analysis.experiment import Experiment, group
+from vptsp.analysis.significance import Difference, Measure, QueryScores, holm, paired_bootstrap, query_scores
 from vptsp.errors import DataError, RunError, UsageError
-from vptsp.runs import listing
+from vptsp.runs import run_table
 from vptsp.runs.run import Run
 from vptsp.settings.tasks import TASKS
 
@@ -73,7 +73,7 @@ class Comparison:
     @cached_property
     def differing(self) -> list[str]:
         """Settings in which the experiments differ, the seed aside."""
-        return listing.differing(
+        return run_table.differing(
             [
                 # what a run completes by itself (the image size, absolute paths) is no difference to one not begun
                 {name: run.settings[name] for name in run.settings if run.planned is None or name in run.planned}
@@ -184,10 +184,10 @@ class Comparison:
 
     def differences(self, reference: str | None = None, seed: int = 0, measure: Measure | None = None) -> pd.DataFrame:
         """Every other experiment minus ``reference``, by paired bootstrap over test classes
-        (:mod:`vptsp.analysis.bootstrap`), by :attr:`measure` or another one.
+        (:mod:`vptsp.analysis.significance`), by :attr:`measure` or another one.
 
         Seeds that both have finished are paired; ``seeds`` says how many. Columns: experiment, seeds, the fields of
-        :class:`~vptsp.analysis.bootstrap.Difference`, ``p_holm``, ``note`` (why there is no number), best first.
+        :class:`~vptsp.analysis.significance.Difference`, ``p_holm``, ``note`` (why there is no number), best first.
         """
         reference, measure = self.reference(reference), measure or self.measure
         ours = self.experiments[reference].finished

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int64
 
 from vptsp.errors import DataError
-from vptsp.evaluation.search import unit_rows
+from vptsp.evaluation.ranking import unit_rows
 
 _CELLS_AT_ONCE = 2**24  # similarities held at once, in fp32
 

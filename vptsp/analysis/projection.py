@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float, Float32
 
 from vptsp.errors import ConfigError, RunError
-from vptsp.evaluation.search import unit_rows
+from vptsp.evaluation.ranking import unit_rows
 from vptsp.files import read_tensors, write_tensors
 from vptsp.machine import threads_kept
 

@@ -14,7 +14,7 @@ import pandas as pd
 from jaxtyping import Float32, Int64
 
 from vptsp.errors import DataError, RunError
-from vptsp.evaluation.search import unit_rows
+from vptsp.evaluation.ranking import unit_rows
 from vptsp.runs.run import Run
 from vptsp.runs.snapshots import KINDS as KINDS
 from vptsp.runs.snapshots import Snapshots

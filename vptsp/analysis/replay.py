@@ -26,7 +26,7 @@ from vptsp.analysis.angles import angles
 from vptsp.analysis.projection import FEWEST_FOR_UMAP, project
 from vptsp.errors import ConfigError, DataError, RunError
 from vptsp.evaluation.metrics import recall_at_k
-from vptsp.evaluation.search import search, unit_rows
+from vptsp.evaluation.ranking import search, unit_rows
 from vptsp.runs.run import Run
 from vptsp.runs.snapshots import KINDS as KINDS
 from vptsp.runs.snapshots import SPLITS, SnapshotIndex, Snapshots

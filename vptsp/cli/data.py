@@ -13,7 +13,7 @@ from vptsp.cli.options import SETTINGS
 from vptsp.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from vptsp.data.source import Source
+    from vptsp.data.set_description import Source
     from vptsp.settings.config import Config
 
 ROOT = click.option("--root", type=click.Path(path_type=Path), help="Folder (or table) of the data set.")
@@ -52,9 +52,9 @@ def check(name: str, root: Path | None, settings: tuple[str, ...], sheet: Path |
 
     from vptsp.data.check import Findings
     from vptsp.data.check import check as check_images
-    from vptsp.data.load import read_parts
-    from vptsp.data.readable import refuse_missing
-    from vptsp.data.sheet import contact_sheet
+    from vptsp.data.contact_sheet import contact_sheet
+    from vptsp.data.load_splits import read_parts
+    from vptsp.data.unreadable import refuse_missing
 
     parts = read_parts(config)
     for note in parts.notes:
@@ -88,7 +88,7 @@ def prepare(name: str, root: Path | None, out: Path, size: int, settings: tuple[
     """
     config = _config(name, root, settings)
 
-    from vptsp.data.load import read_parts
+    from vptsp.data.load_splits import read_parts
     from vptsp.data.prepare import Prepared
     from vptsp.data.prepare import prepare as fill
 
@@ -107,7 +107,7 @@ def prepare(name: str, root: Path | None, out: Path, size: int, settings: tuple[
 @ROOT
 def download(name: str, root: Path | None) -> None:
     """Fetch data set NAME into the folder --root, where its owner lets anyone do so; an interrupted one goes on."""
-    from vptsp.data.find import find_source
+    from vptsp.data.locate import find_source
 
     source = find_source(name)
     if not source.archives:
@@ -140,7 +140,7 @@ def _by_hand(name: str, source: Source) -> str:
 
 def _config(name: str, root: Path | None, settings: tuple[str, ...]) -> Config:
     """The whole data set, nothing held out, under the task that it is for; its place is checked."""
-    from vptsp.data.find import find_source, place_of
+    from vptsp.data.locate import find_source, place_of
     from vptsp.settings.config import make_config, parse_assignments
 
     values: dict[str, Any] = {"dataset": name, "val_fraction": 0.0}

@@ -26,7 +26,7 @@ def command(
 
     Where its data, weights or machine are others now, say so: --data-root FOLDER, skip_bad=true.
     """
-    from vptsp.data.find import place_of
+    from vptsp.data.locate import place_of
     from vptsp.runs.run import Run
 
     opened = Run.open(run).elsewhere(**changes(data_root, device, workers, settings))

@@ -17,7 +17,7 @@ from vptsp.project import placed, where
 from vptsp.text import plain
 
 if TYPE_CHECKING:
-    from vptsp.runs.listing import Overview
+    from vptsp.runs.run_table import Overview
 
 _GAP = "  "
 _LONGEST = 32  # letters of a name or setting on a terminal
@@ -32,8 +32,8 @@ def command(folder: Path) -> None:
 
     On a terminal, what does not fit its width is left out and named; into a pipe or a file everything is written.
     """
-    from vptsp.runs.listing import overview
     from vptsp.runs.run import list_runs
+    from vptsp.runs.run_table import overview
 
     found = list_runs(folder)
     if not found:

@@ -57,8 +57,8 @@ def command(
 
 
 def _trained(settings: dict[str, Any], preset: str | None, run_dir: Path | None) -> Run:
-    from vptsp.data.enough import require_classes
-    from vptsp.data.find import place_of
+    from vptsp.data.batch_fits import require_classes
+    from vptsp.data.locate import place_of
     from vptsp.project import placed
     from vptsp.runs.run import Run
     from vptsp.settings.config import make_config
@@ -75,7 +75,7 @@ def _trained(settings: dict[str, Any], preset: str | None, run_dir: Path | None)
 
 
 def _resumed(path: Path, given: dict[str, Any], changed_data: bool) -> Run:
-    from vptsp.data.find import place_of
+    from vptsp.data.locate import place_of
     from vptsp.runs.run import Run
 
     run = Run.open(path).elsewhere(**given)

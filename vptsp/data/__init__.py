@@ -1,24 +1,24 @@
 """Data: everything between a disk and a training step.
 
-Read ``images.py`` first: the one shape in which every data set reaches the rest of the package. ::
+Read ``image_set.py`` first: the one shape in which every data set reaches the rest of the package. ::
 
-    images          a set of images with labels and ids; the splits of a run
-    load, find      from a configuration to splits; which data set it means, and where that lies
+    image_set       images with labels and ids; the splits of a run
+    load_splits, locate   from a configuration to splits; which data set it means, and where that lies
     registry        every data set by name, the one place that knows them all
-    source          what is known of a data set before it is read
+    set_description   what is known of a data set before it is read
     settings        the part of a configuration that data sets read
     sources/        published data sets, a file for each way of writing things down
     rules, tables   what paths, labels, flags and their order mean, for every reader; CSV and Parquet files
     file_endings, passed_over   which files are images; what a loader saw and did not take
     folder, photos  folders of images: split already, or to be split here
-    omniglot, digits, sample   small sets for trying things
+    omniglot, digits, sample_photos   small sets for trying things
     blossoms, blossom_species, blossom_paint   drawn flowers, the embedded default: the set, its classes, its brush
-    scorable        what labels alone tell: whether a run can end well
+    hopeless_runs   what labels alone tell: which runs cannot end well
     splits, closed_set   which classes train, select and test; the same classes, other images
     samplers, loaders, transforms   batches of U classes x K images, as tensors
     cache, prepare  images decoded once, so that training is not bound by JPEG
-    check, counts, sheet, readable   what is damaged, doubled or missing; a contact sheet
-    enough          whether there are classes enough for a batch, known before anything is read
+    check, counts, unreadable, contact_sheet   what is damaged, doubled or missing; some images on a page
+    batch_fits      whether there are classes enough for a batch, known before anything is read
     download        archives, resumed where a connection was lost
 
 Names are loaded when first used: a list of data sets (:data:`DATASETS`) needs no torch.
@@ -30,9 +30,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vptsp.data.images import DataSplits as DataSplits
-    from vptsp.data.images import ImageSet as ImageSet
-    from vptsp.data.load import load_data as load_data
+    from vptsp.data.image_set import DataSplits as DataSplits
+    from vptsp.data.image_set import ImageSet as ImageSet
+    from vptsp.data.load_splits import load_data as load_data
     from vptsp.data.loaders import TransformedImages as TransformedImages
     from vptsp.data.loaders import eval_loader as eval_loader
     from vptsp.data.loaders import train_loader as train_loader
@@ -46,9 +46,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "DATASETS": "registry",
     "DataConfig": "settings",
-    "DataSplits": "images",
-    "ImageSet": "images",
-    "load_data": "load",
+    "DataSplits": "image_set",
+    "ImageSet": "image_set",
+    "load_data": "load_splits",
     "ClassBatchSampler": "samplers",
     "Draw": "samplers",
     "TransformedImages": "loaders",

@@ -28,7 +28,7 @@ from vptsp.data.blossom_paint import (
     smooth,
 )
 from vptsp.data.blossom_species import COLOURS, Species, attribute_table, grow_species, name_species
-from vptsp.data.images import ImageSet, Parts, drawn_side
+from vptsp.data.image_set import ImageSet, Parts, drawn_side
 from vptsp.data.settings import DataConfig
 from vptsp.errors import ConfigError
 

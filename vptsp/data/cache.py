@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from vptsp.data.images import Chained, ImageSet, ImageSize, LoadImage, Parts, Picked, drawn_side
-from vptsp.data.readable import without
+from vptsp.data.image_set import Chained, ImageSet, ImageSize, LoadImage, Parts, Picked, drawn_side
 from vptsp.data.splits import some
 from vptsp.data.transforms import with_margin
+from vptsp.data.unreadable import without
 from vptsp.errors import DataError
 
 FORMAT = 1  # to be raised when decoding changes, so that older caches are refused

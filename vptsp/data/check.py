@@ -13,7 +13,7 @@ from PIL import Image
 
 from vptsp.data.counts import Counts
 from vptsp.data.folder import FileLoader
-from vptsp.data.images import ImageSet, Parts
+from vptsp.data.image_set import ImageSet, Parts
 from vptsp.data.passed_over import by_reason, lines
 from vptsp.errors import DataError
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from vptsp.data.images import DataSplits, ImageSet, Parts
+from vptsp.data.image_set import DataSplits, ImageSet, Parts
 from vptsp.data.splits import some
 from vptsp.errors import ConfigError, DataError
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vptsp.errors import DataError
 
 if TYPE_CHECKING:  # a list of data sets needs the numbers, not numpy
-    from vptsp.data.images import ImageSet, Parts
+    from vptsp.data.image_set import ImageSet, Parts
 
 
 @dataclass(frozen=True)

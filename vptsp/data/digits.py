@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vptsp.data.images import ImageSet, Parts, drawn_side
+from vptsp.data.image_set import ImageSet, Parts, drawn_side
 from vptsp.data.settings import DataConfig
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from vptsp.data.source import Archive
+from vptsp.data.set_description import Archive
 from vptsp.errors import DataError
 
 BLOCK = 1 << 20

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from vptsp.data.file_endings import READ, is_image, is_read, register_plugins, why_not
-from vptsp.data.images import ImageSet, Parts
+from vptsp.data.image_set import ImageSet, Parts
 from vptsp.data.passed_over import Looked
 from vptsp.data.rules import in_order, is_pointer
 from vptsp.data.settings import DataConfig

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from vptsp.data.images import ImageSet
+from vptsp.data.image_set import ImageSet
 from vptsp.data.samplers import ClassBatchSampler, Draw, ShuffledSampler
 from vptsp.data.transforms import ImageTransform
 from vptsp.errors import DataError

@@ -8,7 +8,7 @@ from pathlib import Path
 from torchvision.datasets import Omniglot
 
 from vptsp.data.folder import FolderScan, scan, split_parts
-from vptsp.data.images import ImageSet, Parts
+from vptsp.data.image_set import ImageSet, Parts
 from vptsp.data.rules import home_expanded
 from vptsp.data.settings import DataConfig
 from vptsp.errors import DataError

@@ -10,7 +10,7 @@ import numpy as np
 
 from vptsp.data.closed_set import divide
 from vptsp.data.folder import look_at_folder
-from vptsp.data.images import ImageSet, Parts
+from vptsp.data.image_set import ImageSet, Parts
 from vptsp.data.settings import DataConfig
 from vptsp.errors import DataError
 

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from torch.utils.data import DataLoader, Dataset
 
 from vptsp.data.cache import FORMAT, Kept, fingerprint, read_header, read_shard, shard_file, shards
-from vptsp.data.images import LoadImage, Parts
+from vptsp.data.image_set import LoadImage, Parts
 from vptsp.data.transforms import resize_short
 from vptsp.errors import DataError
 from vptsp.files import write_json

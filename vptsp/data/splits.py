@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vptsp.data.enough import held_out
-from vptsp.data.images import ImageSet
+from vptsp.data.batch_fits import held_out
+from vptsp.data.image_set import ImageSet
 from vptsp.data.rules import FALSE as FALSE
 from vptsp.data.rules import TRUE as TRUE
 from vptsp.data.tables import clean_paths, flags, read_table, require_filled, require_unique

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 
-from vptsp.data.images import ImageSize
+from vptsp.data.image_set import ImageSize
 
 ImageTransform = Callable[[Image.Image], Tensor]
 

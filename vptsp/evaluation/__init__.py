@@ -5,8 +5,8 @@
 
 Read it in this order:
 
-- :mod:`~vptsp.evaluation.search`: exact nearest neighbours, and the one results object that metrics and views take; its
-  function is ``vptsp.evaluation.search.search``, as a package cannot call a function and a module by one name;
+- :mod:`~vptsp.evaluation.ranking`: exact nearest neighbours, ties among them, and the one results object that metrics
+  and views take;
 - :mod:`~vptsp.evaluation.metrics`: recall, MAP@R (ours and as published) and R-precision of such results;
 - :mod:`~vptsp.evaluation.clustering`: NMI and pairwise F1; :mod:`~vptsp.evaluation.recognition`: accuracies of a
   closed set;
@@ -41,8 +41,9 @@ if TYPE_CHECKING:
     from vptsp.evaluation.metrics import map_at_r_published as map_at_r_published
     from vptsp.evaluation.metrics import r_precision as r_precision
     from vptsp.evaluation.metrics import recall_at_k as recall_at_k
+    from vptsp.evaluation.ranking import RetrievalResults as RetrievalResults
+    from vptsp.evaluation.ranking import search as search
     from vptsp.evaluation.recognition import recognition_metrics as recognition_metrics
-    from vptsp.evaluation.search import RetrievalResults as RetrievalResults
 
 _HOMES = {
     "kmeans": "clustering",
@@ -65,7 +66,8 @@ _HOMES = {
     "r_precision": "metrics",
     "recall_at_k": "metrics",
     "recognition_metrics": "recognition",
-    "RetrievalResults": "search",
+    "RetrievalResults": "ranking",
+    "search": "ranking",
 }
 __all__ = list(_HOMES)
 

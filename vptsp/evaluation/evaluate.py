@@ -14,13 +14,13 @@ from torch import Tensor
 
 from vptsp.data import load_data
 from vptsp.data.folder import look_at_folder
-from vptsp.data.images import DataSplits, ImageSet
+from vptsp.data.hopeless_runs import require_scorable
+from vptsp.data.image_set import DataSplits, ImageSet
 from vptsp.data.loaders import EvalPasses
 from vptsp.data.passed_over import told
-from vptsp.data.readable import kept, unreadable
-from vptsp.data.scorable import require_scorable
 from vptsp.data.splits import some
 from vptsp.data.transforms import eval_transform
+from vptsp.data.unreadable import kept, unreadable
 from vptsp.errors import DataWarning, RunError
 from vptsp.evaluation.metrics import evaluate_retrieval
 from vptsp.evaluation.recognition import recognition_metrics

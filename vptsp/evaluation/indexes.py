@@ -1,6 +1,6 @@
 """A gallery of embeddings that answers queries at once: exact, or approximate for very large galleries.
 
-:func:`vptsp.evaluation.search.search` scores whole sets and builds what it needs each time; a :class:`GalleryIndex` is
+:func:`vptsp.evaluation.ranking.search` scores whole sets and builds what it needs each time; a :class:`GalleryIndex` is
 built once, can grow and shrink, and is kept on disk. Its exact kind ranks as ``search`` does, ties included.
 
 Dimensions: G gallery images, E embedding size, Q queries, k neighbours.
@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from vptsp.errors import ConfigError, DataError, RunError, explained
-from vptsp.evaluation.search import Array, unit_rows
+from vptsp.evaluation.ranking import Array, unit_rows
 from vptsp.files import read_json, write_bytes, write_json
 
 Kind: TypeAlias = Literal["exact", "hnsw", "ivf"]
@@ -122,7 +122,7 @@ class GalleryIndex:
 
     def _settled(self, scores: Float32[np.ndarray, " m"], worst: float, k: int) -> bool:
         """Whether no image beyond the candidates can be among the k nearest, one excluded image allowed for."""
-        margin = 2 * math.sqrt(self.size) * 2.0**-24  # as in vptsp.evaluation.search
+        margin = 2 * math.sqrt(self.size) * 2.0**-24  # as in vptsp.evaluation.ranking
         return bool(np.sort(scores)[::-1][k] > worst + margin)
 
     def _parameters(self, wanted: int) -> Any:

@@ -1,4 +1,4 @@
-"""Retrieval metrics: pure functions of a :class:`~vptsp.evaluation.search.RetrievalResults`.
+"""Retrieval metrics: pure functions of a :class:`~vptsp.evaluation.ranking.RetrievalResults`.
 
 R is the number of gallery images of the query's class other than the query. A lone query (R = 0) has
 nothing to find: it is left out of every metric, and counted in the report.
@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float64, Int64
 
 from vptsp.errors import DataError
 from vptsp.evaluation import clustering as class_clusters
-from vptsp.evaluation.search import Array, RetrievalResults, search, unit_rows
+from vptsp.evaluation.ranking import Array, RetrievalResults, search, unit_rows
 
 _CELLS_AT_ONCE = 2**22  # (query, rank) cells in fp64: 32 MiB an array
 
@@ -132,7 +132,7 @@ def evaluate_retrieval(
     """Score embeddings (N, E) by exact retrieval and, with ``clustering``, by k-means of the query images.
 
     ``metrics`` has recall_at_<k>, map_at_r, map_at_r_published, r_precision, and nmi and pairwise_f1, whose
-    k-means takes ``seed``. Raises DataError as :func:`~vptsp.evaluation.search.search` does, and where every query is
+    k-means takes ``seed``. Raises DataError as :func:`~vptsp.evaluation.ranking.search` does, and where every query is
     a lone one.
     """
     if not recall_ks or min(recall_ks) < 1:

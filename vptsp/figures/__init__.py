@@ -1,8 +1,8 @@
 """Figures: pictures of numbers that :mod:`vptsp.analysis` computed; they compute nothing themselves.
 
-Read ``theme.py`` first, the signs and colours of everything that is shown, then ``runs.py``. ::
+Read ``signs_and_colours.py`` first, the signs and colours of everything that is shown, then ``runs.py``. ::
 
-    theme           signs of proxies, colours of classes, series and pages: of figures, stills and views
+    signs_and_colours   signs of proxies, colours of classes, series and pages: of figures, stills and views
     template        the look of all plotly figures
     html            tables in inline styles
     runs            curves and results of runs

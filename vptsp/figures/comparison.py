@@ -11,8 +11,8 @@ import plotly.graph_objects as go
 
 from vptsp.analysis.comparison import Comparison
 from vptsp.analysis.wording import METRIC_TITLES, cell, mean_and_spread
+from vptsp.figures.signs_and_colours import BLUE, INK, SERIES
 from vptsp.figures.template import template
-from vptsp.figures.theme import BLUE, INK, SERIES
 from vptsp.text import plain
 
 _MOST_CURVES = 10

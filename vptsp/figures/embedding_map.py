@@ -9,8 +9,8 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float, Int64
 
+from vptsp.figures.signs_and_colours import PROXIES
 from vptsp.figures.template import corner_note, template
-from vptsp.figures.theme import PROXIES
 from vptsp.text import safe
 
 _CLASSES_IN_LEGEND = 12

@@ -12,10 +12,10 @@ import io
 
 import numpy as np
 
-from vptsp.data.images import ImageSet
-from vptsp.data.sheet import tiles
-from vptsp.evaluation.search import RetrievalResults, search
-from vptsp.figures import theme
+from vptsp.data.contact_sheet import tiles
+from vptsp.data.image_set import ImageSet
+from vptsp.evaluation.ranking import RetrievalResults, search
+from vptsp.figures import signs_and_colours as theme
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 from vptsp.runs.thumbnails import Thumbnails

@@ -25,8 +25,8 @@ from torch import Tensor
 from vptsp.analysis.explain import Attention
 from vptsp.core.prompts.visual import VisualPrompts
 from vptsp.errors import BackboneError, ConfigError
+from vptsp.figures.signs_and_colours import BLUE, DRAWN, INK, ORANGE
 from vptsp.figures.template import template
-from vptsp.figures.theme import BLUE, DRAWN, INK, ORANGE
 from vptsp.settings.build import ConfiguredModel
 
 _DARK, _PATCH, _CLS, _FADED = DRAWN, "#d7dbe0", BLUE, "#fbd0ad"

@@ -13,9 +13,9 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 
 from vptsp.analysis.confusions import overlapping_proxies
 from vptsp.errors import DataError
-from vptsp.evaluation.search import RetrievalResults, unit_rows
+from vptsp.evaluation.ranking import RetrievalResults, unit_rows
+from vptsp.figures.signs_and_colours import BLUE, ORANGE
 from vptsp.figures.template import corner_note, template
-from vptsp.figures.theme import BLUE, ORANGE
 from vptsp.text import safe
 
 MOST_CLASSES = 60  # of a heat map whose rows can still be told apart

@@ -11,8 +11,8 @@ from plotly.subplots import make_subplots
 
 from vptsp.analysis.proxy_spaces import KINDS, Moment, progress_table, spread_classes
 from vptsp.figures.html import html_table
+from vptsp.figures.signs_and_colours import INK, PROXIES, SERIES
 from vptsp.figures.template import template
-from vptsp.figures.theme import INK, PROXIES, SERIES
 from vptsp.text import safe
 
 

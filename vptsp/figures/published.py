@@ -9,8 +9,8 @@ from vptsp.analysis.comparison import Comparison
 from vptsp.analysis.wording import METRIC_TITLES, mean_and_spread
 from vptsp.figures.comparison_tables import remarks
 from vptsp.figures.html import html_table
+from vptsp.figures.signs_and_colours import BLUE, ORANGE, PURPLE
 from vptsp.figures.template import template
-from vptsp.figures.theme import BLUE, ORANGE, PURPLE
 from vptsp.settings.paper_numbers import READ_OFF, Curve, Published
 
 _LOW_LEGEND = {"orientation": "h", "y": -0.24, "yanchor": "top", "x": 0}

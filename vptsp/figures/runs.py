@@ -12,8 +12,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from vptsp.figures.html import html_table
+from vptsp.figures.signs_and_colours import BLUE, GREEN, ORANGE, PURPLE
 from vptsp.figures.template import template
-from vptsp.figures.theme import BLUE, GREEN, ORANGE, PURPLE
 from vptsp.settings.tasks import TASKS
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from matplotlib.colors import Normalize, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FixedLocator, MultipleLocator, NullLocator
 
-from vptsp.figures.theme import BLUE, DRAWN, MARKERS
+from vptsp.figures.signs_and_colours import BLUE, DRAWN, MARKERS
 
 _DPI = 144
 _DASHES = {"dot": ":", "dash": "--", "dashdot": "-."}

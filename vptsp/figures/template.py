@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from vptsp.figures.theme import GRID, INK, SERIES
+from vptsp.figures.signs_and_colours import GRID, INK, SERIES
 
 
 def template() -> go.layout.Template:

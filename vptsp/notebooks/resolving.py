@@ -9,7 +9,7 @@ import types
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from vptsp.data.enough import require_classes
+from vptsp.data.batch_fits import require_classes
 from vptsp.errors import ConfigError
 from vptsp.notebooks.cells import parameter_names
 from vptsp.project import placed

@@ -20,7 +20,7 @@ from vptsp.core.backbones import bundled
 from vptsp.data.folder import class_folders, image_files, read_image
 from vptsp.data.transforms import eval_transform
 from vptsp.evaluation.metrics import recall_at_k
-from vptsp.evaluation.search import search
+from vptsp.evaluation.ranking import search
 
 Extractor = Callable[[Float[Tensor, "B 3 H W"]], Float[Tensor, "B F"]]
 

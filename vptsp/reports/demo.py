@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
-from vptsp.data.enough import require_classes
-from vptsp.data.find import place_of
+from vptsp.data.batch_fits import require_classes
+from vptsp.data.locate import place_of
 from vptsp.errors import UsageError
 from vptsp.notebooks import run_notebook
 from vptsp.project import placed

@@ -8,7 +8,7 @@ A run is a directory (:mod:`.run` draws it) and its files are the contract: whoe
 next year, reads them through this room and nothing else. :mod:`.result` is what came out, :mod:`.snapshots` how it went
 epoch by epoch, :mod:`.embeddings` and :mod:`.thumbnails` the images, :mod:`.checkpoints` the model, :mod:`.origins`
 which epoch's model the stored embeddings are from, :mod:`.proxies` the proxies of that epoch, and :mod:`.data_record`
-which images the run was made with; :mod:`.listing` lists many. :mod:`vptsp.project` says where ``runs/`` is.
+which images the run was made with; :mod:`.run_table` lists many. :mod:`vptsp.project` says where ``runs/`` is.
 
 Names are loaded when first used: what lists runs imports no torch.
 """
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from vptsp.runs.embeddings import Origin as Origin
     from vptsp.runs.embeddings import SavedEmbeddings as SavedEmbeddings
     from vptsp.runs.embeddings import save_embeddings as save_embeddings
-    from vptsp.runs.listing import overview as overview
     from vptsp.runs.origins import origin_of as origin_of
     from vptsp.runs.proxies import proxies_beside as proxies_beside
     from vptsp.runs.result import RunResult as RunResult
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from vptsp.runs.run import Run as Run
     from vptsp.runs.run import list_runs as list_runs
     from vptsp.runs.run import newest_finished as newest_finished
+    from vptsp.runs.run_table import overview as overview
     from vptsp.runs.snapshots import Snapshot as Snapshot
     from vptsp.runs.snapshots import Snapshots as Snapshots
     from vptsp.runs.thumbnails import Thumbnails as Thumbnails
@@ -41,7 +41,7 @@ _HOMES = {
     "RUNS": "run",
     "list_runs": "run",
     "newest_finished": "run",
-    "overview": "listing",
+    "overview": "run_table",
     "RunResult": "result",
     "Snapshot": "snapshots",
     "Snapshots": "snapshots",

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from vptsp.data.images import DataSplits, ImageSet
+from vptsp.data.image_set import DataSplits, ImageSet
 from vptsp.data.splits import some
 from vptsp.errors import RunError
 from vptsp.files import read_json, write_bytes, write_json

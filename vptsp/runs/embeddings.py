@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from vptsp.data.images import ImageSet
+from vptsp.data.image_set import ImageSet
 from vptsp.errors import DataError, RunError
 from vptsp.files import read_json, read_tensors, write_json, write_tensors, write_text
 from vptsp.project import placed

@@ -22,7 +22,7 @@ import pandas as pd
 from PIL import Image
 
 from vptsp.data.folder import FileLoader, read_image
-from vptsp.data.images import ImageSet
+from vptsp.data.image_set import ImageSet
 from vptsp.data.rules import in_order, label_text
 from vptsp.errors import DataError, explained
 from vptsp.runs.embeddings import NO_CLASS

@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from vptsp.data.images import ImageSet
+from vptsp.data.image_set import ImageSet
 from vptsp.errors import RunError
 from vptsp.files import read_json, write_bytes, write_json
 from vptsp.runs.tiles import cut, save_options

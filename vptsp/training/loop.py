@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from vptsp.data.images import ImageSet
+from vptsp.data.image_set import ImageSet
 from vptsp.data.passed_over import by_reason
 from vptsp.errors import ConfigError, RunError
 from vptsp.evaluation.evaluate import counts_of, eval_passes, predict, score, score_checkpoint

@@ -14,9 +14,9 @@ from torch.utils.data import DataLoader
 
 from vptsp.core.backbones.load import load_backbone
 from vptsp.data import load_data
-from vptsp.data.images import DataSplits, ImageSet
+from vptsp.data.hopeless_runs import require_scorable
+from vptsp.data.image_set import DataSplits, ImageSet
 from vptsp.data.loaders import EvalPasses, TrainSampler, train_loader
-from vptsp.data.scorable import require_scorable
 from vptsp.data.transforms import train_transform
 from vptsp.machine import make_fabric
 from vptsp.settings.build import ConfiguredModel, build_model

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from vptsp.core.proxies import fuse
-from vptsp.data.images import DataSplits, ImageSet
+from vptsp.data.image_set import DataSplits, ImageSet
 from vptsp.evaluation.evaluate import embed
 from vptsp.files import write_json, write_tensors
 from vptsp.runs.run import Run

@@ -18,7 +18,7 @@ from torch import Tensor
 from vptsp.core.heads import CentredFeature, Head
 from vptsp.core.proxies.gru import GatedUnit
 from vptsp.core.start import class_means, start_as_mean, start_isometric, start_whitened
-from vptsp.data.images import ImageSet
+from vptsp.data.image_set import ImageSet
 from vptsp.evaluation.evaluate import eval_passes
 from vptsp.settings.build import ConfiguredModel
 from vptsp.settings.config import Config

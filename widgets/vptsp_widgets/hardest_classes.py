@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vptsp.evaluation.search import search
+from vptsp.evaluation.ranking import search
 from vptsp.figures.html import html_table
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.text import plain

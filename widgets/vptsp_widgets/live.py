@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from IPython.display import HTML, DisplayHandle, display
 
-from vptsp.figures.theme import BLUE, ORANGE, RIGHT
+from vptsp.figures.signs_and_colours import BLUE, ORANGE, RIGHT
 from vptsp.runs.progress import Event, headless, print_epochs
 from vptsp.settings.tasks import TASKS
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 
-from vptsp.figures.theme import CATEGORIES_DARK, CATEGORIES_LIGHT
+from vptsp.figures.signs_and_colours import CATEGORIES_DARK, CATEGORIES_LIGHT
 
 
 def palette(count: int, dark: bool) -> np.ndarray:

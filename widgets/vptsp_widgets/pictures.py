@@ -13,7 +13,7 @@ from torch import Tensor
 from vptsp.core.backbones.load import Backbone
 from vptsp.data import load_data
 from vptsp.data.folder import any_folder
-from vptsp.data.images import ImageSet
+from vptsp.data.image_set import ImageSet
 from vptsp.data.transforms import ShortenStrip, eval_transform
 from vptsp.errors import DataError, RunError
 from vptsp.runs.embeddings import SavedEmbeddings

@@ -12,7 +12,7 @@ from jaxtyping import Float32
 from PIL import Image, ImageOps
 
 from vptsp.data.folder import to_rgb
-from vptsp.data.images import ImageSet
+from vptsp.data.image_set import ImageSet
 from vptsp.errors import ConfigError, DataError
 from vptsp.evaluation.evaluate import embed
 from vptsp.machine import make_fabric

@@ -19,7 +19,7 @@ from vptsp_widgets.space import SpaceExplorer
 
 from vptsp.analysis.anatomy import Anatomy
 from vptsp.errors import DataError, RunError
-from vptsp.evaluation.search import unit_rows
+from vptsp.evaluation.ranking import unit_rows
 from vptsp.runs.run import Run
 
 EVIL = '<img src=x onerror=alert(1)> "\u202eاسم\n🌸 $x$'

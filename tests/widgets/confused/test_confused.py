@@ -16,7 +16,7 @@ from vptsp_widgets.linking import link
 from vptsp_widgets.space import SpaceExplorer
 
 from vptsp.analysis.confusions import confused_pairs, overlapping_proxies
-from vptsp.data.images import ImageSet
+from vptsp.data.image_set import ImageSet
 from vptsp.errors import DataError
 from vptsp.runs.embeddings import SavedEmbeddings, save_embeddings
 from vptsp.runs.run import Run

@@ -17,7 +17,7 @@ from vptsp_widgets.uploads import LARGEST
 
 from vptsp.errors import ConfigError, DataError
 from vptsp.evaluation.indexes import GalleryIndex
-from vptsp.evaluation.search import search
+from vptsp.evaluation.ranking import search
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 

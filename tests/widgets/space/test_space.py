@@ -26,7 +26,7 @@ from vptsp_widgets.space.view import VIEW_STATE
 
 from tests.markup import Markup, refused_by_sanitiser
 from vptsp.errors import DataError, RunError
-from vptsp.evaluation.search import search
+from vptsp.evaluation.ranking import search
 from vptsp.files import write_json, write_tensors
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run

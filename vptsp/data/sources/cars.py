@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vptsp.data.folder import FolderScan
-from vptsp.data.images import Parts
+from vptsp.data.image_set import Parts
 from vptsp.data.rules import in_order
 from vptsp.data.settings import DataConfig
 from vptsp.data.sources.listed import closed, halves

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vptsp.data.images import Parts
+from vptsp.data.image_set import Parts
 from vptsp.data.settings import DataConfig
 from vptsp.data.sources.listed import Rows, closed
 from vptsp.data.sources.lists import first_file, inner, mat_field, read_mat

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from vptsp.data.folder import to_rgb
-from vptsp.data.images import ImageSet, Parts
+from vptsp.data.image_set import ImageSet, Parts
 from vptsp.data.passed_over import Passed
 from vptsp.data.rules import LABELS as LABELS
 from vptsp.data.rules import in_order, label_column, label_text

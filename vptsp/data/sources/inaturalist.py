@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vptsp.data.images import ImageSet, Parts
+from vptsp.data.image_set import ImageSet, Parts
 from vptsp.data.settings import DataConfig
 from vptsp.data.sources.listed import listed
 from vptsp.data.sources.lists import first_file, read_rows

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vptsp.data.images import Parts
+from vptsp.data.image_set import Parts
 from vptsp.data.settings import DataConfig
 from vptsp.data.sources.listed import listed
 from vptsp.data.sources.lists import first_file, inner, read_rows

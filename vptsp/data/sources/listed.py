@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from vptsp.data.folder import FileLoader, printable
-from vptsp.data.images import ImageSet, Parts
+from vptsp.data.image_set import ImageSet, Parts
 from vptsp.data.rules import clean_path
 from vptsp.errors import DataError
 

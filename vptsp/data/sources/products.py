@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vptsp.data.images import Parts
+from vptsp.data.image_set import Parts
 from vptsp.data.settings import DataConfig
 from vptsp.data.sources.listed import listed
 from vptsp.data.sources.lists import inner, read_rows

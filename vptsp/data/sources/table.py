@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vptsp.data.images import ImageSet, Parts
+from vptsp.data.image_set import ImageSet, Parts
 from vptsp.data.rules import LABELS, in_order, label_column, label_text
 from vptsp.data.settings import DataConfig
 from vptsp.data.sources.listed import listed

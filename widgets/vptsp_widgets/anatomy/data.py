@@ -13,7 +13,7 @@ from jaxtyping import Float, Float32
 
 from vptsp.analysis.anatomy import Anatomy
 from vptsp.errors import DataError
-from vptsp.evaluation.search import unit_rows
+from vptsp.evaluation.ranking import unit_rows
 from vptsp.text import plain
 from vptsp_widgets.sampling import spread
 

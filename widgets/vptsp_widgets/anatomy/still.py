@@ -20,9 +20,9 @@ from matplotlib.figure import Figure
 from vptsp.analysis.anatomy import Anatomy
 from vptsp.figures.gallery import RIGHT, WRONG
 from vptsp.figures.html import html_table
-from vptsp.figures.theme import FAINT, FRAME, PROXIES, SCORES, SOFT, TEXT
-from vptsp.figures.theme import RIGHT as HELPED
-from vptsp.figures.theme import WRONG as HURT
+from vptsp.figures.signs_and_colours import FAINT, FRAME, PROXIES, SCORES, SOFT, TEXT
+from vptsp.figures.signs_and_colours import RIGHT as HELPED
+from vptsp.figures.signs_and_colours import WRONG as HURT
 from vptsp.runs.thumbnails import Thumbnails
 from vptsp.text import plain, safe
 from vptsp_widgets.anatomy.data import frames, second_part

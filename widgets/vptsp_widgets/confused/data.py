@@ -11,7 +11,7 @@ from jaxtyping import Float, Int64
 from vptsp.analysis.confusions import ConfusedPair, ProxyOverlap, confused_pairs, hard_negatives, overlapping_proxies
 from vptsp.analysis.mantel import visible
 from vptsp.errors import DataError
-from vptsp.evaluation.search import unit_rows
+from vptsp.evaluation.ranking import unit_rows
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.text import plain
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vptsp.figures.html import html_table
-from vptsp.figures.theme import WRONG
+from vptsp.figures.signs_and_colours import WRONG
 from vptsp.runs.thumbnails import Thumbnails
 from vptsp.text import plain, safe
 from vptsp_widgets.still_images import framed, pictures

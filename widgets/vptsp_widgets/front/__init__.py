@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from vptsp.text import script_json
-from vptsp_widgets.front import signs
+from vptsp_widgets.front import generate_signs as signs
 from vptsp_widgets.front.linker import link, variable
 
 __all__ = ["module", "page_block", "script_json", "style"]

@@ -1,4 +1,4 @@
-// Made by front/signs.py; what is said here is decided in vptsp/figures/theme.py.
+// Made by front/generate_signs.py; what is said here is decided in vptsp/figures/signs_and_colours.py.
 
 /** @typedef {"learned" | "semantic" | "fused"} Kind - of proxies */
 /** @typedef {{ light: string, dark: string }} Colour - of one theme and of the other */

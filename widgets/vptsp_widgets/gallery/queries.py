@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
 from vptsp.errors import ConfigError
-from vptsp.evaluation.search import RetrievalResults, search
+from vptsp.evaluation.ranking import RetrievalResults, search
 
 MOST_QUERIES = 5000
 _DEEP = 50  # neighbours among which the nearest wrong image is looked for, before the whole gallery is

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
-from vptsp.data.images import ImageSet
+from vptsp.data.image_set import ImageSet
 from vptsp.errors import DataError
 from vptsp.evaluation.indexes import GalleryIndex, Kind, check_kind
-from vptsp.evaluation.search import unit_rows
+from vptsp.evaluation.ranking import unit_rows
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 from vptsp.settings.build import ConfiguredModel

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vptsp.evaluation.search import RetrievalResults, search
+from vptsp.evaluation.ranking import RetrievalResults, search
 from vptsp.figures.gallery import choose_queries, retrieval_strips
 from vptsp.runs.thumbnails import Thumbnails
 from vptsp.text import safe

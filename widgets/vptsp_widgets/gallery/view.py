@@ -12,7 +12,7 @@ import pandas as pd
 import traitlets
 
 from vptsp.analysis.maps import proxies_of
-from vptsp.data.images import ImageSet
+from vptsp.data.image_set import ImageSet
 from vptsp.errors import ConfigError, DataError
 from vptsp.evaluation.indexes import GalleryIndex, Kind
 from vptsp.runs.embeddings import SavedEmbeddings

@@ -10,8 +10,8 @@ from typing import Any
 
 from vptsp.errors import RunError
 from vptsp.files import read_json
-from vptsp.runs.listing import differing
 from vptsp.runs.run import Run
+from vptsp.runs.run_table import differing
 from vptsp.settings.methods import METHODS
 from vptsp.settings.tasks import TASKS
 from vptsp.text import plain

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
-from vptsp.figures.theme import ACCENT, LETTERED_LIGHT, PROXIES, SOFT, TEXT
+from vptsp.figures.signs_and_colours import ACCENT, LETTERED_LIGHT, PROXIES, SOFT, TEXT
 from vptsp.text import plain, safe
 from vptsp_widgets.sandbox.gradients import fused_proxies, loss_and_gradients
 from vptsp_widgets.sandbox.state import LETTERS, LOSSES, State

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from vptsp.errors import DataError
-from vptsp.evaluation.search import search
+from vptsp.evaluation.ranking import search
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.text import plain
 from vptsp_widgets.colour_names import colours_named

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float32, Int32, Int64
 
 from vptsp.evaluation.indexes import GalleryIndex
-from vptsp.evaluation.search import search, unit_rows
+from vptsp.evaluation.ranking import search, unit_rows
 from vptsp.runs.embeddings import SavedEmbeddings
 
 NEIGHBOURS = 10

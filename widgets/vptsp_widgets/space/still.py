@@ -18,7 +18,7 @@ from matplotlib.colors import ListedColormap, Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from vptsp.figures.theme import FAINT, FRAME, PROXIES, SOFT, TEXT
+from vptsp.figures.signs_and_colours import FAINT, FRAME, PROXIES, SOFT, TEXT
 from vptsp.runs.thumbnails import Thumbnails
 from vptsp.text import plain, safe
 from vptsp_widgets.palettes import palette, ramp

@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 
 from vptsp.analysis.replay import Replay
 from vptsp.figures.html import html_table
-from vptsp.figures.theme import FAINT, FRAME, PROXIES, SOFT, TEXT
+from vptsp.figures.signs_and_colours import FAINT, FRAME, PROXIES, SOFT, TEXT
 from vptsp.text import plain, safe
 from vptsp_widgets.palettes import palette
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from vptsp.analysis.explain import attention, block_effects
-from vptsp.evaluation.search import unit_rows
+from vptsp.evaluation.ranking import unit_rows
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.settings.build import ConfiguredModel
 from vptsp_widgets.pictures import Pictures

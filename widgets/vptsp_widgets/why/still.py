@@ -19,7 +19,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from PIL import Image
 
-from vptsp.figures.theme import DRAWN
+from vptsp.figures.signs_and_colours import DRAWN
 from vptsp.text import plain, safe
 from vptsp_widgets.why.description import FULL_COLOUR
 

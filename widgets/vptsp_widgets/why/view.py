@@ -18,7 +18,7 @@ import numpy as np
 import traitlets
 
 from vptsp.analysis.explain import Attention, why_no_effects
-from vptsp.data.images import ImageSet
+from vptsp.data.image_set import ImageSet
 from vptsp.errors import DataError
 from vptsp.runs.checkpoints import load_beside
 from vptsp.runs.embeddings import SavedEmbeddings

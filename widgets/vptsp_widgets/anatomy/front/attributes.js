@@ -3,7 +3,7 @@
 import { make } from "../../front/dom.js";
 import { count } from "../../front/text.js";
 import { PROXIES } from "../../front/signs.js";
-import { cosine } from "./signs.js";
+import { cosine } from "./words_and_arrows.js";
 /** @import { Shown } from "./shown.js" */
 
 /**

@@ -6,7 +6,7 @@ import { clip } from "../../front/numbers.js";
 import { short } from "../../front/text.js";
 import { PROXIES } from "../../front/signs.js";
 import { plot } from "./plot.js";
-import { degrees, percent, signed, write } from "./signs.js";
+import { degrees, percent, signed, write } from "./words_and_arrows.js";
 /** @import { Shown } from "./shown.js" */
 /** @import { Kind } from "../../front/signs.js" */
 

@@ -4,7 +4,7 @@ import { clip } from "../../front/numbers.js";
 import { PROXIES, SCORES } from "../../front/signs.js";
 import { plot } from "./plot.js";
 import { STEPS } from "./shown.js";
-import { percent, write } from "./signs.js";
+import { percent, write } from "./words_and_arrows.js";
 /** @import { Shown } from "./shown.js" */
 
 const CURVES = [

@@ -3,7 +3,7 @@
 import { make } from "../../front/dom.js";
 import { PROXIES } from "../../front/signs.js";
 import { STEPS } from "./shown.js";
-import { percent } from "./signs.js";
+import { percent } from "./words_and_arrows.js";
 /** @import { Shown } from "./shown.js" */
 
 /**

@@ -6,7 +6,7 @@ import { count } from "../../front/text.js";
 import { PROXIES } from "../../front/signs.js";
 import { mostSimilarFirst } from "./parts.js";
 import { plot } from "./plot.js";
-import { arrow, cosine, degrees, percent, write } from "./signs.js";
+import { arrow, cosine, degrees, percent, write } from "./words_and_arrows.js";
 /** @import { Shown } from "./shown.js" */
 /** @import { Kind } from "../../front/signs.js" */
 

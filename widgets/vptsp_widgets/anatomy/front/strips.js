@@ -5,7 +5,7 @@ import { PROXIES } from "../../front/signs.js";
 import { short } from "../../front/text.js";
 import { debounced } from "../../front/timing.js";
 import { mostSimilarFirst } from "./parts.js";
-import { cosine } from "./signs.js";
+import { cosine } from "./words_and_arrows.js";
 /** @import { Shown } from "./shown.js" */
 /** @import { Kind } from "../../front/signs.js" */
 

@@ -4,7 +4,7 @@ import { make } from "../../front/dom.js";
 import { clip } from "../../front/numbers.js";
 import { count, short } from "../../front/text.js";
 import { debounced } from "../../front/timing.js";
-import { degrees, percent, signed } from "./signs.js";
+import { degrees, percent, signed } from "./words_and_arrows.js";
 /** @import { Shown } from "./shown.js" */
 
 // title, what it shows, why

@@ -2,7 +2,7 @@
 
 import { make } from "../../front/dom.js";
 import { PROXIES } from "../../front/signs.js";
-import { digits } from "./signs.js";
+import { digits } from "./svg_parts.js";
 /** @import { State } from "./experiment.js" */
 
 const FORMULAS = { // ^{} raised, _{} lowered

@@ -1,7 +1,7 @@
 // What lies under the points: the circle's ticks, or the sphere's grid, axes and orthant.
 
 import { svg } from "../../front/dom.js";
-import { lineElement } from "./signs.js";
+import { lineElement } from "./svg_parts.js";
 /** @import { Sight } from "./vectors.js" */
 
 /** @param {Sight} sight */

@@ -2,7 +2,7 @@
 
 import { make, svg } from "../../front/dom.js";
 import { PROXIES } from "../../front/signs.js";
-import { DISC, arrowPath, digits, glyphElement, proxySign } from "./signs.js";
+import { DISC, arrowPath, digits, glyphElement, proxySign } from "./svg_parts.js";
 import { isSphere } from "./vectors.js";
 /** @import { Kind } from "../../front/signs.js" */
 /** @import { State } from "./experiment.js" */

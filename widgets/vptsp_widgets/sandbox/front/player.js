@@ -1,6 +1,6 @@
 // The player: one step of gradient descent, or one after the other until all is at rest.
 
-import { digits } from "./signs.js";
+import { digits } from "./svg_parts.js";
 /** @import { Experiment } from "./experiment.js" */
 
 export class Player {

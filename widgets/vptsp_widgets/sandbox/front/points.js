@@ -2,7 +2,7 @@
 
 import { total } from "../../front/numbers.js";
 import { rowsOf } from "./losses.js";
-import { DISC, LETTERS, coloured, digits, glyphElement, proxySign } from "./signs.js";
+import { DISC, LETTERS, coloured, digits, glyphElement, proxySign } from "./svg_parts.js";
 import { lengthOf } from "./vectors.js";
 /** @import { State } from "./experiment.js" */
 /** @import { Result } from "./losses.js" */

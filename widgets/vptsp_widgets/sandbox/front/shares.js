@@ -4,7 +4,7 @@ import { make, svg } from "../../front/dom.js";
 import { total } from "../../front/numbers.js";
 import { count } from "../../front/text.js";
 import { same } from "./experiment.js";
-import { LETTERS, digits, percent } from "./signs.js";
+import { LETTERS, digits, percent } from "./svg_parts.js";
 /** @import { Result } from "./losses.js" */
 
 export class Shares {

@@ -4,7 +4,7 @@ import { svg } from "../../front/dom.js";
 import { globe, ticks } from "./ground.js";
 import { hardPairs, rowsOf } from "./losses.js";
 import { FURTHEST, angles, pointElement, pointsOf, positionOf } from "./points.js";
-import { arrowPath, coloured, lineElement } from "./signs.js";
+import { arrowPath, coloured, lineElement } from "./svg_parts.js";
 import { Sight, lengthOf, plus } from "./vectors.js";
 /** @import { State } from "./experiment.js" */
 /** @import { Result } from "./losses.js" */

@@ -14,7 +14,7 @@ import { Player } from "./player.js";
 import { Pointing } from "./pointing.js";
 import { described } from "./points.js";
 import { Shares } from "./shares.js";
-import { digits } from "./signs.js";
+import { digits } from "./svg_parts.js";
 import { Stage } from "./stage.js";
 import { Stories } from "./stories.js";
 /** @import { Model } from "../../front/model.js" */

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vptsp.data.images import DataSplits, ImageSet
+from vptsp.data.image_set import DataSplits, ImageSet
 from vptsp.errors import DataError
 
 

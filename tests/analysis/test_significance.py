@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vptsp.analysis.bootstrap import QueryScores, holm, paired_bootstrap, query_scores
+from vptsp.analysis.significance import QueryScores, holm, paired_bootstrap, query_scores
 from vptsp.errors import DataError
 from vptsp.runs.run import Run
 

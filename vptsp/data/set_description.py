@@ -13,7 +13,7 @@ from vptsp.data.counts import Counts
 from vptsp.data.settings import DataConfig
 
 if TYPE_CHECKING:
-    from vptsp.data.images import Parts
+    from vptsp.data.image_set import Parts
 
 Task = Literal["retrieval", "recognition", "any"]
 Root = Literal["folder", "file", "optional", "none"]

@@ -1,7 +1,7 @@
-"""What the front ends know of :mod:`vptsp.figures.theme`: a module of constants, and the colours of the style sheets.
+"""What the front ends know of :mod:`vptsp.figures.signs_and_colours`: constants as a module, colours as a style sheet.
 
-``python widgets/vptsp_widgets/front/signs.py`` writes ``signs.js`` anew; a test says when that was forgotten. As a
-file and not as a module: the package links the front ends when it is imported, and they need ``signs.js``.
+``python widgets/vptsp_widgets/front/generate_signs.py`` writes ``signs.js`` anew; a test says when that was forgotten.
+As a file and not as a module: the package links the front ends when it is imported, and they need ``signs.js``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from vptsp.figures import theme
+from vptsp.figures import signs_and_colours as theme
 
 SIGNS = Path(__file__).with_name("signs.js")
 
@@ -22,7 +22,7 @@ def script() -> str:
     rows = "".join(f"  {kind}: {_literal(sign)},\n" for kind, sign in proxies.items())
     scores = "".join(f"  {_literal(_themes(colour))},\n" for colour in theme.SCORES)
     return (
-        "// Made by front/signs.py; what is said here is decided in vptsp/figures/theme.py.\n\n"
+        "// Made by front/generate_signs.py; what is said here is decided in vptsp/figures/signs_and_colours.py.\n\n"
         '/** @typedef {"learned" | "semantic" | "fused"} Kind - of proxies */\n'
         "/** @typedef {{ light: string, dark: string }} Colour - of one theme and of the other */\n"
         "/**\n * @typedef {object} Sign\n * @property {string} title\n * @property {string} letter\n"

@@ -14,10 +14,11 @@ import vptsp_widgets
 from matplotlib.colors import to_rgb
 from matplotlib.markers import MarkerStyle
 from plotly.validator_cache import ValidatorCache
-from vptsp_widgets.front import module, signs, style
+from vptsp_widgets.front import generate_signs as signs
+from vptsp_widgets.front import module, style
 
 import vptsp.figures
-from vptsp.figures import theme
+from vptsp.figures import signs_and_colours as theme
 from vptsp.runs.snapshots import KINDS
 
 THEME = Path(theme.__file__)
@@ -72,7 +73,9 @@ def test_points_with_letters_are_told_apart_by_both() -> None:
 
 
 def test_what_the_front_ends_know_is_made_of_the_table() -> None:
-    assert signs.SIGNS.read_text(encoding="utf-8") == signs.script(), "run python widgets/vptsp_widgets/front/signs.py"
+    assert signs.SIGNS.read_text(encoding="utf-8") == signs.script(), (
+        "run python widgets/vptsp_widgets/front/generate_signs.py"
+    )
     for kind, sign in theme.PROXIES.items():
         line = next(line for line in signs.script().splitlines() if line.startswith(f"  {kind}: "))
         assert all(json.dumps(part, ensure_ascii=False) in line for part in astuple(sign.colour)[:2])
@@ -100,7 +103,8 @@ def test_no_other_file_gives_proxies_a_colour_or_a_sign() -> None:
 
 def test_the_table_and_html_tables_need_nothing_that_draws_or_trains() -> None:
     heavy = ("torch", "plotly", "matplotlib", "numpy", "pandas", "vptsp.training", "vptsp.core")
-    code = f"import sys, vptsp.figures.theme, vptsp.figures.html; print([m for m in {heavy} if m in sys.modules])"
+    imported = "vptsp.figures.signs_and_colours, vptsp.figures.html"
+    code = f"import sys, {imported}; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
     code = (
         f"import sys, vptsp.figures.runs, vptsp.figures.embedding_map;print([m for m in {heavy} if m in sys.modules])"

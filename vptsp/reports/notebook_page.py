@@ -1,6 +1,6 @@
 """An executed notebook as one still page: prose, tables and pictures, no scripts and no requests.
 
-``python -m vptsp.reports.pages executed.ipynb page.html``
+``python -m vptsp.reports.notebook_page executed.ipynb page.html``
 """
 
 from __future__ import annotations

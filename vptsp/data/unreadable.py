@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 from vptsp.data.folder import FileLoader
-from vptsp.data.images import Chained, ImageSet, LoadImage, Parts
+from vptsp.data.image_set import Chained, ImageSet, LoadImage, Parts
 from vptsp.data.splits import some
 from vptsp.errors import DataError
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from vptsp.data.registry import DATASETS
+from vptsp.data.set_description import Source
 from vptsp.data.settings import DataConfig
-from vptsp.data.source import Source
 from vptsp.errors import ConfigError, DataError
 
 _MOVED = "; of data that were moved, say where they are now with data_root=PATH"

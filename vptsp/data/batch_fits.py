@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from vptsp.data.find import find_source
+from vptsp.data.locate import find_source
 from vptsp.data.settings import DataConfig
 from vptsp.errors import ConfigError
 

@@ -1,4 +1,4 @@
-// Signs: SVG elements, glyphs and letters of the points, lines, arrows, and numbers as they are written.
+// Parts of the drawing: SVG elements, glyphs and letters of the points, lines, arrows, and numbers as they are written.
 
 import { svg } from "../../front/dom.js";
 import { signPath } from "../../front/glyphs.js";
