@@ -1,7 +1,7 @@
 """The fork server of a test session, and kernels that come from it: an explicit choice of the tests that use them.
 
 What a test says of notebooks and views does not depend on how a kernel has imported the workbench; where a kernel comes
-from is left real in sweeps, which kill kernels and count them, and in one test each of papermill and JupyterLab.
+from is left real in sweeps, which kill kernels and count them, and in a test of papermill.
 """
 
 from __future__ import annotations

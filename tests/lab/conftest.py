@@ -28,13 +28,12 @@ _NOISE = (  # what JupyterLab itself says in a browser without a GPU or on its f
 class Lab:
     """A JupyterLab server of its own, in ``folder``: no token, no news, no settings but those given."""
 
-    def __init__(self, folder: Path, comms: str, **environment: str) -> None:
+    def __init__(self, folder: Path, **environment: str) -> None:
         self.root = folder / "notebooks"
         self.root.mkdir(parents=True)
         own = {name: folder / name for name in ("config", "data", "runtime", "settings", "workspaces", "ipython")}
         settings = own["settings"] / "@jupyterlab" / "apputils-extension"
         settings.mkdir(parents=True)
-        (settings / "kernels-settings.jupyterlab-settings").write_text(json.dumps({"commsOverSubshells": comms}))
         quiet = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
         (settings / "notification.jupyterlab-settings").write_text(json.dumps(quiet))
         left_out = ("VPTSP_HEADLESS", "JUPYTER_PATH")
@@ -219,16 +218,8 @@ class Notebook:
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory, forked_kernel_path: Path) -> Iterator[Lab]:
-    """JupyterLab as it comes: comm messages go over subshells, so that they pass a busy kernel. Kernels are forked."""
-    lab = Lab(tmp_path_factory.mktemp("lab"), "perCommTarget", JUPYTER_PATH=str(forked_kernel_path))
-    yield lab
-    lab.close()
-
-
-@pytest.fixture(scope="session")
-def lab_without_subshells(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """JupyterLab whose comm messages wait for the kernel's main thread. Its kernels start as a user's do."""
-    lab = Lab(tmp_path_factory.mktemp("lab_main"), "disabled")
+    """JupyterLab as it comes, but for kernels, which are forked."""
+    lab = Lab(tmp_path_factory.mktemp("lab"), JUPYTER_PATH=str(forked_kernel_path))
     yield lab
     lab.close()
 
