@@ -57,6 +57,20 @@ def _place(path: Path) -> int:
     return _FIRST.index(folder) if folder in _FIRST else len(_FIRST)
 
 
+# Where shapes are checked while tests run. A check takes as long as what it checks, where models are this small: those
+# that train again and again what was checked here do without.
+_SHAPES_CHECKED = ("core", "evaluation", "analysis", "settings")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    import jaxtyping
+
+    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    checked = folder in _SHAPES_CHECKED or item.get_closest_marker("shapes_checked")
+    jaxtyping.config.update("jaxtyping_disable", not checked)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--without-browser", action="store_true", help="leave out the tests that drive Chromium")
 
@@ -72,6 +86,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for item in items if item.get_closest_marker("browser") and not item.get_closest_marker("slow")]
     items[:] = [item for item in items if not item.get_closest_marker("browser")]
     config.stash[_LEFT_OUT] = len(left_out)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """One worker takes all files of JupyterLab, which share a server and a page; else a worker takes a file."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Files(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return "tests/lab" if file.startswith("tests/lab/") else file
+
+    return Files(config, log) if config.option.dist == "loadfile" else None
 
 
 def pytest_testnodedown(node: Any) -> None:

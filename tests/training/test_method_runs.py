@@ -101,6 +101,7 @@ def unequal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> lis
     return [name for name in one.keys() | other.keys() if name not in one or not torch.equal(one[name], other[name])]
 
 
+@pytest.mark.shapes_checked
 @pytest.mark.parametrize("case", CASES)
 def test_steps_move_the_methods_set_alone_and_its_checkpoint_is_whole(
     settings: Callable[[str], Config], tmp_path: Path, case: str
