@@ -17,8 +17,8 @@ def some_anatomy(seed: int = 0, classes: int = 6, size: int = 5, images: int = 3
     return Anatomy(
         name="a run",
         learned=(5 * near[0]).astype(np.float32),
-        semantic=unit_rows(near[1]).numpy(),
-        embeddings=unit_rows(centres[labels] + rng.normal(0, 1.0, (images, size))).numpy(),
+        semantic=unit_rows(near[1]),
+        embeddings=unit_rows(centres[labels] + rng.normal(0, 1.0, (images, size))),
         labels=labels,
         class_names=tuple(f"class {label}" for label in range(classes)),
         ids=tuple(f"image {row}" for row in range(images)),

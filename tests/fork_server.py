@@ -37,7 +37,7 @@ Job = Callable[[], None]
 def preload_commands() -> None:
     os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = os.environ["NUMBA_NUM_THREADS"] = "1"
     os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # of pyarrow's allocator
-    for name in ("vptsp.training.loop", "vptsp.cli"):
+    for name in ("vptsp.training.loop", "vptsp.cli", "lightning_fabric", "pandas"):  # the last two are imported late
         importlib.import_module(name)
     require_one_thread()
 

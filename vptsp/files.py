@@ -1,6 +1,7 @@
 """Write files so that a reader, a crash or a full disk never meets half of one.
 
-What reads and writes tensors imports torch when it is called: most of what lies in a run directory is text.
+Tensors and arrays are one format on disk. What reads and writes tensors imports torch when it is called; arrays need
+none of it, and what shows a run reads those.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import json
 import math
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vptsp.errors import RunError, explained
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 
@@ -82,10 +85,29 @@ def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[s
 
 def read_tensors(path: Path, remedy: str) -> dict[str, torch.Tensor]:
     """Read safetensors; a missing or damaged file is a :class:`RunError` that ends in ``remedy``."""
-    if not path.is_file():
-        raise RunError(f"{path} does not exist; {remedy}")
     from safetensors.torch import load_file
 
+    return _loaded(load_file, path, remedy)
+
+
+def write_arrays(path: Path, arrays: dict[str, np.ndarray], metadata: dict[str, str] | None = None) -> None:
+    """:func:`write_tensors` for arrays."""
+    import numpy as np
+    from safetensors.numpy import save
+
+    write_bytes(path, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata))
+
+
+def read_arrays(path: Path, remedy: str) -> dict[str, np.ndarray]:
+    """:func:`read_tensors` as arrays, of any type that numpy has."""
+    from safetensors.numpy import load_file
+
+    return _loaded(load_file, path, remedy)
+
+
+def _loaded(load_file: Callable[[Path], dict[str, Any]], path: Path, remedy: str) -> dict[str, Any]:
+    if not path.is_file():
+        raise RunError(f"{path} does not exist; {remedy}")
     try:
         return load_file(path)
     except Exception as error:  # safetensors raises its own types for a bad header or length

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-import lightning_fabric as lightning
 import torch
 
 from vptsp.errors import ConfigError
+
+if TYPE_CHECKING:
+    import lightning_fabric as lightning
 
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces the precision it was told to use
 logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
@@ -26,6 +29,8 @@ def make_fabric(device: str = "auto", precision: str = "auto") -> lightning.Fabr
     if precision == "fp16" and accelerator == "cpu":
         raise ConfigError("precision='fp16' needs a GPU, and there is none here; use bf16 or fp32")
     kind = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}[precision]
+    import lightning_fabric as lightning
+
     return lightning.Fabric(accelerator=accelerator, devices=devices, precision=kind)  # type: ignore[arg-type]
 
 

@@ -33,7 +33,7 @@ from vptsp.runs.run import Run
 def test_alpha_1_is_the_learned_proxy_and_alpha_0_the_semantic_one(seed: int) -> None:
     whole = some_anatomy(seed)
     assert whole.semantic is not None
-    np.testing.assert_allclose(whole.fused(1.0), unit_rows(whole.learned).numpy(), atol=1e-6)
+    np.testing.assert_allclose(whole.fused(1.0), unit_rows(whole.learned), atol=1e-6)
     np.testing.assert_allclose(whole.fused(0.0), whole.semantic, atol=1e-6)
     between = 0.3 * whole.learned + 0.7 * whole.semantic
     np.testing.assert_allclose(whole.fused(0.3), between / np.linalg.norm(between, axis=1)[:, None], atol=1e-6)
@@ -241,11 +241,11 @@ def test_a_run_is_taken_as_it_was_trained(tiny_run: Run) -> None:
     assert whole.ids == tuple(saved.ids)
     assert [whole.class_names[label] for label in whole.labels] == saved.names
     tensors = tiny_run.snapshot(whole.epoch)
-    np.testing.assert_allclose(whole.fused(), unit_rows(tensors["fused"]).numpy(), atol=1e-6)
+    np.testing.assert_allclose(whole.fused(), unit_rows(tensors["fused"]), atol=1e-6)
     # the proxies and the embeddings are of one epoch: what the snapshot's probes were embedded to is stored
     index = read_json(tiny_run.path / "snapshots" / "probes.json", "")
     rows = [whole.ids.index(name) for name in index["train"]["ids"]]
-    np.testing.assert_allclose(whole.embeddings[rows], unit_rows(tensors["probe_train"]).numpy(), atol=1e-3)
+    np.testing.assert_allclose(whole.embeddings[rows], unit_rows(tensors["probe_train"]), atol=1e-3)
     assert whole.row_of(whole.class_names[3]) == 3
     with pytest.raises(DataError, match="'nobody' is not a training class"):
         whole.row_of("nobody")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import peft
 import pytest
 import torch
 from hypothesis import given, settings
@@ -231,6 +230,8 @@ def test_images_of_a_batch_never_meet(kind: str, kernel: Kernel) -> None:
 
 
 def test_low_rank_updates_reach_the_prompts() -> None:
+    import peft  # takes seconds, which only this test pays
+
     swin = make_swin()
     names = [name for name, _ in swin.named_modules() if name.endswith("attn.qkv")]
     lora = peft.LoraConfig(r=2, lora_alpha=4, target_modules=names, init_lora_weights=False)

@@ -49,7 +49,7 @@ def test_equal_to_pytorch_metric_learning(protocol, seed):
         device=torch.device("cpu"),
         kmeans_func=same_clusters,
     )
-    unit, classes = unit_rows(embeddings), torch.from_numpy(labels)
+    unit, classes = torch.from_numpy(unit_rows(embeddings)), torch.from_numpy(labels)
     if is_query is None:
         expected = calculator.get_accuracy(unit, classes)
     else:

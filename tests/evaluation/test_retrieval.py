@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 from vptsp.errors import DataError
 from vptsp.evaluation import ranking as retrieval
 from vptsp.evaluation.ranking import RetrievalResults, search
+from vptsp.evaluation.torch_products import TorchProducts
 
 
 def oracle(embeddings, labels, is_query, is_gallery, k):
@@ -31,11 +32,15 @@ def oracle(embeddings, labels, is_query, is_gallery, k):
     return ranked, np.array(relevant)
 
 
+def on_torch(queries, gallery):
+    return TorchProducts(queries, gallery, "cpu")
+
+
 @pytest.fixture(params=["faiss", "torch"])
 def candidates(request, monkeypatch):
-    """Both sources of candidates; CUDA takes the torch one, which runs on any device."""
+    """Both sources of products; CUDA takes the torch one, which runs on any device."""
     if request.param == "torch":
-        monkeypatch.setattr(retrieval, "_faiss_candidates", retrieval._torch_candidates)
+        monkeypatch.setattr(retrieval, "_FaissProducts", on_torch)
     return request.param
 
 
@@ -63,7 +68,7 @@ def test_search_equals_the_oracle(source, problem):
     embeddings, labels, is_query, is_gallery, k, block = problem
     with pytest.MonkeyPatch.context() as patch:
         if source == "torch":
-            patch.setattr(retrieval, "_faiss_candidates", retrieval._torch_candidates)
+            patch.setattr(retrieval, "_FaissProducts", on_torch)
         results = search(embeddings, labels, is_query, is_gallery, k=k, block=block)
     expected, relevant = oracle(embeddings, labels, is_query, is_gallery, k)
     np.testing.assert_array_equal(results.neighbor_positions, expected)
@@ -120,7 +125,7 @@ def test_similarities_are_cosines_whatever_the_scale_type_and_precision_settings
     torch.backends.cuda.matmul.fp32_precision = "tf32"
     try:
         with torch.autocast("cpu", dtype=torch.bfloat16), pytest.MonkeyPatch.context() as patch:
-            patch.setattr(retrieval, "_faiss_candidates", retrieval._torch_candidates)
+            patch.setattr(retrieval, "_FaissProducts", on_torch)
             careless = search(tensor, torch.as_tensor(labels), k=10)
         assert torch.backends.cuda.matmul.fp32_precision == "tf32"
     finally:

@@ -55,7 +55,7 @@ def test_proxies_are_of_the_images_epoch(selected: Run, last: Run, name: str) ->
     epoch, _ = epoch_and_model(run, last)
     fused = run.snapshot(epoch)["fused"].numpy()
     gallery = RetrievalGallery.of_run(run)
-    np.testing.assert_allclose(gallery.proxies["fused"], unit_rows(fused).numpy(), atol=1e-6)
+    np.testing.assert_allclose(gallery.proxies["fused"], unit_rows(fused), atol=1e-6)
     space = SpaceExplorer.of_run(run, method="pca")
     other = SpaceExplorer(space.saved, "pca", {"fused": fused}, list(gallery._proxy_names))
     alone = SpaceExplorer.of_run(run, method="pca", proxies={"fused": fused})
@@ -77,7 +77,7 @@ def test_models_are_of_the_images_epoch(selected: Run, last: Run, tmp_path: Path
     why = WhyNeighbour.of_run(run)
     assert same(why.model, model)
     rows = [why.ids.index(name) for name in (why.query, why.neighbour)]
-    first, second = unit_rows(why.saved.embeddings).numpy()[rows]
+    first, second = unit_rows(why.saved.embeddings)[rows]
     assert why.similarity == pytest.approx(float(first @ second), abs=1e-4)
     gallery = RetrievalGallery.of_run(run)
     images = load_data(run.config).test
@@ -96,7 +96,7 @@ def test_a_view_that_is_shown_another_run_takes_that_runs_epoch(selected: Run, l
     model = load_inference(last, "last")
     assert same(why.model, model)
     assert same(gallery.searched.uploads._model, model)
-    fused = unit_rows(last.snapshot(3)["fused"]).numpy()
+    fused = unit_rows(last.snapshot(3)["fused"])
     np.testing.assert_allclose(gallery.proxies["fused"], fused, atol=1e-6)
     why.close()
     gallery.close()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +82,18 @@ def test_what_a_view_says_when_it_opens_stays(tiny_run: Run, tmp_path: Path) -> 
     view = WhyNeighbour.of_run(run)
     assert "The thumbnail stands in for" in view.status
     view.close()
+
+
+def test_a_run_is_shown_and_searched_without_torch(tiny_run: Run) -> None:
+    code = (
+        "import sys; from vptsp_widgets import RetrievalGallery, SpaceExplorer, Workbench;"
+        "views = [SpaceExplorer.of_run(sys.argv[1], method='pca'), RetrievalGallery.of_run(sys.argv[1])];"
+        "found = [(setattr(view, 'focus', view.ids[0]), view.still()) for view in views];"
+        "print(*views[0].glyphs, len(views[0]._near['rows']), len(views[1].results));"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    command = [sys.executable, "-c", code, str(tiny_run.path)]
+    shown, modules = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert shown == "learned semantic fused 10 19"  # of 20 images
+    heavy = {"torch", "torchvision", "timm", "peft", "sklearn", "scipy", "umap", "numba", "plotly", "lightning_fabric"}
+    assert set(modules.split()) & heavy == set()

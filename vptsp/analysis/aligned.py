@@ -13,14 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from jaxtyping import Float, Float32
 
 from vptsp.analysis.projection import FEWEST_FOR_UMAP, _content_key, project
 from vptsp.errors import DataError
 from vptsp.evaluation.ranking import unit_rows
-from vptsp.files import read_tensors, write_tensors
-from vptsp.machine import threads_kept
+from vptsp.files import read_arrays, write_arrays
 
 
 def frame(epochs: Sequence[Float[np.ndarray, "N E"]]) -> list[Float32[np.ndarray, "N 2"]]:
@@ -48,22 +46,24 @@ def align(
     Raises DataError as :func:`frame` does.
     """
     _require_alike(epochs)
-    rows = [unit_rows(vectors).cpu().numpy() for vectors in epochs]
+    rows = [unit_rows(vectors) for vectors in epochs]
     if len(rows) == 1 or len(rows[0]) < FEWEST_FOR_UMAP:
         return frame(epochs)
     settings = ("aligned", seed, n_neighbors, min_dist, len(rows))
     path = cache and cache / f"{_content_key(np.concatenate(rows), settings)}.safetensors"
     if path and path.is_file():
-        return list(read_tensors(path, "delete it")["coordinates"].numpy())
+        return list(read_arrays(path, "delete it")["coordinates"])
     points = _aligned_umap(rows, seed, n_neighbors, min_dist)
     if path:
-        write_tensors(path, {"coordinates": torch.from_numpy(np.stack(points))}, {"settings": repr(settings)})
+        write_arrays(path, {"coordinates": np.stack(points)}, {"settings": repr(settings)})
     return points
 
 
 def _aligned_umap(
     rows: list[Float32[np.ndarray, "N E"]], seed: int, n_neighbors: int, min_dist: float
 ) -> list[Float32[np.ndarray, "N 2"]]:
+    from vptsp.machine import threads_kept
+
     with warnings.catch_warnings(), threads_kept():
         warnings.simplefilter("ignore")  # that a seed makes it single-threaded is the point of one
         import umap  # seconds of compilation: only who maps pays

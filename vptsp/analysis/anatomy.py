@@ -85,7 +85,7 @@ class Anatomy:
             raise DataError(f"{self.name} has no semantic proxies to fuse with alpha={alpha}; only alpha=1 is legal")
         rows = torch.from_numpy(self.learned)
         mixed = rows if self.semantic is None else fuse(rows, torch.from_numpy(self.semantic), alpha)
-        return unit_rows(mixed).numpy()
+        return unit_rows(mixed)
 
     def weight_of_learned(self, alpha: float | None = None) -> Float64[np.ndarray, " C"]:
         """What alpha amounts to, class by class: the share of O in the lengths that are added up to q."""
@@ -166,7 +166,7 @@ class Anatomy:
         if counts.all():
             sums = np.zeros_like(self.learned, dtype=np.float64)
             np.add.at(sums, self.labels, self.embeddings)
-            kinds["mean images"] = _cosine_distances(unit_rows(sums).numpy())
+            kinds["mean images"] = _cosine_distances(unit_rows(sums))
         return {kind: mantel(rows, known, permutations, seed) for kind, rows in kinds.items()}
 
     def correlation_curve(self, alphas: Sequence[float]) -> Float64[np.ndarray, " A"]:
@@ -223,7 +223,7 @@ class Anatomy:
             name=run.path.name,
             learned=snapshot.proxies["learned"],
             semantic=snapshot.semantic,
-            embeddings=unit_rows(saved.embeddings).numpy(),
+            embeddings=unit_rows(saved.embeddings),
             labels=np.array([rows[name] for name in saved.names], dtype=np.int64),
             class_names=names,
             ids=tuple(saved.ids),

@@ -57,7 +57,7 @@ def hard_negatives(
 
     Row -1 and cosine -inf where there is no such image. Of equally near images the first counts.
     """
-    rows = unit_rows(embeddings).cpu().numpy()
+    rows = unit_rows(embeddings)
     if len(labels) != len(rows):
         raise DataError(f"{len(rows)} embeddings but {len(labels)} labels; give one label per image")
     wrong = np.full(len(rows), -1, dtype=np.int64)
@@ -117,7 +117,7 @@ def overlapping_proxies(proxies: Float[np.ndarray, "C E"], most: int = 20) -> li
 
     Raises DataError for proxies that are not finite.
     """
-    rows = unit_rows(proxies).cpu().numpy()
+    rows = unit_rows(proxies)
     classes = len(rows)
     step = max(1, _CELLS_AT_ONCE // max(1, classes))
     best: list[tuple[float, int, int]] = []

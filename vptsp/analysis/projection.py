@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
-import torch
 from jaxtyping import Float, Float32
 
 from vptsp.errors import ConfigError, RunError
 from vptsp.evaluation.ranking import unit_rows
-from vptsp.files import read_tensors, write_tensors
-from vptsp.machine import threads_kept
+from vptsp.files import read_arrays, write_arrays
 
 Method: TypeAlias = Literal["umap", "pca"]
 FEWEST_FOR_UMAP = 10  # below, a neighbourhood graph says nothing and its spectral start fails
@@ -53,8 +51,8 @@ def project(
         raise ConfigError(f"min_dist={min_dist} must lie in 0..1, the range of distances on a map")
     if not 0 <= seed < 2**32:
         raise ConfigError(f"seed={seed} must lie in 0..4294967295")
-    rows = unit_rows(vectors).cpu().numpy()
-    others = rows[:0] if guests is None or not len(guests) else unit_rows(guests).cpu().numpy()
+    rows = unit_rows(vectors)
+    others = rows[:0] if guests is None or not len(guests) else unit_rows(guests)
     if len(rows) < FEWEST_FOR_UMAP:
         method = "pca"
     settings = (method, seed, n_neighbors, min_dist) if method == "umap" else (method,)
@@ -62,11 +60,11 @@ def project(
     path = cache and cache / f"{key}.safetensors"
     if path and path.is_file():
         with suppress(RunError, KeyError):  # a damaged one is made again
-            return read_tensors(path, "")["coordinates"].numpy()
+            return read_arrays(path, "")["coordinates"]
     points = _pca(rows, others) if method == "pca" else _umap(rows, others, seed, n_neighbors, min_dist)
     if path:
         with suppress(RunError):  # a run that may only be read has its map all the same
-            write_tensors(path, {"coordinates": torch.from_numpy(points)}, {"settings": repr(settings)})
+            write_arrays(path, {"coordinates": points}, {"settings": repr(settings)})
     return points
 
 
@@ -89,6 +87,8 @@ def _pca(rows: Float[np.ndarray, "N E"], others: Float[np.ndarray, "G E"]) -> Fl
 def _umap(
     rows: Float[np.ndarray, "N E"], others: Float[np.ndarray, "G E"], seed: int, n_neighbors: int, min_dist: float
 ) -> Float32[np.ndarray, "N+G 2"]:
+    from vptsp.machine import threads_kept
+
     with warnings.catch_warnings(), threads_kept():
         warnings.simplefilter("ignore")  # it warns that a seed makes it single-threaded, which is the point of one
         import umap  # seconds of compilation: only who maps pays

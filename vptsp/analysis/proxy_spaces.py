@@ -67,9 +67,9 @@ def moments(run: Run) -> list[Moment]:
         if snapshot.learned is None or snapshot.semantic is None or images is None:
             what = "semantic proxies" if snapshot.semantic is None else "training probe images"
             raise RunError(f"{run.path} has no {what}; choose a run of vptsp_g or vptsp_m with probe_images >= 2")
-        proxies = {kind: unit_rows(vectors).cpu().numpy() for kind, vectors in snapshot.proxies.items()}
+        proxies = {kind: unit_rows(vectors) for kind, vectors in snapshot.proxies.items()}
         length = float(np.linalg.norm(snapshot.learned, axis=1).mean())
-        found.append(Moment(snapshot.epoch, proxies, unit_rows(images).cpu().numpy(), labels, names, length))
+        found.append(Moment(snapshot.epoch, proxies, unit_rows(images), labels, names, length))
     return found
 
 

@@ -199,7 +199,7 @@ def _vectors(snapshots: Snapshots, proxy_rows: Int64[np.ndarray, " C"]) -> dict[
                 units = unit_rows(rows if name == "images" else rows[proxy_rows])
             except DataError as error:
                 raise RunError(f"{name} of {snapshot.path} cannot be placed: {error}") from None
-            series.setdefault(name, []).append(units.cpu().numpy())
+            series.setdefault(name, []).append(units)
     return {name: np.stack(rows) for name, rows in series.items()}
 
 

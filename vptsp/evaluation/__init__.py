@@ -7,6 +7,7 @@ Read it in this order:
 
 - :mod:`~vptsp.evaluation.ranking`: exact nearest neighbours, ties among them, and the one results object that metrics
   and views take;
+  :mod:`~vptsp.evaluation.torch_products`: its products on a CUDA device;
 - :mod:`~vptsp.evaluation.metrics`: recall, MAP@R (ours and as published) and R-precision of such results;
 - :mod:`~vptsp.evaluation.clustering`: NMI and pairwise F1; :mod:`~vptsp.evaluation.recognition`: accuracies of a
   closed set;

@@ -6,8 +6,8 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import lightning_fabric as lightning
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -32,6 +32,9 @@ from vptsp.runs.embeddings import SavedEmbeddings, save_embeddings
 from vptsp.runs.run import Run
 from vptsp.settings.build import ConfiguredModel
 from vptsp.settings.config import Config
+
+if TYPE_CHECKING:
+    import lightning_fabric as lightning
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from vptsp.errors import ConfigError, DataError, RunError, explained
-from vptsp.evaluation.ranking import Array, unit_rows
+from vptsp.evaluation.ranking import Array, faiss_own, unit_rows
 from vptsp.files import read_json, write_bytes, write_json
 
 Kind: TypeAlias = Literal["exact", "hnsw", "ivf"]
@@ -88,7 +88,7 @@ class GalleryIndex:
         index exclude nothing. Equal similarities are ordered by row. Ranks that nothing was found for hold row -1
         and similarity -inf. Raises DataError for vectors of another size or not finite, and for k < 1.
         """
-        queries = unit_rows(vectors).cpu().numpy()
+        queries = unit_rows(vectors)
         if queries.shape[1] != self.size:
             raise DataError(f"the queries have {queries.shape[1]} numbers each, the index holds {self.size}")
         if k < 1:
@@ -101,10 +101,10 @@ class GalleryIndex:
         rows = np.full((len(queries), k), -1)
         similarities = np.full((len(queries), k), -np.inf, dtype=np.float32)
         wanted = min(k + _SPARE + 1, len(self._alive))
-        rough, candidates = _own(self._index, "search")(queries, wanted, params=self._parameters(wanted))
+        rough, candidates = faiss_own(self._index, "search")(queries, wanted, params=self._parameters(wanted))
         for query, vector in enumerate(queries):
             found = candidates[query][candidates[query] >= 0]
-            scores = self._scores(vector, _own(self._index, "reconstruct_batch")(found))
+            scores = self._scores(vector, faiss_own(self._index, "reconstruct_batch")(found))
             unsure = len(found) == wanted < len(self) and not self._settled(scores, rough[query, -1], k)
             if self.kind == "exact" and unsure:
                 found, scores = np.arange(len(self)), self._scores(vector, self._vectors())
@@ -168,7 +168,7 @@ class GalleryIndex:
         self._row_of = np.where(self._alive, np.cumsum(self._alive) - 1, -1)  # number -> row
 
     def _vectors(self) -> Float32[np.ndarray, "M E"]:
-        return _own(self._index, "reconstruct_n")(0, self._index.ntotal)
+        return faiss_own(self._index, "reconstruct_n")(0, self._index.ntotal)
 
     # --- files ----------------------------------------------------------------------------------
     def save(self, folder: str | Path) -> None:
@@ -232,17 +232,12 @@ def _checked_facts(file: Path) -> dict[str, Any]:
 
 
 def _checked(embeddings: Array, ids: Sequence[str]) -> Float32[np.ndarray, "n E"]:
-    vectors = unit_rows(embeddings).cpu().numpy()
+    vectors = unit_rows(embeddings)
     if len(ids) != len(vectors):
         raise DataError(f"{len(vectors)} embeddings but {len(ids)} ids; give one id per embedding")
     if len(set(ids)) != len(ids):
         raise DataError(f"{len(ids) - len(set(ids))} of {len(ids)} ids are not unique")
     return vectors
-
-
-def _own(index: Any, name: str) -> Any:
-    """FAISS's own method: faiss.contrib.torch_utils, which other packages import, puts another in its place."""
-    return getattr(index, f"{name}_numpy", None) or getattr(index, name)
 
 
 def _filled(vectors: Float32[np.ndarray, "n E"], kind: Kind) -> Any:

@@ -147,7 +147,7 @@ def evaluate_retrieval(
     metrics["r_precision"] = r_precision(results)
     if clustering:
         classes = results.query_labels
-        vectors = unit_rows(embeddings)[results.query_positions].cpu().numpy()
+        vectors = unit_rows(embeddings)[results.query_positions]
         clusters = class_clusters.kmeans(vectors, len(np.unique(classes)), seed)
         metrics["nmi"] = class_clusters.nmi(classes, clusters)
         metrics["pairwise_f1"] = class_clusters.pairwise_f1(classes, clusters)

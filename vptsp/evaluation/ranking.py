@@ -5,32 +5,37 @@ row ascending). Fast matrix products do not give that order: they round differen
 next, so that even identical images need not tie. The search therefore takes two steps:
 
 1. a few more than k candidates per query by a plain fp32 product: FAISS ``IndexFlatIP`` on the CPU (measured faster
-   than ``torch.mm`` + ``topk``, see ``benchmarks/evaluation.py``), torch on a CUDA device;
+   than ``torch.mm`` + ``topk``, see ``benchmarks/evaluation.py``), torch on a CUDA device
+   (:mod:`vptsp.evaluation.torch_products`);
 2. candidates closer to each other than fp32 can tell apart are scored again in fp64, which holds products
    of fp32 numbers exactly; where the k-th and the next one are so close, the whole row is.
+
+Arrays are searched without torch, which takes seconds to import.
 
 Dimensions: N images, E embedding size, Q queries, G gallery images, k neighbours, B queries in a block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import faiss
 import numpy as np
-import torch
 from jaxtyping import Bool, Float32, Int64
-from torch import Tensor
 
 from vptsp.errors import DataError
 
 # What users hand over is checked by `search`, which says what is wrong, and not by jaxtyping.
-Array: TypeAlias = np.ndarray | Tensor
-Candidates: TypeAlias = tuple[Float32[Tensor, "B m"], Int64[Tensor, "B m"]]
+if TYPE_CHECKING:
+    import torch
+
+    Array: TypeAlias = np.ndarray | torch.Tensor
+    Device: TypeAlias = torch.device | str
+else:
+    Array = Device = Any
+Candidates: TypeAlias = tuple[Float32[np.ndarray, "B m"], Int64[np.ndarray, "B m"]]
 
 _SPARE = 4  # candidates beyond k, among which a gap in similarity decides who is in
 _PAIRS_AT_ONCE = 2**14  # (pair, E) products held in fp64 when single candidates are scored again
@@ -76,7 +81,6 @@ class RetrievalResults:
         return (self.neighbor_labels == self.query_labels[:, None]) & (self.neighbor_positions >= 0)
 
 
-@torch.no_grad()
 def search(
     embeddings: Array,
     labels: Array,
@@ -85,7 +89,7 @@ def search(
     k: int | None = None,
     at_least: int = 1,
     block: int | None = None,
-    device: torch.device | str | None = None,
+    device: Device | None = None,
 ) -> RetrievalResults:
     """Exact k nearest gallery images of every query by cosine similarity.
 
@@ -96,7 +100,7 @@ def search(
 
     Raises DataError for embeddings that are not finite, lengths that differ, and an empty query or gallery.
     """
-    vectors = unit_rows(embeddings, device)
+    vectors = unit_rows(embeddings)
     row_labels = _checked_labels(labels, len(vectors))
     query_rows = _chosen_rows(is_query, len(vectors), "is_query", "query")
     gallery_rows = _chosen_rows(is_gallery, len(vectors), "is_gallery", "gallery")
@@ -108,22 +112,18 @@ def search(
     if block is None:
         block = max(1, min(4096, 2**28 // len(gallery_rows)))  # similarities of a block: 1 GiB at most
 
-    queries = vectors[torch.from_numpy(query_rows).to(vectors.device)]
-    gallery = vectors[torch.from_numpy(gallery_rows).to(vectors.device)]
     column_of_row = np.full(len(vectors), -2)  # -1 stands for ranks beyond the gallery
     column_of_row[gallery_rows] = np.arange(len(gallery_rows))
-    own_column = torch.from_numpy(column_of_row[query_rows]).to(vectors.device)
-
-    with _full_precision(vectors.device):
-        similarities, columns = _exact_neighbors(queries, gallery, own_column, k, block)
-    found = columns.cpu().numpy()
+    place: Device = getattr(embeddings, "device", "cpu") if device is None else device
+    products = _products(vectors[query_rows], vectors[gallery_rows], place)
+    similarities, found = _exact_neighbors(products, column_of_row[query_rows], k, block)
     positions = np.where(found < 0, -1, gallery_rows[found])
     return RetrievalResults(
         query_positions=query_rows,
         query_labels=row_labels[query_rows],
         neighbor_positions=positions,
         neighbor_labels=np.where(found < 0, -1, row_labels[positions]),
-        similarities=similarities.cpu().numpy(),
+        similarities=similarities,
         relevant=relevant,
     )
 
@@ -131,21 +131,32 @@ def search(
 # --- input -------------------------------------------------------------------------------------------
 
 
-def unit_rows(embeddings: Array, device: torch.device | str | None = None) -> Float32[Tensor, "N E"]:
+def unit_rows(embeddings: Array) -> Float32[np.ndarray, "N E"]:
     """Embeddings scaled to length 1; DataError if any is not finite."""
-    vectors = torch.as_tensor(embeddings).detach().to(device=device, dtype=torch.float32)
+    vectors = _array(embeddings)
+    if vectors.dtype != np.float32:
+        with np.errstate(over="ignore"):  # what does not fit is infinite, and refused as that
+            vectors = vectors.astype(np.float32)
     if vectors.ndim != 2 or not vectors.shape[1]:
-        raise DataError(f"embeddings have shape {tuple(vectors.shape)}; they must be (images, size)")
-    bad = int((~vectors.isfinite().all(dim=1)).sum())
+        raise DataError(f"embeddings have shape {vectors.shape}; they must be (images, size)")
+    bad = int((~np.isfinite(vectors).all(axis=1)).sum())
     if bad:
         raise DataError(f"{bad} of {len(vectors)} embeddings hold NaN or infinity; leave those images out")
-    norms = torch.linalg.vector_norm(vectors, dim=1, keepdim=True, dtype=torch.float64)
+    norms = np.sqrt(np.einsum("ne,ne->n", vectors, vectors, dtype=np.float64))[:, None]
     # in fp64, so that neither tiny nor huge embeddings lose their direction; a zero vector stays zero
-    return (vectors / norms.clamp_min(torch.finfo(torch.float64).tiny)).float()
+    return (vectors / np.maximum(norms, np.finfo(np.float64).tiny)).astype(np.float32)
+
+
+def _array(given: Any) -> np.ndarray:
+    """Tensors of any type and place as arrays; they are told by what they can do, so that torch is not imported."""
+    if not hasattr(given, "detach"):
+        return np.asarray(given)
+    tensor = given.detach().cpu()
+    return np.asarray((tensor.float() if tensor.is_floating_point() else tensor).numpy())
 
 
 def _checked_labels(labels: Array, images: int) -> Int64[np.ndarray, " N"]:
-    array = labels.cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
+    array = _array(labels)
     if array.shape != (images,):
         raise DataError(f"{images} embeddings but labels of shape {array.shape}; give one label per image")
     if array.dtype.kind not in "iu":
@@ -154,7 +165,7 @@ def _checked_labels(labels: Array, images: int) -> Int64[np.ndarray, " N"]:
 
 
 def _chosen_rows(mask: Array | None, images: int, name: str, role: str) -> Int64[np.ndarray, " n"]:
-    chosen = np.ones(images, dtype=bool) if mask is None else np.asarray(mask)
+    chosen = np.ones(images, dtype=bool) if mask is None else _array(mask)
     if chosen.shape != (images,) or chosen.dtype != bool:
         raise DataError(f"{name} is {chosen.dtype} {chosen.shape}; it must be boolean ({images},)")
     if not chosen.any():
@@ -168,106 +179,120 @@ def _count_relevant(labels: np.ndarray, query_rows: np.ndarray, gallery_rows: np
     return in_gallery[inverse[query_rows]] - np.isin(query_rows, gallery_rows)
 
 
-@contextmanager
-def _full_precision(device: torch.device) -> Iterator[None]:
-    """No TF32 and no autocast inside, whatever training has set."""
-    matmul = torch.backends.cuda.matmul
-    before = matmul.fp32_precision
-    matmul.fp32_precision = "ieee"
-    try:
-        with torch.autocast(device.type, enabled=False):
-            yield
-    finally:
-        matmul.fp32_precision = before
-
-
 # --- search ------------------------------------------------------------------------------------------
 
 
-def _exact_neighbors(queries: Tensor, gallery: Tensor, own_column: Tensor, k: int, block: int) -> Candidates:
+@runtime_checkable
+class Products(Protocol):
+    """Similarities of Q unit queries and G unit gallery images, as arrays; queries and images are known by number."""
+
+    shape: tuple[int, ...]  # of the gallery: G, E
+
+    def nearest(self, first: int, last: int, m: int) -> Candidates:
+        """Of queries first..last-1, the m nearest by a product in fp32, and -inf and column -1 beyond the gallery."""
+
+    def pairs(self, queries: Int64[np.ndarray, " P"], columns: Int64[np.ndarray, " P"]) -> Float32[np.ndarray, " P"]:
+        """Products of single pairs in fp64, rounded."""
+
+    def rows(self, queries: Int64[np.ndarray, " B"]) -> Float32[np.ndarray, "B G"]:
+        """Products of queries with the whole gallery in fp64, rounded."""
+
+
+def _products(queries: np.ndarray, gallery: np.ndarray, device: Device) -> Products:
+    if str(device).partition(":")[0] != "cuda":
+        return _FaissProducts(queries, gallery)
+    from vptsp.evaluation.torch_products import TorchProducts
+
+    return TorchProducts(queries, gallery, device)
+
+
+class _FaissProducts:
+    """On the CPU."""
+
+    def __init__(self, queries: Float32[np.ndarray, "Q E"], gallery: Float32[np.ndarray, "G E"]) -> None:
+        self._queries, self._gallery, self.shape = queries, gallery, gallery.shape
+        self._index: Any = faiss.IndexFlatIP(gallery.shape[1])
+        faiss_own(self._index, "add")(gallery)
+
+    def nearest(self, first: int, last: int, m: int) -> Candidates:
+        similarities, columns = faiss_own(self._index, "search")(self._queries[first:last], m)
+        similarities[columns < 0] = -np.inf
+        return similarities, columns
+
+    def pairs(self, queries: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        return (self._queries[queries].astype(np.float64) * self._gallery[columns]).sum(axis=1).astype(np.float32)
+
+    def rows(self, queries: np.ndarray) -> np.ndarray:
+        return (self._queries[queries].astype(np.float64) @ self._gallery.T.astype(np.float64)).astype(np.float32)
+
+
+def faiss_own(index: Any, name: str) -> Any:
+    """FAISS's own method: faiss.contrib.torch_utils, which other packages import, puts another in its place."""
+    return getattr(index, f"{name}_numpy", None) or getattr(index, name)
+
+
+def _exact_neighbors(products: Products, own_column: np.ndarray, k: int, block: int) -> Candidates:
     """Similarities and gallery columns (Q, k); ``own_column`` (Q,) is -2 for queries not in the gallery."""
-    similarities = torch.empty(len(queries), k, device=queries.device)
-    columns = torch.empty(len(queries), k, dtype=torch.int64, device=queries.device)
-    undecided = torch.empty(len(queries), dtype=torch.bool, device=queries.device)
-    nearest = _torch_candidates(gallery) if gallery.is_cuda else _faiss_candidates(gallery)
+    count, (images, size) = len(own_column), products.shape
+    similarities, columns = np.empty((count, k), dtype=np.float32), np.empty((count, k), dtype=np.int64)
+    undecided = np.empty(count, dtype=bool)
     # Twice the rounding error of a product of unit vectors, sqrt(E) u (probabilistic bound of Higham and
     # Mary, SIAM J. Sci. Comput. 41, 2019): beyond it, fp32 order is the true order.
-    margin = 2 * queries.shape[1] ** 0.5 * 2.0**-24
-    for start in range(0, len(queries), block):
-        part = slice(start, start + block)
-        found = _without_own(*nearest(queries[part], k + _SPARE + 1), own_column[part])
-        close = found[0][:, :-1] - found[0][:, 1:] <= margin  # rank j against rank j + 1
-        undecided[part] = close[:, k - 1 :].all(dim=1)
-        _settle_near_ties(queries[part], gallery, *found, close & ~undecided[part, None])
+    margin = np.float32(2 * size**0.5 * 2.0**-24)
+    for start in range(0, count, block):
+        part = slice(start, min(start + block, count))
+        found = _without_own(*products.nearest(part.start, part.stop, k + _SPARE + 1), own_column[part])
+        with np.errstate(invalid="ignore"):  # beyond the gallery, infinity is taken from itself
+            close = found[0][:, :-1] - found[0][:, 1:] <= margin  # rank j against rank j + 1
+        undecided[part] = close[:, k - 1 :].all(axis=1)
+        _settle_near_ties(products, part.start, *found, close & ~undecided[part, None])
         similarities[part], columns[part] = found[0][:, :k], found[1][:, :k]
-    rows, step = undecided.nonzero().flatten(), max(1, _CELLS_AT_ONCE // len(gallery))
+    rows = np.flatnonzero(undecided)
+    step = max(1, _CELLS_AT_ONCE // images)
     for start in range(0, len(rows), step):
         chosen = rows[start : start + step]
-        similarities[chosen], columns[chosen] = _score_rows(queries[chosen], gallery, own_column[chosen], k)
+        similarities[chosen], columns[chosen] = _score_rows(products.rows(chosen), own_column[chosen], k)
     return similarities, columns
 
 
-def _faiss_candidates(gallery: Tensor) -> Callable[[Tensor, int], Candidates]:
-    index = faiss.IndexFlatIP(gallery.shape[1])
-    index.add(gallery.numpy())
-
-    def nearest(queries: Tensor, m: int) -> Candidates:
-        similarities, columns = map(torch.from_numpy, index.search(queries.numpy(), m))
-        return similarities.masked_fill_(columns < 0, -torch.inf), columns
-
-    return nearest
-
-
-def _torch_candidates(gallery: Tensor) -> Callable[[Tensor, int], Candidates]:
-    def nearest(queries: Tensor, m: int) -> Candidates:
-        similarities, columns = (queries @ gallery.T).topk(min(m, len(gallery)))
-        missing = (0, m - columns.shape[1])
-        pad = torch.nn.functional.pad
-        return pad(similarities, missing, value=-torch.inf), pad(columns, missing, value=-1)
-
-    return nearest
-
-
-def _without_own(similarities: Tensor, columns: Tensor, own_column: Tensor) -> Candidates:
+def _without_own(similarities: np.ndarray, columns: np.ndarray, own_column: np.ndarray) -> Candidates:
     """Candidates (B, m) to (B, m - 1): the query itself is dropped, or the last one where it is absent."""
     last = columns.shape[1] - 1
-    dropped = torch.full_like(own_column, last)
-    row, rank = (columns == own_column[:, None]).nonzero(as_tuple=True)
+    dropped = np.full(len(columns), last)
+    row, rank = np.nonzero(columns == own_column[:, None])
     dropped[row] = rank
-    before = torch.arange(last, device=columns.device) < dropped[:, None]
-    return (
-        torch.where(before, similarities[:, :-1], similarities[:, 1:]),
-        torch.where(before, columns[:, :-1], columns[:, 1:]),
-    )
+    kept = np.arange(last + 1) != dropped[:, None]
+    return similarities[kept].reshape(-1, last), columns[kept].reshape(-1, last)
 
 
-def _settle_near_ties(queries: Tensor, gallery: Tensor, similarities: Tensor, columns: Tensor, close: Tensor) -> None:
-    """Score and order in place the candidates (B, m) that ``close`` (B, m - 1) ties to the next rank."""
-    near = torch.zeros_like(columns, dtype=torch.bool)
+def _settle_near_ties(
+    products: Products, first: int, similarities: np.ndarray, columns: np.ndarray, close: np.ndarray
+) -> None:
+    """Score and order in place the candidates (B, m) of the queries from ``first`` on that are tied.
+
+    ``close`` (B, m - 1) says of each rank whether the next one is as near as fp32 can tell.
+    """
+    near = np.zeros(columns.shape, dtype=bool)
     near[:, :-1] = close
     near[:, 1:] |= close
-    row, rank = near.nonzero(as_tuple=True)
+    row, rank = np.nonzero(near)
     column, exact = columns[row, rank], similarities[row, rank]
     for start in range(0, len(row), _PAIRS_AT_ONCE):
         part = slice(start, start + _PAIRS_AT_ONCE)
-        exact[part] = (queries[row[part]].double() * gallery[column[part]].double()).sum(dim=1).float()
+        exact[part] = products.pairs(first + row[part], column[part])
     # By row, then similarity, then column; each group of near ties of a row stays in its own ranks, since
     # groups are further apart than any correction.
-    order = column.argsort()
-    order = order[exact[order].argsort(descending=True, stable=True)]
-    order = order[row[order].argsort(stable=True)]
+    order = np.lexsort((column, -exact, row))
     similarities[row, rank], columns[row, rank] = exact[order], column[order]
 
 
-def _score_rows(queries: Tensor, gallery: Tensor, own_column: Tensor, k: int) -> Candidates:
-    """The k nearest by fp64 products with the whole gallery."""
-    similarities = (queries.double() @ gallery.double().T).float() + 0.0  # no negative zero
-    member = (own_column >= 0).nonzero().flatten()
-    similarities[member, own_column[member]] = -torch.inf
-    # One integer key per cell, in the order (similarity descending, column ascending), makes topk exact.
-    bits = similarities.view(torch.int32).long()
-    ordered = torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits)  # integers in the order of the floats
-    last = len(gallery) - 1
-    keys = ordered * 2**32 + (last - torch.arange(len(gallery), device=gallery.device))
-    columns = last - (keys.topk(k).values & 0xFFFFFFFF)
-    return similarities.gather(1, columns), columns
+def _score_rows(similarities: np.ndarray, own_column: np.ndarray, k: int) -> Candidates:
+    """The k nearest of whole rows (B, G) of exact similarities, which are changed."""
+    similarities += np.float32(0)  # no negative zero
+    member = np.flatnonzero(own_column >= 0)
+    similarities[member, own_column[member]] = -np.inf
+    # One integer key per cell, in the order (similarity descending, column ascending), makes a partition exact.
+    bits = similarities.view(np.int32).astype(np.int64)
+    keys = -np.where(bits < 0, bits ^ 0x7FFFFFFF, bits) * 2**32 + np.arange(similarities.shape[1])
+    columns = np.sort(np.partition(keys, k - 1, axis=1)[:, :k], axis=1) & 0xFFFFFFFF
+    return np.take_along_axis(similarities, columns, axis=1), columns

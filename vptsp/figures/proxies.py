@@ -32,7 +32,7 @@ def proxy_similarity(
     the diagonal, which is 1, is left blank. Of more than ``most`` classes those with the most similar proxies are
     shown, and the figure says so. Raises DataError for proxies that are not finite and lengths that differ.
     """
-    rows = unit_rows(proxies).cpu().numpy()
+    rows = unit_rows(proxies)
     _require_names(len(rows), class_names, "proxies")
     shown = _most_overlapping(rows, most)
     cosines = rows[shown] @ rows[shown].T

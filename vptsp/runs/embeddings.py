@@ -11,19 +11,20 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-import torch
-from torch import Tensor
 
 from vptsp.data.image_set import ImageSet
 from vptsp.errors import DataError, RunError
-from vptsp.files import read_json, read_tensors, write_json, write_tensors, write_text
+from vptsp.files import read_arrays, read_json, write_arrays, write_json, write_text
 from vptsp.project import placed
 from vptsp.runs.run import Run
 from vptsp.runs.thumbnails import Thumbnails, write_thumbnails
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
 
 NO_CLASS = "(no class)"  # the one class of images of which nobody knows any
 
@@ -37,17 +38,21 @@ class Origin:
 
 
 def save_embeddings(
-    folder: Path, embeddings: Tensor, images: ImageSet, origin: Origin | None = None, pictures: bool = True
+    folder: Path,
+    embeddings: Tensor | np.ndarray,
+    images: ImageSet,
+    origin: Origin | None = None,
+    pictures: bool = True,
 ) -> None:
     """Write embeddings (N, E) of all images of a set, with labels, ids, class names, attributes and thumbnails.
 
     ``origin`` says whose they are, for a run's own embeddings: whoever shows them shows that epoch's proxies and model.
     ``pictures``: whether there are images to be shown.
     """
-    tensors = {"embeddings": embeddings, "labels": torch.from_numpy(np.array(images.labels))}
+    arrays = {"embeddings": np.asarray(embeddings), "labels": images.labels}
     if images.is_query is not None and images.is_gallery is not None:
-        tensors |= {"is_query": torch.from_numpy(images.is_query), "is_gallery": torch.from_numpy(images.is_gallery)}
-    write_tensors(folder / "embeddings.safetensors", tensors)
+        arrays |= {"is_query": images.is_query, "is_gallery": images.is_gallery}
+    write_arrays(folder / "embeddings.safetensors", arrays)
     index: dict[str, Any] = {"name": images.name, "ids": list(images.ids), "class_names": list(images.class_names)}
     if origin is not None:
         index |= asdict(origin)
@@ -71,12 +76,12 @@ class SavedEmbeddings:
 
     def __init__(self, folder: str | Path, remedy: str = "embed the images again") -> None:
         self.folder = placed(folder)
-        tensors = read_tensors(self.folder / "embeddings.safetensors", remedy)
+        arrays = read_arrays(self.folder / "embeddings.safetensors", remedy)
         index = read_json(self.folder / "index.json", remedy)
         try:
-            vectors, names = tensors["embeddings"].numpy(), [str(name) for name in index["ids"]]
+            vectors, names = arrays["embeddings"], [str(name) for name in index["ids"]]
             self.name, self.class_names = str(index["name"]), [str(name) for name in index["class_names"]]
-            labels = tensors["labels"].numpy()
+            labels = arrays["labels"]
         except (KeyError, TypeError):
             raise RunError(f"{self.folder / 'index.json'} is damaged: something is missing in it; {remedy}") from None
         for what, length in (("labels", len(labels)), ("ids", len(names))):
@@ -90,8 +95,8 @@ class SavedEmbeddings:
         self.left_out = [name for name, kept in zip(names, finite, strict=True) if not kept]
         self.embeddings = vectors[finite]
         self.labels = labels[finite]
-        self.is_query = tensors["is_query"].numpy()[finite] if "is_query" in tensors else None
-        self.is_gallery = tensors["is_gallery"].numpy()[finite] if "is_gallery" in tensors else None
+        self.is_query = arrays["is_query"][finite] if "is_query" in arrays else None
+        self.is_gallery = arrays["is_gallery"][finite] if "is_gallery" in arrays else None
         self.ids: list[str] = [name for name, kept in zip(names, finite, strict=True) if kept]
         self.origin = Origin(index["checkpoint"], index["epoch"]) if {"checkpoint", "epoch"} <= index.keys() else None
 
@@ -128,7 +133,7 @@ class SavedEmbeddings:
         place = placed(folder)
         image_set = given.image_set(name or place.name)
         require_new(place)
-        save_embeddings(place, torch.from_numpy(given.embeddings), image_set, pictures=given.images is not None)
+        save_embeddings(place, given.embeddings, image_set, pictures=given.images is not None)
         if given.columns is not None:
             table = given.columns.set_axis(list(image_set.ids)).rename(columns=str)
             write_text(place / "columns.json", table.to_json(orient="split", date_format="iso"))
@@ -170,12 +175,16 @@ class SavedEmbeddings:
     @cached_property
     def attributes(self) -> pd.DataFrame | None:
         """What is known of each class (rows: class names), for sets that say so."""
+        import pandas as pd  # half a second, which training need not spend
+
         path = self.folder / "attributes.json"
         return pd.DataFrame(**read_json(path, "delete it")) if path.is_file() else None
 
     @cached_property
     def columns(self) -> pd.DataFrame | None:
         """What else is known of each image (rows: ids), for embeddings that were written with it."""
+        import pandas as pd
+
         path = self.folder / "columns.json"
         return pd.DataFrame(**read_json(path, "delete it")).reindex(self.ids) if path.is_file() else None
 

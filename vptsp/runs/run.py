@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vptsp.errors import ConfigError, RunError, explained
-from vptsp.files import read_json, read_tensors, write_json, write_text
+from vptsp.files import read_arrays, read_json, read_tensors, write_json, write_text
 from vptsp.project import placed, where
 from vptsp.runs.environment import environment
 from vptsp.runs.result import RunResult
@@ -38,6 +38,7 @@ from vptsp.settings.config import Config, make_config
 from vptsp.settings.earlier import as_recorded
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 RUNS = Path("runs")
@@ -267,8 +268,14 @@ class Run:
 
     def snapshot(self, epoch: int) -> dict[str, torch.Tensor]:
         """Proxies and probe embeddings after ``epoch``: learned, semantic, fused (C, E) and probe (P, E)."""
-        have = self.snapshots()
-        return read_tensors(self.snapshot_path(epoch), f"the run has snapshots of epochs {have}")
+        return read_tensors(self.snapshot_path(epoch), self._snapshots_there())
+
+    def snapshot_arrays(self, epoch: int) -> dict[str, np.ndarray]:
+        """:meth:`snapshot` for those who need no torch."""
+        return read_arrays(self.snapshot_path(epoch), self._snapshots_there())
+
+    def _snapshots_there(self) -> str:
+        return f"the run has snapshots of epochs {self.snapshots()}"
 
     def snapshot_path(self, epoch: int) -> Path:
         return self.path / "snapshots" / f"epoch_{epoch:04d}.safetensors"

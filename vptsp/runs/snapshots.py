@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Int64
@@ -19,9 +19,6 @@ from jaxtyping import Float32, Int64
 from vptsp.errors import RunError
 from vptsp.files import read_json
 from vptsp.runs.run import Run
-
-if TYPE_CHECKING:
-    import torch
 
 KINDS = ("learned", "semantic", "fused")  # of proxies, in the order of the method
 SPLITS = ("train", "test")  # of probe images
@@ -101,14 +98,14 @@ class Snapshots:
             raise RunError(f"{path} is damaged; {remedy}") from None
 
     def __getitem__(self, epoch: int) -> Snapshot:
-        tensors = {name: _array(tensor) for name, tensor in self.run.snapshot(epoch).items()}
+        arrays = {name: array.astype(np.float32) for name, array in self.run.snapshot_arrays(epoch).items()}
         return Snapshot(
             path=self.run.snapshot_path(epoch),
             epoch=epoch,
-            learned=tensors.get("learned"),
-            semantic=tensors.get("semantic"),
-            fused=tensors.get("fused", tensors.get("learned")),
-            embeddings={split: tensors[f"probe_{split}"] for split in SPLITS if f"probe_{split}" in tensors},
+            learned=arrays.get("learned"),
+            semantic=arrays.get("semantic"),
+            fused=arrays.get("fused", arrays.get("learned")),
+            embeddings={split: arrays[f"probe_{split}"] for split in SPLITS if f"probe_{split}" in arrays},
             index=self.index,
         )
 
@@ -116,7 +113,3 @@ class Snapshots:
 def _probe_images(found: dict[str, Any]) -> ProbeImages:
     labels = np.array(found["labels"], dtype=np.int64)
     return ProbeImages(tuple(found["ids"]), labels, tuple(found["class_names"]))
-
-
-def _array(tensor: torch.Tensor) -> Float32[np.ndarray, "n E"]:
-    return np.asarray(tensor.float().numpy())

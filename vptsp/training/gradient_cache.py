@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightning_fabric as lightning
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -12,6 +11,9 @@ from torch import Tensor
 from vptsp.core.encoder import Encoded
 from vptsp.core.model import ModelOutput
 from vptsp.settings.build import ConfiguredModel
+
+if TYPE_CHECKING:
+    import lightning_fabric as lightning
 
 _NAMES = ("embeddings", "semantic_features", "logits")  # what the towers compute and a loss may need
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightning_fabric as lightning
 import torch
 from torch.optim import Optimizer
+
+if TYPE_CHECKING:
+    import lightning_fabric as lightning
 
 
 class Precision:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightning_fabric as lightning
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
@@ -26,6 +25,9 @@ from vptsp.training.gradient_cache import DividedForward
 from vptsp.training.optimizers import make_optimizers
 from vptsp.training.precision import Precision
 from vptsp.training.trackers import require_tracker
+
+if TYPE_CHECKING:
+    import lightning_fabric as lightning
 
 
 @dataclass

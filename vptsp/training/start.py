@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-import lightning_fabric as lightning
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -22,6 +22,9 @@ from vptsp.data.image_set import ImageSet
 from vptsp.evaluation.evaluate import eval_passes
 from vptsp.settings.build import ConfiguredModel
 from vptsp.settings.config import Config
+
+if TYPE_CHECKING:
+    import lightning_fabric as lightning
 
 
 def start_from_data(model: ConfiguredModel, images: ImageSet, config: Config, fabric: lightning.Fabric) -> None:

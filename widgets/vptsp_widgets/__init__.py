@@ -1,36 +1,51 @@
-"""Views for JupyterLab: a room for each, and what they share beside them."""
+"""Views for JupyterLab: a room for each, and what they share beside them.
+
+Names are imported when first used: who opens a map waits for the map only.
+"""
 
 from __future__ import annotations
 
-from vptsp_widgets import moved
-from vptsp_widgets.anatomy import ProxyAnatomy
-from vptsp_widgets.board import SweepBoard
-from vptsp_widgets.confused import ConfusedPairs
-from vptsp_widgets.gallery import RetrievalGallery
-from vptsp_widgets.linking import link
-from vptsp_widgets.live import LiveTraining
-from vptsp_widgets.monitor import TrainingMonitor
-from vptsp_widgets.picker import RunPicker
-from vptsp_widgets.sandbox import ProxySandbox
-from vptsp_widgets.space import SpaceExplorer
-from vptsp_widgets.timemachine import TimeMachine
-from vptsp_widgets.why import WhyNeighbour
-from vptsp_widgets.workbench import Workbench
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "ConfusedPairs",
-    "LiveTraining",
-    "ProxyAnatomy",
-    "ProxySandbox",
-    "RetrievalGallery",
-    "RunPicker",
-    "SpaceExplorer",
-    "SweepBoard",
-    "TimeMachine",
-    "TrainingMonitor",
-    "WhyNeighbour",
-    "Workbench",
-    "link",
-]
+from vptsp.core.lazy import lazy
+from vptsp_widgets import moved
+
+if TYPE_CHECKING:
+    from vptsp_widgets.anatomy import ProxyAnatomy as ProxyAnatomy
+    from vptsp_widgets.board import SweepBoard as SweepBoard
+    from vptsp_widgets.confused import ConfusedPairs as ConfusedPairs
+    from vptsp_widgets.gallery import RetrievalGallery as RetrievalGallery
+    from vptsp_widgets.linking import link as link
+    from vptsp_widgets.live import LiveTraining as LiveTraining
+    from vptsp_widgets.monitor import TrainingMonitor as TrainingMonitor
+    from vptsp_widgets.picker import RunPicker as RunPicker
+    from vptsp_widgets.sandbox import ProxySandbox as ProxySandbox
+    from vptsp_widgets.space import SpaceExplorer as SpaceExplorer
+    from vptsp_widgets.timemachine import TimeMachine as TimeMachine
+    from vptsp_widgets.why import WhyNeighbour as WhyNeighbour
+    from vptsp_widgets.workbench import Workbench as Workbench
+
+_HOMES = {
+    "anatomy": ("ProxyAnatomy",),
+    "board": ("SweepBoard",),
+    "confused": ("ConfusedPairs",),
+    "gallery": ("RetrievalGallery",),
+    "linking": ("link",),
+    "live": ("LiveTraining",),
+    "monitor": ("TrainingMonitor",),
+    "picker": ("RunPicker",),
+    "sandbox": ("ProxySandbox",),
+    "space": ("SpaceExplorer",),
+    "timemachine": ("TimeMachine",),
+    "why": ("WhyNeighbour",),
+    "workbench": ("Workbench",),
+}
+__all__ = sorted(name for names in _HOMES.values() for name in names)
+__getattr__ = lazy(__name__, _HOMES)
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 moved.install()

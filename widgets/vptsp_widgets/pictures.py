@@ -6,20 +6,22 @@ import io
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image
-from torch import Tensor
 
-from vptsp.core.backbones.load import Backbone
-from vptsp.data import load_data
 from vptsp.data.folder import any_folder
 from vptsp.data.image_set import ImageSet
-from vptsp.data.transforms import ShortenStrip, eval_transform
 from vptsp.errors import DataError, RunError
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 from vptsp.runs.thumbnails import placeholder
 from vptsp.text import plain
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vptsp.core.backbones import Backbone
 
 SIDE = 320  # pixels of a picture for people
 WHOLE = 1024  # pixels of the longer side of a whole image, at most; drawn images are drawn so large
@@ -43,6 +45,8 @@ class Pictures:
         """The images a run was trained (``train``) or scored on (``test``), found again when first needed."""
 
         def load(side: int | None) -> ImageSet:
+            from vptsp.data import load_data  # torch and torchvision, which who looks at thumbnails need not wait for
+
             config = run.config if side is None else run.config.changed(image_size=side, data_cache=None)
             splits = load_data(config)
             return splits.train if split == "train" else splits.test
@@ -62,11 +66,15 @@ class Pictures:
 
     def input(self, image_id: str, backbone: Backbone) -> Tensor:
         """What the model gets, (3, S, S)."""
+        from vptsp.data.transforms import eval_transform
+
         transform = eval_transform(backbone.image_size, backbone.mean, backbone.std)
         return transform(self._image(image_id, None))
 
     def jpeg(self, image_id: str) -> bytes:
         """The central square that the model sees, ``SIDE`` pixels wide."""
+        from vptsp.data.transforms import ShortenStrip
+
         image = ShortenStrip()(self._image(image_id, SIDE))
         scale = SIDE * 256 / 224 / min(image.size)
         size = [max(SIDE, round(scale * length)) for length in image.size]

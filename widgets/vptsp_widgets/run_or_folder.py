@@ -7,18 +7,20 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vptsp.analysis.projection import Method
-from vptsp.evaluation.evaluate import embed_folder
 from vptsp.project import placed
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import RUNS, Run, newest_finished
 from vptsp.text import plain
 from vptsp_widgets.gallery.view import RetrievalGallery
 from vptsp_widgets.space.view import SpaceExplorer
-from vptsp_widgets.why.view import WhyNeighbour
+
+if TYPE_CHECKING:
+    from vptsp_widgets.why.view import WhyNeighbour
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Source:
         return RetrievalGallery(self.saved, model=self.model, images=self.images)
 
     def why(self) -> WhyNeighbour:
+        from vptsp_widgets.why.view import WhyNeighbour  # torch and timm, which no other view needs
+
         if self.run:
             return WhyNeighbour.of_run(self.run, self.split)
         return WhyNeighbour(self.saved, self.model, self.images)
@@ -73,6 +77,8 @@ def open_source(
         embedder = placed(model)
     else:
         embedder = Run.of(model or run) if model or run else newest_finished()
+    from vptsp.evaluation.evaluate import embed_folder
+
     folder = placed(images)
     saved = embed_folder(embedder, folder, _kept_at(folder, embedder), skip_bad)
     return Source(saved, embedder, images=folder)

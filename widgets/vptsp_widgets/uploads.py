@@ -6,6 +6,7 @@ import hashlib
 import io
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float32
@@ -14,13 +15,12 @@ from PIL import Image, ImageOps
 from vptsp.data.folder import to_rgb
 from vptsp.data.image_set import ImageSet
 from vptsp.errors import ConfigError, DataError
-from vptsp.evaluation.evaluate import embed
-from vptsp.machine import make_fabric
-from vptsp.runs.checkpoints import load_beside
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
-from vptsp.settings.build import ConfiguredModel
 from vptsp.text import plain
+
+if TYPE_CHECKING:
+    from vptsp.settings.build import ConfiguredModel
 
 LARGEST = 8 * 2**20  # bytes: Jupyter's connection breaks at messages of 10 MB
 _MOST_PIXELS = 64_000_000
@@ -63,6 +63,9 @@ class Uploads:
         return self._kept[key]
 
     def _embed(self, image: Image.Image) -> Float32[np.ndarray, " E"]:
+        from vptsp.evaluation.evaluate import embed
+        from vptsp.machine import make_fabric
+
         model = self._model
         config = model.config.changed(num_workers=0)
         fabric = make_fabric(config.device, config.precision)
@@ -77,8 +80,10 @@ class Uploads:
         source = self.source
         if source is None:
             raise ConfigError("this gallery has no model to embed files with; make it with model=RUN")
-        if isinstance(source, ConfiguredModel):
+        if not isinstance(source, (Run, str, Path)):
             return source
+        from vptsp.runs.checkpoints import load_beside
+
         return load_beside(source, self.saved)
 
 

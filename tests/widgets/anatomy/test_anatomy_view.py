@@ -120,7 +120,7 @@ def test_without_semantic_proxies_the_learned_ones_stand_beside_their_images() -
     view = ProxyAnatomy(whole)
     assert view._facts["semantic"] is False
     assert "no semantic proxies" in view._facts["notes"][0]
-    own = unit_rows(np.stack([whole.embeddings[whole.labels == label].mean(axis=0) for label in range(6)])).numpy()
+    own = unit_rows(np.stack([whole.embeddings[whole.labels == label].mean(axis=0) for label in range(6)]))
     np.testing.assert_allclose(float32(view._dots, 2, 6, 30)[1], own @ whole.embeddings.T, atol=1e-5)
     with pytest.raises(DataError, match="no semantic proxies"):
         view.alpha = 0.5

@@ -43,7 +43,7 @@ def second_part(parts: Anatomy) -> Float32[np.ndarray, "C E"]:
         return parts.semantic
     sums = np.zeros_like(parts.learned)
     np.add.at(sums, parts.labels, parts.embeddings)
-    return unit_rows(sums).numpy()
+    return unit_rows(sums)
 
 
 def arrays(parts: Anatomy) -> dict[str, bytes]:
@@ -64,10 +64,10 @@ def frames(
     parts: Anatomy, learned: Float[np.ndarray, "C E"], second: Float[np.ndarray, "C E"]
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Mean (E,) and two axes (2, E) of each map: of proxies and classes alike, and of the images alone."""
-    units = [unit_rows(rows).numpy().astype(np.float64) for rows in (learned, second)]
+    units = [unit_rows(rows).astype(np.float64) for rows in (learned, second)]
     sums = np.zeros_like(learned)
     np.add.at(sums, parts.labels, parts.embeddings)
-    both = _axes(np.concatenate([*units, unit_rows(sums).numpy()]))
+    both = _axes(np.concatenate([*units, unit_rows(sums)]))
     if ((units[1] - units[0]).mean(axis=0) @ both[1][0]) < 0:
         both[1][0] *= -1  # O to the left, G to the right
     return [both, _axes(parts.embeddings.astype(np.float64))]

@@ -27,8 +27,8 @@ class Pairs:
         if len(np.unique(saved.labels)) < 2:
             raise DataError(f"{plain(saved.name)} holds images of fewer than two classes; confusion takes two")
         self.saved, self.labels = saved, saved.labels
-        self.unit = unit_rows(saved.embeddings).numpy()
-        self.proxies = None if proxies is None else unit_rows(proxies).numpy()
+        self.unit = unit_rows(saved.embeddings)
+        self.proxies = None if proxies is None else unit_rows(proxies)
         self.wrong, cosine, right = hard_negatives(saved.embeddings, saved.labels)
         self.missed = (cosine > right) & np.isfinite(right)
         self.table = visible(saved.attributes) if saved.attributes is not None else None

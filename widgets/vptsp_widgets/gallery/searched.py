@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
@@ -16,11 +16,13 @@ from vptsp.evaluation.indexes import GalleryIndex, Kind, check_kind
 from vptsp.evaluation.ranking import unit_rows
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
-from vptsp.settings.build import ConfiguredModel
 from vptsp.text import plain
 from vptsp_widgets.gallery.queries import QueryLists, true_ranks
 from vptsp_widgets.pictures import Pictures
 from vptsp_widgets.uploads import Uploads
+
+if TYPE_CHECKING:
+    from vptsp.settings.build import ConfiguredModel
 
 Query = dict[str, Any]  # {"row": row}, {"proxy": [kind, number]} or {"upload": key, "name": name}
 
@@ -55,7 +57,7 @@ class Searched:
         self._given = index
         self.proxies = {kind: _checked_proxies(kind, rows, size, proxy_names) for kind, rows in proxies.items()}
         self.proxy_names = list(proxy_names)
-        self.unit: Float32[np.ndarray, "N E"] = unit_rows(saved.embeddings).numpy()
+        self.unit: Float32[np.ndarray, "N E"] = unit_rows(saved.embeddings)
         self.can_embed = model is not None
         self.uploads = Uploads(model, saved)
         self.pictures = Pictures.of(images, saved)
@@ -133,4 +135,4 @@ def _checked_proxies(kind: str, rows: np.ndarray, size: int, names: Sequence[str
             f"{kind} proxies have shape {np.shape(rows)}; with {len(names)} proxy_names and embeddings of {size} "
             f"numbers they must be ({len(names)}, {size})"
         )
-    return unit_rows(np.ascontiguousarray(rows)).numpy()
+    return unit_rows(np.ascontiguousarray(rows))

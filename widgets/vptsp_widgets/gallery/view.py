@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -17,13 +17,15 @@ from vptsp.errors import ConfigError, DataError
 from vptsp.evaluation.indexes import GalleryIndex, Kind
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
-from vptsp.settings.build import ConfiguredModel
 from vptsp.text import plain
 from vptsp_widgets.gallery.searched import Query, Searched
 from vptsp_widgets.gallery.still import html_of
 from vptsp_widgets.pictures import Pictures
 from vptsp_widgets.run_view import Content, RunView, run_of, thumbnails_of
 from vptsp_widgets.view import told
+
+if TYPE_CHECKING:
+    from vptsp.settings.build import ConfiguredModel
 
 _PAGES_KEPT = 12  # thumbnail pages that the front end keeps
 

@@ -24,7 +24,7 @@ class Near:
 
     @cached_property
     def _unit(self) -> Float32[np.ndarray, "N E"]:
-        return unit_rows(self._saved.embeddings).numpy()
+        return unit_rows(self._saved.embeddings)
 
     @cached_property
     def _rows(self) -> Int64[np.ndarray, " G"]:

@@ -22,7 +22,7 @@ class Neighbours:
     """Which images are near which, by their saved embeddings."""
 
     def __init__(self, saved: SavedEmbeddings) -> None:
-        self._saved, self._vectors = saved, unit_rows(saved.embeddings).cpu().numpy()
+        self._saved, self._vectors = saved, unit_rows(saved.embeddings)
 
     def ranked(self, row: int) -> tuple[np.ndarray, np.ndarray]:
         """Gallery rows by similarity to an image, itself left out, and all similarities (N,)."""
