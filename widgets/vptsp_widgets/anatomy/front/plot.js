@@ -2,6 +2,7 @@
 
 import { make, penOf } from "../../front/dom.js";
 import { clip } from "../../front/numbers.js";
+import { placeIn, sharpness } from "../../front/pixels.js";
 
 /** A canvas that fits its box, redraws on demand and tells what lies under the pointer. */
 export function plot(height, label, draw, pick, choose) {
@@ -11,7 +12,7 @@ export function plot(height, label, draw, pick, choose) {
   const box = make("div", { className: "va-stage" }, canvas, tip);
   const state = { width: 0, height };
   const paint = () => {
-    const ratio = Math.max(1, Math.min(3, window.devicePixelRatio || 1));
+    const ratio = sharpness(canvas);
     const width = Math.round(box.clientWidth);
     if (!width) return;
     if (canvas.width !== Math.round(width * ratio)) [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
@@ -24,8 +25,7 @@ export function plot(height, label, draw, pick, choose) {
   const watcher = new ResizeObserver(paint);
   watcher.observe(box);
   const found = (event) => {
-    const area = canvas.getBoundingClientRect();
-    return pick?.(event.clientX - area.left, event.clientY - area.top);
+    return pick?.(...placeIn(canvas, event));
   };
   canvas.addEventListener("mousemove", (event) => {
     const hit = found(event);
@@ -33,8 +33,7 @@ export function plot(height, label, draw, pick, choose) {
     canvas.style.cursor = hit?.act ? "pointer" : "default";
     if (!hit?.content) return;
     tip.replaceChildren(...hit.content());
-    const area = canvas.getBoundingClientRect();
-    const [x, y] = [event.clientX - area.left, event.clientY - area.top];
+    const [x, y] = placeIn(canvas, event);
     tip.style.left = `${clip(x + 14, 4, Math.max(4, state.width - tip.offsetWidth - 4))}px`;
     tip.style.top = `${y + 18 + tip.offsetHeight < height ? y + 18 : Math.max(2, y - tip.offsetHeight - 12)}px`;
   });

@@ -2,6 +2,7 @@
 
 import { make } from "../../front/dom.js";
 import { onTraits } from "../../front/model.js";
+import { presenter } from "../../front/presenter.js";
 import { helpPanel, statusLine } from "../../front/status.js";
 import { onTheme } from "../../front/theme.js";
 import { Controls } from "./controls.js";
@@ -46,6 +47,7 @@ class Sandbox {
     this.legend = new Legend();
     this.stage = new Stage((point) => this.look(point));
     this.stories = new Stories((name) => this.tell(name));
+    this.present = presenter(this.stories);
     const hand = handOf(this.experiment, this.player, {
       moved: () => this.moved(), draw: () => this.draw(), report: (text) => this.report(text), look: (point) => this.look(point),
     });
@@ -92,8 +94,8 @@ class Sandbox {
     this.readout = make("div", { className: "vptsp-sb-readout" });
     this.root.classList.add("vptsp", "vptsp-sandbox");
     this.root.replaceChildren(
-      make("div", { className: "vptsp-bar" }, this.stories.label,
-        make("button", { onclick: () => this.help.toggle(), title: "keys (?)", "aria-label": "help" }, "?")),
+      make("div", { className: "vptsp-bar vptsp-fold" }, this.stories.label,
+        make("button", { onclick: () => this.help.toggle(), title: "keys (?)", "aria-label": "help" }, "?"), this.present.button),
       this.help.table,
       this.stories.caption,
       make("div", { className: "vptsp-sb-body" },
