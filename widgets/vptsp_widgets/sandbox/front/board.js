@@ -59,7 +59,8 @@ export function withClass(state) {
   const put = (/** @type {number[]} */ at) => (points.push(at), at);
   const proxy = put(farthest(points, sphere));
   const semantic = state.semantic && [...state.semantic, put(beside(proxy, points, sphere))];
-  const grown = { ...state, proxies: [...state.proxies, proxy], semantic, class_names: [...state.class_names, `class ${LETTERS[c]}`] };
+  const learned = semantic ? proxy.map((value) => 0.6 * value) : proxy; // as in the stories: inside, where it is seen
+  const grown = { ...state, proxies: [...state.proxies, learned], semantic, class_names: [...state.class_names, `class ${LETTERS[c]}`] };
   return { ...grown, ...withSample(grown, c) };
 }
 

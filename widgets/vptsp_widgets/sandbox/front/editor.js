@@ -104,7 +104,9 @@ export class Editor {
     this.open.setAttribute("aria-expanded", String(!this.box.hidden));
     this.own = false;
     this.show(this.acts.state());
-    if (!this.box.hidden) this.area.focus();
+    if (this.box.hidden) return;
+    this.area.select();
+    this.area.scrollTop = 0;
   }
 
   async copy() {
