@@ -1,6 +1,6 @@
 // What stands on the whiteboard, changed in number: points and classes that come and go.
 
-import { LETTERS } from "./signs.js";
+import { LETTERS } from "./svg_parts.js";
 import { dot, isSphere, unit } from "./vectors.js";
 /** @import { State } from "./experiment.js" */
 /** @import { Point } from "./points.js" */

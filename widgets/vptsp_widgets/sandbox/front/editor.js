@@ -3,7 +3,7 @@
 import { make } from "../../front/dom.js";
 import { copyText } from "../../front/hand_over.js";
 import { MOST, withClass, withSample, without } from "./board.js";
-import { LETTERS } from "./signs.js";
+import { LETTERS } from "./svg_parts.js";
 import { fromText, toText } from "./text.js";
 /** @import { State } from "./experiment.js" */
 /** @import { Point } from "./points.js" */

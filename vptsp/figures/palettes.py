@@ -1,4 +1,4 @@
-"""Colours of categories and numbers, in the light and in the dark theme: those of every view that shows a map."""
+"""Colours of categories and numbers, in the light and in the dark theme: those of every map, figure or view."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ def palette(count: int, dark: bool) -> np.ndarray:
     hue = 2 * np.pi * (0.07 + number * 0.61803)
     lightness = np.array((0.70, 0.84, 0.77) if dark else (0.42, 0.62, 0.53))[number % 3]
     return (255 * np.concatenate([first, _oklch(lightness, 0.125, hue)]) + 0.5).astype(np.uint8)
+
+
+def palette_for_both(count: int) -> list[str]:
+    """The same categories for figures that stand on either page, as CSS colours: halfway from light to dark."""
+    halfway = (palette(count, dark=False).astype(float) + palette(count, dark=True)) / 2
+    return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in halfway.round().astype(int).tolist()]
 
 
 def ramp(dark: bool) -> np.ndarray:
