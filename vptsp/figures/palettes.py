@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib import colormaps
-from matplotlib.colors import to_rgb
 
 from vptsp.figures.signs_and_colours import CATEGORIES_DARK, CATEGORIES_LIGHT
 
 
 def palette(count: int, dark: bool) -> np.ndarray:
     """Colours (count, 3) uint8 for categories: seven that everybody can tell apart, then hues by the golden ratio."""
-    first = np.array([to_rgb(colour) for colour in (CATEGORIES_DARK if dark else CATEGORIES_LIGHT)])[:count]
+    named = CATEGORIES_DARK if dark else CATEGORIES_LIGHT
+    first = np.array([list(bytes.fromhex(colour[1:])) for colour in named])[:count] / 255
     number = np.arange(max(0, count - len(first)))
     hue = 2 * np.pi * (0.07 + number * 0.61803)
     lightness = np.array((0.70, 0.84, 0.77) if dark else (0.42, 0.62, 0.53))[number % 3]
@@ -26,6 +25,8 @@ def palette_for_both(count: int) -> list[str]:
 
 def ramp(dark: bool) -> np.ndarray:
     """256 colours (256, 3) uint8 for numbers: viridis without the end that the page would swallow."""
+    from matplotlib import colormaps  # late: a plotly figure needs no matplotlib
+
     low, high = (0.22, 1.0) if dark else (0.0, 0.86)
     return (255 * colormaps["viridis"](np.linspace(low, high, 256))[:, :3] + 0.5).astype(np.uint8)
 
