@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from vptsp_widgets.front import style
 from vptsp_widgets.moved import ROOMS
 from vptsp_widgets.sandbox import ProxySandbox
 from vptsp_widgets.sandbox.presets import presets
@@ -50,11 +51,15 @@ def test_presented_the_letters_are_twice_as_large_and_the_circle_fills_the_scree
     assert page.title().startswith("ProxySandbox: ")
     height = "(name) => { const box = document.querySelector(name).getBoundingClientRect(); return box.height; }"
     before = page.evaluate(height, ".vptsp-sb-go")
+    page.add_style_tag(content=style("space"))  # in a notebook the styles of other views come later
     page.click("button[aria-label=present]")
     bar = page.locator("[role=toolbar][aria-label=presenter]")
     expect(bar).to_be_visible()
     assert page.evaluate(height, ".vptsp-sb-go") == pytest.approx(2 * before, rel=0.02)
     assert page.evaluate(height, ".vptsp-sb-stage") > 0.85 * WALL["height"]
+    wide = bar.bounding_box()
+    assert wide
+    assert wide["width"] > 0.95 * WALL["width"]
     expect(page.locator(".vptsp-sb-formula")).to_be_hidden()  # folded
     press(page, "Controls")
     expect(page.locator(".vptsp-sb-formula")).to_be_visible()
