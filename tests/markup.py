@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 KEPT_TAGS = {
     *("div", "span", "p", "b", "img", "figure", "figcaption"),
     *("table", "thead", "tbody", "tr", "th", "td", "caption"),
+    *("details", "summary", "pre"),
 }
 KEPT_ATTRIBUTES = {"style", "src", "alt", "title", "width", "height"}
 

@@ -18,6 +18,7 @@ from vptsp.figures.embedding_map import embedding_map
 from vptsp.figures.gallery import choose_queries, retrieval_gallery, retrieval_strips, sample_images
 from vptsp.figures.html import html_table
 from vptsp.figures.maps import run_map
+from vptsp.figures.palettes import palette
 from vptsp.figures.runs import curves, parameter_table, result_table
 from vptsp.figures.stills import bundle, image_html, png
 from vptsp.runs.embeddings import SavedEmbeddings
@@ -83,6 +84,32 @@ def test_map_shows_images_and_the_three_proxies_of_each_training_class(tiny_run:
     images = [trace for trace in figure.data if trace.customdata is not None]
     assert sorted(name for trace in images for name in trace.customdata) == sorted(saved.ids)
     assert {trace.name for trace in images} == set(saved.class_names)
+
+
+def test_classes_have_the_colours_that_views_give_them_readable_on_both_pages() -> None:
+    classes = 12
+    figure = embedding_map(np.zeros((classes, 2)), np.arange(classes), [f"class {row}" for row in range(classes)])
+    drawn = [trace.marker.color for trace in figure.data]
+    rgb = np.array([list(bytes.fromhex(colour[1:])) for colour in drawn])
+    light, dark = (palette(classes, dark).astype(int) for dark in (False, True))
+    assert (rgb >= np.minimum(light, dark)).all()
+    assert (rgb <= np.maximum(light, dark)).all()
+
+    def luminance(colours: np.ndarray) -> np.ndarray:
+        shares = colours / 255
+        linear = np.where(shares <= 0.03928, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+        return linear @ np.array([0.2126, 0.7152, 0.0722])
+
+    assert (1.05 / (luminance(rgb) + 0.05)).min() > 2.5
+    assert ((luminance(rgb) + 0.05) / (luminance(np.full(3, 17)) + 0.05)).min() > 3
+
+
+def test_the_tool_bar_has_a_margin_of_its_own(tiny_run: Run) -> None:
+    for figure in (curves(tiny_run), run_map(tiny_run, "pca")):
+        layout = figure.layout.template.layout
+        assert layout.modebar.orientation == "v"
+        assert (figure.layout.margin.r or layout.margin.r) >= 40
+        assert bundle(figure, "words")["application/vnd.plotly.v1+json"]["config"]["displaylogo"] is False
 
 
 def test_map_says_when_it_samples(tiny_run: Run) -> None:
@@ -167,6 +194,13 @@ def test_tables_hold_the_numbers_of_the_summaries(tiny_run: Run) -> None:
 def test_result_line_is_read_from_the_summaries(tiny_run: Run) -> None:
     own, linear, frozen = (100 * result.test["recall_at_1"] for result in compared(tiny_run))
     assert result_line(tiny_run) == f"VPTSP-G R@1 {own:.1f} % | linear probe {linear:.1f} % | frozen {frozen:.1f} %"
+
+
+def test_numbers_of_a_table_stay_whole_and_texts_wrap() -> None:
+    cells = Markup(html_table(["what", "value"], [["a sentence that says what is meant", "12.3 ± 0.4 %"]], "")).all(
+        "td"
+    )
+    assert ["white-space:nowrap" in cell["style"] for cell in cells] == [False, True]
 
 
 def test_table_cells_are_escaped() -> None:

@@ -88,7 +88,8 @@ def test_headless_run_makes_run_report_and_stills(
     shown = [output.data for output in outputs if output.output_type == "display_data"]
     assert all("text/html" in data for data in shown)
     assert not [refused for data in shown for refused in refused_by_sanitiser(data["text/html"])]
-    assert sum("application/vnd.plotly.v1+json" in data for data in shown) == 2
+    assert sum("application/vnd.plotly.v1+json" in data for data in shown) == 1
+    assert shown[-1]["text/plain"].startswith("Map of colours/test: ")
     images = [image for data in shown for image in Markup(data["text/html"]).all("img")]
     assert len(images) > 10
     assert all(image["alt"] for image in images)

@@ -13,6 +13,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.display import HTML, display
 from markup import Markup, refused_by_sanitiser
 from papermill.exceptions import PapermillExecutionError
 from vptsp_widgets.sandbox import ProxySandbox
@@ -21,7 +23,7 @@ from vptsp.analysis.proxy_spaces import moments, progress_table, share_table
 from vptsp.core.losses import normalized_softmax, proxy_anchor, proxy_nca
 from vptsp.errors import UsageError
 from vptsp.figures.proxy_spaces import frame_table, spaces_figure
-from vptsp.notebooks import find_notebook, run_notebook
+from vptsp.notebooks import answer, find_notebook, run_notebook
 from vptsp.reports.formulas import drawn
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
@@ -33,7 +35,14 @@ VIEWS = {
     GEOMETRY: ["whiteboard", "semantic", "orthant", "figure", "progress", "time", "anatomy", "confused", "back"],
     PROMPTS: ["tokens", "schema", "attention", "mass"],
 }
-SMALL = {"blossoms_classes": 20, "blossoms_images": 4, "epochs": 2, "batch_size": 8, "probe_images": 32}
+SMALL = {
+    "blossoms_classes": 20,
+    "blossoms_images": 4,
+    "epochs": 2,
+    "batch_size": 8,
+    "probe_images": 32,
+    "answers": True,
+}
 
 
 def cells_of(path: Path) -> dict[str, Any]:
@@ -81,7 +90,9 @@ def test_geometry_trains_and_shows_every_view(tmp_path: Path, monkeypatch: pytes
 
 
 def test_prompts_of_a_run(tiny_run: Run, tmp_path: Path) -> None:
-    cells = checked(run_notebook(PROMPTS, tmp_path / "out.ipynb", {"run_dir": str(tiny_run.path)}), PROMPTS)
+    cells = checked(
+        run_notebook(PROMPTS, tmp_path / "out.ipynb", {"run_dir": str(tiny_run.path), "answers": True}), PROMPTS
+    )
     differences = [float(number) for number in re.findall(r"(\d\.\de[+-]\d+)", text_of(cells["identity"]))]
     assert len(differences) == 6
     assert max(differences[:3]) < 1e-12  # float64
@@ -114,7 +125,7 @@ def test_committed_without_outputs_and_with_typed_helpful_parameters(name: str) 
     assert all(not cell.outputs and cell.execution_count is None for cell in code)
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
     (parameters,) = [cell.source for cell in code if "parameters" in cell.metadata.get("tags", [])]
-    types = {"str": str, "int": int, "float": float, "list": list}
+    types = {"str": str, "int": int, "float": float, "list": list, "bool": bool}
     names = set()
     for statement in ast.parse(parameters).body:
         assert isinstance(statement, ast.AnnAssign)
@@ -123,7 +134,7 @@ def test_committed_without_outputs_and_with_typed_helpful_parameters(name: str) 
         assert value is None or isinstance(value, types[statement.annotation.id])
         assert "  # " in parameters.splitlines()[statement.lineno - 1]
         names.add(statement.target.id)  # type: ignore[union-attr]
-    assert names - Config.model_fields.keys() <= {"run_dir", "preset", "classes"}
+    assert names - Config.model_fields.keys() <= {"run_dir", "preset", "classes", "answers"}
 
 
 @pytest.mark.parametrize("name", [GEOMETRY, PROMPTS])
@@ -137,6 +148,43 @@ def test_a_wrong_type_is_refused_before_anything_is_trained(tmp_path: Path, monk
     with pytest.raises(PapermillExecutionError, match="classes='all' is of type str; this notebook wants list"):
         run_notebook(GEOMETRY, tmp_path / "out.ipynb", {"classes": "all"})
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("name", [GEOMETRY, PROMPTS])
+def test_no_exercise_gives_its_answer_away(name: str) -> None:
+    cells = nbformat.read(find_notebook(name), 4).cells
+    exercises = [cell.source for cell in cells if cell.cell_type == "code" and cell.id.startswith("exercise")]
+    assert len(exercises) >= 5
+    for source in exercises:
+        before, inside = source.split('with answer(own["answers"]):\n')
+        assert "print(" not in before
+        assert all(line.startswith("    ") for line in inside.splitlines())
+
+
+def test_an_answer_is_folded_until_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    shell = InteractiveShell.instance()
+    shown: list[dict[str, Any]] = []
+    monkeypatch.setattr(type(shell.display_pub), "publish", lambda self, data, **_: shown.append(data))
+
+    def find() -> int:
+        print("a < b")
+        display(HTML("<b>table</b>"))
+        return 0
+
+    with answer(False):
+        find()
+    (data,) = shown
+    page = Markup(data["text/html"])
+    assert refused_by_sanitiser(data["text/html"]) == []
+    (fold,) = page.all("details")
+    assert "open" not in fold
+    assert page.text == "What this cell finds: answer first, then opena < b\ntable"
+    with answer(True):
+        display(HTML("<b>table</b>"))
+    assert shown[-1]["text/html"] == "<b>table</b>"
+    with pytest.raises(ZeroDivisionError), answer(False):
+        _ = 1 / find()
+    assert "a &lt; b" in shown[-1]["text/html"]
 
 
 # --- their claims ---------------------------------------------------------------------------------------
@@ -156,7 +204,7 @@ def test_descent_starts_at_the_loss_of_the_board_whatever_the_run_was_trained_wi
     board = ProxySandbox(preset="shared", loss="normalized_softmax", scale=3, margin=0.3, positive_mean="all")
     for loss in ("normalized_softmax", "proxy_anchor"):
         board.state = {"loss": loss}
-        exec(source, {"ProxySandbox": ProxySandbox, "real": board})
+        exec(source, {"ProxySandbox": ProxySandbox, "real": board, "answer": answer, "own": {"answers": True}})
         starts = re.findall(r"loss ([\d.]+) ->", capsys.readouterr().out)
         assert starts == [f"{board.loss:.2f}"] * 2
 

@@ -3,6 +3,7 @@
 Read ``signs_and_colours.py`` first, the signs and colours of everything that is shown, then ``runs.py``. ::
 
     signs_and_colours   signs of proxies, colours of classes, series and pages: of figures, stills and views
+    palettes        colours of categories and numbers: of figures and of every view that shows a map
     template        the look of all plotly figures
     html            tables in inline styles
     runs            curves and results of runs

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float, Int64
 
+from vptsp.figures.palettes import palette_for_both
 from vptsp.figures.signs_and_colours import PROXIES
 from vptsp.figures.template import corner_note, template
 from vptsp.text import safe
@@ -33,7 +33,7 @@ def embedding_map(
     ``ids`` become the points' customdata. ``total`` says of how many images the points are a sample.
     """
     figure = go.Figure()
-    colours = _class_colours(len(class_names))
+    colours = palette_for_both(len(class_names))
     names = [safe(name) for name in class_names]
     kind = go.Scattergl if len(points) > _POINTS_AS_SVG else go.Scatter
     present = [int(label) for label in np.unique(labels)]
@@ -62,7 +62,7 @@ def embedding_map(
         corner_note(figure, f"{len(points):,} of {total:,} test images shown", y=0, yshift=None)
     figure.update_xaxes(title_text=axes[0], showticklabels=False, showgrid=False, zeroline=False)
     figure.update_yaxes(title_text=axes[1], showticklabels=False, showgrid=False, zeroline=False)
-    margin = {"l": 30, "r": 20, "t": 60, "b": 40}
+    margin = {"l": 30, "r": 40, "t": 60, "b": 40}
     return figure.update_layout(template=template(), height=620, hovermode="closest", margin=margin)
 
 
@@ -98,12 +98,3 @@ def _add_proxies(figure: go.Figure, proxies: Mapping[str, np.ndarray], names: Se
                     hovertemplate=f"%{{text}}<br>{sign.title}, training class<extra></extra>",
                 )
             )
-
-
-def _class_colours(classes: int) -> list[str]:
-    """Hues by the golden ratio: neighbouring labels differ most, whatever their number; mid-tones for both themes."""
-    tones = []
-    for label in range(classes):
-        red, green, blue = colorsys.hls_to_rgb((0.58 + label * 0.61803) % 1, (0.52, 0.62, 0.44)[label % 3], 0.62)
-        tones.append(f"#{round(255 * red):02x}{round(255 * green):02x}{round(255 * blue):02x}")
-    return tones

@@ -5,13 +5,15 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
+_WHOLE = 18  # letters that a number with its spread has, and that a cell may need on one line
 _CELL = "padding:.45em .9em;border-bottom:1px solid rgba(128,128,128,.3);"
 
 
 def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str, strong: int | None = None) -> str:
     """A table in inline styles, which JupyterLab keeps in notebooks that it does not trust.
 
-    The first column is text, the others numbers; row ``strong`` is set in bold. Cells are escaped.
+    The first column is text, the others numbers, which stay on one line; longer texts wrap. Row ``strong`` is set in
+    bold. Cells are escaped.
     """
 
     def cell(text: str, column: int, tag: str, style: str = "") -> str:
@@ -21,8 +23,12 @@ def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], caption: st
     head = "".join(cell(text, column, "th", "font-weight:600;opacity:.75;") for column, text in enumerate(header))
     body = ""
     for number, row in enumerate(rows):
-        bold = "white-space:nowrap;" + "font-weight:700;" * (number == strong)
-        body += f"<tr>{''.join(cell(text, column, 'td', bold) for column, text in enumerate(row))}</tr>"
+        bold = "font-weight:700;" * (number == strong)
+        cells = (
+            cell(text, column, "td", bold + "white-space:nowrap;" * (len(text) <= _WHOLE))
+            for column, text in enumerate(row)
+        )
+        body += f"<tr>{''.join(cells)}</tr>"
     return (
         '<figure style="margin:0"><div style="overflow-x:auto"><table style="border-collapse:collapse;'
         'font-size:14px;font-variant-numeric:tabular-nums;margin:.4em 0">'

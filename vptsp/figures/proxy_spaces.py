@@ -11,7 +11,8 @@ from plotly.subplots import make_subplots
 
 from vptsp.analysis.proxy_spaces import KINDS, Moment, progress_table, spread_classes
 from vptsp.figures.html import html_table
-from vptsp.figures.signs_and_colours import INK, PROXIES, SERIES
+from vptsp.figures.palettes import palette_for_both
+from vptsp.figures.signs_and_colours import INK, PROXIES
 from vptsp.figures.template import template
 from vptsp.text import safe
 
@@ -69,7 +70,7 @@ def spaces_figure(moment: Moment, classes: Sequence[str] = ()) -> go.Figure:
     middle = images.mean(axis=0)
     axes = np.linalg.svd(images - middle)[2][:2]  # of two images, too, there are two axes
     points = (images - middle) @ axes.T
-    colours = {row: SERIES[place] for place, row in enumerate(chosen)}
+    colours = dict(zip(chosen, palette_for_both(len(chosen)), strict=True))
     figure = make_subplots(
         rows=1, cols=3, subplot_titles=[PROXIES[kind].title for kind in KINDS], horizontal_spacing=0.04
     )

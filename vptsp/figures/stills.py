@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FixedLocator, MultipleLocator, NullLocator
 
 from vptsp.figures.signs_and_colours import BLUE, DRAWN, MARKERS
+from vptsp.figures.template import CONFIG
 
 _DPI = 144
 _DASHES = {"dot": ":", "dash": "--", "dashdot": "-."}
@@ -39,7 +40,7 @@ def show(figure: go.Figure, alt: str) -> None:
 def bundle(figure: go.Figure, alt: str) -> dict[str, Any]:
     """The plotly MIME type for viewers that have it, HTML for nbconvert and untrusted notebooks, and text."""
     return {
-        "application/vnd.plotly.v1+json": figure.to_plotly_json(),
+        "application/vnd.plotly.v1+json": figure.to_plotly_json() | {"config": CONFIG},
         "text/html": image_html(figure, alt),
         "text/plain": alt,
     }

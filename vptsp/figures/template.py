@@ -1,10 +1,20 @@
-"""The look of all plotly figures."""
+"""The look of all plotly figures.
+
+The tool bar stands upright in the right margin, which every figure leaves free for it: lying, it would cover titles,
+and on screens without a mouse, where nothing hovers, for ever.
+"""
 
 from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from vptsp.figures.signs_and_colours import GRID, INK, SERIES
+from vptsp.figures.signs_and_colours import ACCENT, GRID, INK, SERIES
+
+CONFIG = {  # of plotly.js, for whoever shows a figure
+    "responsive": True,
+    "displaylogo": False,
+    "modeBarButtons": [["toImage"], ["zoom2d", "pan2d", "resetScale2d"]],
+}
 
 
 def template() -> go.layout.Template:
@@ -25,7 +35,8 @@ def template() -> go.layout.Template:
             "colorway": list(SERIES),
             "xaxis": axis,
             "yaxis": axis,
-            "margin": {"l": 60, "r": 20, "t": 40, "b": 50},
+            "margin": {"l": 60, "r": 40, "t": 40, "b": 50},
+            "modebar": {"orientation": "v", "bgcolor": "rgba(0,0,0,0)", "color": INK, "activecolor": ACCENT.both},
             "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
             "hoverlabel": {"font": {"family": "system-ui, sans-serif"}},
         }

@@ -5,6 +5,7 @@ Read ``run.py`` first: how a notebook becomes a headless run. ::
     run             a parameterised notebook, executed by papermill
     parameters      what a notebook takes: names, types and defaults of its first cell
     resolving       what a notebook's own cells call: settings from the names it defined, a run trained once
+    answers         what the cells of exercises find, hidden until the reader asks
     cells           which names its parameter cells defined, whatever other cells have left behind
     known_to_papermill   loaded by papermill itself, so that it knows which settings they take
     library         where the workbench's notebooks are, what each is for, copies of them
@@ -18,6 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vptsp.notebooks.answers import answer as answer
     from vptsp.notebooks.library import Notebook as Notebook
     from vptsp.notebooks.library import copy_notebooks as copy_notebooks
     from vptsp.notebooks.library import find_notebook as find_notebook
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from vptsp.notebooks.run import run_notebook as run_notebook
 
 _HOMES = {
+    "answer": "answers",
     "Notebook": "library",
     "find_notebook": "library",
     "list_notebooks": "library",

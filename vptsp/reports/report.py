@@ -5,6 +5,7 @@ It is written from the run directory alone.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import jinja2
@@ -19,6 +20,7 @@ from vptsp.figures.html import html_table
 from vptsp.figures.maps import run_map
 from vptsp.figures.runs import curves, parameter_table, result_table
 from vptsp.figures.stills import image_html
+from vptsp.figures.template import CONFIG
 from vptsp.files import read_json, write_text
 from vptsp.reports.views import further, view_blocks
 from vptsp.runs.result import RunResult
@@ -97,6 +99,7 @@ def write_report(run: Run, projection: Method = "umap", path: str | Path | None 
         gallery=retrieval_gallery(run),
         environment=read_json(run.path / "environment.json", "train the run again"),
         plotly_js=plotly.offline.get_plotlyjs(),
+        plotly_config=json.dumps(CONFIG),
         views=views,
         further_views=further(views),
         lead=_lead(results),

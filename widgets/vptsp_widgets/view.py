@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import anywidget
@@ -21,6 +22,7 @@ from vptsp.runs.thumbnails import Thumbnails
 from vptsp.text import plain
 from vptsp_widgets import front
 from vptsp_widgets.options import require_options
+from vptsp_widgets.saved_page import pages_of, write_page
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -175,6 +177,22 @@ class View(anywidget.AnyWidget):
         own = {name for name in self.trait_names(sync=True) if not name.startswith(("_model", "_view", "_esm", "_css"))}
         skipped = {"layout", "tabbable", "tooltip", "comm", "_dom_classes", "_anywidget_id"}
         return {name: getattr(self, name) for name in sorted(own - skipped)}
+
+    def page_block(self, label: str = "", thumbnails: bool = True, **changes: Any) -> str:
+        """The view, live, as HTML for a page without a kernel; ``label`` is what a screen reader calls it.
+
+        Without ``thumbnails`` it uses those of another block of the page. ``changes`` are of the state, by name.
+        """
+        pages = pages_of(self._thumbnails) if thumbnails else ()
+        return front.page_block(self._front, self.state_for_page() | changes, pages, label or self.summary())
+
+    def save_html(self, path: str | Path) -> Path:
+        """Write the view as one file that needs no kernel and no network, and return its path.
+
+        It stays live, as far as a kernel has no part in it, and has its still for readers without scripts. Thumbnails
+        are in it up to 5 MB. Raises UsageError for a path that is no name of a page.
+        """
+        return write_page(path, self.summary(), [self.page_block(), f"<noscript>{self.still()}</noscript>"])
 
     def still(self) -> str:
         """The view as HTML without scripts, as JupyterLab keeps it in notebooks that it does not trust."""

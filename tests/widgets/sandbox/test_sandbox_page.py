@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +17,9 @@ from vptsp_widgets.front import module, page_block
 from vptsp_widgets.sandbox import ProxySandbox
 from vptsp_widgets.sandbox.gradients import loss_and_gradients
 from vptsp_widgets.sandbox.presets import presets
-from vptsp_widgets.sandbox.state import LOSSES, complete, to_json
+from vptsp_widgets.sandbox.state import LOSSES, MOST_CLASSES, MOST_SAMPLES, RANGES, complete, to_json
+
+from vptsp.errors import UsageError
 
 pytestmark = pytest.mark.browser
 
@@ -389,3 +392,114 @@ def test_arrows_are_as_long_as_the_legend_says(page: Page, name: str) -> None:
     assert len(drawn) > 5
     np.testing.assert_allclose(np.sort(drawn)[::-1], sizes[: len(drawn)], rtol=0.01, atol=0.01 * sizes[0])
     assert sizes[len(drawn) :].max(initial=0) < 0.03 * sizes[0]  # left out: those too short to see
+
+
+# --- points and classes that come and go, and the board as text ------------------------------------------
+def labels(page: Page) -> list[int]:
+    return list(state(page)["labels"])
+
+
+def test_points_and_classes_come_and_go(page: Page) -> None:
+    view = ProxySandbox("semantic")
+    show(page, view)
+    start = view._state
+    x, y, radius = stage(page)
+    point(page, "sample 1 of class B").focus()
+    page.keyboard.press("a")
+    told = state(page)
+    assert told["labels"] == [*start["labels"], 1]
+    assert status(page).startswith("a sample of class B more: loss ")
+    others = np.array([*told["samples"][:-1], *told["semantic"]])
+    assert (others @ np.array(told["samples"][-1])).max() < np.cos(np.deg2rad(10))  # beside the others, not on one
+    assert told["samples"][-1] @ np.array(start["samples"][4]) > 0.5
+    page.mouse.dblclick(x + radius * np.cos(np.deg2rad(45)), y - radius * np.sin(np.deg2rad(45)))
+    assert labels(page)[-2:] == [1, 1]
+    np.testing.assert_allclose(state(page)["samples"][-1], [np.sqrt(0.5)] * 2, atol=0.01)
+
+    page.click("button:has-text('+ class')")
+    told = state(page)
+    assert [len(told[name]) for name in ("proxies", "semantic", "class_names")] == [4, 4, 4]
+    assert told["labels"][-1] == 3
+    view._state = told  # as the kernel hears it
+    assert view.status == ""
+    assert loss(page) == pytest.approx(view.loss, rel=1e-3)
+
+    point(page, "semantic proxy of class A").focus()
+    page.keyboard.press("Delete")  # with its samples; letters move up
+    told = state(page)
+    assert told["class_names"] == ["class A", "class B", "class C"]
+    assert told["labels"] == [label - 1 for label in [*start["labels"], 1, 1, 3] if label]
+    assert told["proxies"][:2] == start["proxies"][1:]
+    assert page.evaluate("document.activeElement.classList.contains('vptsp-sb-point')")
+    point(page, "sample 1 of class A").focus()
+    assert page.inner_text("button:has-text('− remove')") == "− remove sample 1 of class A"
+    page.click("button:has-text('− remove')")
+    assert len(labels(page)) == len(told["labels"]) - 1
+    for _ in range(5):
+        page.keyboard.press("Control+z")
+    assert state(page) == start
+
+
+def test_a_loss_keeps_a_sample_and_a_class_and_the_board_has_an_end(page: Page, front: Page) -> None:
+    show(page, ProxySandbox(samples=[[1, 0], [0, 1]], labels=[0, 0], proxies=[[1, 0], [0, -1]]))
+    point(page, "proxy of class A").focus()
+    page.keyboard.press("Delete")
+    assert status(page).startswith("no other class has a sample, and a loss needs one")
+    point(page, "sample 1").focus()
+    page.keyboard.press("Delete")
+    page.keyboard.press("Delete")
+    assert status(page).startswith("the last sample stays")
+    assert labels(page) == [0]
+    for _ in range(6):
+        page.click("button:has-text('+ class')")
+    assert page.locator("button:has-text('+ class')").is_disabled()
+    assert len(state(page)["proxies"]) == 8
+    limits = front.evaluate("[front.maths.MOST, front.maths.RANGES]")
+    assert limits == [
+        {"classes": MOST_CLASSES, "samples": MOST_SAMPLES},
+        {name: list(ends) for name, ends in RANGES.items()},
+    ]
+
+
+def test_a_board_goes_as_text_and_comes_back(page: Page) -> None:
+    view = ProxySandbox("orthant", alpha=0.7)
+    show(page, view)
+    page.click("button:has-text('as text')")
+    area = page.locator("textarea")
+    text = area.input_value()
+    again = ProxySandbox.of_text(text)
+    assert again._state == view._state == ProxySandbox.of_text(view.text)._state
+    page.select_option(".vptsp-bar select", "random")
+    assert area.input_value() != text  # it follows the board
+    area.fill(text.replace('"alpha": 0.7', '"alpha": 7'))
+    page.keyboard.press("a")  # is written
+    page.click("text=show this text")
+    assert status(page).startswith("this is not the text of a board: it is no JSON")
+    area.fill(text.replace('"alpha": 0.7', '"alpha": 7'))
+    page.click("text=show this text")
+    assert status(page) == "this is not the text of a board: alpha is a number from 0 to 1"
+    assert state(page)["preset"] == "random"
+    area.fill(text)
+    page.click("text=show this text")
+    assert state(page) == view._state
+
+
+@settings(max_examples=40)
+@given(state=states(), broken=st.sampled_from(["", "samples", "labels", "semantic", "alpha", "loss", "moves", "turn"]))
+def test_text_is_taken_by_the_page_where_python_takes_it(front: Page, state: dict[str, Any], broken: str) -> None:
+    given = to_json(state) | ({broken: [[0, 0]] if broken in ("samples", "semantic") else "none"} if broken else {})
+    script = """([text, now, losses]) => {
+      try { return front.maths.fromText(text, now, losses); } catch (error) { return error.message; }
+    }"""
+    found = front.evaluate(script, [json.dumps(given), presets()["random"]["state"], list(LOSSES)])
+    try:
+        expected = to_json(complete(given))
+    except UsageError:
+        assert str(found).startswith("this is not the text of a board: ")
+        return
+    assert isinstance(found, dict), found
+    for name in ("samples", "proxies", "semantic", "turn"):
+        if expected[name] is not None:
+            np.testing.assert_allclose(found[name], expected[name], atol=1e-9)
+    rest = expected.keys() - {"samples", "proxies", "semantic", "turn", "moves"}
+    assert {name: found[name] for name in rest} == {name: expected[name] for name in rest}

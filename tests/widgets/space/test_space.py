@@ -17,7 +17,6 @@ from PIL import Image
 from safetensors.numpy import load_file, save_file
 from vptsp_widgets.colour_names import colours_named
 from vptsp_widgets.linking import link
-from vptsp_widgets.palettes import palette
 from vptsp_widgets.sampling import spread
 from vptsp_widgets.space import SpaceExplorer
 from vptsp_widgets.space import data as space_data
@@ -27,6 +26,7 @@ from vptsp_widgets.space.view import VIEW_STATE
 from tests.markup import Markup, refused_by_sanitiser
 from vptsp.errors import DataError, RunError
 from vptsp.evaluation.ranking import search
+from vptsp.figures.palettes import palette
 from vptsp.files import write_json, write_tensors
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run

@@ -37,7 +37,7 @@ export function drawSign(context, kind, x, y, size, colour, paper) {
 
 /** A canvas of `side` pixels with a kind's sign, for a legend. @param {Kind} kind */
 export function signElement(kind, colour, paper, side = 18) {
-  const ratio = Math.max(1, Math.min(3, window.devicePixelRatio || 1));
+  const ratio = Math.max(2, Math.min(3, window.devicePixelRatio || 1)); // sharp also where a view is zoomed
   const canvas = make("canvas", { width: side * ratio, height: side * ratio, "aria-hidden": "true" });
   canvas.style.width = canvas.style.height = `${side}px`;
   const context = penOf(canvas);

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,27 @@ class ProxySandbox(View):
     @preset.setter
     def preset(self, name: str) -> None:
         self.state = _story(self._stories, name)
+
+    @property
+    def text(self) -> str:
+        """The state as text, as the view's *as text* shows it; :meth:`of_text` shows it again."""
+        return json.dumps(to_json(self.state))
+
+    @classmethod
+    def of_text(cls, text: str) -> ProxySandbox:
+        """The sandbox of a state that was copied as text. Raises DataError for a text that holds none."""
+        try:
+            state = json.loads(text)
+        except ValueError:
+            state = None
+        if not isinstance(state, dict):
+            raise DataError(
+                f"{plain(text, 40)!r} is not the text of a sandbox; give all of what *as text* or view.text gave"
+            )
+        whole = complete(state)
+        view = cls()
+        view.state = whole
+        return view
 
     def gradients(self) -> dict[str, np.ndarray]:
         """Gradients by autograd: ``samples`` (B, D), ``proxies``, ``semantic`` and ``fused`` (C, D); arrows negate."""

@@ -12,10 +12,10 @@ import pandas as pd
 
 from vptsp.errors import DataError
 from vptsp.evaluation.ranking import search
+from vptsp.figures.palettes import palette, ramp
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.text import plain
 from vptsp_widgets.colour_names import colours_named
-from vptsp_widgets.palettes import palette, ramp
 
 CLASS = "class"  # the column that every map has
 NEAREST = "nearest image"

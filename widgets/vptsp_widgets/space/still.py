@@ -18,10 +18,10 @@ from matplotlib.colors import ListedColormap, Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from vptsp.figures.palettes import palette, ramp
 from vptsp.figures.signs_and_colours import FAINT, FRAME, PROXIES, SOFT, TEXT
 from vptsp.runs.thumbnails import Thumbnails
 from vptsp.text import plain, safe
-from vptsp_widgets.palettes import palette, ramp
 from vptsp_widgets.sampling import spread
 from vptsp_widgets.space.data import Column
 from vptsp_widgets.still_images import pictures

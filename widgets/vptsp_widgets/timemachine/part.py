@@ -9,8 +9,8 @@ from typing import Any, Self
 import numpy as np
 
 from vptsp.analysis.replay import Replay
+from vptsp.figures.palettes import palette
 from vptsp.text import plain
-from vptsp_widgets.palettes import palette
 from vptsp_widgets.sampling import spread
 from vptsp_widgets.timemachine.data import curves_of, frame_note
 

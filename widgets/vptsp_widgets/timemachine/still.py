@@ -19,9 +19,9 @@ from matplotlib.lines import Line2D
 
 from vptsp.analysis.replay import Replay
 from vptsp.figures.html import html_table
+from vptsp.figures.palettes import palette
 from vptsp.figures.signs_and_colours import FAINT, FRAME, PROXIES, SOFT, TEXT
 from vptsp.text import plain, safe
-from vptsp_widgets.palettes import palette
 
 MOST_EPOCHS, MOST_ROWS = 4, 14
 _INK, _SOFT, _FAINT = TEXT.light, SOFT.light, FAINT.light

@@ -22,7 +22,8 @@ from vptsp.text import plain, safe
 from vptsp_widgets.linking import link
 from vptsp_widgets.picker.view import RunPicker
 from vptsp_widgets.run_or_folder import Source, open_source
-from vptsp_widgets.view import with_still
+from vptsp_widgets.saved_page import write_page
+from vptsp_widgets.view import View, with_still
 
 _ROOM = "1 1 440px"  # a view stands beside another where both have so much, below it elsewhere
 _NEIGHBOURS = 12  # in the gallery: as many as are seen beside the map
@@ -88,10 +89,17 @@ class Workbench(ipywidgets.VBox):
             self._fold.titles = (f"Run: {plain(Path(self.run).name)} – choose another",)
 
     # --- display -------------------------------------------------------------------------------
+    def save_html(self, path: str | Path) -> Path:
+        """Write the views, live, as one file without a kernel, and return its path: see :meth:`View.save_html`."""
+        blocks = [view.page_block(thumbnails=view is self.space) for view in self._shown()]
+        return write_page(path, self.summary(), [*blocks, f"<noscript>{self.still()}</noscript>"])
+
     def still(self) -> str:
         """All views as HTML without scripts, one below the other."""
-        views = [view for view in (self.space, self.gallery, self.why) if view is not None]
-        return "".join(f'<div style="margin-bottom:18px">{view.still()}</div>' for view in views)
+        return "".join(f'<div style="margin-bottom:18px">{view.still()}</div>' for view in self._shown())
+
+    def _shown(self) -> list[View]:
+        return [view for view in (self.space, self.gallery, self.why) if view is not None]
 
     def summary(self) -> str:
         """One line of text: what the workbench shows."""

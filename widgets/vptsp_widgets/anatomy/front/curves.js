@@ -1,6 +1,7 @@
 // What every alpha would give: curves of the scores, filled while nothing else happens, on which alpha is dragged.
 
 import { clip } from "../../front/numbers.js";
+import { placeIn } from "../../front/pixels.js";
 import { PROXIES, SCORES } from "../../front/signs.js";
 import { plot } from "./plot.js";
 import { STEPS } from "./shown.js";
@@ -117,8 +118,7 @@ export function alphaCurves(shown, grabbed) {
   /** @param {HTMLCanvasElement} canvas */
   function drag(event, canvas) {
     const move = (at) => {
-      const place = canvas.getBoundingClientRect();
-      const share = (at.clientX - place.left - area.left) / (area.right - area.left);
+      const share = (placeIn(canvas, at)[0] - area.left) / (area.right - area.left);
       shown.setAlpha(Math.round(clip(share, 0, 1) * STEPS) / STEPS);
     };
     move(event);

@@ -25,7 +25,8 @@ const LEARNED_ALONE = [
 
 /**
  * The panel: `title`, `tally` and `scroller` with the table. `build` makes its rows, `fill` writes their numbers,
- * `sortLater` puts them in order, `show` marks the class in focus, and `placeOf` tells where a class stands.
+ * `sortLater` puts them in order, `show` marks the class in focus, `placeOf` tells where a class stands and `labelAt`
+ * which class stands at a place.
  * @param {Shown} shown
  */
 export function classTable(shown) {
@@ -134,5 +135,5 @@ export function classTable(shown) {
     event.stopPropagation();
     lines[order[clip(next, 0, order.length - 1)]].line.focus({ preventScroll: true });
   });
-  return { title, tally, scroller, build, fill, sortLater: debounced(sort, 500), show, placeOf: (label) => order.indexOf(label) };
+  return { title, tally, scroller, build, fill, sortLater: debounced(sort, 500), show, placeOf: (label) => order.indexOf(label), labelAt: (place) => order[place] };
 }

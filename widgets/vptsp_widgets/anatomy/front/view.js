@@ -2,6 +2,7 @@
 
 import { make } from "../../front/dom.js";
 import { onTraits } from "../../front/model.js";
+import { presenter } from "../../front/presenter.js";
 import { helpPanel, statusLine } from "../../front/status.js";
 import { count } from "../../front/text.js";
 import { onTheme } from "../../front/theme.js";
@@ -30,6 +31,10 @@ export default {
     const title = make("b", { className: "va-title", dir: "auto" });
     const notes = make("div", { className: "va-notes" });
     const helper = make("button", { type: "button", "aria-label": "keys", onclick: () => help.toggle() }, "?");
+    const present = presenter({
+      count: () => shown.parts.classes, at: () => table.placeOf(shown.label), go: (at) => shown.chooseClass(table.labelAt(at)),
+      title: (at) => shown.parts.names[table.labelAt(at)],
+    });
     const help = helpPanel([
       ["arrows on the slider", "change alpha; Home and End: semantic or learned proxies alone"],
       ["click or drag in the curves", "change alpha"],
@@ -40,11 +45,11 @@ export default {
     ]);
     const everyAlpha = make("section", { className: "va-card" }, make("h4", {}, "Every alpha"), curves.box);
     root.append(
-      make("div", { className: "vptsp-bar" }, title, make("span", { className: "va-grow" }), helper), help.table, notes, fusion.line, fusion.tiles,
+      make("div", { className: "vptsp-bar" }, title, make("span", { className: "va-grow" }), helper, present.button), help.table, notes, fusion.line, fusion.tiles,
       make("div", { className: "va-pair" },
         make("section", { className: "va-card" }, make("div", { className: "va-head" }, make("h4", {}, "All classes"), map.axes), map.signs, map.box),
         make("section", { className: "va-card" }, plane.title, plane.signs, plane.box, plane.composition, plane.facts)),
-      make("div", { className: "va-pair" }, everyAlpha, make("section", { className: "va-card" }, table.title, table.tally, table.scroller)),
+      make("div", { className: "va-pair vptsp-fold" }, everyAlpha, make("section", { className: "va-card" }, table.title, table.tally, table.scroller)),
       make("section", { className: "va-card" }, strips.box), attributes.card, status.line,
     );
     root.addEventListener("keydown", (event) => {

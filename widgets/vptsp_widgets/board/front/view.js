@@ -2,6 +2,7 @@
 
 import { make } from "../../front/dom.js";
 import { onTraits } from "../../front/model.js";
+import { presenter } from "../../front/presenter.js";
 import { helpPanel, statusLine } from "../../front/status.js";
 import { onTheme } from "../../front/theme.js";
 import { jobDetail } from "./detail.js";
@@ -41,7 +42,7 @@ export default {
     const helpButton = make("button", { type: "button", "aria-label": "keys and buttons", title: "keys and buttons (?)", onclick: help.toggle }, "?");
     const root = make(
       "div", { className: "vptsp vptsp-board" },
-      make("div", { className: "vptsp-head" }, head.name, head.phase, make("span", { className: "vptsp-ends" }, sweep.live ? stop.button : null, helpButton)),
+      make("div", { className: "vptsp-head" }, head.name, head.phase, make("span", { className: "vptsp-ends" }, sweep.live ? stop.button : null, helpButton, presenter().button)),
       help.table, stop.confirmation, head.bar, head.facts, head.bests, head.hint, filter.element, table.element, table.more, detail.element, status.line,
     );
 

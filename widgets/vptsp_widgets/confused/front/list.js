@@ -9,7 +9,7 @@ import { short } from "../../front/text.js";
  * @param {Pairs} pairs
  */
 export function pairList(pairs) {
-  const element = make("div", { className: "vc-list", role: "listbox", "aria-label": "pairs of classes, most confused first" });
+  const element = make("div", { className: "vc-list vptsp-fold", role: "listbox", "aria-label": "pairs of classes, most confused first" });
   /** @type {HTMLElement[]} */
   let items = [];
 

@@ -2,6 +2,7 @@
 
 import { make } from "../../front/dom.js";
 import { onTraits } from "../../front/model.js";
+import { presenter } from "../../front/presenter.js";
 import { helpPanel, statusLine } from "../../front/status.js";
 import { onTheme } from "../../front/theme.js";
 import { pairList } from "./list.js";
@@ -26,6 +27,7 @@ export default {
     const orderLabel = make("label", {}, "by", order);
     const help = helpPanel(HELP);
     const helper = make("button", { type: "button", "aria-label": "keys", onclick: () => help.toggle() }, "?");
+    const present = presenter({ count: () => pairs.all.length, at: () => pairs.at, go: (at) => pairs.choose(at), title: (at) => pairs.names(pairs.all[at]).join(" and ") });
     const notes = make("div", { className: "vc-notes" });
     const list = pairList(pairs);
     const thumbs = thumbnails(pairs, () => root, status.say);
@@ -36,8 +38,8 @@ export default {
     );
     const root = make(
       "div", { className: "vptsp vc", role: "group", "aria-label": "confused pairs of classes" },
-      make("div", { className: "vptsp-bar" }, title, orderLabel, make("span", { className: "vc-grow" }), helper), help.table, notes,
-      make("div", { className: "vc-main" }, list.element, make("div", { className: "vc-right" }, pair.element, signs)), status.line,
+      make("div", { className: "vptsp-bar" }, title, orderLabel, make("span", { className: "vc-grow" }), helper, present.button), help.table, notes,
+      make("div", { className: "vc-main vptsp-stretch" }, list.element, make("div", { className: "vc-right" }, pair.element, signs)), status.line,
     );
     root.addEventListener("keydown", (event) => {
       if (event.key !== "?") return;

@@ -19,13 +19,14 @@ const LISTS = {
 export function queryLists(images, { ask, fetch, redraw, say }) {
   let list = null; // {which, title, rows, others, values, note, at}: queries to step through
   let afterFetch = null;
+  let asked = -1; // the query shown, as a row
   const known = new Map(); // lists that have come
 
   const which = make("select", { "aria-label": "list of queries", onchange: () => open(which.value) });
   const previous = button("‹", "previous query of the list (p)", () => step(-1));
   const next = button("›", "next query of the list (n)", () => step(1));
   const place = make("span", { className: "vg-place" });
-  const steps = make("span", { className: "vg-steps" }, previous, place, next);
+  const stepper = make("span", { className: "vg-steps" }, previous, place, next);
   const atLeast = make("input", { type: "range", max: "1", step: "any", oninput: () => narrow() });
   const atLeastText = make("output", {});
   const atLeastBox = make("label", { hidden: true }, "similarity ≥", atLeast, atLeastText);
@@ -104,6 +105,7 @@ export function queryLists(images, { ask, fetch, redraw, say }) {
 
   /** A query was asked: where it is in the list, if it is. */
   function follow(row) {
+    asked = row;
     if (list && list.rows[list.at] !== row) list.at = list.rows.indexOf(row);
   }
 
@@ -124,6 +126,17 @@ export function queryLists(images, { ask, fetch, redraw, say }) {
     return list?.others && list.at >= 0 ? list.others[list.at] : undefined;
   }
 
+  /** What a presenter steps through: the open list, or else every query. */
+  const steps = {
+    count: () => list?.rows.length ?? images.queries.length,
+    at: () => list?.at ?? images.queries.indexOf(asked),
+    go(at) {
+      if (list) step(at - list.at);
+      else ask({ row: images.queries[at] });
+    },
+    title: (at) => oneLine(images.classes[images.labels[(list?.rows ?? images.queries)[at]]]),
+  };
+
   function aboutPair() {
     const row = other();
     if (row === undefined) return "";
@@ -138,7 +151,7 @@ export function queryLists(images, { ask, fetch, redraw, say }) {
     place.textContent = list ? `${number} of ${count(most)}` : "";
     place.title = list?.note ?? "";
     if (list?.note) place.textContent += ` (${list.note})`;
-    steps.hidden = !list;
+    stepper.hidden = !list;
     previous.disabled = next.disabled = !most;
     atLeastBox.hidden = list?.which !== "duplicates";
   }
@@ -156,7 +169,7 @@ export function queryLists(images, { ask, fetch, redraw, say }) {
 
   offer();
   return {
-    which, steps, atLeastBox, openClass, step, follow, random, randomMistake, other, aboutPair, draw, close, forget,
+    which, stepper, steps, atLeastBox, openClass, step, follow, random, randomMistake, other, aboutPair, draw, close, forget,
     keep: (message) => known.set(message.which, message),
     resume: () => afterFetch?.(),
   };

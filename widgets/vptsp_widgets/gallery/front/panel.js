@@ -13,7 +13,7 @@ import { bdi } from "./elements.js";
  * @param {HTMLCanvasElement} canvas
  */
 function drawRanks(canvas, ranks, last) {
-  const ratio = Math.max(1, window.devicePixelRatio || 1);
+  const ratio = Math.max(2, window.devicePixelRatio || 1); // sharp also where the view is zoomed
   const [width, height] = [196, 34];
   Object.assign(canvas, { width: width * ratio, height: height * ratio });
   Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });

@@ -2,6 +2,7 @@
 
 import { make } from "../../front/dom.js";
 import { onTraits } from "../../front/model.js";
+import { presenter } from "../../front/presenter.js";
 import { helpPanel, statusLine } from "../../front/status.js";
 import { count } from "../../front/text.js";
 import { onTheme } from "../../front/theme.js";
@@ -70,19 +71,20 @@ export default {
     const many = make("select", { onchange: () => (model.set("k", Number(many.value)), model.save_changes()) });
     const manyLabel = make("label", {}, "Show", many);
     const notes = make("div", { className: "vg-notes vg-soft" });
+    const present = presenter(lists.steps);
     const panel = queryPanel(model, images, pictures);
     root.append(
       make("div", { className: "vptsp-bar" },
         find.element, button("Random", "a random query (r)", lists.random),
         button("Random mistake", "a random query whose first image is wrong (m)", lists.randomMistake),
         uploads.open, uploads.file, proxies.element, back,
-        make("span", { className: "vg-grow" }), button("?", "keys (?)", help.toggle)),
-      make("div", { className: "vptsp-bar" },
-        make("label", {}, "Browse", lists.which), lists.steps, lists.atLeastBox,
+        make("span", { className: "vg-grow" }), button("?", "keys (?)", help.toggle), present.button),
+      make("div", { className: "vptsp-bar vptsp-fold" },
+        make("label", {}, "Browse", lists.which), lists.stepper, lists.atLeastBox,
         manyLabel, make("label", {}, shown.onlyWrong, "only wrong ones"),
         make("span", { className: "vg-grow" }), selection.all, selection.none),
       help.table, notes,
-      make("div", { className: "vg-main" }, panel.element, make("div", { className: "vg-side" }, shown.title, tiles.element)),
+      make("div", { className: "vg-main vptsp-stretch" }, panel.element, make("div", { className: "vg-side" }, shown.title, tiles.element)),
       status.line, uploads.dropHere, beside.element,
     );
     el.append(root);

@@ -1,6 +1,7 @@
 // A curve over epochs, of which single epochs can be read.
 
 import { make, svg } from "../../front/dom.js";
+import { placeIn } from "../../front/pixels.js";
 import { HEIGHT, drawAxes, drawCurve, scaleOf } from "./drawing.js";
 
 /** A curve over epochs with numbered axes; hovering or the arrow keys read single epochs. */
@@ -24,7 +25,7 @@ export class Chart {
     this.heading = make("strong", {}, title);
     const head = make("div", { className: "vptsp-charthead" }, this.heading, this.readout, this.note);
     this.element = make("figure", { className: "vptsp-chart" }, head, this.plot);
-    this.plot.addEventListener("pointermove", (event) => this.point(event.clientX - this.plot.getBoundingClientRect().left));
+    this.plot.addEventListener("pointermove", (event) => this.point(placeIn(this.plot, event)[0]));
     this.plot.addEventListener("pointerleave", () => this.mark(-1));
     this.plot.addEventListener("blur", () => this.mark(-1));
     this.plot.addEventListener("keydown", (event) => this.key(event));

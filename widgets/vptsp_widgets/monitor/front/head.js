@@ -9,15 +9,15 @@ import { duration } from "../../front/time.js";
  * `show` brings it up to date; `known` tells whether a run is watched.
  * @param {Model} model
  * @param {(text: string) => void} say
- * @param {HTMLElement} helper - stands beside the buttons
+ * @param {HTMLElement[]} helpers - stand beside the buttons
  */
-export function runHead(model, say, helper) {
+export function runHead(model, say, helpers) {
   const badge = make("span", { className: "vptsp-badge" });
   const name = make("strong", { className: "vptsp-runname" });
   const stop = make("button", { type: "button", onclick: () => ask("stop") }, "Stop");
   const resume = make("button", { type: "button", onclick: () => ask("resume") }, "Resume");
   const buttons = model.live === false ? [] : [stop, resume];
-  const element = make("div", { className: "vptsp-head" }, name, badge, make("span", { className: "vptsp-ends" }, ...buttons, helper));
+  const element = make("div", { className: "vptsp-head" }, name, badge, make("span", { className: "vptsp-ends" }, ...buttons, ...helpers));
   const fill = make("div", { className: "vptsp-fill" });
   const bar = make("div", { className: "vptsp-progress", role: "progressbar", "aria-label": "steps done", "aria-valuemin": 0, "aria-valuemax": 100 }, fill);
   const facts = make("div", { className: "vptsp-facts" });

@@ -2,6 +2,7 @@
 
 import { make } from "../../front/dom.js";
 import { onTraits } from "../../front/model.js";
+import { presenter } from "../../front/presenter.js";
 import { helpPanel, statusLine } from "../../front/status.js";
 import { onTheme } from "../../front/theme.js";
 import { confusedClasses } from "./confused.js";
@@ -23,7 +24,7 @@ export default {
     const status = statusLine(model);
     const help = helpPanel(HELP);
     const helper = make("button", { type: "button", "aria-label": "keys and buttons", title: "keys and buttons (?)", onclick: help.toggle }, "?");
-    const head = runHead(model, status.say, helper);
+    const head = runHead(model, status.say, [helper, presenter().button]);
     const curves = runCurves(model);
     const confused = confusedClasses(model);
     const none = make("div", { className: "vptsp-none", hidden: true }, "No run is watched: choose one in a linked RunPicker, or set run to a run directory.");

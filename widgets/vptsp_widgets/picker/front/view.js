@@ -2,6 +2,7 @@
 
 import { make } from "../../front/dom.js";
 import { onTraits } from "../../front/model.js";
+import { presenter } from "../../front/presenter.js";
 import { helpPanel, statusLine } from "../../front/status.js";
 import { count } from "../../front/text.js";
 import { onTheme } from "../../front/theme.js";
@@ -32,7 +33,7 @@ export default {
     const compare = make("button", { type: "button", onclick: () => comparison.show([...table.marked]) }, "Compare");
     const help = helpPanel(HELP);
     const helpButton = make("button", { type: "button", "aria-label": "keys", title: "keys (?)", onclick: help.toggle }, "?");
-    const buttons = make("span", { className: "vptsp-ends" }, compare, clear, model.live === false ? null : refresh, helpButton);
+    const buttons = make("span", { className: "vptsp-ends" }, compare, clear, model.live === false ? null : refresh, helpButton, presenter().button);
     const none = make("div", { className: "vptsp-none", hidden: true });
     const table = new RunTable(model, {
       choose, toggle,

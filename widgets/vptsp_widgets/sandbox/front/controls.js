@@ -61,13 +61,14 @@ export class Controls {
     this.loss = choice("loss", losses);
     this.mean = choice("positive_mean", { present: "classes present", all: "all classes" });
     this.meanRow = controlRow("positive mean", this.mean);
-    this.formula = make("div", { className: "vptsp-sb-formula" });
+    this.formula = make("div", { className: "vptsp-sb-formula vptsp-fold" });
     this.sliders = {
       scale: number("scale", "scale a", [0, 7, 0.125], 2),
       margin: number("margin", "margin m", [0, 0.5, 0.01]),
       alpha: number("alpha", "alpha", [0, 1, 0.01]),
       learning_rate: number("learning_rate", "learning rate", [-4, 0, 0.1], 10),
     };
+    for (const name of ["scale", "margin", "learning_rate"]) this.sliders[name].row.classList.add("vptsp-fold");
     this.movers = Object.fromEntries(["proxies", "semantic", "samples"].map((kind) => {
       const box = make("input", { type: "checkbox", onchange: () =>
         acts.change({ moves: ["samples", "proxies", "semantic"].filter((name) => this.movers[name].box.checked) }) });
@@ -80,7 +81,7 @@ export class Controls {
       make("fieldset", { "aria-label": "loss" }, controlRow("loss", this.loss), this.formula, this.meanRow,
         this.sliders.scale.row, this.sliders.margin.row, this.sliders.alpha.row),
       make("fieldset", { "aria-label": "gradient descent" }, this.sliders.learning_rate.row,
-        make("div", { className: "vptsp-bar", style: { margin: 0 } }, make("span", { style: { color: "var(--soft)" } }, "who moves"),
+        make("div", { className: "vptsp-bar vptsp-fold", style: { margin: 0 } }, make("span", { style: { color: "var(--soft)" } }, "who moves"),
           ...Object.values(this.movers).map((mover) => mover.label)),
         make("div", { className: "vptsp-sb-buttons" }, this.playButton,
           button("step", "one step (S)", () => acts.step()), this.undoButton,

@@ -8,6 +8,8 @@ import { isSphere, rotated, unit } from "./vectors.js";
 /** @type {[key: string, what: string][]} */
 export const HELP = [
   ["drag", "moves a sample or proxy; on the sphere the background turns it"],
+  ["double click, A", "a sample more, there or beside its class"],
+  ["Delete", "removes the sample; with a proxy, its class"],
   ["Tab", "to a point, to the sphere, to the controls"],
   ["arrow keys", "move the point by 2° (with Shift 10°); on the circle left and up are anticlockwise; they turn the sphere"],
   ["+ −", "lengthen or shorten a learned proxy O that is mixed with a semantic one"],
@@ -31,15 +33,17 @@ function nudged(here, state, [right, up], size) {
 
 /**
  * A listener of keydown. The `hand` moves points and the sphere as in Pointing, and lengthens a proxy:
- * `lengthen(point, factor)`. `undo()` and `reset()` are called; `help` and `player` are toggled.
+ * `lengthen(point, factor)`. `undo()` and `reset()` are called; `help` and `player` are toggled; `editor` adds and
+ * removes points.
  * @param {Experiment} experiment
  * @param {Stage} stage
  * @param {Hand} hand
  */
-export function keyListener(experiment, stage, hand, { help, player, undo, reset }) {
-  const commands = { "?": () => help.toggle(), s: () => player.step(), p: () => player.toggle(), u: undo, r: reset };
+export function keyListener(experiment, stage, hand, { help, player, editor, undo, reset }) {
+  const commands = { "?": () => help.toggle(), s: () => player.step(), p: () => player.toggle(), u: undo, r: reset, a: () => editor.add() };
   return (event) => {
     const tag = event.target.tagName;
+    if (tag === "TEXTAREA") return; // it is written in
     const undoes = (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z";
     if ((event.ctrlKey || event.metaKey || event.altKey) && !undoes) return;
     const done = () => (event.preventDefault(), event.stopPropagation());
@@ -57,6 +61,12 @@ export function keyListener(experiment, stage, hand, { help, player, undo, reset
     if (event.target === stage.ball && (right || up)) return done(), hand.turn(right * size, -up * size);
     const point = stage.points.find((one) => one.element === event.target);
     if (!point) return;
+    if (event.key === "Delete" || event.key === "Backspace") {
+      done();
+      const place = stage.points.indexOf(point);
+      if (editor.remove(point)) stage.points[Math.min(place, stage.points.length - 1)].element.focus();
+      return;
+    }
     const { state } = experiment;
     const longer = { "+": 1.1, "=": 1.1, "-": 1 / 1.1, "−": 1 / 1.1 }[event.key];
     const weighed = point.kind === "proxies" && state.semantic;

@@ -1,5 +1,6 @@
 // Pointing: a point of the stage is dragged, the background turns the sphere, and what is under the pointer is told.
 
+import { placeIn } from "../../front/pixels.js";
 /** @import { Point } from "./points.js" */
 /** @import { Stage } from "./stage.js" */
 
@@ -32,8 +33,7 @@ export class Pointing {
 
   /** @returns {[number, number]} */
   at(event) {
-    const box = this.stage.element.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
+    return placeIn(this.stage.element, event);
   }
 
   grab(event) {

@@ -14,7 +14,7 @@ export class Shares {
     this.number = make("b", {});
     this.curve = svg("path", {});
     this.curveText = make("span", {});
-    this.bars = make("table", { className: "vptsp-sb-bars" });
+    this.bars = make("table", { className: "vptsp-sb-bars vptsp-fold" });
     this.element = make("fieldset", { "aria-label": "loss now" },
       make("div", { className: "vptsp-sb-total" }, make("div", {}, make("span", {}, "total loss"), this.number),
         make("div", { className: "vptsp-sb-curve" },

@@ -10,6 +10,7 @@ export class Stories {
 
   /** @param {(name: string) => void} tell */
   constructor(tell) {
+    this.tell = tell;
     this.select = make("select", { onchange: () => tell(this.select.value) });
     this.label = make("label", {}, "story", this.select);
     this.caption = make("p", { className: "vptsp-sb-story" });
@@ -23,6 +24,23 @@ export class Stories {
     this.all = all;
     this.select.replaceChildren(...Object.entries(all).map(([value, { title }]) => make("option", { value }, title)));
     this.select.value = name;
+  }
+
+  // --- as steps of the presenter ---------------------------------------------------------------------
+  count() {
+    return this.select.options.length;
+  }
+
+  at() {
+    return this.select.selectedIndex;
+  }
+
+  title(at) {
+    return this.select.options[at].text;
+  }
+
+  go(at) {
+    this.tell(this.select.options[at].value);
   }
 
   show(name) {

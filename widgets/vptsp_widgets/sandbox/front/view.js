@@ -2,9 +2,12 @@
 
 import { make } from "../../front/dom.js";
 import { onTraits } from "../../front/model.js";
+import { presenter } from "../../front/presenter.js";
 import { helpPanel, statusLine } from "../../front/status.js";
 import { onTheme } from "../../front/theme.js";
+import { MOST } from "./board.js";
 import { Controls } from "./controls.js";
+import { Editor } from "./editor.js";
 import { Experiment, same } from "./experiment.js";
 import { handOf } from "./hand.js";
 import { HELP, keyListener } from "./keys.js";
@@ -17,6 +20,7 @@ import { Shares } from "./shares.js";
 import { digits } from "./svg_parts.js";
 import { Stage } from "./stage.js";
 import { Stories } from "./stories.js";
+import { RANGES, fromText, toText } from "./text.js";
 /** @import { Model } from "../../front/model.js" */
 /** @import { State } from "./experiment.js" */
 /** @import { Point } from "./points.js" */
@@ -44,14 +48,19 @@ class Sandbox {
     this.controls = this.makeControls();
     this.shares = new Shares();
     this.legend = new Legend();
-    this.stage = new Stage((point) => this.look(point));
+    this.editor = new Editor({
+      state: () => this.experiment.state, losses: () => Object.keys(model.get("_losses")),
+      put: (parts, text) => this.put(parts, text), say: this.status.say,
+    });
+    this.stage = new Stage((point) => (this.editor.choose(point), this.look(point)));
     this.stories = new Stories((name) => this.tell(name));
+    this.present = presenter(this.stories);
     const hand = handOf(this.experiment, this.player, {
       moved: () => this.moved(), draw: () => this.draw(), report: (text) => this.report(text), look: (point) => this.look(point),
     });
     this.pointing = new Pointing(this.stage, hand);
     this.onKey = keyListener(this.experiment, this.stage, hand, {
-      help: this.help, player: this.player, undo: () => this.undo(), reset: () => this.reset(),
+      help: this.help, player: this.player, editor: this.editor, undo: () => this.undo(), reset: () => this.reset(),
     });
     this.build();
     this.ends = [
@@ -92,17 +101,21 @@ class Sandbox {
     this.readout = make("div", { className: "vptsp-sb-readout" });
     this.root.classList.add("vptsp", "vptsp-sandbox");
     this.root.replaceChildren(
-      make("div", { className: "vptsp-bar" }, this.stories.label,
-        make("button", { onclick: () => this.help.toggle(), title: "keys (?)", "aria-label": "help" }, "?")),
+      make("div", { className: "vptsp-bar vptsp-fold" }, this.stories.label,
+        make("button", { onclick: () => this.help.toggle(), title: "keys (?)", "aria-label": "help" }, "?"), this.present.button),
       this.help.table,
       this.stories.caption,
       make("div", { className: "vptsp-sb-body" },
         make("div", {}, this.stage.element, this.readout),
-        make("div", { className: "vptsp-sb-panel" }, ...this.controls.elements, this.shares.element,
+        make("div", { className: "vptsp-sb-panel" }, ...this.controls.elements, this.editor.element, this.shares.element,
           make("fieldset", { "aria-label": "legend" }, this.legend.element))),
       this.status.line,
     );
     this.root.addEventListener("keydown", this.onKey);
+    this.stage.element.addEventListener("dblclick", (event) => {
+      const at = this.pointing.at(event);
+      if (!this.stage.pointAt(at, false)) this.editor.add(this.stage.sight.directionAt(...at, false));
+    });
     this.takeStories();
   }
 
@@ -141,6 +154,12 @@ class Sandbox {
     this.renew();
     this.experiment.send();
     this.report(text);
+  }
+
+  /** Other points. @param {Partial<State>} parts */
+  put(parts, text) {
+    this.experiment.remember();
+    this.replace({ ...this.experiment.state, ...parts }, text);
   }
 
   tell(name) {
@@ -188,6 +207,7 @@ class Sandbox {
       this.shape = structuredClone(shape);
       this.pointing.letGo();
       this.stage.renew(state);
+      this.editor.renew();
       this.legend.renew(state);
     }
     this.update();
@@ -203,6 +223,7 @@ class Sandbox {
     const { state, result, losses, undoable } = this.experiment;
     this.stories.show(state.preset);
     this.controls.show(state, undoable);
+    this.editor.show(state);
     this.shares.show(result, losses, state.class_names);
     this.describe();
     this.draw();
@@ -216,7 +237,7 @@ class Sandbox {
 }
 
 export default {
-  maths: { evaluate, descend, hardPairs }, // for tests, which compare them with automatic differentiation
+  maths: { evaluate, descend, hardPairs, toText, fromText, MOST, RANGES }, // for tests, which compare them with automatic differentiation
   render({ model, el }) {
     const sandbox = new Sandbox(model, el);
     return () => sandbox.close();

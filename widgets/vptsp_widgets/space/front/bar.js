@@ -19,9 +19,10 @@ export class Bar {
    * @param {(factor: number) => void} acts.zoom
    * @param {() => void} acts.whole
    * @param {() => void} acts.help
+   * @param {HTMLElement} acts.present - the button that begins presenting
    * @param {(text: string) => void} acts.say
    */
-  constructor({ cloud, state, change, find, lasso, zoom, whole, help, say }) {
+  constructor({ cloud, state, change, find, lasso, zoom, whole, help, present, say }) {
     this.title = make("strong", { className: "vptsp-space-title" });
     this.colour = make("select", { "aria-label": "Colour by", onchange: () => change({ colour: this.colour.value, solo: [] }) });
     this.finder = new Finder({ cloud, found: find, emptied: () => state().find && change({ find: "" }), say });
@@ -37,7 +38,7 @@ export class Bar {
       make("span", { className: "vptsp-space-zoom" },
         button("+", "Zoom in (+)", () => zoom(1.5)), button("−", "Zoom out (−)", () => zoom(1 / 1.5)),
         button("Whole map", "Show everything (0)", whole),
-        button("?", "Keys and gestures (?)", help)),
+        button("?", "Keys and gestures (?)", help), present),
     );
   }
 

@@ -1,6 +1,7 @@
 // Gestures of the mouse on the map: drags that move it or draw a lasso, clicks, hovering, and the wheel.
 
 import { clip } from "../../front/numbers.js";
+import { placeIn } from "../../front/pixels.js";
 
 export class Gestures {
   /**
@@ -37,8 +38,7 @@ export class Gestures {
   }
 
   at(event) {
-    const box = this.canvas.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
+    return placeIn(this.canvas, event);
   }
 
   down(event) {

@@ -1,7 +1,7 @@
 // The stage: the canvases of the map and what follows the pointer, drawn once a frame.
 
 import { make, penOf } from "../../front/dom.js";
-import { clip } from "../../front/numbers.js";
+import { sharpness, sizeOf } from "../../front/pixels.js";
 import { REACH } from "./cloud.js";
 import { Gestures } from "./gestures.js";
 import { Hover } from "./hover.js";
@@ -71,10 +71,10 @@ export class Stage {
   }
 
   resize() {
-    const box = this.over.getBoundingClientRect();
-    const ratio = clip(window.devicePixelRatio || 1, 1, 2);
-    if (!box.width || !box.height || (box.width === this.width && box.height === this.height && ratio === this.ratio)) return;
-    [this.width, this.height, this.ratio] = [box.width, box.height, ratio];
+    const [width, height] = sizeOf(this.over);
+    const ratio = sharpness(this.over, 2);
+    if (!width || !height || (width === this.width && height === this.height && ratio === this.ratio)) return;
+    [this.width, this.height, this.ratio] = [width, height, ratio];
     this.painter ??= new Painter(this.points);
     this.painter.resize(this.width, this.height, this.ratio);
     this.over.width = Math.round(this.width * this.ratio);

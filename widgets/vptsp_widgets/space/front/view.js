@@ -4,6 +4,7 @@ import { Atlas } from "../../front/atlas.js";
 import { typed } from "../../front/bytes.js";
 import { make } from "../../front/dom.js";
 import { onTraits } from "../../front/model.js";
+import { presenter } from "../../front/presenter.js";
 import { helpPanel, statusLine } from "../../front/status.js";
 import { onTheme } from "../../front/theme.js";
 import { Bar } from "./bar.js";
@@ -97,8 +98,20 @@ export class Space {
       zoom: (factor) => this.travel.zoom(factor),
       whole: () => this.travel.whole(),
       help: () => this.help.toggle(),
+      present: presenter(this.classesInTurn()).button,
       say: this.status.say,
     });
+  }
+
+  /** The steps of a presenter: the whole map, then each category that colours it alone. */
+  classesInTurn() {
+    const values = () => this.cloud.column(this.state.colour).values ?? [];
+    return {
+      count: () => values().length + 1,
+      at: () => (this.state.solo.length === 1 ? values().indexOf(this.state.solo[0]) + 1 : 0),
+      go: (/** @type {number} */ at) => this.solo(at ? [values()[at - 1]] : []),
+      title: (/** @type {number} */ at) => (at ? values()[at - 1] : "the whole map"),
+    };
   }
 
   makeStage(change) {
@@ -132,8 +145,8 @@ export class Space {
   build(el) {
     this.root = make(
       "div", { className: "vptsp vptsp-space" }, this.bar.element, this.help.table,
-      make("div", { className: "vptsp-space-main" }, this.stage.element,
-        make("div", { className: "vptsp-space-side" },
+      make("div", { className: "vptsp-space-main vptsp-stretch" }, this.stage.element,
+        make("div", { className: "vptsp-space-side vptsp-fold" },
           this.focusPanel.element, this.selectionPanel.element, this.proxyToggles.element, this.legend.element)),
       this.counts.element, this.status.line,
     );

@@ -1,7 +1,7 @@
 // The stage: the picture of the points, its scale, and which point is under the pointer.
 
 import { make, penOf } from "../../front/dom.js";
-import { clip } from "../../front/numbers.js";
+import { placeIn, sharpness } from "../../front/pixels.js";
 import { Card } from "./about.js";
 import { Painter } from "./painter.js";
 /** @import { Atlas } from "../../front/atlas.js" */
@@ -71,7 +71,7 @@ export class Stage {
   /** Takes the room there is. */
   fit() {
     const [width, height] = [this.element.clientWidth, this.element.clientHeight];
-    this.ratio = clip(window.devicePixelRatio || 1, 1, 3);
+    this.ratio = sharpness(this.element);
     if (width && height) {
       this.canvas.width = Math.round(width * this.ratio);
       this.canvas.height = Math.round(height * this.ratio);
@@ -96,8 +96,7 @@ export class Stage {
    * @param {Scene} scene
    */
   under(event, { film, choice, atlas, pictures }) {
-    const box = this.canvas.getBoundingClientRect();
-    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    const [x, y] = placeIn(this.canvas, event);
     const wide = pictures && atlas ? 14 : REACH;
     let [best, found] = [Infinity, -1];
     for (let point = 0; point < film.points; point++) {

@@ -3,6 +3,7 @@
 import { Atlas } from "../../front/atlas.js";
 import { make } from "../../front/dom.js";
 import { onTraits } from "../../front/model.js";
+import { presenter } from "../../front/presenter.js";
 import { helpPanel, statusLine } from "../../front/status.js";
 import { onTheme } from "../../front/theme.js";
 import { debounced } from "../../front/timing.js";
@@ -36,6 +37,7 @@ class TimeMachine {
   /** @type {Follower} */ follower;
   /** @type {Controls} */ controls;
   /** @type {Help} */ help;
+  /** @type {ReturnType<typeof presenter>} */ present;
   /** @type {HTMLDivElement} */ looked;
   /** @type {HTMLDivElement} */ side;
   /** @type {HTMLDivElement} */ note;
@@ -93,19 +95,24 @@ class TimeMachine {
     this.follower = new Follower(this.model);
     this.controls = new Controls({ setFrame: (name) => this.setFrame(name), draw: () => this.draw() });
     this.help = helpPanel(HELP);
+    this.present = presenter({
+      count: () => this.film.times, at: () => this.player.nearest(),
+      go: (at) => this.player.glide(at), title: (at) => `epoch ${this.film.epochs[at]}`,
+    });
     const bar = make(
       "div", { className: "vptsp-bar" }, this.controls.title, this.controls.frameLabel, make("label", {}, "Colour by", this.looks.select),
       this.finder.label, this.finder.names, this.controls.picturesLabel, this.follower.element,
       make("button", { type: "button", title: "Keys and gestures (?)", "aria-label": "Keys and gestures (?)", onclick: () => this.help.toggle() }, "?"),
+      this.present.button,
     );
     this.looked = make("div", { className: "vt-looked" });
     this.side = make(
-      "div", { className: "vt-side" }, this.curves.element, make("div", {}, make("h4", {}, "Shown"), this.legend.element),
+      "div", { className: "vt-side vptsp-fold" }, this.curves.element, make("div", {}, make("h4", {}, "Shown"), this.legend.element),
       this.trails.element, this.looked,
     );
     this.note = make("div", { className: "vt-note" });
     const picture = make("div", { className: "vt-picture" }, this.stage.framed, this.stage.across, this.player.element);
-    this.root.append(bar, this.help.table, make("div", { className: "vt-main" }, picture, this.side), this.note, line);
+    this.root.append(bar, this.help.table, make("div", { className: "vt-main vptsp-stretch" }, picture, this.side), this.note, line);
     el.append(this.root);
   }
 
@@ -202,6 +209,7 @@ class TimeMachine {
   showTime() {
     this.stage.showTime(this.film, this.player.nearest());
     this.curves.showHead(this.player.moment, this.looks);
+    this.present.show();
   }
 
   showNote() {

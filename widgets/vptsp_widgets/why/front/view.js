@@ -2,6 +2,7 @@
 
 import { make } from "../../front/dom.js";
 import { onTraits } from "../../front/model.js";
+import { presenter } from "../../front/presenter.js";
 import { helpPanel, statusLine } from "../../front/status.js";
 import { onTheme } from "../../front/theme.js";
 import { pairControls } from "./controls.js";
@@ -50,6 +51,10 @@ export default {
 
     const help = helpPanel(HELP);
     const helper = make("button", { type: "button", "aria-label": "keys", onclick: () => help.toggle() }, "?");
+    const present = presenter({
+      count: () => numbersOf(model).blocks, at: () => model.get("block"),
+      go: (at) => (put("block", at), draw()), title: (at) => `block ${at + 1}`,
+    });
     const similarity = make("div", { className: "vptsp-why-similarity" });
     const without = make("p", { className: "vptsp-why-without" });
     const effects = make("div", {}, make("div", { className: "vptsp-why-title" }, "Change of the similarity when one prompt is switched off"), grid.table, grid.scale);
@@ -57,7 +62,7 @@ export default {
     const legend = make("div", { className: "vptsp-why-legend" });
     const root = make(
       "div", { className: "vptsp vptsp-why", role: "group", "aria-label": "why is this a neighbour" },
-      make("div", { className: "vptsp-bar" }, ...controls.elements, helper), help.table,
+      make("div", { className: "vptsp-bar" }, ...controls.elements, helper, present.button), help.table,
       make("div", { className: "vptsp-why-stage" }, sides[0].root, sides[1].root, panel), legend, status.line,
     );
     root.addEventListener("keydown", (event) => {
