@@ -1,7 +1,8 @@
 // What stands on the whiteboard, changed in number: points and classes that come and go.
 
+import { isSphere } from "./circle_and_sphere.js";
 import { LETTERS } from "./svg_parts.js";
-import { dot, isSphere, unit } from "./vectors.js";
+import { dot, unit } from "./vectors.js";
 /** @import { State } from "./experiment.js" */
 /** @import { Point } from "./points.js" */
 

@@ -1,7 +1,8 @@
 // The experiment: the state and its loss, what it was before, its losses over a descent, and what the kernel hears.
 
+import { turned } from "./circle_and_sphere.js";
 import { descend, evaluate, rowsOf } from "./losses.js";
-import { lengthOf, plus, turned, unit } from "./vectors.js";
+import { lengthOf, plus, unit } from "./vectors.js";
 /** @import { Model } from "../../front/model.js" */
 /** @import { Result } from "./losses.js" */
 /** @import { Point } from "./points.js" */

@@ -2,7 +2,7 @@
 
 import { svg } from "../../front/dom.js";
 import { lineElement } from "./svg_parts.js";
-/** @import { Sight } from "./vectors.js" */
+/** @import { Sight } from "./circle_and_sphere.js" */
 
 /** @param {Sight} sight */
 export function ticks(sight) {

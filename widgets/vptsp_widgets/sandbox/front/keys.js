@@ -1,6 +1,7 @@
 // The keyboard: letters are commands, arrow keys move the focused point or turn the sphere.
 
-import { isSphere, rotated, unit } from "./vectors.js";
+import { isSphere } from "./circle_and_sphere.js";
+import { rotated, unit } from "./vectors.js";
 /** @import { Experiment, State } from "./experiment.js" */
 /** @import { Hand } from "./pointing.js" */
 /** @import { Stage } from "./stage.js" */

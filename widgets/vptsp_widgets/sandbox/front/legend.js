@@ -2,8 +2,8 @@
 
 import { make, svg } from "../../front/dom.js";
 import { PROXIES } from "../../front/signs.js";
+import { isSphere } from "./circle_and_sphere.js";
 import { DISC, arrowPath, digits, glyphElement, proxySign } from "./svg_parts.js";
-import { isSphere } from "./vectors.js";
 /** @import { Kind } from "../../front/signs.js" */
 /** @import { State } from "./experiment.js" */
 

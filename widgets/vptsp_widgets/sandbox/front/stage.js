@@ -1,11 +1,12 @@
 // The stage: the points on their circle or sphere, the pairs that weigh most, and arrows down the gradient.
 
 import { svg } from "../../front/dom.js";
+import { Sight } from "./circle_and_sphere.js";
 import { globe, ticks } from "./ground.js";
 import { hardPairs, rowsOf } from "./losses.js";
 import { FURTHEST, angles, pointElement, pointsOf, positionOf } from "./points.js";
 import { arrowPath, coloured, lineElement } from "./svg_parts.js";
-import { Sight, lengthOf, plus } from "./vectors.js";
+import { lengthOf, plus } from "./vectors.js";
 /** @import { State } from "./experiment.js" */
 /** @import { Result } from "./losses.js" */
 

@@ -1,7 +1,8 @@
 // A whiteboard as text, to be sent, kept and shown again; what comes back is checked as Python checks it.
 
 import { MOST } from "./board.js";
-import { isSphere, lengthOf, unit } from "./vectors.js";
+import { isSphere } from "./circle_and_sphere.js";
+import { lengthOf, unit } from "./vectors.js";
 /** @import { State } from "./experiment.js" */
 
 /** @type {Record<string, [least: number, most: number]>} */

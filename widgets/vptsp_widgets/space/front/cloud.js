@@ -2,6 +2,7 @@
 
 import { float32, int32 } from "../../front/bytes.js";
 import { count } from "../../front/text.js";
+import { lassoOf } from "./lasso.js";
 /** @import { Kind } from "../../front/signs.js" */
 /** @import { Model } from "../../front/model.js" */
 /** @import { State } from "./state.js" */
@@ -201,24 +202,11 @@ export class Cloud {
     return found;
   }
 
-  /** Shown images inside a polygon of screen points [x0, y0, x1, y1, ...]: rows, ascending (even-odd rule). */
+  /** Shown images inside a polygon of screen points [x0, y0, x1, y1, ...]: rows, ascending. */
   inside(polygon) {
-    let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity];
-    for (let at = 0; at < polygon.length; at += 2) {
-      left = Math.min(left, polygon[at]); right = Math.max(right, polygon[at]);
-      top = Math.min(top, polygon[at + 1]); bottom = Math.max(bottom, polygon[at + 1]);
-    }
-    const rows = [];
-    for (let row = 0; row < this.size; row++) {
-      const [x, y] = [this.sx[row], this.sy[row]];
-      if (this.lit[row] !== 2 || x < left || x > right || y < top || y > bottom) continue;
-      let within = false;
-      for (let at = 0, before = polygon.length - 2; at < polygon.length; before = at, at += 2) {
-        const [y0, y1] = [polygon[before + 1], polygon[at + 1]];
-        if (y0 > y !== y1 > y && x < polygon[at] + ((y - y1) * (polygon[before] - polygon[at])) / (y0 - y1)) within = !within;
-      }
-      if (within) rows.push(row);
-    }
+    const within = lassoOf(polygon), rows = [];
+    for (let row = 0; row < this.size; row++)
+      if (this.lit[row] === 2 && within(this.sx[row], this.sy[row])) rows.push(row);
     return rows;
   }
 }

@@ -1,7 +1,7 @@
 // One image in words and picture: what the card beside the pointer and the panel of the image focused say of it.
 
 import { make } from "../../front/dom.js";
-import { aboutNear } from "./near.js";
+import { aboutNear } from "./neighbours.js";
 /** @import { Scene } from "./overlay.js" */
 /** @import { State } from "./state.js" */
 

@@ -7,8 +7,8 @@ import { unpacked } from "./colours.js";
 /** @import { Camera } from "./camera.js" */
 /** @import { Cloud } from "./cloud.js" */
 /** @import { Colours, Inks } from "./colours.js" */
-/** @import { Looked } from "./looked.js" */
-/** @import { Near } from "./near.js" */
+/** @import { Looked } from "./classes_looked_at.js" */
+/** @import { Near } from "./neighbours.js" */
 /** @import { State } from "./state.js" */
 
 /**

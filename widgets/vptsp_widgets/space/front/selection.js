@@ -3,7 +3,7 @@
 import { make } from "../../front/dom.js";
 import { count } from "../../front/text.js";
 import { images } from "./cloud.js";
-/** @import { ChosenActs } from "./chosen.js" */
+/** @import { ChosenActs } from "./selection_actions.js" */
 /** @import { Scene } from "./overlay.js" */
 
 const STRIP = 36; // thumbnails of selected images

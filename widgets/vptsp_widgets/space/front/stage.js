@@ -6,7 +6,7 @@ import { REACH } from "./cloud.js";
 import { Gestures } from "./gestures.js";
 import { Hover } from "./hover.js";
 import { aboutImage } from "./image.js";
-import { drawNear } from "./near.js";
+import { drawNear } from "./neighbours.js";
 import { ClassNames, drawAxes, drawFocus, drawLasso, drawPictures } from "./overlay.js";
 import { Painter } from "./painter.js";
 import { Glyphs } from "./proxies.js";

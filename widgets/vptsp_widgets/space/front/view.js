@@ -8,8 +8,8 @@ import { presenter } from "../../front/presenter.js";
 import { helpPanel, statusLine } from "../../front/status.js";
 import { onTheme } from "../../front/theme.js";
 import { Bar } from "./bar.js";
-import { Choice } from "./choice.js";
-import { ChosenActs } from "./chosen.js";
+import { Choice } from "./chosen_images.js";
+import { ChosenActs } from "./selection_actions.js";
 import { Cloud, images } from "./cloud.js";
 import { commandsOf } from "./commands.js";
 import { coloursBy, themeInks, unpacked } from "./colours.js";
@@ -18,8 +18,8 @@ import { FocusPanel } from "./image.js";
 import { History } from "./history.js";
 import { HELP, pressKey } from "./keys.js";
 import { Legend } from "./legend.js";
-import { codesLooked, lookedAt } from "./looked.js";
-import { nearOf } from "./near.js";
+import { codesLooked, lookedAt } from "./classes_looked_at.js";
+import { nearOf } from "./neighbours.js";
 import { ProxyToggles } from "./proxies.js";
 import { SelectionPanel } from "./selection.js";
 import { Stage } from "./stage.js";
@@ -28,8 +28,8 @@ import { ViewState } from "./state.js";
 import { Tags } from "./tags.js";
 /** @import { Model } from "../../front/model.js" */
 /** @import { Colours, Inks } from "./colours.js" */
-/** @import { Looked } from "./looked.js" */
-/** @import { Near } from "./near.js" */
+/** @import { Looked } from "./classes_looked_at.js" */
+/** @import { Near } from "./neighbours.js" */
 /** @import { Keys } from "./selection.js" */
 /** @import { State } from "./state.js" */
 

@@ -2,7 +2,7 @@
 
 import { rowsOf } from "./selection.js";
 /** @import { Cloud } from "./cloud.js" */
-/** @import { Near } from "./near.js" */
+/** @import { Near } from "./neighbours.js" */
 /** @import { State } from "./state.js" */
 
 /**
