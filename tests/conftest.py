@@ -168,6 +168,19 @@ def tiny(image_folder: Path) -> Callable[..., Config]:
     return make
 
 
+@pytest.fixture
+def two_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """timm's smallest ViT has two of its six blocks, in this process: what holds for each takes a third of the time."""
+    import timm
+
+    create = timm.create_model
+
+    def short(name: str, **keywords: Any) -> Any:
+        return create(name, **({"depth": 2} if name == "test_vit" else {}), **keywords)
+
+    monkeypatch.setattr(timm, "create_model", short)
+
+
 @pytest.fixture(scope="session")
 def tiny_run(tiny: Callable[..., Config], tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished VPTSP-G run with both baselines. Read it; copy its directory before changing anything in it."""

@@ -37,19 +37,23 @@ def checkpoint(path: Path, config: Config, classes: int = 5) -> Path:
     return path
 
 
-def test_onnx_runs_in_onnxruntime(tiny_run: Run, tmp_path: Path) -> None:
-    path = export(tiny_run, tmp_path / "new" / "model.onnx")
+@pytest.mark.usefixtures("two_blocks")
+def test_onnx_runs_in_onnxruntime(tmp_path: Path) -> None:
+    source = checkpoint(tmp_path / "model.safetensors", make_config(SMALL | {"method": "vptsp_g"}))
+    path = export(source, tmp_path / "new" / "model.onnx")
     assert [item.name for item in path.parent.iterdir()] == ["model.onnx"]  # one file, nothing beside it
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     size = int(session.get_modelmeta().custom_metadata_map["image_size"])
     for batch in (1, 2, 5):
         pixels = torch.rand(batch, 3, size, size)
         (found,) = session.run(None, {"pixels": pixels.numpy()})
-        assert found.shape == (batch, tiny_run.config.embedding_size)
-        np.testing.assert_allclose(found, expected(tiny_run, pixels), atol=TOLERANCE)
+        wanted = expected(source, pixels)
+        assert found.shape == wanted.shape
+        np.testing.assert_allclose(found, wanted, atol=TOLERANCE)
         np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.usefixtures("two_blocks")
 @pytest.mark.parametrize(
     "settings",
     [
@@ -79,8 +83,10 @@ def expected_of(run: Run, pixels: torch.Tensor) -> torch.Tensor:
     return expected(run.path / "checkpoint" / "inference_last.safetensors", pixels)
 
 
-def test_a_file_that_disagrees_is_not_kept(tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = export(tiny_run, tmp_path / "model.pt2")
+@pytest.mark.usefixtures("two_blocks")
+def test_a_file_that_disagrees_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = checkpoint(tmp_path / "model.safetensors", make_config(SMALL | {"method": "vptsp_g"}))
+    path = export(source, tmp_path / "out" / "model.pt2")
     before = path.read_bytes()
     load: Callable[..., torch.export.ExportedProgram] = torch.export.load
 
@@ -93,9 +99,9 @@ def test_a_file_that_disagrees_is_not_kept(tiny_run: Run, tmp_path: Path, monkey
 
     monkeypatch.setattr(torch.export, "load", Off)
     with pytest.raises(UsageError, match="differs from the model by"):
-        export(tiny_run, path)
+        export(source, path)
     assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_refusals(tiny_run: Run, tmp_path: Path) -> None:
