@@ -30,7 +30,7 @@ def running(folder: SweepFolder, mode: str = "count") -> list[Path]:
     ]
 
 
-@pytest.mark.parametrize("runs", [6, pytest.param(24, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("runs", [4, pytest.param(24, marks=pytest.mark.slow)])
 def test_no_run_is_lost_and_no_process_left(runs: int, tmp_path: Path) -> None:
     path = tmp_path / "sweep"
     modes = ["kill", "fail", *["count"] * (runs - 2)]
