@@ -109,7 +109,7 @@ class EmbeddingModel(nn.Module):
                 "semantic proxies are fused with learned ones; pass learned, for example learned_proxies(C, E)"
             )
         if guide is not None and not isinstance(prompts, GuidedPrompts):
-            raise ConfigError("a guide speaks of guided prompts; pass prompts=GuidedPrompts(...), or no guide")
+            raise ConfigError("a guide speaks of guided prompts; pass it with GuidedPrompts, or leave it out")
         _ = backbone.fingerprint  # of the weights as they come, before anything in it trains
         self.backbone, self.alpha, self.class_scale = backbone, alpha, class_scale
         self.unit_proxies = unit_proxies

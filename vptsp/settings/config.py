@@ -441,8 +441,8 @@ class Config(BaseModel):
             )
         if self.drop_path:
             raise ValueError(
-                f"drop_path={self.drop_path:g} is drawn for each image of a whole batch, so its gradients cannot be had "
-                "in parts; drop images_per_pass, or use drop_path=0"
+                f"drop_path={self.drop_path:g} is drawn for each image of a whole batch, so its gradients cannot be "
+                "had in parts; drop images_per_pass, or use drop_path=0"
             )
         if METHODS[self.method].mlp:
             raise ValueError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from timm.layers import DropPath
 
 from vptsp.core.backbones.load import Backbone
@@ -27,6 +26,6 @@ def drop_paths(backbone: Backbone, rate: float) -> None:
             "plain vision transformer"
         )
     blocks: list[Any] = backbone.blocks
-    for block, own in zip(blocks, torch.linspace(0, rate, len(blocks)).tolist(), strict=True):
-        if own:
+    for number, block in enumerate(blocks):
+        if own := rate * number / max(len(blocks) - 1, 1):
             block.drop_path1, block.drop_path2 = DroppedPath(own), DroppedPath(own)
