@@ -74,7 +74,7 @@ VARIANTS: dict[str, tuple[dict[str, Any], str]] = {
             "guided_loss": "image_anchor",
             "tuned_parts": ("q_bias", "norm1", "cls_token"),
             "drop_path": 0.3,
-            "mapping_images": None,
+            "mapping_images": "all",
             "schedule": "updates",
             "warmup_epochs": 1,
             "batches": "classes",
@@ -150,7 +150,9 @@ def test_steps_move_the_methods_set_alone_and_its_checkpoint_is_whole(
         step(session, images, labels)
     after = state_of(session)
     moved = {name for name in start if not torch.equal(start[name], after[name])}
-    buffers = {name for name, _ in model.named_buffers() if name.startswith(("semantic.container.", "hidden.", "guide."))}
+    buffers = {
+        name for name, _ in model.named_buffers() if name.startswith(("semantic.container.", "hidden.", "guide."))
+    }
     assert moved - trained <= buffers
     assert moved & trained
 

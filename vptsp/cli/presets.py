@@ -14,11 +14,15 @@ def command(name: str | None) -> None:
     from vptsp.settings.presets import preset_names, preset_notes, read_preset
 
     if name is None:
-        for preset in preset_names():
+        names = preset_names()
+        wide, of_set = (max(map(len, column)) for column in (names, [read_preset(n)["dataset"] for n in names]))
+        for preset in names:
             values, expected = read_preset(preset), preset_notes(preset).get("expected", {})
             recall = f"paper's R@1 {100 * expected['recall_at_1']:.1f} %" if "recall_at_1" in expected else ""
             backbone = values.get("backbone", "bundled").partition(".")[0]  # the whole name is among its settings
-            click.echo(f"{layout.name(f'{preset:<23}')}  {values['dataset']:<11}  {backbone:<21}  {recall}".rstrip())
+            click.echo(
+                f"{layout.name(f'{preset:<{wide}}')}  {values['dataset']:<{of_set}}  {backbone:<21}  {recall}".rstrip()
+            )
         return
     for key, value in read_preset(name).items():
         click.echo(f"{key} = {value!r}")

@@ -183,8 +183,9 @@ class Config(BaseModel):
     mapping_norm: Literal["none", "l2", "layer"] = Field(
         "layer", description="class means in k-means: as they are, of unit length, or of mean 0 and variance 1"
     )
-    mapping_images: Positive | None = Field(
-        10, description="augmented training images per class for the first mapping; none: all, as a test sees them"
+    mapping_images: Positive | Literal["all"] = Field(
+        10,
+        description="augmented training images per class for the first mapping; all: as a test sees them",
     )
     mapping_feature: Literal["published", "pooled"] = Field(
         "published",

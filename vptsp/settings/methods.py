@@ -65,7 +65,9 @@ class Method:
             if (given := getattr(self, part)) not in get_args(choices):
                 raise ConfigError(f"{part}={given!r} of a method is not known; legal: {', '.join(get_args(choices))}")
         if self.guided and self.prompts != "deep":
-            raise ConfigError(f"a method guides deep prompts, not {self.prompts!r} ones; make them deep, or leave guided out")
+            raise ConfigError(
+                f"a method guides deep prompts, not {self.prompts!r} ones; make them deep, or leave guided out"
+            )
 
     @property
     def trains(self) -> bool:

@@ -28,7 +28,7 @@ _STREAM = 0x64617670  # sets these draws apart from the sampler's
 def start_guide(session: Session) -> None:
     """The first mapping, from the images that ``mapping_images`` says; other mappings than k-means look at none."""
     guide, model = session.model.guide, session.model
-    if guide is None or guide.mapped_by != "kmeans":
+    if guide is None or not guide.active or guide.mapped_by != "kmeans":
         return
     training = model.training
     model.eval()
@@ -44,7 +44,7 @@ def begin_epoch_of_guide(session: Session, epoch: int) -> None:
     """Whether this epoch's passes are counted into the class means of the next mapping."""
     guide, first = session.model.guide, session.config.remap_from
     if guide is not None:
-        guide.observing = guide.mapped_by == "kmeans" and 0 < first <= epoch
+        guide.observing = guide.active and guide.mapped_by == "kmeans" and 0 < first <= epoch
 
 
 def end_epoch_of_guide(session: Session, epoch: int) -> None:
@@ -69,13 +69,15 @@ def mapping_features(model: ConfiguredModel, images: Float[Tensor, "B 3 S S"]) -
 def _batches(session: Session) -> Iterator[tuple[Float[Tensor, "B 3 S S"], Int[Tensor, " B"]]]:
     """Images and labels of the first mapping, on the device."""
     config, device, images = session.config, session.fabric.device, session.splits.train
-    if config.mapping_images is None:
+    if config.mapping_images == "all":
         loader = eval_passes(session.model, [], config).over(images)
     else:
         rng = np.random.default_rng([config.seed, _STREAM])
         chosen: list[int] = []
         for label in range(len(images.class_names)):
             own = np.flatnonzero(images.labels == label)
+            if not len(own):
+                continue  # a class of VTAB may have no training image
             chosen += rng.choice(own, config.mapping_images, replace=len(own) < config.mapping_images).tolist()
         draws = [Draw(position, config.epochs, slot) for slot, position in enumerate(chosen)]  # no epoch's own draws
         size = max(config.batch_size, 64)

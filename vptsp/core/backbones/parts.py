@@ -49,6 +49,10 @@ def part_names(backbone: Backbone, parts: Collection[Part], missing: Literal["re
     absent = [part for part in parts if not found[part]]
     if absent and missing == "refuse":
         legal = ", ".join(part for part in get_args(Part) if found[part])
+        if not legal:
+            raise ConfigError(
+                f"tuned_parts: {backbone.name} has no {absent[0]}, and no other of these parts; choose another backbone"
+            )
         raise ConfigError(f"tuned_parts: {backbone.name} has no {absent[0]}; legal: {legal}")
     chosen = {number for part in parts for number in found[part]}
     return [name for name, parameter in backbone.vit.named_parameters() if id(parameter) in chosen]
