@@ -7,6 +7,9 @@ import click
 from vptsp.cli import layout, suggestions
 
 
+_LETTERS = 80  # of a line
+
+
 @click.command()
 @click.argument("name", required=False, shell_complete=suggestions.presets)
 def command(name: str | None) -> None:
@@ -14,15 +17,14 @@ def command(name: str | None) -> None:
     from vptsp.settings.presets import preset_names, preset_notes, read_preset
 
     if name is None:
-        names = preset_names()
-        wide, of_set = (max(map(len, column)) for column in (names, [read_preset(n)["dataset"] for n in names]))
-        for preset in names:
+        for preset in preset_names():
             values, expected = read_preset(preset), preset_notes(preset).get("expected", {})
             recall = f"paper's R@1 {100 * expected['recall_at_1']:.1f} %" if "recall_at_1" in expected else ""
             backbone = values.get("backbone", "bundled").partition(".")[0]  # the whole name is among its settings
-            click.echo(
-                f"{layout.name(f'{preset:<{wide}}')}  {values['dataset']:<{of_set}}  {backbone:<21}  {recall}".rstrip()
-            )
+            about = f"{values['dataset']:<11}  {backbone:<21}  {recall}".rstrip()
+            if len(preset) + len(about) + 2 > _LETTERS:  # the many presets of one method name their backbones
+                about = values["dataset"]
+            click.echo(f"{layout.name(f'{preset:<23}')}  {about}")
         return
     for key, value in read_preset(name).items():
         click.echo(f"{key} = {value!r}")
