@@ -6,7 +6,6 @@ import click
 
 from vptsp.cli import layout, suggestions
 
-
 _LETTERS = 80  # of a line
 
 
