@@ -195,8 +195,7 @@ class Config(BaseModel):
         1, description="epochs before classes are mapped anew after each epoch; 0: never"
     )
     unseen_classes: Literal["random", "keep"] = Field(
-        "random",
-        description="classes of which an epoch saw no image: a random prompt (published), or the one they have",
+        "keep", description="classes of which an epoch saw no image: the prompt they have, or a random one (published)"
     )
 
     # --- tuning single parts ------------------------------------------------------------------

@@ -23,7 +23,7 @@ from timm.models.deit import VisionTransformerDistilled
 from timm.models.vision_transformer import Block, VisionTransformer, checkpoint_filter_fn
 from torch import Tensor, nn
 
-from vptsp.core.backbones.attention import Kernel, attend, effective_weight, per_image, run_block
+from vptsp.core.backbones.attention import Kernel, attend, effective_weight, per_image, require_groups, run_block
 from vptsp.core.backbones.family import Encoded, Family, Grid, PooledPrompts, Pooling
 from vptsp.core.errors import BackboneError
 
@@ -145,7 +145,8 @@ class PlainViT(Family):
             if want_tokens:
                 result.tokens.append(tokens)
             if weights is not None:
-                result.attention.append(weights)
+                pooled_too = index == last and pool_prompts is not None and asked is None
+                result.attention.append(_prompts_first(weights, num_prefix, num_travelling) if pooled_too else weights)
         tokens = model.norm(tokens)
         if pooling == "own":
             kept = torch.cat([tokens[:, :num_prefix], tokens[:, num_prefix + num_travelling :]], dim=1)
@@ -263,7 +264,15 @@ FAMILY = PlainViT()
 
 def _rows(prompt: Tensor, groups: Int[Tensor, " B"] | None, tokens: Float[Tensor, "B T D"]) -> Float[Tensor, "B N D"]:
     """Prompts as tokens of each image."""
-    return per_image(prompt.unsqueeze(-3), groups, len(tokens)).squeeze(1).to(tokens.dtype)
+    batch = tokens.shape[0]
+    own = prompt.expand(batch, -1, -1) if prompt.dim() == 2 else prompt[require_groups(groups, batch)]
+    return own.to(tokens.dtype)
+
+
+def _prompts_first(weights: Tensor, num_prefix: int, prompts: int) -> Tensor:
+    """Attention (B, heads, queries, keys) with the keys of the prompts behind the prefix in the first places."""
+    prefix, own, patches = weights.split([num_prefix, prompts, weights.shape[-1] - num_prefix - prompts], dim=-1)
+    return torch.cat([own, prefix, patches], dim=-1)
 
 
 def _hidden(tokens: Float[Tensor, "B T D"], num_prefix: int, prompts: int) -> Float[Tensor, "T T"]:

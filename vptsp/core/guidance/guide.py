@@ -44,8 +44,8 @@ class PromptGuide(nn.Module):
     - ``form``, ``ratio``: of the loss.
     - ``mapped_by``: ``kmeans`` over class means (:meth:`start`, :meth:`remap`), normalised by ``mapping_norm``;
       ``balanced`` (class mod P) or ``identity`` (one prompt a class). Before :meth:`start` k-means is balanced.
-    - ``unseen``: classes of which no image was seen since the last mapping get a ``random`` prompt, as published, or
-      ``keep`` theirs.
+    - ``unseen``: classes of which no image was seen since the last mapping ``keep`` their prompt, or get a ``random``
+      one, as published.
 
     While it is ``observing``, a model's training passes are counted into the class means of the next mapping.
 
@@ -75,7 +75,7 @@ class PromptGuide(nn.Module):
         ratio: float = 1.0,
         mapped_by: MappedBy = "kmeans",
         mapping_norm: MappingNorm = "layer",
-        unseen: Literal["random", "keep"] = "random",
+        unseen: Literal["random", "keep"] = "keep",
     ) -> None:
         super().__init__()
         if prompts > num_classes:
