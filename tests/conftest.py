@@ -144,6 +144,7 @@ def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny(image_folder: Path) -> Callable[..., Config]:
     """``tiny(**changes)``: a configuration that trains 2 epochs of 4 batches in about a second."""
     from vptsp.settings.config import make_config
+    from vptsp.settings.methods import METHODS
 
     def make(**changes: Any) -> Config:
         settings = {
@@ -155,6 +156,7 @@ def tiny(image_folder: Path) -> Callable[..., Config]:
             "embedding_size": 16,
             "batch_size": 8,
             "num_prompts": 3,
+            **({"num_guided_prompts": 3} if METHODS[changes.get("method", "vptsp_g")].guided else {}),
             "num_class_prompts": 2,
             "epochs": 2,
             "precision": "fp32",

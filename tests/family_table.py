@@ -66,6 +66,8 @@ def cell(name: str, method: str) -> str:
     backbone = backbone_of(name, **({"img_size": 64} if method == "side" else {}))  # AlexNet sees no fewer pixels
     names = ("qkv", "fc1", "fc2") if method == "lora" else ("qkv",)
     settings: dict[str, Any] = {"method": method, "embedding_size": 8, "num_prompts": 2, "num_class_prompts": 2}
+    if METHODS[method].guided:
+        settings |= {"num_guided_prompts": 2}
     config = make_config(settings, {"lora_targets": names, "mlp_layers": 1, "side_weights": "random"})
     plain, done = copy.deepcopy(backbone), ""
     try:
@@ -137,7 +139,8 @@ def used(name: str, folder: Path) -> tuple[str, str, str]:
     return done, shown, kept + "r"
 
 
-SHOWN = [name for name in METHODS if name != "adapter_published"]
+LEFT_OUT = ("adapter_published", "davpt", "davpt_vptsp")  # made of the others' parts
+SHOWN = [name for name in METHODS if name not in LEFT_OUT]
 HEAD = ["| | " + " | ".join((*SHOWN, *LAST)) + " |", "|---" * (len(SHOWN) + len(LAST) + 1) + "|"]
 
 

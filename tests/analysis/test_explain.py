@@ -115,6 +115,28 @@ def test_attention_rows_sum_to_one(make: Make, images: Tensor, method: str, pool
         np.testing.assert_allclose(embeddings, model(images).embeddings.numpy(), atol=1e-5)
 
 
+@pytest.mark.parametrize("pool", ["none", "see_all", "see_image"])
+def test_guided_prompts_can_be_shown_and_taken_away(make: Make, images: Tensor, pool: str) -> None:
+    """Also where the last block's prompts are pooled, and so are queries too."""
+    guided = {"num_guided_prompts": 4, "guided_blocks": (2, 6), "num_prompts": 1, "prompt_norm": "l2"}
+    model = make("davpt_dml", pooling="mean", pool_prompts=pool, **guided)
+    _, found = attention(model, images)
+    assert np.isnan(found.prompts[:, 0, :, 1:]).all()
+    total = found.patches.sum(axis=(-2, -1)) + np.nansum(found.prompts, axis=-1) + found.prefix
+    np.testing.assert_allclose(total, 1, atol=1e-5)
+    effects, prompts = prompt_effects(model, *images), model.prompts()
+    with torch.no_grad():
+        whole = model(images).embeddings
+        for block, slot in ((1, 2), (5, 0), (5, 3)):
+            kept = [prompt for number, prompt in enumerate(prompts[block]) if number != slot]
+            shorter = [*prompts[:block], torch.stack(kept), *prompts[block + 1 :]]
+            model.prompts.forward = lambda shorter=shorter: shorter
+            without = model(images).embeddings
+            del model.prompts.forward
+            change = float(without[0] @ without[1] - whole[0] @ whole[1])
+            assert effects[block, slot] == pytest.approx(change, abs=1e-5)
+
+
 def test_attention_is_laid_out_as_the_patches_lie(make: Make, images: Tensor) -> None:
     """A patch that the others ignore: with its key far from every query, its cell is the one near zero."""
     model = make("vpt_shallow")

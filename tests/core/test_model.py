@@ -55,19 +55,21 @@ def test_counts_of_the_published_cub_configuration() -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_only_what_the_method_names_is_trained(name: str) -> None:
-    _, model = make_model(method=name, side_weights="random", image_size=64)
-    parts = set(model.counts().parts)
     method = METHODS[name]
+    _, model = make_model(10, method=name, side_weights="random", image_size=64, task=method.tasks[0])
+    parts = set(model.counts().parts)
     assert ("visual prompts" in parts) == (method.prompts != "none")
     assert ("class prompts" in parts) == ("semantic head" in parts) == (method.semantic != "none")
     assert ("accumulation unit" in parts) == (method.semantic == "gru")
-    assert ("backbone biases" in parts) == (method.bitfit or method.tunes != "none")
+    assert ("backbone biases" in parts) == (method.bitfit or bool(method.tuned_parts) or method.tunes != "none")
     assert ("backbone weights" in parts) == (method.tunes != "none")
     assert ("adapters" in parts) == (method.adapter != "none")
     assert ("low-rank updates" in parts) == method.lora
     assert ("hidden layers" in parts) == method.mlp
     assert ("side network" in parts) == method.side
-    assert ("sample head" in parts) == ("learned proxies" in parts) == method.trains
+    assert ("sample head" in parts) == method.trains
+    assert ("learned proxies" in parts) == (method.trains and "retrieval" in method.tasks)
+    assert (model.guide is not None) == method.guided
 
 
 def test_step_takes_prompts_away_from_block_to_block() -> None:

@@ -61,6 +61,14 @@ def test_onnx_runs_in_onnxruntime(tmp_path: Path) -> None:
         {"method": "vpt_shallow"},
         {"method": "vpt_shallow", "prompt_location": "concat_channel"},
         {"method": "lora", "task": "recognition"},
+        {
+            "method": "davpt",
+            "task": "recognition",
+            "num_guided_prompts": 3,
+            "prompt_norm": "layer",
+            "pooling": "mean",
+            "pool_prompts": "see_image",
+        },
     ],
     ids=lambda settings: " ".join(map(str, settings.values())),
 )

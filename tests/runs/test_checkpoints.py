@@ -39,7 +39,8 @@ def stir(model: torch.nn.Module) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_an_inference_checkpoint_embeds_exactly_like_the_model(tiny: Tiny, tmp_path: Path, method: str) -> None:
-    session = Session.prepare(tiny(method=method, image_size=64 if method == "side" else 32))
+    task = METHODS[method].tasks[0]
+    session = Session.prepare(tiny(method=method, image_size=64 if method == "side" else 32, task=task))
     stir(session.model)
     path = tmp_path / "model.safetensors"
     save_inference(path, session.model, session.config)

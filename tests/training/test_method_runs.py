@@ -27,6 +27,7 @@ from vptsp.training.session import Session
 Tiny = Callable[..., Config]
 
 BIASES, ADAPTERS, UPDATES = r"(^|\.)bias$", r"\.adapter\.", r"\.lora_[AB]\."
+EFFICIENT = r"\.(v_bias|attn\.proj\.bias|mlp\.fc2\.bias|norm2\.bias)$|^patch_embed\.proj\.bias$"  # DA-VPT's
 NOTHING, ALL = r"(?!)", ""
 TUNED = {  # in the backbone, by name; the test ViT has 6 blocks
     "bias": BIASES,
@@ -38,9 +39,14 @@ TUNED = {  # in the backbone, by name; the test ViT has 6 blocks
     "vpt_bias": BIASES,
     "vptsp_m": BIASES,
     "vptsp_g": BIASES,
+    "davpt": EFFICIENT,
+    "davpt_dml": EFFICIENT,
+    "davpt_vptsp": EFFICIENT,
 }
 METHODS_AS_THEY_ARE: dict[str, tuple[dict[str, Any], str]] = {
-    name: ({"method": name}, TUNED.get(name, NOTHING)) for name, method in METHODS.items() if method.trains
+    name: ({"method": name, "task": method.tasks[0]}, TUNED.get(name, NOTHING))
+    for name, method in METHODS.items()
+    if method.trains
 }
 VARIANTS: dict[str, tuple[dict[str, Any], str]] = {
     "vptsp_m, biases frozen": ({"method": "vptsp_m", "bitfit": False}, NOTHING),
@@ -54,6 +60,30 @@ VARIANTS: dict[str, tuple[dict[str, Any], str]] = {
     "channels": ({"method": "vpt_shallow", "prompt_location": "concat_channel"}, r"^patch_embed\.proj\."),
     "prompts dropped and projected": ({"method": "vpt_deep", "prompt_dropout": 0.3, "prompt_projection": 8}, NOTHING),
     "lstm on samples": ({"method": "vptsp_g", "semantic_unit": "lstm", "semantic_source": "samples"}, BIASES),
+    "guided prompts, all settings changed": (
+        {
+            "method": "davpt",
+            "task": "recognition",
+            "pooling": "mean",
+            "pool_prompts": "see_image",
+            "prompt_norm": "layer",
+            "guided_blocks": (2, 4),
+            "num_guided_prompts": 3,
+            "guided_patch": "prompt_output",
+            "guided_sees": "see_image",
+            "guided_loss": "image_anchor",
+            "tuned_parts": ("q_bias", "norm1", "cls_token"),
+            "drop_path": 0.3,
+            "mapping_images": "all",
+            "schedule": "updates",
+            "warmup_epochs": 1,
+            "batches": "classes",
+            "weight_decay_head": 3.0,
+            "decay_vectors": False,
+            "grad_clip_each": 0.01,
+        },
+        r"\.q_bias$|\.norm1\.|^cls_token$",
+    ),
     "classifier": ({"method": "mlp", "task": "recognition"}, NOTHING),
     "classifier by proxies": ({"method": "vptsp_g", "task": "recognition"}, BIASES),
 }
@@ -120,7 +150,9 @@ def test_steps_move_the_methods_set_alone_and_its_checkpoint_is_whole(
         step(session, images, labels)
     after = state_of(session)
     moved = {name for name in start if not torch.equal(start[name], after[name])}
-    buffers = {name for name, _ in model.named_buffers() if name.startswith(("semantic.container.", "hidden."))}
+    buffers = {
+        name for name, _ in model.named_buffers() if name.startswith(("semantic.container.", "hidden.", "guide."))
+    }
     assert moved - trained <= buffers
     assert moved & trained
 

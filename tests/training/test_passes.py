@@ -54,6 +54,7 @@ CASES: dict[str, dict[str, Any]] = {
     "low rank": {"method": "lora"},
     "side": {"method": "side", "image_size": 64},
     "full": {"method": "full"},
+    "guided prompts": {"method": "davpt_dml", "num_guided_prompts": 3, "guided_patch": "prompt_output"},
     "classifier": {"method": "vpt_bias", "task": "recognition"},
     "proxies as classes": {"method": "vptsp_g", "task": "recognition"},
 }

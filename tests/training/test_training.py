@@ -216,11 +216,15 @@ def test_a_bad_image_is_named_and_the_run_can_be_made_again(tiny: Tiny, image_fo
 
 
 # --- what is trained ------------------------------------------------------------------------------
+_EFFICIENT = r"\.(v_bias|attn\.proj\.bias|mlp\.fc2\.bias|norm2\.bias)$|^patch_embed\.proj\.bias$"  # DA-VPT's
 TUNED_IN_THE_BACKBONE = {
     "bias": "bias$",
     "vpt_bias": "bias$",
     "vptsp_m": "bias$",
     "vptsp_g": "bias$",
+    "davpt": _EFFICIENT,
+    "davpt_dml": _EFFICIENT,
+    "davpt_vptsp": _EFFICIENT,
     "partial": r"^(blocks\.5|norm|fc_norm)\.",
     "full": "",
     "adapter": r"\.mlp\.adapter\.",
@@ -234,7 +238,10 @@ def test_only_the_methods_parameters_move_and_all_of_them_get_gradients(
     tiny: Tiny, tmp_path: Path, method: str
 ) -> None:
     size = 64 if method == "side" else 32
-    session = Session.prepare(tiny(method=method, epochs=1, batch_size=16, weight_decay=0.0, image_size=size))
+    task = METHODS[method].tasks[0]
+    session = Session.prepare(
+        tiny(method=method, task=task, epochs=1, batch_size=16, weight_decay=0.0, image_size=size)
+    )
     model = session.model
     before = {name: value.clone() for name, value in model.state_dict().items()}
     trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
@@ -268,7 +275,9 @@ def test_only_the_methods_parameters_move_and_all_of_them_get_gradients(
     after = model.state_dict()
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     buffers = {
-        name for name, _ in model.named_buffers() if name.startswith(("semantic.container.", "head.", "hidden."))
+        name
+        for name, _ in model.named_buffers()
+        if name.startswith(("semantic.container.", "head.", "hidden.", "guide."))
     }
     assert moved - trained <= buffers
     assert trained <= moved

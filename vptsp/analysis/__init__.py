@@ -7,6 +7,7 @@ Read ``anatomy.py`` first: what a class's proxy is made of, measured on a run's 
     maps            the proxies that stand on the map of a run's embeddings
     mantel          whether two kinds of distances between the same classes agree
     confusions      which classes are mistaken for which
+    guided_prompts  which of DA-VPT's prompts speaks for which classes, and how that changes over the epochs
     explain         why two images are close: where the model looks, which prompts bring them together
     projection      embeddings as points of a plane: UMAP, PCA
     aligned, replay  the epochs of a run in one frame: the frame; the run played again

@@ -142,6 +142,7 @@ def _similarities(
         grid=model.backbone.grid(pair),
         shallow=prompts if shallow else (),
         kernel=model.kernel,
+        pool_prompts=model.pool_prompts,
     )
     # the model's own way from the feature to the embedding, whatever its method adds there
     vectors = model.head_output(encoded, pair.repeat(variants, 1, 1, 1)).embeddings

@@ -12,9 +12,12 @@ from torch import nn
 from vptsp.core.backbones.load import Backbone, load_backbone
 from vptsp.core.backbones.plain import PlainViT
 from vptsp.core.backbones.tuning import is_bias
+from vptsp.core.guidance.prompts import GuidedPrompts
+from vptsp.core.heads import Classifier
 from vptsp.core.prompts.visual import prompt_counts
 from vptsp.settings.build import build_model
 from vptsp.settings.config import Config
+from vptsp.settings.methods import METHODS
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,9 @@ def count_parts(config: Config, classes: int) -> list[PartCount]:
     """What a model of ``config`` trains with ``classes`` classes, part by part; built without memory.
 
     D is the width (Dᵢ of block i, where they differ), L the blocks, E the embedding size, C the classes, Nᵢ and Mᵢ the
-    shared and the class prompts of block i, b the biases of the patch embedding, and of backbones other than plain
-    ViTs Bⱼ the outputs of layer j that has a bias. Parts that the method does not have are left out.
+    shared and the class prompts of block i, P the guided prompts of each of G blocks and N those of the other blocks, b
+    the biases of the patch embedding, and of backbones other than plain ViTs Bⱼ the outputs of layer j that has a bias.
+    Parts that the method does not have are left out.
     """
     with torch.device("meta"):
         backbone = load_backbone(config.backbone, "random", config.image_size, config.pooling)
@@ -47,17 +51,58 @@ def count_parts(config: Config, classes: int) -> list[PartCount]:
     same = len(set(widths)) < 2
     prompts = sum(n * d for n, d in zip(shared, widths, strict=False))
     class_prompts = sum(n * d for n, d in zip(own, widths, strict=False))
-    head = 2 * width + width * size + size
+    head = ("2 D + D · E + E", 2 * width + width * size + size)
+    classifier = ("D · C + C", width * classes + classes)
     formulas = {
         "visual prompts": ("D · Σ Nᵢ" if same else "Σ Dᵢ · Nᵢ", prompts),
         "backbone biases": _biases(backbone),
-        "sample head": ("2 D + D · E + E", head),
+        **_single_parts(config, backbone),
+        "sample head": classifier if isinstance(model.head, Classifier) else head,
         "learned proxies": ("C · E", classes * size),
         "class prompts": ("C · D · Σ Mᵢ" if same else "C · Σ Dᵢ · Mᵢ", classes * class_prompts),
-        "semantic head": ("2 D + D · E + E", head),
+        "semantic head": head,
         "accumulation unit": ("6 E² + 3 E", 6 * size**2 + 3 * size),
     }
+    if isinstance(model.prompts, GuidedPrompts):
+        formulas["visual prompts"] = _guided(config, model.prompts, width)
     return [PartCount(part, *formulas[part], counted[part]) for part in formulas if part in counted]
+
+
+def _guided(config: Config, prompts: GuidedPrompts, width: int) -> tuple[str, int]:
+    """Formula and number of guided prompts P in G blocks and plain ones N in the others."""
+    guided, depth = len(prompts.guided_blocks), len(prompts.counts)
+    count = width * (guided * config.num_guided_prompts + (depth - guided) * config.num_prompts)
+    if config.prompt_norm != "layer":
+        return "D · (G · P + (L - G) · N)", count
+    return "D · (G · P + (L - G) · N) + 2 D", count + 2 * width
+
+
+def _single_parts(config: Config, backbone: Backbone) -> dict[str, tuple[str, int]]:
+    """Formulas of what trains of a frozen backbone by name, in a usual ViT; none for methods that train all biases."""
+    method = METHODS[config.method]
+    bitfit = method.bitfit if config.bitfit is None else config.bitfit
+    chosen = method.tuned_parts if config.tuned_parts is None else config.tuned_parts
+    if bitfit or not chosen or type(backbone.family) is not PlainViT or not _is_usual(backbone.vit):
+        return {}
+    width, blocks, stem = backbone.width, backbone.depth, "patch_bias" in chosen
+    in_block = sum({"fc1_bias": 4}.get(part, 1) for part in chosen if part in _OF_A_BLOCK)
+    whole = [part for part in ("norm1", "norm2") if part in chosen]
+    in_block += sum(f"{part}_bias" not in chosen for part in whole)
+    last = "norm" in chosen or "norm_bias" in chosen
+    biases = in_block * blocks * width + (stem + last) * width
+    scales = len(whole) * blocks * width + ("norm" in chosen) * width
+    return {
+        "backbone biases": (_sum([(in_block, "L · D"), (stem + last, "D")]), biases),
+        "backbone norms": (_sum([(len(whole), "L · D"), (int("norm" in chosen), "D")]), scales),
+        "backbone CLS": ("D", width),
+    }
+
+
+_OF_A_BLOCK = ("q_bias", "k_bias", "v_bias", "proj_bias", "fc1_bias", "fc2_bias", "norm1_bias", "norm2_bias")
+
+
+def _sum(terms: list[tuple[int, str]]) -> str:
+    return " + ".join(name if count == 1 else f"{count} · {name}" for count, name in terms if count) or "0"
 
 
 def _biases(backbone: Backbone) -> tuple[str, int]:

@@ -17,6 +17,8 @@ FIRST = {
     "task": "task",
     "dataset": "data",
     "backbone": "model",
+    "num_guided_prompts": "guided prompts",
+    "tuned_parts": "tuning single parts",
     "partial_blocks": "tuning without prompts",
     "head_init": "start",
     "proxy_length": "semantic proxies",

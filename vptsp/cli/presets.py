@@ -6,6 +6,8 @@ import click
 
 from vptsp.cli import layout, suggestions
 
+_LETTERS = 80  # of a line
+
 
 @click.command()
 @click.argument("name", required=False, shell_complete=suggestions.presets)
@@ -18,7 +20,10 @@ def command(name: str | None) -> None:
             values, expected = read_preset(preset), preset_notes(preset).get("expected", {})
             recall = f"paper's R@1 {100 * expected['recall_at_1']:.1f} %" if "recall_at_1" in expected else ""
             backbone = values.get("backbone", "bundled").partition(".")[0]  # the whole name is among its settings
-            click.echo(f"{layout.name(f'{preset:<23}')}  {values['dataset']:<11}  {backbone:<21}  {recall}".rstrip())
+            about = f"{values['dataset']:<11}  {backbone:<21}  {recall}".rstrip()
+            if len(preset) + len(about) + 2 > _LETTERS:  # the many presets of one method name their backbones
+                about = values["dataset"]
+            click.echo(f"{layout.name(f'{preset:<23}')}  {about}")
         return
     for key, value in read_preset(name).items():
         click.echo(f"{key} = {value!r}")

@@ -28,8 +28,8 @@ so the folder can be lifted out. A step of VPTSP-G (Ren et al., ICLR 2024, arXiv
 >>> optimizer.step()
 
 Read ``model.py`` first: it joins ``backbones/``, ``prompts/``, ``proxies/`` (with ``semantic.py``) and ``heads.py``;
-``losses/`` compares what comes out, ``start.py`` sets head and proxies from features before the first step. Names are
-imported when first used.
+``losses/`` compares what comes out, ``guidance/`` is DA-VPT's, whose prompts speak for groups of classes, ``start.py``
+sets head and proxies from features before the first step. Names are imported when first used.
 """
 
 from __future__ import annotations
@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from vptsp.core.counts import ParameterCounts as ParameterCounts
     from vptsp.core.encoder import embed_patches as embed_patches
     from vptsp.core.encoder import encode as encode
+    from vptsp.core.guidance.guide import PromptGuide as PromptGuide
+    from vptsp.core.guidance.loss import guided_loss as guided_loss
+    from vptsp.core.guidance.prompts import GuidedPrompts as GuidedPrompts
     from vptsp.core.heads import CentredFeature as CentredFeature
     from vptsp.core.heads import Classifier as Classifier
     from vptsp.core.heads import Head as Head
@@ -92,6 +95,9 @@ _HOMES = {
     ),
     "counts": ("ParameterCounts",),
     "encoder": ("embed_patches", "encode"),
+    "guidance.guide": ("PromptGuide",),
+    "guidance.loss": ("guided_loss",),
+    "guidance.prompts": ("GuidedPrompts",),
     "heads": ("CentredFeature", "Classifier", "Head"),
     "losses": ("LOSSES", "image_anchor", "make_loss", "normalized_softmax", "proxy_anchor", "proxy_nca"),
     "model": ("EmbeddingModel", "ModelOutput"),

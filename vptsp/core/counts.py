@@ -36,7 +36,8 @@ def count_parameters(model: EmbeddingModel) -> ParameterCounts:
     kept = set(model.kept_names())
     parts: dict[str, int] = {}
     for name, size in trained.items():
-        parts[_part(name)] = parts.get(_part(name), 0) + size
+        part = _part(name, model.tunes_weights)
+        parts[part] = parts.get(part, 0) + size
     return ParameterCounts(
         trained=sum(trained.values()),
         kept=sum(size for name, size in trained.items() if name in kept),
@@ -60,12 +61,16 @@ _PART_NAMES = {
 }
 
 
-def _part(name: str) -> str:
-    """What a report calls the part that a trained parameter belongs to."""
+def _part(name: str, whole: bool) -> str:
+    """What a report calls the part that a trained parameter belongs to; ``whole``: the backbone's matrices train."""
     if not name.startswith("vit."):
         return next(title for start, title in _PART_NAMES.items() if name == start or name.startswith(f"{start}."))
     if ".adapter." in name:
         return "adapters"
     if ".lora_" in name:
         return "low-rank updates"
-    return "backbone biases" if is_bias(name) else "backbone weights"
+    if is_bias(name):
+        return "backbone biases"
+    if not whole and name == "vit.cls_token":
+        return "backbone CLS"
+    return "backbone norms" if not whole and ".norm" in name else "backbone weights"

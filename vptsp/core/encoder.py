@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vptsp.core.backbones.attention import Kernel
 from vptsp.core.backbones.family import Encoded as Encoded
-from vptsp.core.backbones.family import Grid
+from vptsp.core.backbones.family import Grid, PooledPrompts
 from vptsp.core.backbones.load import Backbone, family_of
 
 
@@ -32,6 +32,7 @@ def encode(
     want_tokens: bool = False,
     want_attention: bool = False,
     recompute: bool = False,
+    pool_prompts: PooledPrompts | None = None,
 ) -> Encoded:
     """Run the blocks on ``tokens`` (from :func:`embed_patches`).
 
@@ -40,11 +41,14 @@ def encode(
     holds at most one (N, D) tensor whose prompts enter at block 0 and travel on as tokens. ``added`` holds a (T, D)
     tensor per block, for as many blocks as have one, which is added to that block's input. ``recompute`` keeps only
     the inputs of the blocks for the backward pass, which computes the rest again. ``grid``: rows and columns of
-    patches, for images of another size than the backbone's (``backbone.grid(images)``).
+    patches, for images of another size than the backbone's (``backbone.grid(images)``). ``pool_prompts``: under mean
+    pooling the outputs of the last block's prompts are pooled with the patches, as in DA-VPT with MAE, where their own
+    queries see all or the image alone; for families whose ``guides`` says so.
 
     Raises :class:`~vptsp.core.errors.ConfigError` for grouped prompts without groups, and for prompts that the
     backbone's family does not take.
     """
+    only = {} if pool_prompts is None else {"pool_prompts": pool_prompts}  # few families know it
     return backbone.family.encode(
         backbone.vit,
         tokens,
@@ -58,4 +62,5 @@ def encode(
         want_tokens=want_tokens,
         want_attention=want_attention,
         recompute=recompute,
+        **only,
     )

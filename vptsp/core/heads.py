@@ -41,11 +41,18 @@ class CentredFeature(nn.Module):
 
 
 class Classifier(nn.Module):
-    """A linear classifier on the feature, as in VPT: scores (B, C), D C + C parameters."""
+    """A linear classifier on the feature, as in VPT: scores (B, C), D C + C parameters.
 
-    def __init__(self, width: int, num_classes: int) -> None:
+    ``spread``: its weights start normal with this deviation, cut off at 2, and its biases at 0, as timm's and DA-VPT's
+    do; none: as torch's linear layers.
+    """
+
+    def __init__(self, width: int, num_classes: int, spread: float | None = None) -> None:
         super().__init__()
         self.linear = nn.Linear(width, num_classes)
+        if spread is not None:
+            nn.init.trunc_normal_(self.linear.weight, std=spread)
+            nn.init.zeros_(self.linear.bias)
 
     def forward(self, features: Float[Tensor, "B D"]) -> Float[Tensor, "B C"]:
         scores: Tensor = self.linear(features)

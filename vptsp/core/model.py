@@ -16,12 +16,15 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from vptsp.core.backbones.attention import Kernel
-from vptsp.core.backbones.family import Grid
+from vptsp.core.backbones.family import Grid, PooledPrompts
 from vptsp.core.backbones.load import Backbone
+from vptsp.core.backbones.stochastic_depth import DroppedPath
 from vptsp.core.backbones.tuning import is_bias
 from vptsp.core.counts import ParameterCounts, count_parameters
 from vptsp.core.encoder import Encoded, encode
 from vptsp.core.errors import ConfigError
+from vptsp.core.guidance.guide import PromptGuide
+from vptsp.core.guidance.prompts import GuidedPrompts
 from vptsp.core.heads import CentredFeature, Classifier, Head, HiddenLayers, SideNetwork
 from vptsp.core.losses.similarity import cosine_similarities
 from vptsp.core.prompts.classes import ClassPromptRows
@@ -44,6 +47,9 @@ class ModelOutput:
     - ``batch_semantic`` (U, E): this step's states of the batch's classes, in order of label, before
       they are normalised into the container; in training with labels only.
     - ``logits`` (B, C): class scores, in closed-set recognition only.
+    - ``guided_features`` (B, G, 2, D): what the G guided blocks compare with their prompts, of patches and of CLS, and
+      ``guided``, the weighted loss of it, which is added to that of the task; of guided prompts, in training with
+      labels only.
     - ``encoded``: the sample tower's transformer, with tokens and attention if they were asked for.
     """
 
@@ -55,6 +61,8 @@ class ModelOutput:
     semantic_features: Float[Tensor, "B E"] | None = None
     batch_semantic: Float[Tensor, "U E"] | None = None
     logits: Float[Tensor, "B C"] | None = None
+    guided_features: Float[Tensor, "B G 2 D"] | None = None
+    guided: Float[Tensor, ""] | None = None
 
 
 class EmbeddingModel(nn.Module):
@@ -70,6 +78,8 @@ class EmbeddingModel(nn.Module):
     - ``learned``: ordinary proxies O (C, E); ``semantic``: the tower of semantic proxies G; ``alpha``: O's share.
       With ``unit_proxies`` O enters at unit length, as G does, so that alpha is its share however long it grew.
     - ``class_scale``: class scores are this times the cosines with the proxies (closed-set recognition by proxies).
+    - ``guide`` with :class:`~vptsp.core.guidance.prompts.GuidedPrompts`: guided prompts speak for classes (DA-VPT).
+    - ``pool_prompts``: under mean pooling the last block's prompts are pooled too, as MAE does in DA-VPT.
     - ``kernel``: attention kernel; ``recompute``: activations are computed again in the backward pass.
     """
 
@@ -78,7 +88,7 @@ class EmbeddingModel(nn.Module):
         backbone: Backbone,
         head: Head | CentredFeature | Classifier,
         *,
-        prompts: VisualPrompts | None = None,
+        prompts: VisualPrompts | GuidedPrompts | None = None,
         prompts_travel: bool = False,
         location: nn.Module | None = None,
         hidden: HiddenLayers | None = None,
@@ -88,6 +98,8 @@ class EmbeddingModel(nn.Module):
         alpha: float = 0.5,
         unit_proxies: bool = False,
         class_scale: float | None = None,
+        guide: PromptGuide | None = None,
+        pool_prompts: PooledPrompts | None = None,
         kernel: Kernel = "auto",
         recompute: bool = False,
     ) -> None:
@@ -96,6 +108,8 @@ class EmbeddingModel(nn.Module):
             raise ConfigError(
                 "semantic proxies are fused with learned ones; pass learned, for example learned_proxies(C, E)"
             )
+        if guide is not None and not isinstance(prompts, GuidedPrompts):
+            raise ConfigError("a guide speaks of guided prompts; pass it with GuidedPrompts, or leave it out")
         _ = backbone.fingerprint  # of the weights as they come, before anything in it trains
         self.backbone, self.alpha, self.class_scale = backbone, alpha, class_scale
         self.unit_proxies = unit_proxies
@@ -105,6 +119,7 @@ class EmbeddingModel(nn.Module):
         self.prompts = VisualPrompts([], backbone.widths) if prompts is None else prompts
         self.side, self.hidden, self.head = side, hidden, head
         self.learned, self.semantic = learned, semantic
+        self.guide, self.pool_prompts = guide, pool_prompts
 
     def forward(
         self,
@@ -137,8 +152,14 @@ class EmbeddingModel(nn.Module):
         want_attention: bool = False,
     ) -> ModelOutput:
         """What is computed of each image by itself: embedding, class scores of a classifier, semantic feature."""
-        tokens, grid, encoded = self._encode(images, want_tokens, want_attention)
+        guide = self.guide if self.training and labels is not None and self.guide and self.guide.active else None
+        tokens, grid, encoded = self._encode(images, want_tokens or guide is not None, want_attention)
         output = self.head_output(encoded, images)
+        if guide is not None and labels is not None:
+            entering = [tokens, *encoded.tokens[:-1]]
+            output.guided_features = guide.features(self.backbone, entering, self._guided(), labels, grid)
+            if not want_tokens:
+                encoded.tokens = []
         tower = self.semantic
         if self.training and labels is not None and tower is not None and tower.accumulate is not None:
             output.semantic_features = tower.features(
@@ -183,11 +204,23 @@ class EmbeddingModel(nn.Module):
             want_tokens=want_tokens,
             want_attention=want_attention,
             recompute=self.recompute,
+            pool_prompts=self.pool_prompts,
         )
         return tokens, grid, encoded
 
+    def _guided(self) -> Float[Tensor, "G P D"]:
+        assert isinstance(self.prompts, GuidedPrompts), "the constructor refuses a guide of other prompts"
+        return self.prompts.proxies()
+
     def with_proxies(self, output: ModelOutput, labels: Int[Tensor, " B"] | None = None) -> ModelOutput:
-        """Add what the loss compares with, computed of the batch as a whole; updates the semantic proxies."""
+        """Add what the loss compares with, computed of the batch as a whole; updates the semantic proxies, and what the
+        guide knows of the classes."""
+        if labels is not None and self.guide is not None and self.training:
+            if self.guide.observing:
+                self.guide.observe(output.encoded.features, labels)
+            if output.guided_features is not None:
+                own = self._guided()
+                output.guided = self.guide.weighted(self.guide.losses(output.guided_features, own, labels))
         if (learned := self.learned_part()) is None:
             return output
         output.proxies = output.learned = learned
@@ -245,28 +278,39 @@ class EmbeddingModel(nn.Module):
         return fuse(output.learned[classes], semantic, self.alpha), targets
 
     def train(self: Model, mode: bool = True) -> Model:
-        """Training mode, except for the backbone, which stays in evaluation mode: it is frozen."""
+        """Training mode, except for the backbone, which stays in evaluation mode: it is frozen. Paths that were put
+        into it to be dropped are dropped in training."""
         super().train(mode)
         self.vit.eval()
+        for module in self.vit.modules():
+            if isinstance(module, DroppedPath):
+                module.train(mode)
         return self
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Trainable parameters by learning rate: ``proxies`` (learned ones), ``backbone`` (its weights), ``others``.
 
-        Biases tuned alone (BitFit), adapters and low-rank updates count as ``others``, as published.
+        Biases, norms and CLS tuned alone (BitFit, DA-VPT), adapters and low-rank updates count as ``others``, as
+        published.
         """
         groups: dict[str, list[nn.Parameter]] = {"others": [], "backbone": [], "proxies": []}
         trained = [(name, parameter) for name, parameter in self.named_parameters() if parameter.requires_grad]
-        whole = any(self._is_weight(name) for name, _ in trained)
+        whole = self.tunes_weights
         for name, parameter in trained:
             own = name.startswith("vit.") and (whole or self._is_widened(name))
             groups["proxies" if name == "learned" else "backbone" if own else "others"].append(parameter)
         return groups
 
-    def _is_weight(self, name: str) -> bool:
-        """Whether a trained parameter is one of the backbone's own weights: then its biases train as it does."""
+    @property
+    def tunes_weights(self) -> bool:
+        """Whether matrices of the backbone's own train."""
+        return any(p.requires_grad and self._is_weight(name, p) for name, p in self.named_parameters())
+
+    def _is_weight(self, name: str, parameter: nn.Parameter) -> bool:
+        """Whether a trained parameter is one of the backbone's own matrices: then its biases train as they do."""
         added = ".adapter." in name or ".lora_" in name or self._is_widened(name)
-        return name.startswith("vit.") and not added and not is_bias(name)
+        alone = is_bias(name) or parameter.dim() < 2 or name == "vit.cls_token"
+        return name.startswith("vit.") and not added and not alone
 
     def _is_widened(self, name: str) -> bool:
         """Whether a parameter belongs to the patch embedding that trains because channels were added."""

@@ -50,6 +50,8 @@ class Snapshot:
 
     ``learned`` O, ``semantic`` G and ``fused`` q are (C, E), in the order of ``index.class_names``; without semantic
     proxies fused is learned. ``embeddings`` of the probe images are (P, E) by split, in the order of ``index.probes``.
+    ``guided_prompts`` (blocks, prompts, D) are those of DA-VPT, and ``prompt_of_class`` (C,) says which of a block's is
+    of a class in the next epoch.
     """
 
     path: Path
@@ -59,6 +61,8 @@ class Snapshot:
     fused: Float32[np.ndarray, "C E"] | None
     embeddings: dict[str, Float32[np.ndarray, "P E"]]
     index: SnapshotIndex
+    guided_prompts: Float32[np.ndarray, "G P D"] | None = None
+    prompt_of_class: Int64[np.ndarray, " C"] | None = None
 
     @property
     def proxies(self) -> dict[str, Float32[np.ndarray, "C E"]]:
@@ -99,6 +103,7 @@ class Snapshots:
 
     def __getitem__(self, epoch: int) -> Snapshot:
         arrays = {name: array.astype(np.float32) for name, array in self.run.snapshot_arrays(epoch).items()}
+        mapping = arrays.get("prompt_of_class")
         return Snapshot(
             path=self.run.snapshot_path(epoch),
             epoch=epoch,
@@ -107,6 +112,8 @@ class Snapshots:
             fused=arrays.get("fused", arrays.get("learned")),
             embeddings={split: arrays[f"probe_{split}"] for split in SPLITS if f"probe_{split}" in arrays},
             index=self.index,
+            guided_prompts=arrays.get("guided_prompts"),
+            prompt_of_class=None if mapping is None else mapping.astype(np.int64),
         )
 
 

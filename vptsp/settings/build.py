@@ -10,7 +10,11 @@ from torch import nn
 
 from vptsp.core.adapters import add_adapters, add_lora
 from vptsp.core.backbones.load import Backbone
+from vptsp.core.backbones.parts import part_names
+from vptsp.core.backbones.stochastic_depth import drop_paths
 from vptsp.core.backbones.tuning import parameter_names, set_trainable
+from vptsp.core.guidance.guide import PromptGuide
+from vptsp.core.guidance.prompts import GuidedPrompts
 from vptsp.core.heads import CentredFeature, Classifier, Head, HiddenLayers, SideNetwork
 from vptsp.core.losses.bound import Loss, make_loss
 from vptsp.core.model import EmbeddingModel
@@ -25,6 +29,8 @@ from vptsp.errors import ConfigError
 from vptsp.settings.compatibility import require_compatible
 from vptsp.settings.config import Config
 from vptsp.settings.methods import METHODS, Method
+
+_SPREAD = 0.02  # of DA-VPT's classifier at start, as timm's
 
 
 class ConfiguredModel(EmbeddingModel):
@@ -61,7 +67,7 @@ def build_model(
     if plain_classifier:
         if num_classes is None:
             raise ConfigError("task='recognition' needs the number of classes; pass num_classes")
-        head = Classifier(width, num_classes)
+        head = Classifier(width, num_classes, _SPREAD if method.guided else None)
     elif method.head:
         head = Head(width, size)
 
@@ -86,6 +92,8 @@ def build_model(
         alpha=config.alpha,
         unit_proxies=config.proxy_length == "unit",
         class_scale=config.loss_scale if closed else None,
+        guide=_guide(config, prompts, num_classes) if num_classes and not inference else None,
+        pool_prompts=None if config.pool_prompts == "none" else config.pool_prompts,
         kernel=config.attention,
         recompute=config.activation_checkpointing,
     )
@@ -103,7 +111,14 @@ def build_loss(config: Config) -> Loss:
 # --- parts ------------------------------------------------------------------------------------------
 def _tune(backbone: Backbone, config: Config, method: Method, bitfit: bool) -> None:
     """What trains inside the backbone."""
-    set_trainable(backbone.vit, parameter_names(backbone, method.tunes, bitfit, config.partial_blocks))
+    if config.tuned_parts is None:
+        parts = part_names(backbone, method.tuned_parts, "skip")
+    else:
+        parts = part_names(backbone, config.tuned_parts)
+    whole = parameter_names(backbone, method.tunes, bitfit, config.partial_blocks)
+    set_trainable(backbone.vit, [*whole, *parts])
+    if config.drop_path:
+        drop_paths(backbone, config.drop_path)
     tuned = [parameter for parameter in backbone.vit.parameters() if parameter.requires_grad]
     if method.adapter != "none":
         place, norm = config.adapter_place, config.adapter_norm
@@ -114,8 +129,47 @@ def _tune(backbone: Backbone, config: Config, method: Method, bitfit: bool) -> N
         parameter.requires_grad_(True)  # peft has frozen everything but its own
 
 
-def _visual_prompts(backbone: Backbone, config: Config, method: Method) -> tuple[nn.Module | None, VisualPrompts]:
+def _guided_prompts(backbone: Backbone, config: Config) -> GuidedPrompts:
+    first, last = config.guided_blocks or (backbone.depth - 1, backbone.depth)
+    return GuidedPrompts(
+        config.num_guided_prompts,
+        config.num_prompts,
+        range(max(first, 1) - 1, last),
+        backbone.widths,
+        norm=config.prompt_norm,
+        scale=config.prompt_spread,
+        dropout=config.prompt_dropout,
+    )
+
+
+def _guide(config: Config, prompts: nn.Module, num_classes: int) -> PromptGuide | None:
+    """What guides the prompts in training."""
+    if not isinstance(prompts, GuidedPrompts):
+        return None
+    return PromptGuide(
+        num_classes,
+        config.num_guided_prompts,
+        prompts.guided.shape[-1],
+        prompts.guided_blocks,
+        patch_weight=config.guided_patch_weight,
+        cls_weight=config.guided_cls_weight,
+        patch_feature=config.guided_patch,
+        image_only=config.guided_sees == "see_image",
+        cls_feature=config.guided_cls,
+        form=config.guided_loss,
+        ratio=config.guided_ratio,
+        mapped_by=config.class_mapping,
+        mapping_norm=config.mapping_norm,
+        unseen=config.unseen_classes,
+    )
+
+
+def _visual_prompts(
+    backbone: Backbone, config: Config, method: Method
+) -> tuple[nn.Module | None, VisualPrompts | GuidedPrompts]:
     """Prompts that enter elsewhere than as tokens, if any, and those that enter as tokens."""
+    if method.guided:
+        return None, _guided_prompts(backbone, config)
     location: nn.Module | None = None
     counts: list[int] = []
     if method.prompts != "none" and config.prompt_location != "prepend":

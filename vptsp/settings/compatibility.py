@@ -31,6 +31,9 @@ def require_compatible(config: Config, backbone: Backbone) -> None:
         )
     if method.prompts == "none":
         return
+    if method.guided:
+        _require_guidable(config, backbone)
+        return
     where = config.prompt_location
     if where != "prepend" and where not in backbone.family.locations:
         raise ConfigError(
@@ -48,4 +51,20 @@ def require_compatible(config: Config, backbone: Backbone) -> None:
         raise ConfigError(
             f"prompt_location='prepend_pixel' makes tokens of pixels by one patch convolution, but {backbone.name} has "
             "a convolutional network in its place; choose another prompt_location"
+        )
+
+
+def _require_guidable(config: Config, backbone: Backbone) -> None:
+    """Guided prompts follow CLS through the blocks, and their blocks must be there."""
+    if not backbone.family.guides(backbone.vit):
+        raise ConfigError(
+            f"method={config.method!r} compares prompts with CLS in the blocks, and {backbone.name} "
+            f"({type(backbone.vit).__name__}) has no CLS token that goes through all of them; choose a plain vision "
+            "transformer with CLS, or method=vpt_deep"
+        )
+    if config.guided_blocks and config.guided_blocks[1] > backbone.depth:
+        first, last = config.guided_blocks
+        raise ConfigError(
+            f"guided_blocks={first},{last} goes past the last block of the backbone, which has {backbone.depth}; "
+            f"legal: 1 to {backbone.depth}"
         )

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from vptsp.core.backbones import BUNDLED_BACKBONE
+from vptsp.core.backbones import BUNDLED_BACKBONE, Part
 from vptsp.core.losses import LOSSES
 from vptsp.core.proxies import ACCUMULATORS
 from vptsp.errors import ConfigError
@@ -28,6 +28,27 @@ from vptsp.settings.tasks import TASKS
 
 Positive = Annotated[int, Field(ge=1)]
 Side = Annotated[int, Field(ge=16)]
+_GUIDED = (
+    "prompt_norm",
+    "prompt_spread",
+    "pool_prompts",
+    "num_guided_prompts",
+    "guided_blocks",
+    "guided_patch_weight",
+    "guided_cls_weight",
+    "guided_loss",
+    "guided_ratio",
+    "guided_patch",
+    "guided_sees",
+    "guided_cls",
+    "class_mapping",
+    "mapping_norm",
+    "mapping_images",
+    "mapping_feature",
+    "remap_from",
+    "unseen_classes",
+)  # settings of guided prompts
+_ALIKE = ("prompt_location", "prompt_depth", "prompt_from", "prompt_shared", "prompt_projection", "prompt_step")
 LoraTargets = tuple[Literal["qkv", "proj", "fc1", "fc2"], ...]
 
 
@@ -78,6 +99,10 @@ class Config(BaseModel):
     augment: Literal["resized_crop", "crop", "resize"] = Field(
         "resized_crop", description="training images: random part of random size, random part (both mirrored), or whole"
     )
+    batches: Literal["auto", "shuffled", "classes"] = Field(
+        "auto",
+        description="recognition: shuffled images, or classes x images_per_class; auto: shuffled. Retrieval: classes",
+    )
     blossoms_classes: Annotated[int, Field(ge=4)] = Field(200, description="classes of blossoms, train and test")
     blossoms_images: Positive = Field(20, description="images per class of blossoms")
     num_workers: Annotated[int, Field(ge=0)] = Field(0, description="processes that load images; 0: none")
@@ -105,6 +130,15 @@ class Config(BaseModel):
     )
     prompt_dropout: float = Field(0.0, ge=0, lt=1, description="dropout on shared prompts")
     prompt_step: Annotated[int, Field(ge=0)] = Field(0, description="shared prompts fewer with each block")
+    prompt_norm: Literal["none", "l2", "layer"] = Field(
+        "none", description="guided methods: prompts as they are, of unit length, or through a trained LayerNorm"
+    )
+    prompt_spread: float = Field(1.0, gt=0, description="guided methods: factor of the prompts' spread at start")
+    pool_prompts: Literal["none", "see_all", "see_image"] = Field(
+        "none",
+        description="guided methods, mean pooling: pool the last block's prompts too, whose own queries see all or the "
+        "image alone",
+    )
     num_class_prompts: Positive = Field(3, description="prompts per class in the first block")
     class_prompt_depth: Positive | None = Field(None, description="blocks that get class prompts; none: all")
     class_prompt_step: Annotated[int, Field(ge=0)] = Field(0, description="class prompts fewer with each block")
@@ -118,6 +152,57 @@ class Config(BaseModel):
     class_prompts_on: Literal["device", "host", "disk"] = Field(
         "device", description="where class prompts and their optimiser state live; host and disk need updates by rows"
     )
+
+    # --- guided prompts -----------------------------------------------------------------------
+    num_guided_prompts: Positive = Field(
+        10, description="P, prompts of a guided block, each of a group of classes; other blocks have num_prompts"
+    )
+    guided_blocks: Annotated[tuple[Positive, Positive], Field(strict=False)] | None = Field(
+        None, description="first and last guided block, from 1, as 11,12; none: the last two"
+    )
+    guided_patch_weight: float = Field(0.05, ge=0, description="weight of the guided loss of an image's patches")
+    guided_cls_weight: float = Field(0.05, ge=0, description="weight of the guided loss of an image's CLS")
+    guided_loss: Literal["proxy_anchor", "image_anchor"] = Field(
+        "proxy_anchor", description="form of the guided loss; image_anchor is what the published code calls nca"
+    )
+    guided_ratio: float = Field(5.0, ge=0, description="factor of the cosines in the guided loss, whose scale is 32")
+    guided_patch: Literal["patch_mean", "prompt_output"] = Field(
+        "patch_mean",
+        description="an image's patches in the guided loss: their mean (what DA-VPT's code does), or what attention "
+        "gives at the prompt of its class (what its options say)",
+    )
+    guided_sees: Literal["see_all", "see_image"] = Field(
+        "see_all", description="what the query of that prompt sees, with guided_patch=prompt_output"
+    )
+    guided_cls: Literal["query", "key", "cls"] = Field(
+        "query", description="an image's CLS in the guided loss: its query or key in the block, or the token"
+    )
+    class_mapping: Literal["kmeans", "balanced", "identity"] = Field(
+        "kmeans", description="which prompt a class is of: k-means over class means, class mod P, or its own one"
+    )
+    mapping_norm: Literal["none", "l2", "layer"] = Field(
+        "layer", description="class means in k-means: as they are, of unit length, or of mean 0 and variance 1"
+    )
+    mapping_images: Positive | Literal["all"] = Field(
+        10,
+        description="augmented training images per class for the first mapping; all: as a test sees them",
+    )
+    mapping_feature: Literal["published", "pooled"] = Field(
+        "published",
+        description="their feature under mean pooling: normed after the mean, as in DA-VPT's code, or as it is pooled",
+    )
+    remap_from: Annotated[int, Field(ge=0)] = Field(
+        1, description="epochs before classes are mapped anew after each epoch; 0: never"
+    )
+    unseen_classes: Literal["random", "keep"] = Field(
+        "keep", description="classes of which an epoch saw no image: the prompt they have, or a random one (published)"
+    )
+
+    # --- tuning single parts ------------------------------------------------------------------
+    tuned_parts: Annotated[tuple[Part, ...], Field(strict=False)] | None = Field(
+        None, description="single parts of the backbone that train, as v_bias,norm1; none: as the method does"
+    )
+    drop_path: float = Field(0.0, ge=0, lt=1, description="stochastic depth: rate in the last block, rising from 0")
 
     # --- tuning without prompts ---------------------------------------------------------------
     partial_blocks: Positive = Field(1, description="k of partial: last blocks that train")
@@ -192,12 +277,24 @@ class Config(BaseModel):
     lr_proxy: float = Field(5e-2, gt=0, description="learning rate of the learned proxies")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd")
     weight_decay: float = Field(1e-4, ge=0, description="weight decay of both optimisers")
+    weight_decay_head: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="weight decay of a classifier's weights; none: weight_decay"
+    )
+    decay_vectors: bool = Field(True, description="weight decay also of biases and norms")
     cosine_length: Positive | None = Field(None, description="epochs of the cosine; none: all (published: often not)")
     warmup_epochs: Annotated[int, Field(ge=0)] = Field(
         0, description="epochs in which learning rates rise from 0, before the cosine (VPT: 10)"
     )
+    schedule: Literal["epochs", "updates"] = Field(
+        "epochs",
+        description="a rate per epoch, or per step with a cosine that counts from the first (timm's, DA-VPT)",
+    )
+    warmup_lr: float = Field(0.0, ge=0, description="learning rate that the warm-up rises from")
     cosine_min: float = Field(1e-6, ge=0, description="learning rate at the end of the cosine")
     grad_clip: Annotated[float, Field(gt=0)] | None = Field(None, description="largest gradient norm; none: unlimited")
+    grad_clip_each: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="largest size of each number of a gradient; none: unlimited"
+    )
 
     images_per_pass: Positive | None = Field(
         None, description="images per forward pass, fewer than batch_size to save memory at equal gradients; none: all"
@@ -239,6 +336,10 @@ class Config(BaseModel):
         method = METHODS[self.method]
         if self.task == "recognition":
             self._recognition_agrees()
+        elif self.batches == "shuffled":
+            raise ValueError("batches='shuffled' is for task=recognition; retrieval compares images of several classes")
+        if not self.batches_by_class:
+            pass  # batches of any images
         elif self.batch_size % self.images_per_class:
             raise ValueError(
                 f"images_per_class={self.images_per_class} does not divide batch_size={self.batch_size}; "
@@ -251,9 +352,16 @@ class Config(BaseModel):
             )
         if self.bitfit and not method.trains:
             raise ValueError(f"bitfit=True contradicts method={self.method!r}, which trains nothing; drop one of them")
+        if self.task not in method.tasks:
+            others = [name for name, other in METHODS.items() if other.guided and self.task in other.tasks]
+            raise ValueError(
+                f"method={self.method!r} is for task={' or '.join(method.tasks)}, not {self.task}; use that task, or "
+                f"method={' or '.join(others)}"
+            )
         self._prompts_agree()
+        self._guidance_agrees()
         self._memory_agrees()
-        if method.prompts != "none" and self.num_prompts == 0 and self.prompt_location != "add":
+        if method.prompts != "none" and not method.guided and not self.num_prompts and self.prompt_location != "add":
             raise ValueError(f"method={self.method!r} needs num_prompts >= 1; for no shared prompts use linear or bias")
         if self.unit_init == "mean" and not 0 < self.ema_keep < 1:
             raise ValueError(
@@ -289,6 +397,35 @@ class Config(BaseModel):
         if self.prompt_shared and self.prompt_step:
             raise ValueError(f"prompt_shared=True needs prompt_step=0, not {self.prompt_step}: one set has one size")
 
+    def _guidance_agrees(self) -> None:
+        method, fields = METHODS[self.method], type(self).model_fields
+        if self.tuned_parts and method.tunes != "none":
+            raise ValueError(
+                f"tuned_parts are for a backbone that is frozen; method={self.method!r} trains its weights"
+            )
+        if self.tuned_parts and method.lora:
+            raise ValueError(f"tuned_parts are for a backbone as it is; method={self.method!r} puts layers into it")
+        if not method.guided:
+            changed = [name for name in _GUIDED if getattr(self, name) != fields[name].default]
+            if changed:
+                guided = [name for name, other in METHODS.items() if other.guided]
+                raise ValueError(
+                    f"{changed[0]} is for methods with guided prompts, not for {self.method!r}; use method="
+                    f"{' or '.join(guided)}, or drop {changed[0]}"
+                )
+            return
+        changed = [name for name in _ALIKE if getattr(self, name) != fields[name].default]
+        if changed:
+            raise ValueError(
+                f"{changed[0]} is for methods whose prompts are all alike; method={self.method!r} has "
+                "num_guided_prompts in each of guided_blocks and num_prompts in every other block"
+            )
+        if self.guided_blocks and self.guided_blocks[0] > self.guided_blocks[1]:
+            first, last = self.guided_blocks
+            raise ValueError(f"guided_blocks={first},{last} ends before it begins; write {last},{first}")
+        if self.pool_prompts != "none" and self.pooling in ("auto", "cls"):
+            raise ValueError(f"pool_prompts={self.pool_prompts!r} needs pooling=mean, not {self.pooling!r}")
+
     def _memory_agrees(self) -> None:
         if self.class_prompts_on != "device" and self.class_prompt_updates != "rows":
             raise ValueError(
@@ -302,11 +439,21 @@ class Config(BaseModel):
                 f"images_per_pass={self.images_per_pass} is more than batch_size={self.batch_size}; legal: 1 to "
                 f"{self.batch_size}, or none for all at once"
             )
+        if self.drop_path:
+            raise ValueError(
+                f"drop_path={self.drop_path:g} is drawn for each image of a whole batch, so its gradients cannot be "
+                "had in parts; drop images_per_pass, or use drop_path=0"
+            )
         if METHODS[self.method].mlp:
             raise ValueError(
                 f"method={self.method!r} normalises over the whole batch (BatchNorm), so its gradients cannot be had "
                 "in parts; drop images_per_pass"
             )
+
+    @property
+    def batches_by_class(self) -> bool:
+        """Whether a batch is made of classes, with images_per_class of each."""
+        return self.task == "retrieval" or self.batches == "classes"
 
     @property
     def optimizer_slots(self) -> int:

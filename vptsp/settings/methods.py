@@ -10,12 +10,14 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from vptsp.core.backbones import Part
 from vptsp.core.registry import Catalogue
 from vptsp.errors import ConfigError
 
 Prompts = Literal["none", "shallow", "deep"]
 Tunes = Literal["none", "last", "all"]
 AdapterForm = Literal["none", "working", "published"]
+_BOTH = ("retrieval", "recognition")
 _LEGAL = {"prompts": Prompts, "tunes": Tunes, "adapter": AdapterForm}
 
 
@@ -29,6 +31,9 @@ class Method:
       (:data:`~vptsp.core.proxies.ACCUMULATORS`), or ``none``; VPTSP, arXiv 2402.02340.
     - ``tunes``: the backbone's own weights that train: none, the ``last`` blocks and the final norm, or ``all``.
     - ``bitfit``: train the backbone's biases unless the configuration says otherwise; BitFit, arXiv 2106.10199.
+    - ``guided``: prompts of some blocks speak for groups of classes, by a loss of their own; DA-VPT, arXiv 2505.23694.
+    - ``tuned_parts``: single parts of the backbone that train unless the configuration says otherwise, where there are.
+    - ``tasks``: what it can be trained for.
     - ``adapter``: a bottleneck beside every MLP, ``working`` or ``published`` (whose two zero weights stay zero).
     - ``lora``: low-rank updates of the attention's projections; arXiv 2106.09685.
     - ``mlp``: hidden layers before the head; ``side``: an AlexNet whose feature is mixed in; as in VPT's baselines.
@@ -46,6 +51,9 @@ class Method:
     semantic: str = "none"
     tunes: Tunes = "none"
     bitfit: bool = False
+    guided: bool = False
+    tuned_parts: tuple[Part, ...] = ()
+    tasks: tuple[str, ...] = _BOTH
     adapter: AdapterForm = "none"
     lora: bool = False
     mlp: bool = False
@@ -56,6 +64,10 @@ class Method:
         for part, choices in _LEGAL.items():
             if (given := getattr(self, part)) not in get_args(choices):
                 raise ConfigError(f"{part}={given!r} of a method is not known; legal: {', '.join(get_args(choices))}")
+        if self.guided and self.prompts != "deep":
+            raise ConfigError(
+                f"a method guides deep prompts, not {self.prompts!r} ones; make them deep, or leave guided out"
+            )
 
     @property
     def trains(self) -> bool:
@@ -87,6 +99,8 @@ class Methods(Catalogue[Method]):
 _VPT = "VPT, arXiv 2203.12119"
 _BASELINE = "a baseline of VPT, arXiv 2203.12119"
 _VPTSP = "VPTSP, arXiv 2402.02340"
+_DAVPT = "DA-VPT, arXiv 2505.23694"
+_EFFICIENT: tuple[Part, ...] = ("v_bias", "proj_bias", "fc2_bias", "norm2_bias", "patch_bias")
 METHODS = Methods("tuning method")
 METHODS.add(
     "frozen",
@@ -196,4 +210,35 @@ METHODS.add(
     prompts="deep",
     semantic="gru",
     bitfit=True,
+)
+METHODS.add(
+    "davpt",
+    title="DA-VPT",
+    summary="prompts that speak for groups of classes, and some biases; recognition",
+    source=_DAVPT,
+    prompts="deep",
+    guided=True,
+    tuned_parts=_EFFICIENT,
+    tasks=("recognition",),
+)
+METHODS.add(
+    "davpt_dml",
+    title="DA-VPT guidance, adapted",
+    summary="davpt's prompts and biases under a proxy loss; retrieval",
+    source=f"ours, after {_DAVPT}",
+    prompts="deep",
+    guided=True,
+    tuned_parts=_EFFICIENT,
+    tasks=("retrieval",),
+)
+METHODS.add(
+    "davpt_vptsp",
+    title="DA-VPT guidance, adapted, and VPTSP-G",
+    summary="davpt_dml and semantic proxies by GRU; retrieval",
+    source=f"ours, after {_DAVPT} and {_VPTSP}",
+    prompts="deep",
+    semantic="gru",
+    guided=True,
+    tuned_parts=_EFFICIENT,
+    tasks=("retrieval",),
 )

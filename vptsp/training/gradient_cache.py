@@ -15,7 +15,7 @@ from vptsp.settings.build import ConfiguredModel
 if TYPE_CHECKING:
     import lightning_fabric as lightning
 
-_NAMES = ("embeddings", "semantic_features", "logits")  # what the towers compute and a loss may need
+_NAMES = ("embeddings", "semantic_features", "logits", "guided_features")  # what the towers compute and a loss may need
 
 
 class DividedForward:

@@ -23,6 +23,7 @@ from vptsp.runs.progress import Observer, Ticker, default_observer
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
 from vptsp.training.guards import TrainingStopped, not_finite, stop_requests
+from vptsp.training.guide import begin_epoch_of_guide, end_epoch_of_guide, start_guide
 from vptsp.training.objective import Objective, make_objective
 from vptsp.training.schedule import set_learning_rates
 from vptsp.training.session import Session
@@ -121,6 +122,7 @@ def _train_epochs(run: Run, session: Session, state: TrainingState, ticker: Tick
     while state.epoch < config.epochs:
         rates = set_learning_rates(session.optimizers, config, state.epoch)
         speed = _train_epoch(run, session, objective, state, ticker, stop)
+        end_epoch_of_guide(session, state.epoch)
         line = {
             "epoch": state.epoch + 1,
             "loss": state.loss_sum / per_epoch,
@@ -137,6 +139,7 @@ def _begin(run: Run, session: Session, state: TrainingState) -> None:
     """Set what starts from the data; an untrained model is the first that can be selected, if the settings say so."""
     config, images, judged = session.config, session.splits.train, f"val_{session.config.selection_metric}"
     start_from_data(session.model, images, config, session.fabric)
+    start_guide(session)
     if config.select_start == "none" or config.task != "retrieval" or session.splits.val is None:
         return
     rival: AbstractContextManager[None] = contextlib.nullcontext()
@@ -159,9 +162,12 @@ def _train_epoch(
     epoch, per_epoch = state.epoch, len(session.loader)
     session.sampler.set_epoch(epoch, state.batch)
     model.train()
+    begin_epoch_of_guide(session, epoch)
     clock, seen, speed = time.perf_counter(), 0, None
 
     for images, labels, _ in session.loader:
+        if config.schedule == "updates":
+            set_learning_rates(session.optimizers, config, epoch + state.batch / per_epoch)
         images, labels = (each.to(device, non_blocking=each.is_pinned()) for each in (images, labels))
         loss = objective(model, session.forward(images, labels), labels)
         session.backward(loss)

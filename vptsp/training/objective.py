@@ -19,6 +19,8 @@ Objective = Callable[[ConfiguredModel, ModelOutput, Int[Tensor, " B"]], Float[Te
 def make_objective(config: Config) -> Objective:
     """Retrieval: the configured loss of embeddings and proxies. Recognition: cross-entropy of the class scores.
 
+    Guided prompts add theirs to either.
+
     The latter raises :class:`~vptsp.errors.ConfigError` for a model without class scores.
     """
     if config.task == "recognition":
@@ -30,13 +32,18 @@ def make_objective(config: Config) -> Objective:
                     "task='recognition' trains class scores, and this model gives none; build it with a classifier or "
                     "proxies for its classes, or train it with task='retrieval'"
                 )
-            return entropy(output.logits, labels)
+            return _guided(entropy(output.logits, labels), output)
 
         return recognise
     loss = build_loss(config)
 
     def retrieve(model: ConfiguredModel, output: ModelOutput, labels: Tensor) -> Tensor:
         proxies, targets = model.loss_proxies(output, labels, config.loss_proxies)
-        return loss(output.embeddings, targets, proxies)
+        return _guided(loss(output.embeddings, targets, proxies), output)
 
     return retrieve
+
+
+def _guided(loss: Tensor, output: ModelOutput) -> Tensor:
+    """With what guided prompts add to it."""
+    return loss if output.guided is None else loss + output.guided

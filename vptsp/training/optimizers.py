@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from vptsp.core.heads import Classifier
 from vptsp.core.prompts.classes import ClassPromptRows
 from vptsp.settings.build import ConfiguredModel
 from vptsp.settings.config import Config
@@ -68,11 +70,16 @@ def make_optimizers(model: ConfiguredModel, config: Config) -> tuple[Optimizer, 
 
     The first has a second group for the backbone's own weights, where they train. Without proxies (closed-set
     recognition by a linear classifier) there is only the first; the third is there with ``class_prompt_updates=rows``.
+    A classifier's weights, and with ``decay_vectors=False`` biases and norms, are groups of their own weight decay.
     """
     groups = model.parameter_groups()
 
     def build(named: dict[str, float]) -> Optimizer:
-        rows = [{"params": groups[name], "lr": lr, "start": lr} for name, lr in named.items() if groups[name]]
+        rows = [
+            {"params": parameters, "lr": lr, "start": lr, "weight_decay": decay}
+            for name, lr in named.items()
+            for decay, parameters in _by_decay(model, config, groups[name]).items()
+        ]
         if config.optimizer == "sgd":
             return torch.optim.SGD(rows, momentum=config.momentum, weight_decay=config.weight_decay)
         kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
@@ -84,3 +91,28 @@ def make_optimizers(model: ConfiguredModel, config: Config) -> tuple[Optimizer, 
     if model.rows is not None:
         optimizers.append(RowOptimizer(model.rows, config))
     return tuple(optimizers)
+
+
+def clip(optimizers: Sequence[Optimizer], config: Config) -> Tensor:
+    """Norm of the whole gradient, which is then clipped to ``grad_clip``, and each number to ``grad_clip_each``."""
+    parameters = [p for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]]
+    norm = nn.utils.clip_grad_norm_(parameters, config.grad_clip or float("inf"), error_if_nonfinite=False)
+    if config.grad_clip_each is not None:
+        nn.utils.clip_grad_value_(parameters, config.grad_clip_each)
+    return norm
+
+
+def _by_decay(
+    model: ConfiguredModel, config: Config, parameters: list[nn.Parameter]
+) -> dict[float, list[nn.Parameter]]:
+    """Parameters by their weight decay, in order; one group where all decay alike."""
+    head = model.head.linear.weight if isinstance(model.head, Classifier) else None
+    by_decay: dict[float, list[nn.Parameter]] = {}
+    for parameter in parameters:
+        decay = config.weight_decay
+        if parameter.dim() < 2 and not config.decay_vectors:
+            decay = 0.0
+        elif parameter is head and config.weight_decay_head is not None:
+            decay = config.weight_decay_head
+        by_decay.setdefault(decay, []).append(parameter)
+    return by_decay

@@ -1,4 +1,4 @@
-"""The learning rate of every epoch: a warm-up, then a cosine."""
+"""The learning rate of every epoch, or of every step: a warm-up, then a cosine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from vptsp.settings.config import Config
 
 
-def cosine(start: float, end: float, epoch: int, length: int) -> float:
+def cosine(start: float, end: float, epoch: float, length: int) -> float:
     """Learning rate of an epoch: cosine annealing from ``start`` to ``end`` over ``length`` epochs.
 
     As with torch's scheduler the rate rises again past ``length``; some published settings do that.
@@ -21,19 +21,21 @@ def cosine(start: float, end: float, epoch: int, length: int) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * epoch / length)) / 2
 
 
-def set_learning_rates(optimizers: Sequence[Optimizer], config: Config, epoch: int) -> dict[str, float]:
+def set_learning_rates(optimizers: Sequence[Optimizer], config: Config, epoch: float) -> dict[str, float]:
     """Set every learning rate for ``epoch`` (from 0); returns those of the record: ``lr`` and ``lr_proxy``.
 
-    In the first ``warmup_epochs`` rates rise linearly from 0, as in VPT's code, whose first epoch therefore changes
-    nothing; the cosine follows.
+    In the first ``warmup_epochs`` rates rise linearly from ``warmup_lr``. From 0, as in VPT's code, the first epoch
+    changes nothing. The cosine follows. With ``schedule="updates"`` an epoch has parts, its share of steps done, and
+    the cosine counts from the first step of all, not from the end of the warm-up, as timm's does by default.
     """
-    warmup = config.warmup_epochs
-    length = config.cosine_length or max(config.epochs - warmup, 1)
+    warmup, by_step = config.warmup_epochs, config.schedule == "updates"
+    skipped = 0 if by_step else warmup
+    length = config.cosine_length or max(config.epochs - skipped, 1)
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             if epoch < warmup:
-                group["lr"] = group["start"] * epoch / warmup
+                group["lr"] = config.warmup_lr + (group["start"] - config.warmup_lr) * epoch / warmup
             else:
-                group["lr"] = cosine(group["start"], config.cosine_min, epoch - warmup, length)
+                group["lr"] = cosine(group["start"], config.cosine_min, epoch - skipped, length)
     names = ("lr", "lr_proxy")
     return {name: optimizer.param_groups[0]["lr"] for name, optimizer in zip(names, optimizers, strict=False)}

@@ -22,7 +22,7 @@ from vptsp.settings.build import ConfiguredModel, build_model
 from vptsp.settings.config import Config
 from vptsp.settings.methods import METHODS
 from vptsp.training.gradient_cache import DividedForward
-from vptsp.training.optimizers import make_optimizers
+from vptsp.training.optimizers import clip, make_optimizers
 from vptsp.training.precision import Precision
 from vptsp.training.trackers import require_tracker
 
@@ -75,7 +75,7 @@ class Session:
             splits.train,
             transform,
             batch_size=config.batch_size,
-            images_per_class=None if config.task == "recognition" else config.images_per_class,
+            images_per_class=config.images_per_class if config.batches_by_class else None,
             seed=config.seed,
             num_workers=config.num_workers,
         )
@@ -96,11 +96,9 @@ class Session:
             self.forward.backward()
 
     def clip_gradients(self) -> Tensor:
-        """Norm of the whole gradient, clipped to the configured size if there is one."""
+        """Norm of the whole gradient before it is clipped to the configured sizes, of the whole and of each number."""
         self.precision.unscale(self.optimizers)
-        parameters = [p for optimizer in self.optimizers for group in optimizer.param_groups for p in group["params"]]
-        limit = self.config.grad_clip or float("inf")
-        return torch.nn.utils.clip_grad_norm_(parameters, limit, error_if_nonfinite=False)
+        return clip(self.optimizers, self.config)
 
     def step(self) -> None:
         """One step of all optimisers, after :meth:`clip_gradients`."""
@@ -112,7 +110,7 @@ def _fitted(config: Config, splits: DataSplits) -> Config:
     if not config.fit_batch:
         return config
     changes: dict[str, Any] = {} if splits.val is not None else {"val_fraction": 0.0}
-    if config.task == "retrieval":
+    if config.batches_by_class:
         most = len(splits.train.class_names) * config.images_per_class
         changes["batch_size"] = min(config.batch_size, most)
         if config.images_per_pass is not None:

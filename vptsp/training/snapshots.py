@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from vptsp.core.guidance.prompts import GuidedPrompts
 from vptsp.core.proxies import fuse
 from vptsp.data.image_set import DataSplits, ImageSet
 from vptsp.evaluation.evaluate import embed
@@ -50,7 +51,7 @@ def _rank_in_class(labels: np.ndarray) -> np.ndarray:
 
 @torch.no_grad()
 def write_snapshot(run: Run, session: Session, probes: Probes, epoch: int) -> None:
-    """Proxies and probe embeddings after ``epoch`` epochs, for replay."""
+    """Proxies, guided prompts with their classes and probe embeddings after ``epoch`` epochs, for replay."""
     model, tensors = session.model, {}
     if (learned := model.learned_part()) is not None:
         tensors["learned"] = learned.float()
@@ -58,6 +59,8 @@ def write_snapshot(run: Run, session: Session, probes: Probes, epoch: int) -> No
         tensors["fused"] = tensors["learned"]
         if semantic is not None:
             tensors |= {"semantic": semantic, "fused": fuse(tensors["learned"], semantic, model.alpha)}
+    if model.guide is not None and isinstance(model.prompts, GuidedPrompts):
+        tensors |= {"guided_prompts": model.prompts.proxies().float(), "prompt_of_class": model.guide.mapping}
     index: dict[str, Any] = {"proxy_class_names": list(session.splits.train.class_names)}
     for name, images in (("train", probes.train), ("test", probes.test)):
         if len(images):

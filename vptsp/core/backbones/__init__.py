@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from vptsp.core.lazy import lazy
 from vptsp.core.registry import Registry
@@ -16,6 +16,25 @@ if TYPE_CHECKING:
     from vptsp.core.backbones.tuning import is_bias as is_bias
     from vptsp.core.backbones.tuning import parameter_names as parameter_names
     from vptsp.core.backbones.tuning import set_trainable as set_trainable
+
+Part = Literal[
+    "q_bias",
+    "k_bias",
+    "v_bias",
+    "proj_bias",
+    "fc1_bias",
+    "fc2_bias",
+    "norm1_bias",
+    "norm2_bias",
+    "norm1",
+    "norm2",
+    "patch_bias",
+    "norm_bias",
+    "norm",
+    "cls_token",
+]
+"""``norm1``, ``norm2`` and ``norm`` (the last one) are whole norms, scale and bias; ``patch_bias`` is that of the patch
+embedding's convolution. All others are of every block."""
 
 BUNDLED_BACKBONE = "vit_bundled_64"  # named here so that settings load without torch; bundled.py defines it
 

@@ -18,7 +18,7 @@ from timm.models.cait import Cait, ClassAttn, LayerScaleBlock, LayerScaleBlockCl
 from torch import Tensor, nn
 
 from vptsp.core.backbones.attention import Kernel, attend, per_image, projections, run_block
-from vptsp.core.backbones.family import Encoded, Family, Grid, Pooling
+from vptsp.core.backbones.family import Encoded, Family, Grid, PooledPrompts, Pooling
 from vptsp.core.backbones.plain import PlainViT
 from vptsp.core.errors import BackboneError, ConfigError
 
@@ -30,6 +30,7 @@ class CaiT(PlainViT):
     where = "prompts are keys and values of every block, for the patches and then for CLS"
     locations = frozenset()
     global_attention = False
+    drops_paths = False
     no_attention = "mixes its heads after the softmax, so its weights add up to nothing that could be shown"
     modules = ("cait",)
 
@@ -71,7 +72,12 @@ class CaiT(PlainViT):
         want_tokens: bool = False,
         want_attention: bool = False,
         recompute: bool = False,
+        pool_prompts: PooledPrompts | None = None,
     ) -> Encoded:
+        if pool_prompts:
+            raise ConfigError(
+                "a CaiT's prompts cannot be pooled: their outputs stay among the patches; drop pool_prompts"
+            )
         if added:
             raise ConfigError("a CaiT takes no added prompts; pass them as prompts or shallow")
         if want_attention:

@@ -96,11 +96,11 @@ class EvaViT(PlainViT):
 
     def leave(self, block: Any, tokens: Tensor, mixed: Tensor) -> Tensor:
         if isinstance(block, EvaBlockPostNorm):
-            tokens = tokens + block.norm1(mixed)
-            return tokens + block.norm2(block.mlp(tokens))
-        tokens = tokens + (mixed if block.gamma_1 is None else block.gamma_1 * mixed)
+            tokens = tokens + block.drop_path1(block.norm1(mixed))
+            return tokens + block.drop_path2(block.norm2(block.mlp(tokens)))
+        tokens = tokens + block.drop_path1(mixed if block.gamma_1 is None else block.gamma_1 * mixed)
         more = block.mlp(block.norm2(tokens))
-        return tokens + (more if block.gamma_2 is None else block.gamma_2 * more)
+        return tokens + block.drop_path2(more if block.gamma_2 is None else block.gamma_2 * more)
 
 
 FAMILY = EvaViT()

@@ -18,6 +18,7 @@ from vptsp.core.backbones.attention import Kernel, linear_layers
 
 Pooling = Literal["cls", "mean", "own"]
 Grid = tuple[int, int]  # rows and columns of patches
+PooledPrompts = Literal["see_all", "see_image"]  # whether their queries see CLS and each other, or the image alone
 
 
 @dataclass
@@ -46,6 +47,7 @@ class Family(ABC):
     - ``prompts``: whether they can. ``locations``: the other places (besides tokens before the patches) where they can.
     - ``global_attention``: every token attends to every other, so that attention and effects of prompts can be shown
       on the image; ``no_attention`` says why not.
+    - ``drops_paths``: stochastic depth can be put into its blocks (:mod:`vptsp.core.backbones.stochastic_depth`).
     - ``modules``: files of timm whose models are mostly of this family, for the list of backbones.
     """
 
@@ -55,6 +57,7 @@ class Family(ABC):
     locations: frozenset[str] = frozenset()
     global_attention: bool = False
     no_attention: str = "attends within windows, so there is no attention of the feature over the image"
+    drops_paths: bool = False
     modules: tuple[str, ...] = ()
 
     @abstractmethod
@@ -143,6 +146,11 @@ class Family(ABC):
     def low_rank_layers(self, model: Any, targets: Sequence[str]) -> list[nn.Module]:
         """The linear layers that low-rank updates go to."""
         return [layer for block in self.blocks(model) for target in targets for layer in self.linears(block, target)]
+
+    def guides(self, model: Any) -> bool:
+        """Whether a CLS token goes through all blocks, so that guided prompts can follow its queries; those of the
+        last block can then be pooled as well (``pool_prompts`` of :func:`vptsp.core.encoder.encode`)."""
+        return False
 
     def last(self, model: Any, count: int) -> set[str]:
         """Names of the parameters of the last ``count`` blocks and of what is after them."""

@@ -23,8 +23,8 @@ from timm.models.deit import VisionTransformerDistilled
 from timm.models.vision_transformer import Block, VisionTransformer, checkpoint_filter_fn
 from torch import Tensor, nn
 
-from vptsp.core.backbones.attention import Kernel, attend, effective_weight, per_image, run_block
-from vptsp.core.backbones.family import Encoded, Family, Grid, Pooling
+from vptsp.core.backbones.attention import Kernel, attend, effective_weight, per_image, require_groups, run_block
+from vptsp.core.backbones.family import Encoded, Family, Grid, PooledPrompts, Pooling
 from vptsp.core.errors import BackboneError
 
 
@@ -35,6 +35,7 @@ class PlainViT(Family):
     where = "prompts are keys and values of every block"
     locations = frozenset({"add", "prepend_pixel", "concat_channel", "pad"})
     global_attention = True
+    drops_paths = True
     modules: tuple[str, ...] = ("vision_transformer", "deit", "vision_transformer_hybrid")
 
     def matches(self, model: nn.Module) -> bool:
@@ -66,6 +67,9 @@ class PlainViT(Family):
 
     def _has_cls(self, model: Any) -> bool:
         return getattr(model, "cls_token", None) is not None
+
+    def guides(self, model: Any) -> bool:
+        return self._has_cls(model) and self.num_prefix(model) > 0
 
     def unused(self, model: Any, pooling: Pooling) -> tuple[str, ...]:
         return () if pooling == "own" else ("attn_pool.",)
@@ -102,6 +106,7 @@ class PlainViT(Family):
         want_tokens: bool = False,
         want_attention: bool = False,
         recompute: bool = False,
+        pool_prompts: PooledPrompts | None = None,
     ) -> Encoded:
         num_prefix, num_travelling = self.num_prefix(model), 0
         result = Encoded(features=tokens[:, 0])
@@ -116,6 +121,13 @@ class PlainViT(Family):
             asked = self.pooled_alone(model, pooling) if index == last else None
             if index < len(added):
                 tokens = tokens + added[index].to(tokens.dtype)
+            hidden: Tensor | None = None
+            if pool_prompts and asked is None and index == last and prompt is not None:  # the only rows that count
+                tokens = torch.cat(
+                    [tokens[:, :num_prefix], _rows(prompt, groups, tokens), tokens[:, num_prefix:]], dim=1
+                )
+                num_travelling, prompt = prompt.shape[-2], None
+                hidden = _hidden(tokens, num_prefix, num_travelling) if pool_prompts == "see_image" else None
             tokens, weights = run_block(
                 self._run_block,
                 recompute,
@@ -128,11 +140,13 @@ class PlainViT(Family):
                 want_attention,
                 num_prefix + num_travelling,
                 places[index],
+                hidden,
             )
             if want_tokens:
                 result.tokens.append(tokens)
             if weights is not None:
-                result.attention.append(weights)
+                pooled_too = index == last and pool_prompts is not None and asked is None
+                result.attention.append(_prompts_first(weights, num_prefix, num_travelling) if pooled_too else weights)
         tokens = model.norm(tokens)
         if pooling == "own":
             kept = torch.cat([tokens[:, :num_prefix], tokens[:, num_prefix + num_travelling :]], dim=1)
@@ -140,7 +154,8 @@ class PlainViT(Family):
             if want_attention:
                 result.shares = self._shares(model, kept, num_travelling)
             return result
-        pooled = tokens[:, 0] if pooling == "cls" else tokens[:, num_prefix + num_travelling :].mean(dim=1)
+        first = num_prefix if pool_prompts else num_prefix + num_travelling
+        pooled = tokens[:, 0] if pooling == "cls" else tokens[:, first:].mean(dim=1)
         result.features = model.fc_norm(pooled)
         return result
 
@@ -208,8 +223,8 @@ class PlainViT(Family):
 
     def leave(self, block: Any, tokens: Tensor, mixed: Tensor) -> Tensor:
         """The block's output: what attention adds to the tokens, and the MLP."""
-        tokens = tokens + block.ls1(mixed)
-        return tokens + block.ls2(block.mlp(block.norm2(tokens)))
+        tokens = tokens + block.drop_path1(block.ls1(mixed))
+        return tokens + block.drop_path2(block.ls2(block.mlp(block.norm2(tokens))))
 
     def _run_block(
         self,
@@ -222,6 +237,7 @@ class PlainViT(Family):
         want_attention: bool,
         first: int,
         place: Any,
+        hidden: Float[Tensor, "T T"] | None = None,
     ) -> tuple[Float[Tensor, "B Q D"], Tensor | None]:
         attention: Any = block.attn
         normed = self.enter(block, tokens)
@@ -233,6 +249,8 @@ class PlainViT(Family):
             key = torch.cat([prompt_key.to(key.dtype), key], dim=2)
             value = torch.cat([prompt_value.to(value.dtype), value], dim=2)
         bias = self.bias(attention, place, first, query.shape[-2], key.shape[-2])
+        if hidden is not None:
+            bias = hidden if bias is None else bias + hidden
         times = query.shape[1] // key.shape[1]  # queries that share a head of keys and values
         if times > 1:
             key, value = (part.repeat_interleave(times, dim=1) for part in (key, value))
@@ -242,3 +260,23 @@ class PlainViT(Family):
 
 
 FAMILY = PlainViT()
+
+
+def _rows(prompt: Tensor, groups: Int[Tensor, " B"] | None, tokens: Float[Tensor, "B T D"]) -> Float[Tensor, "B N D"]:
+    """Prompts as tokens of each image."""
+    batch = tokens.shape[0]
+    own = prompt.expand(batch, -1, -1) if prompt.dim() == 2 else prompt[require_groups(groups, batch)]
+    return own.to(tokens.dtype)
+
+
+def _prompts_first(weights: Tensor, num_prefix: int, prompts: int) -> Tensor:
+    """Attention (B, heads, queries, keys) with the keys of the prompts behind the prefix in the first places."""
+    prefix, own, patches = weights.split([num_prefix, prompts, weights.shape[-1] - num_prefix - prompts], dim=-1)
+    return torch.cat([own, prefix, patches], dim=-1)
+
+
+def _hidden(tokens: Float[Tensor, "B T D"], num_prefix: int, prompts: int) -> Float[Tensor, "T T"]:
+    """What is added to the scores so that the prompts behind the prefix see neither it nor each other."""
+    bias = tokens.new_zeros(tokens.shape[1], tokens.shape[1])
+    bias[num_prefix : num_prefix + prompts, : num_prefix + prompts] = float("-inf")
+    return bias

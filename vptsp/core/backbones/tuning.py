@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def is_bias(name: str) -> bool:
-    """Whether a parameter name is a bias in BitFit's sense; those of queries and values may stand apart (DINOv3)."""
-    return name.rpartition(".")[2] in ("bias", "q_bias", "v_bias")
+    """Whether a parameter name is a bias in BitFit's sense; a projection's three may stand apart (DINOv3)."""
+    return name.rpartition(".")[2] in ("bias", "q_bias", "k_bias", "v_bias")
 
 
 def parameter_names(

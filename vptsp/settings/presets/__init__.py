@@ -2,10 +2,16 @@
 
 A file holds settings by their names, and may hold tables that are notes and not settings: ``[published]`` with the keys
 of a published configuration, ``[expected]`` with results and their source.
+
+Where a method's presets are many and differ in a few settings, one file of ``tables/`` holds all: what they have in
+common, ``[shared.<name>]`` what some of them have, and ``[presets.<preset>]`` what is its own. A file with
+``siblings_of`` makes a sibling, named with ``_clean``, of each preset of another such file.
 """
 
 from __future__ import annotations
 
+import difflib
+import functools
 import json
 import tomllib
 from pathlib import Path
@@ -20,7 +26,7 @@ _HERE = Path(__file__).parent  # importlib.resources would take longer to import
 
 def preset_names() -> list[str]:
     """Names of the presets that ship with the package."""
-    return sorted(path.stem for path in _HERE.glob("*.toml"))
+    return sorted([*(path.stem for path in _HERE.glob("*.toml")), *_tabled()])
 
 
 def read_preset(name: str) -> dict[str, Any]:
@@ -42,14 +48,44 @@ def _load(name: str) -> dict[str, Any]:
         if not path.is_file():
             raise ConfigError(f"preset file {name} does not exist")
         data = path.read_bytes()
+    elif name in _tabled():
+        return dict(_tabled()[name])
     elif name in preset_names():
         data = (_HERE / f"{name}.toml").read_bytes()
     else:
         raise ConfigError(
-            f"preset {name!r} is not known; legal: {', '.join(preset_names())}, or a path to a .toml file "
-            "or to a run's config.json"
+            f"preset {name!r} is not known; legal: {', '.join(_near(name))}, or a path to a .toml file "
+            "or to a run's config.json; vptsp presets lists all"
         )
     try:
         return as_recorded(json.loads(data)) if path.suffix == ".json" else tomllib.loads(data.decode())
     except (ValueError, TypeError) as error:  # both kinds of decoding errors are ValueErrors
         raise ConfigError(f"preset {name} is not valid {path.suffix[1:].upper() or 'TOML'}: {error}") from None
+
+
+def _near(name: str) -> list[str]:
+    """Presets of a similar name; without any, those that have a file of their own."""
+    return difflib.get_close_matches(name, preset_names(), n=8) or sorted(path.stem for path in _HERE.glob("*.toml"))
+
+
+@functools.cache
+def _tabled() -> dict[str, dict[str, Any]]:
+    """The presets of the files in ``tables/``, by name."""
+    files = {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in (_HERE / "tables").glob("*.toml")}
+    found: dict[str, dict[str, Any]] = {}
+    for stem in files:
+        found |= _of_table(stem, files)
+    return found
+
+
+def _of_table(stem: str, files: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    common = dict(files[stem])
+    own, shared, siblings_of = (common.pop(key, None) for key in ("presets", "shared", "siblings_of"))
+    if siblings_of is not None:
+        elder = _of_table(siblings_of, files)
+        return {f"{name}_clean": {**rest, **common, **own.get(f"{name}_clean", {})} for name, rest in elder.items()}
+    found = {}
+    for name, settings in own.items():
+        settings = dict(settings)
+        found[name] = {**common, **shared[settings.pop("shared")], **settings}
+    return found
