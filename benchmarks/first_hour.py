@@ -1,10 +1,10 @@
 """The first hour of a newcomer, played and timed: a clone, a run, JupyterLab in Chromium, notebooks cell by cell.
 
 Run as ``python -m benchmarks.first_hour [--run RUN] [--pictures FOLDER] [NAME ...]``; needs git and Chromium
-(``python tests/browsers.py``). The clone is of HEAD, with the packages of this environment. ``--run`` is a finished demo
-to look at; without it, ``vptsp demo`` trains one in small. ``NAME`` chooses among the notebooks, by how their names
-begin. Seconds are of the wall and of the processors, those of the browser left out. A step fails on a traceback, an
-output with nothing in it or an error in the browser's console; the others go on, and the exit status is 1.
+(``python tests/browsers.py``). The clone is of HEAD, with the packages of this environment. ``--run`` is a finished
+demo to look at; without it, ``vptsp demo`` trains one in small. ``NAME`` chooses among the notebooks, by how their
+names begin. Seconds are of the wall and of the processors, those of the browser left out. A step fails on a traceback,
+an output with nothing in it or an error in the browser's console; the others go on, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -156,7 +156,9 @@ def play(steps: Steps, page: Page, path: str, file: Path) -> None:
                 _run(notebook, place, cell.source)
             if page.locator(_CELL.format(place)).locator(".vptsp-workbench").count():
                 with steps.step(f"{name}: {cell.id}, the model loaded meanwhile"):
-                    notebook.output(place).locator(".vptsp-why").wait_for(timeout=SECONDS * 1000)
+                    why = notebook.output(place).locator(".vptsp-why")
+                    why.wait_for(timeout=SECONDS * 1000)
+                    why.scroll_into_view_if_needed()
     page.evaluate("async () => { const app = window.jupyterapp; await app.commands.execute('docmanager:save'); }")
 
 
