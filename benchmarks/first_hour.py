@@ -4,7 +4,8 @@ Run as ``python -m benchmarks.first_hour [--run RUN] [--pictures FOLDER] [NAME .
 (``python tests/browsers.py``). The clone is of HEAD, with the packages of this environment. ``--run`` is a finished
 demo to look at; without it, ``vptsp demo`` trains one in small. ``NAME`` chooses among the notebooks, by how their
 names begin. Seconds are of the wall and of the processors, those of the browser left out. A step fails on a traceback,
-an output with nothing in it or an error in the browser's console; the others go on, and the exit status is 1.
+a warning, an output with nothing in it or an error in the browser's console; the others go on, and the exit status
+is 1.
 """
 
 from __future__ import annotations
@@ -166,6 +167,11 @@ def _run(notebook: Notebook, place: int, source: str) -> None:
     page = notebook.page
     page.set_default_timeout(SECONDS * 1000)
     notebook.run(place)
+    outputs = page.evaluate(
+        "(cell) => jupyterapp.shell.currentWidget.content.widgets[cell].model.outputs.toJSON()", place
+    )
+    warned = "".join("".join(output["text"]) for output in outputs if output.get("name") == "stderr")
+    assert not warned, f"on red, as errors are: {warned}"
     page.evaluate("(cell) => jupyterapp.shell.currentWidget.content.scrollToItem(cell, 'start')", place)
     if _shows(source):
         page.wait_for_function(

@@ -103,10 +103,13 @@ def test_of_why_there_is_one_whoever_asks_first(bench: Workbench, monkeypatch: p
 
 def test_why_is_of_the_run_chosen_meanwhile(bench: Workbench, tmp_path: Path) -> None:
     bench.run = str(tmp_path / "other")
+    bench.focus = "of another set"
     assert bench.why is not None
     assert bench.why.run == str(tmp_path / "other")
     assert bench.why.saved.folder.is_relative_to(tmp_path / "other")
-    assert bench.focus == bench.space.focus == bench.why.query != ""
+    assert bench.why.query in bench.space.ids
+    bench.gallery.focus = bench.gallery.ids[1]
+    assert bench.focus == bench.space.focus == bench.why.query == bench.gallery.ids[1]
 
 
 def test_closed_while_the_model_is_loaded(tiny_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

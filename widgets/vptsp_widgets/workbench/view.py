@@ -95,7 +95,7 @@ class Workbench(ipywidgets.VBox):
             try:
                 moved = self._source.run is not None and Path(self.run) != self._source.run.path
                 source = open_source(self.run, self._source.split) if moved else self._source
-                self._why = source.why(self.space.known([self.focus])[0] if self.focus else "")
+                self._why = source.why(next(iter(self.space.known([self.focus])), ""))
             except Exception as error:
                 self._failed = True
                 self._place.status = f"Why images are neighbours cannot be shown: {told(error)}"
@@ -109,8 +109,8 @@ class Workbench(ipywidgets.VBox):
         self._why.layout.flex = _ROOM
         if self._source.run:
             self._why.run = self.run  # another one may have been chosen meanwhile
-        self._undo()
-        self._undo = self._linked()
+        undo, self._undo = self._undo, self._linked()
+        undo()  # the last: nothing that is clicked meanwhile is missed
         self.focus = self.focus or self._why.query
         self._row.children = self._shown()
         self._place.close()
