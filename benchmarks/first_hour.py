@@ -58,6 +58,12 @@ _CELL = ".jp-Notebook .jp-Cell[data-windowed-list-index='{}'] .jp-OutputArea-out
 _EMPTY = """(outputs) => outputs.filter((output) => !output.getBoundingClientRect().height
     || !(output.innerText.trim() || output.querySelector("img, svg, canvas"))).length"""
 
+# How many thumbnails in sight have not come yet.
+_WAITING = """() => [...document.querySelectorAll("canvas.vptsp-waiting")].filter((one) => {
+    const { top, bottom } = one.getBoundingClientRect();
+    return one.checkVisibility() && bottom > 0 && top < innerHeight;
+}).length"""
+
 
 class Steps:
     """What was done, how long it took, and what was wrong with it. A row is printed when its step is over."""
@@ -155,6 +161,9 @@ def play(steps: Steps, page: Page, path: str, file: Path) -> None:
         if cell.cell_type == "code":
             with steps.step(f"{name}: {cell.get('id', place)}"):
                 _run(notebook, place, cell.source)
+            if page.evaluate(_WAITING):
+                with steps.step(f"{name}: {cell.id}, thumbnails"):
+                    page.wait_for_function(f"() => !({_WAITING})()")
             if page.locator(_CELL.format(place)).locator(".vptsp-workbench").count():
                 with steps.step(f"{name}: {cell.id}, the model loaded meanwhile"):
                     why = notebook.output(place).locator(".vptsp-why")
