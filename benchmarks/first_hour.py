@@ -165,9 +165,10 @@ def play(steps: Steps, page: Page, path: str, file: Path) -> None:
                 with steps.step(f"{name}: {cell.id}, thumbnails"):
                     page.wait_for_function(f"() => !({_WAITING})()")
             if page.locator(_CELL.format(place)).locator(".vptsp-workbench").count():
-                with steps.step(f"{name}: {cell.id}, the model loaded meanwhile"):
+                with steps.step(f"{name}: {cell.id}, why comes"):
                     why = notebook.output(place).locator(".vptsp-why")
                     why.wait_for(timeout=SECONDS * 1000)
+                    page.wait_for_function("() => !document.querySelector('.vptsp-why-pending')")
                     why.scroll_into_view_if_needed()
     page.evaluate("async () => { const app = window.jupyterapp; await app.commands.execute('docmanager:save'); }")
 
