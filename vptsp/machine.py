@@ -14,9 +14,6 @@ from vptsp.errors import ConfigError
 if TYPE_CHECKING:
     import lightning_fabric as lightning
 
-logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces the precision it was told to use
-logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
-
 
 def make_fabric(device: str = "auto", precision: str = "auto") -> lightning.Fabric:
     """A Fabric for a device (auto, cpu, cuda, cuda:1, mps) and a precision (auto, fp32, bf16, fp16).
@@ -31,6 +28,8 @@ def make_fabric(device: str = "auto", precision: str = "auto") -> lightning.Fabr
     kind = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}[precision]
     import lightning_fabric as lightning
 
+    for name in ("lightning_fabric", "lightning.fabric"):  # imported, they announce the precision that they are told
+        logging.getLogger(name).setLevel(logging.WARNING)
     return lightning.Fabric(accelerator=accelerator, devices=devices, precision=kind)  # type: ignore[arg-type]
 
 

@@ -110,7 +110,9 @@ def test_explore_embeddings(lab: Any, open_notebook: Callable[..., Any], tiny_ru
     run_all(notebook)
     gallery, why, space = (brought(notebook, cells["bench"], f".{name}") for name in ("vg", "vptsp-why", "vptsp-space"))
     expect(space).to_contain_text("20 images")
-    before = notebook.value("[space.focus, gallery.focus, why.query]")
+    expect(why.locator(".vptsp-why-cell").first).to_be_visible()  # in its place, once the model is loaded
+    expect(why.locator(".vptsp-why-pending")).to_have_count(0)
+    before = notebook.value("[space.focus, gallery.focus, bench.why.query]")
     assert len(set(before)) == 1  # three views, joined by link
     name, card = hover(notebook, space)
     expect(card).to_be_visible()
@@ -121,7 +123,7 @@ def test_explore_embeddings(lab: Any, open_notebook: Callable[..., Any], tiny_ru
 
     notebook.page.mouse.down()
     notebook.page.mouse.up()
-    notebook.until("[space.focus, gallery.focus, why.query, *space.selection]", [name] * 4)
+    notebook.until("[space.focus, gallery.focus, bench.why.query, *space.selection]", [name] * 4)
     panel = gallery.locator(".vg-panel")
     expect(panel).to_contain_text(name)
     # the map and what the gallery answered are seen at once

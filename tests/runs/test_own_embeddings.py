@@ -57,6 +57,7 @@ def test_what_is_not_known_is_left_away(tmp_path: Path) -> None:
 
 def test_numbers_as_classes_keep_their_order() -> None:
     saved = SavedEmbeddings.of_arrays(VECTORS, [10, 2, 1] * (N // 3))
+    assert saved.no_thumbnails_note.startswith("no thumbnails: images=")  # and not a folder that nobody has seen
     assert saved.class_names == ["1", "2", "10"]
     assert saved.names[:3] == ["10", "2", "1"]
 

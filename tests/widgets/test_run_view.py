@@ -86,8 +86,9 @@ def test_what_a_view_says_when_it_opens_stays(tiny_run: Run, tmp_path: Path) -> 
 
 def test_a_run_is_shown_and_searched_without_torch(tiny_run: Run) -> None:
     code = (
-        "import sys; from vptsp_widgets import RetrievalGallery, SpaceExplorer, Workbench;"
-        "views = [SpaceExplorer.of_run(sys.argv[1], method='pca'), RetrievalGallery.of_run(sys.argv[1])];"
+        "import sys; from vptsp_widgets import Workbench;"
+        "bench = Workbench(sys.argv[1], method='pca'); bench.gallery.k = 20;"
+        "bench._repr_mimebundle_(); views = [bench.space, bench.gallery];"
         "found = [(setattr(view, 'focus', view.ids[0]), view.still()) for view in views];"
         "print(*views[0].glyphs, len(views[0]._near['rows']), len(views[1].results));"
         "print(*{name.partition('.')[0] for name in sys.modules})"

@@ -21,6 +21,7 @@ from vptsp.files import read_arrays, read_json, write_arrays, write_json, write_
 from vptsp.project import placed
 from vptsp.runs.run import Run
 from vptsp.runs.thumbnails import Thumbnails, write_thumbnails
+from vptsp.text import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -171,6 +172,15 @@ class SavedEmbeddings:
     def thumbnails(self) -> Thumbnails:
         """Small pictures of the images, by id."""
         return Thumbnails(self.folder)
+
+    @property
+    def no_thumbnails_note(self) -> str:
+        """Why there are no thumbnails, in a few words; empty where there are."""
+        if (self.folder / "tiles.json").is_file():
+            return ""
+        if self._kept is not None:  # a folder that its user has never seen
+            return "no thumbnails: images=[...], the files of the images, would give them"
+        return f"no thumbnails: {plain(self.folder / 'tiles.json', 200)} is missing"
 
     @cached_property
     def attributes(self) -> pd.DataFrame | None:

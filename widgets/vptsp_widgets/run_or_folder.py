@@ -51,12 +51,13 @@ class Source:
             return RetrievalGallery.of_run(self.run, self.split)
         return RetrievalGallery(self.saved, model=self.model, images=self.images)
 
-    def why(self) -> WhyNeighbour:
+    def why(self, query: str = "") -> WhyNeighbour:
+        """Loads the model. ``query`` is an image's id; empty: one whose nearest image is of another class."""
         from vptsp_widgets.why.view import WhyNeighbour  # torch and timm, which no other view needs
 
         if self.run:
-            return WhyNeighbour.of_run(self.run, self.split)
-        return WhyNeighbour(self.saved, self.model, self.images)
+            return WhyNeighbour.of_run(self.run, self.split, query=query)
+        return WhyNeighbour(self.saved, self.model, self.images, query=query)
 
 
 def open_source(

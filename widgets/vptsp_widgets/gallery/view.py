@@ -115,8 +115,7 @@ class RetrievalGallery(RunView):
         index = self.searched.kind if index is None else index
         self.searched = searched = Searched(saved, model, proxies, proxy_names, index, images)
         notes = [saved.left_out_note] if saved.left_out else []
-        if not (saved.folder / "tiles.json").is_file():
-            notes.append(f"no thumbnails: {plain(saved.folder / 'tiles.json', 200)} is missing")
+        notes += [saved.no_thumbnails_note] if saved.no_thumbnails_note else []
         roles = searched.is_query + 2 * searched.is_gallery
         traits = {
             "_query": {},

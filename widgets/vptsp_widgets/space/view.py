@@ -153,8 +153,7 @@ class SpaceExplorer(RunView):
         notes = [saved.left_out_note] if saved.left_out else []
         if len(drawn) < len(points):
             notes.append(f"{len(points) - len(drawn):,} left out: their coordinates hold NaN or infinity")
-        if not (saved.folder / "tiles.json").is_file():
-            notes.append(f"no thumbnails: {saved.folder / 'tiles.json'} is missing")
+        notes += [saved.no_thumbnails_note] if saved.no_thumbnails_note else []
         self._given = self.columns = data.columns_of(saved, columns)
         self.saved, self.points, self.glyphs, self._nearest = saved, points, placed, Near(saved)
         self.sample = drawn[spread(saved.labels[drawn], self.most, self.seed)].astype("<i4")

@@ -8,7 +8,8 @@ from vptsp.analysis.explain import why_no_effects
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.settings.build import ConfiguredModel
 from vptsp.text import plain
-from vptsp_widgets.why.pair import Explained, Neighbours
+from vptsp_widgets.neighbours import Neighbours
+from vptsp_widgets.why.pair import Explained
 
 CANDIDATES = 10  # neighbours to choose from
 FULL_COLOUR = 0.02  # change of a similarity from which on a colour is as strong as the largest one's

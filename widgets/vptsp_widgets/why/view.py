@@ -26,12 +26,13 @@ from vptsp.runs.progress import headless
 from vptsp.runs.run import Run
 from vptsp.settings.build import ConfiguredModel
 from vptsp.text import plain
+from vptsp_widgets.neighbours import Neighbours
 from vptsp_widgets.options import require_options
 from vptsp_widgets.pictures import Pictures
 from vptsp_widgets.run_view import Content, RunView, run_of
 from vptsp_widgets.view import shown, told
 from vptsp_widgets.why.description import description
-from vptsp_widgets.why.pair import Explained, ExplainedPairs, Neighbours
+from vptsp_widgets.why.pair import Explained, ExplainedPairs
 from vptsp_widgets.why.still import StillPair, html_of
 
 _PATIENCE = 1.0  # seconds that a live view spends on effects before it is shown

@@ -7,26 +7,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
+import numpy as np
 import pandas as pd
 import traitlets
 
 from vptsp.analysis.projection import Method
-from vptsp.errors import RunError
+from vptsp.errors import UsageError
+from vptsp.runs.progress import headless
 from vptsp.runs.run import Run
-from vptsp.text import plain, safe
+from vptsp.text import plain
 from vptsp_widgets.linking import link
+from vptsp_widgets.neighbours import Neighbours
 from vptsp_widgets.picker.view import RunPicker
 from vptsp_widgets.run_or_folder import Source, open_source
 from vptsp_widgets.saved_page import write_page
-from vptsp_widgets.view import View, with_still
+from vptsp_widgets.view import View, told, with_still
+from vptsp_widgets.workbench.awaited import Awaited
+
+if TYPE_CHECKING:
+    from vptsp_widgets.why.view import WhyNeighbour
 
 _ROOM = "1 1 440px"  # a view stands beside another where both have so much, below it elsewhere
 _NEIGHBOURS = 12  # in the gallery: as many as are seen beside the map
+_LOADING = "The model is being loaded, to show why images are neighbours …"
+_LATER = "Why images are neighbours is shown when this cell is run."
 
 
 class Workbench(ipywidgets.VBox):
@@ -34,8 +45,11 @@ class Workbench(ipywidgets.VBox):
 
     ``run`` is a run, its directory, or what :func:`~vptsp_widgets.run_or_folder.open_source` gives, which may be a
     folder of one's own images; empty: the newest finished run. ``split`` is test or train, ``method`` says how the map
-    is made. The views are ``space``, ``gallery``, ``why`` and ``picker``; ``why`` is none, and said so, for a run whose
-    model cannot be loaded, ``picker`` for images of no run. ``selection``, ``focus`` and ``run`` are theirs.
+    is made. The views are ``space``, ``gallery``, ``why`` and ``picker``; ``picker`` is none for images of no run.
+    ``selection``, ``focus`` and ``run`` are theirs.
+
+    Map and gallery are there at once. ``why`` needs the model, which takes seconds to load: it comes into its place
+    after they are drawn, or when Python asks for it. Headless, all are there from the beginning.
 
     Raises RunError when there is no such run, or when it keeps no embeddings, naming the command that makes them.
     """
@@ -45,29 +59,65 @@ class Workbench(ipywidgets.VBox):
     run = traitlets.Unicode("", help="directory of the run shown; setting it shows another run in all views")
 
     def __init__(self, run: Source | Run | str | Path = "", split: str = "test", method: Method = "umap") -> None:
-        source = run if isinstance(run, Source) else open_source(run, split)
-        self.space, self.gallery = source.space(method), source.gallery()
+        self._source = run if isinstance(run, Source) else open_source(run, split)
+        self.space, self.gallery = self._source.space(method), self._source.gallery()
         self.gallery.k = _NEIGHBOURS
-        self.why, without = None, ""
-        try:
-            self.why = source.why()
-        except RunError as error:
-            without = f"Why images are neighbours cannot be shown: {error}"
-        self.picker = RunPicker(source.run.path.parent) if source.run else None
-        views = [view for view in (self.space, self.gallery, self.why) if view is not None]
-        for view in views:
+        self.picker = RunPicker(self._source.run.path.parent) if self._source.run else None
+        self._why: WhyNeighbour | None = None
+        self._making, self._failed, self._closed = threading.Lock(), False, False
+        self._place = Awaited(self._bring_why, _LOADING, _LATER)
+        for view in (self.space, self.gallery, self._place):
             view.layout.flex = _ROOM
         self._row = ipywidgets.Box(
-            views, layout={"flex_flow": "row wrap", "align_items": "flex-start", "grid_gap": "6px"}
+            self._shown(), layout={"flex_flow": "row wrap", "align_items": "flex-start", "grid_gap": "6px"}
         )
         self._fold = ipywidgets.Accordion([self.picker] if self.picker else [], selected_index=None)
-        note = [ipywidgets.HTML(safe(without, 400))] if without else []
-        super().__init__([*([self._fold] if self.picker else []), self._row, *note])
-        # why is the last to hear of another run: it looks at a pair at once, which the others must have by then
-        self._undo = link(*[view for view in (self, self.picker, *views) if view is not None])
+        super().__init__([*([self._fold] if self.picker else []), self._row])
+        self._undo = self._linked()
         self.run = self.space.run
-        if self.why is not None:
-            self.focus = self.why.query
+        saved = self._source.saved
+        self.focus = saved.ids[Neighbours(saved).mistake(np.random.default_rng(0))]
+        if headless():
+            self._bring_why()
+
+    # --- why, which comes later --------------------------------------------------------------------
+    @property
+    def why(self) -> WhyNeighbour | None:
+        """Loads the model, or waits until it is loaded; none where it cannot be, which its place says."""
+        self._bring_why()
+        return self._why
+
+    def _bring_why(self) -> None:
+        """Makes why and puts it in its place, unless it is there; in the thread of whoever calls."""
+        with self._making:
+            if self._why is not None or self._failed or self._closed:
+                return
+            try:
+                moved = self._source.run is not None and Path(self.run) != self._source.run.path
+                source = open_source(self.run, self._source.split) if moved else self._source
+                self._why = source.why(next(iter(self.space.known([self.focus])), ""))
+            except Exception as error:
+                self._failed = True
+                self._place.status = f"Why images are neighbours cannot be shown: {told(error)}"
+                if isinstance(error, UsageError):
+                    return
+                raise
+        # not under the lock: whoever hears of this may ask for why
+        if self._closed:  # meanwhile
+            self._why.close()
+            return
+        self._why.layout.flex = _ROOM
+        if self._source.run:
+            self._why.run = self.run  # another one may have been chosen meanwhile
+        undo, self._undo = self._undo, self._linked()
+        undo()  # the last: nothing that is clicked meanwhile is missed
+        self.focus = self.focus or self._why.query
+        self._row.children = self._shown()
+        self._place.close()
+
+    def _linked(self) -> Callable[[], None]:
+        # why is the last to hear of another run: it looks at a pair at once, which the others must have by then
+        return link(*[view for view in (self, self.picker, self.space, self.gallery, self._why) if view is not None])
 
     def known(self, ids: Iterable[str]) -> list[str]:
         """Those of the ids that the views have, in the order of their rows."""
@@ -87,33 +137,44 @@ class Workbench(ipywidgets.VBox):
     def _name_run(self, change: Any = None) -> None:
         if self.picker is not None:
             self._fold.titles = (f"Run: {plain(Path(self.run).name)} – choose another",)
+        if self._failed:  # another run may have a model
+            self._failed = False
+            self._place.again()
 
     # --- display -------------------------------------------------------------------------------
     def save_html(self, path: str | Path) -> Path:
         """Write the views, live, as one file without a kernel, and return its path: see :meth:`View.save_html`."""
-        blocks = [view.page_block(thumbnails=view is self.space) for view in self._shown()]
+        self._bring_why()
+        views = [view for view in (self.space, self.gallery, self._why) if view is not None]
+        blocks = [view.page_block(thumbnails=view is self.space) for view in views]
         return write_page(path, self.summary(), [*blocks, f"<noscript>{self.still()}</noscript>"])
 
     def still(self) -> str:
         """All views as HTML without scripts, one below the other."""
+        self._bring_why()
+        return self._still_now()
+
+    def _still_now(self) -> str:
         return "".join(f'<div style="margin-bottom:18px">{view.still()}</div>' for view in self._shown())
 
-    def _shown(self) -> list[View]:
-        return [view for view in (self.space, self.gallery, self.why) if view is not None]
+    def _shown(self) -> tuple[View, ...]:
+        return (self.space, self.gallery, self._why or self._place)
 
     def summary(self) -> str:
         """One line of text: what the workbench shows."""
         return f"Workbench of {plain(self.run or self.space.saved.folder)}: {self.space.counts()}"
 
     def _repr_mimebundle_(self, **keywords: Any) -> Any:
-        return with_still(self, super()._repr_mimebundle_, keywords)
+        now = SimpleNamespace(still=self._still_now, summary=self.summary)  # which waits for no model
+        return with_still(now, super()._repr_mimebundle_, keywords)
 
     def close(self) -> None:
         """Close the workbench and its views; again does no harm."""
         if self.comm is None:
             return
+        self._closed = True
         self._undo()
-        for view in (self.space, self.gallery, self.why, self.picker):
+        for view in (self.space, self.gallery, self._why, self.picker, self._place):
             if view is not None:
                 view.close()
         for box in {self._row, self._fold, *self.children}:
