@@ -22,7 +22,6 @@ from vptsp.evaluation.ranking import faiss_own
 _faiss: Any = faiss  # its type stubs do not know the search parameters
 _PER_LIST = 39  # rows per list to train on, below which FAISS warns of poor lists
 _MOST_LISTS = 2**12  # the time of building grows with them; that of a search over codes hardly falls
-_SAMPLED_AT_ONCE = 2**14
 
 
 class _Inverted(ABC):
@@ -74,13 +73,12 @@ class InvertedProducts(_Inverted):
 
 
 def _sample(vectors: Vectors, most: int, seed: int) -> Float32[np.ndarray, "m E"]:
-    """Seeded rows, in their order, so that the file is read from its beginning to its end."""
-    if most >= vectors.count:
-        return np.concatenate([block for _, block in vectors.blocks()])
-    rows = np.sort(np.random.default_rng(seed).choice(vectors.count, most, replace=False))
-    return np.concatenate(
-        [vectors.take(rows[start : start + _SAMPLED_AT_ONCE]) for start in range(0, most, _SAMPLED_AT_ONCE)]
-    )
+    """Seeded rows, from one reading of the file: a map of it would count as memory of this process."""
+    chosen = np.ones(vectors.count, dtype=bool)
+    if most < vectors.count:
+        chosen[:] = False
+        chosen[np.random.default_rng(seed).choice(vectors.count, most, replace=False)] = True
+    return np.concatenate([block[chosen[first : first + len(block)]] for first, block in vectors.blocks()])
 
 
 def _filled(index: Any, stem: Path, vectors: Vectors) -> list[Path]:
