@@ -145,6 +145,15 @@ def test_one_writes_and_others_read_or_are_told(tmp_path: Path) -> None:
     assert reader.find(clustered(1, seed=3), 1).ids == [["new"]]
 
 
+def test_an_index_built_in_the_place_of_another_is_searched_as_itself(tmp_path: Path) -> None:
+    reader = StoredIndex.build(tmp_path / "index", clustered(40), names(40))
+    shutil.rmtree(tmp_path / "index")
+    with pytest.raises(RunError, match="holds no index; vptsp index build makes one"):
+        reader.find(clustered(1), 1)
+    StoredIndex.build(tmp_path / "index", clustered(40)[::-1].copy(), names(40))
+    assert reader.find(clustered(1), 1).ids == [["image 39"]]
+
+
 def test_what_is_damaged_is_found(tmp_path: Path) -> None:
     folder = tmp_path / "index"
     StoredIndex.build(folder, clustered(400), names(400), engine="ivfpq")

@@ -23,9 +23,9 @@ _SMALL = 2**26  # bytes up to which a file of a segment is read whole before FAI
 
 @dataclass(frozen=True)
 class State:
-    """What is searched until the version changes."""
+    """What is searched until the table's stamp changes."""
 
-    version: int
+    stamp: tuple[str, int]  # of the table
     facts: dict[str, Any]
     vectors: Vectors
     alive: Bool[np.ndarray, " M"]
@@ -44,7 +44,7 @@ class State:
         if facts["segment"]:
             files = [whole_file(folder / name, about) for name, about in facts["segment"].items()]
             segment = engine.open(files)
-        return cls(facts["version"], facts, vectors, alive, engine, segment)
+        return cls(table.stamp, facts, vectors, alive, engine, segment)
 
     @cached_property
     def images(self) -> int:

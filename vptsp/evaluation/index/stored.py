@@ -216,7 +216,7 @@ class StoredIndex:
             "columns": ", ".join(self.columns) or "none",
             "stored as": state.facts["dtype"],
             "model": state.facts["model"] or "not said",
-            "version": state.version,
+            "version": state.stamp[1],
         }
         if state.segment is not None:
             facts |= {"effort": state.effort, "images compared with directly": int(state.alive[state.sealed :].sum())}
@@ -262,7 +262,7 @@ class StoredIndex:
 
     def _at(self, table: tables.Table) -> State:
         state = self._state
-        if state is None or state.version != table.version:
+        if state is None or state.stamp != table.stamp:
             self._state = state = State.of(self.folder, table)
         return state
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import secrets
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -45,6 +46,12 @@ class Table:
         """Grows with every change."""
         ((value,),) = self._db.execute("SELECT value FROM facts WHERE name = 'version'")
         return int(value)
+
+    @property
+    def stamp(self) -> tuple[str, int]:
+        """Which table it is, and its version: another one that was built in its place has another stamp."""
+        ((identity,),) = self._db.execute("SELECT value FROM facts WHERE name = 'identity'")
+        return str(identity), self.version
 
     def keep(self, **facts: Any) -> None:
         """Write facts down."""
@@ -171,7 +178,7 @@ def create(folder: Path, **facts: Any) -> None:
         db.execute("CREATE TABLE blobs (name TEXT PRIMARY KEY, data BLOB NOT NULL)")
         db.execute("CREATE TABLE images (row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE)")
         db.execute("CREATE TABLE removed (row INTEGER PRIMARY KEY)")
-        Table(db).keep(version=0, **facts)
+        Table(db).keep(version=0, identity=secrets.token_hex(8), **facts)
 
 
 @contextlib.contextmanager
