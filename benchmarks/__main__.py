@@ -5,7 +5,7 @@ from __future__ import annotations
 import runpy
 import sys
 
-for name in ("steps", "bank", "evaluation", "data", "views"):
+for name in ("steps", "bank", "evaluation", "indexes", "data", "views"):
     print(f"\n=== {name} " + "=" * 60, flush=True)
     sys.argv = [name]
     runpy.run_module(f"benchmarks.{name}", run_name="__main__")

@@ -16,7 +16,9 @@ from vptsp.runs.run import ELSEWHERE
 from vptsp.settings.config import Config, make_config, parse_assignments
 
 ALL = sentences()
-COMMAND = re.compile(rf"\bvptsp ({'|'.join(COMMANDS)})\b(?: (list|check|prepare|download)\b)?([^;,()]*)")
+COMMAND = re.compile(
+    rf"\bvptsp ({'|'.join(COMMANDS)})\b(?: (list|check|prepare|download|build|add|remove|search)\b)?([^;,()]*)"
+)
 SETTING = re.compile(r"(?<![\w.'-])([a-z][a-z_]*)=([\w.\-]+)?")
 EXTRA = re.compile(r"vptsp-workbench\[(\w+)\]")
 # Words before a "=" that are no settings: arguments of functions that the sentence is raised by, or of notebooks.

@@ -6,6 +6,7 @@ Read ``anatomy.py`` first: what a class's proxy is made of, measured on a run's 
     proxy_spaces    these three spaces of a run, and their nearness over its epochs
     maps            the proxies that stand on the map of a run's embeddings
     mantel          whether two kinds of distances between the same classes agree
+    enrolment       new classes by a few images, beside those that were trained
     confusions      which classes are mistaken for which
     guided_prompts  which of DA-VPT's prompts speaks for which classes, and how that changes over the epochs
     explain         why two images are close: where the model looks, which prompts bring them together

@@ -22,6 +22,7 @@ COMMANDS = {
     "compare": "Compare runs, folders of runs, sweeps, ledgers",
     "sweep": "Run a notebook many times",
     "data": "Data sets: list, check, prepare and download them",
+    "index": "An index of images on disk",
     "settings": "List every setting with its default and meaning",
     "presets": "List the presets, or print the settings of one",
     "methods": "List the tuning methods and what each trains",

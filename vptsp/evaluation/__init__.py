@@ -12,7 +12,8 @@ Read it in this order:
 - :mod:`~vptsp.evaluation.clustering`: NMI and pairwise F1; :mod:`~vptsp.evaluation.recognition`: accuracies of a
   closed set;
 - :mod:`~vptsp.evaluation.evaluate`: the same for a model and images, and for whole runs;
-- :mod:`~vptsp.evaluation.indexes`: a gallery that is built once and asked often, exact or approximate.
+- :mod:`~vptsp.evaluation.indexes`: a gallery that is built once and asked often, exact or approximate, in memory;
+  :mod:`~vptsp.evaluation.index`: one that is kept on disk, outgrows memory, and changes.
 
 Names are loaded when first used.
 """
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from vptsp.evaluation.evaluate import evaluate_run as evaluate_run
     from vptsp.evaluation.evaluate import predict as predict
     from vptsp.evaluation.evaluate import score as score
+    from vptsp.evaluation.index.stored import StoredIndex as StoredIndex
     from vptsp.evaluation.indexes import GalleryIndex as GalleryIndex
     from vptsp.evaluation.metrics import RetrievalReport as RetrievalReport
     from vptsp.evaluation.metrics import average_precision_at_r as average_precision_at_r
@@ -57,6 +59,7 @@ _HOMES = {
     "evaluate_run": "evaluate",
     "predict": "evaluate",
     "score": "evaluate",
+    "StoredIndex": "index.stored",
     "GalleryIndex": "indexes",
     "RetrievalReport": "metrics",
     "average_precision_at_r": "metrics",

@@ -26,7 +26,7 @@ from vptsp.evaluation.metrics import evaluate_retrieval
 from vptsp.evaluation.recognition import recognition_metrics
 from vptsp.files import write_json
 from vptsp.machine import make_fabric
-from vptsp.runs.checkpoints import inference_path, load_inference, model_source, origin_at
+from vptsp.runs.checkpoints import fingerprint_of, inference_path, load_inference, model_source, origin_at
 from vptsp.runs.data_record import data_differences
 from vptsp.runs.embeddings import SavedEmbeddings, save_embeddings
 from vptsp.runs.run import Run
@@ -139,7 +139,8 @@ def embed_folder(
     if model.config.skip_bad if skip_bad is None else skip_bad:
         image_set = _readable(image_set)
     fabric = make_fabric(model.config.device, model.config.precision)
-    save_embeddings(Path(keep), embed(model.to(fabric.device), image_set, model.config, fabric), image_set)
+    embeddings = embed(model.to(fabric.device), image_set, model.config, fabric)
+    save_embeddings(Path(keep), embeddings, image_set, model=fingerprint_of(source))
     return SavedEmbeddings(keep)
 
 

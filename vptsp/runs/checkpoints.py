@@ -12,6 +12,7 @@ counts.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -178,6 +179,31 @@ def model_source(source: Run | str | Path) -> Run | Path:
         return source
     path = placed(source)
     return path if path.is_file() else Run.open(path)
+
+
+def fingerprint_of(source: Run | str | Path | SavedEmbeddings) -> str | None:
+    """Which model a run or checkpoint is, or embedded images are from: the SHA-256 of the file of its weights.
+
+    Embeddings are comparable where it is the same. None of embeddings of which nobody knows it: made elsewhere, or by
+    a run that no longer has that epoch's model.
+    """
+    if isinstance(source, SavedEmbeddings):
+        if source.model is not None:
+            return source.model
+        folder = source.folder.resolve().parent
+        if folder.name != "embeddings" or not (folder.parent / "config.json").is_file():
+            return None
+        try:
+            path = _path_beside(Run.open(folder.parent), source)
+        except RunError:
+            return None
+    else:
+        found = model_source(source)
+        path = inference_path(found) if isinstance(found, Run) else found
+    if not path.is_file():
+        return None
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _path_beside(run: Run, saved: SavedEmbeddings) -> Path:

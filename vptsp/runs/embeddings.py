@@ -44,11 +44,13 @@ def save_embeddings(
     images: ImageSet,
     origin: Origin | None = None,
     pictures: bool = True,
+    model: str | None = None,
 ) -> None:
     """Write embeddings (N, E) of all images of a set, with labels, ids, class names, attributes and thumbnails.
 
     ``origin`` says whose they are, for a run's own embeddings: whoever shows them shows that epoch's proxies and model.
-    ``pictures``: whether there are images to be shown.
+    ``pictures``: whether there are images to be shown. ``model``: the fingerprint of the model, for those that no run
+    keeps itself.
     """
     arrays = {"embeddings": np.asarray(embeddings), "labels": images.labels}
     if images.is_query is not None and images.is_gallery is not None:
@@ -57,6 +59,8 @@ def save_embeddings(
     index: dict[str, Any] = {"name": images.name, "ids": list(images.ids), "class_names": list(images.class_names)}
     if origin is not None:
         index |= asdict(origin)
+    if model is not None:
+        index["model"] = model
     write_json(folder / "index.json", index)
     if images.attributes is not None:
         write_json(folder / "attributes.json", images.attributes.to_dict(orient="split"))
@@ -69,8 +73,9 @@ class SavedEmbeddings:
 
     ``embeddings`` float32 (N, E) and ``labels`` int64 (N,) as numpy, ``ids``, ``class_names``; ``is_query`` and
     ``is_gallery`` bool (N,) or none; ``origin``, the epoch's model that made them, none where the files do not say
-    (:func:`vptsp.runs.origins.origin_of` knows it of every run). Images whose embedding holds NaN or infinity are left
-    out of all of these; ``left_out`` has their ids, so that whoever shows the rest can say how many.
+    (:func:`vptsp.runs.origins.origin_of` knows it of every run); ``model``, the fingerprint of a model that embedded a
+    folder (:func:`vptsp.runs.checkpoints.fingerprint_of` knows it of runs as well). Images whose embedding holds NaN or
+    infinity are left out of all of these; ``left_out`` has their ids, so that whoever shows the rest can say how many.
 
     Raises RunError for files that are missing or damaged, DataError for parts that do not fit together.
     """
@@ -99,6 +104,7 @@ class SavedEmbeddings:
         self.is_query = arrays["is_query"][finite] if "is_query" in arrays else None
         self.is_gallery = arrays["is_gallery"][finite] if "is_gallery" in arrays else None
         self.ids: list[str] = [name for name, kept in zip(names, finite, strict=True) if kept]
+        self.model: str | None = index.get("model")
         self.origin = Origin(index["checkpoint"], index["epoch"]) if {"checkpoint", "epoch"} <= index.keys() else None
 
     @classmethod

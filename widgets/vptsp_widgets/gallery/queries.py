@@ -39,9 +39,15 @@ def true_ranks(
         counted[own] = False
     place = np.flatnonzero(is_true[certain]) + 1
     counted[certain] = False
-    rest = np.flatnonzero(counted)
-    order = rest[np.argsort(-similarities[rest], kind="stable")]
-    return np.concatenate([place, np.flatnonzero(is_true[order]) + 1 + len(certain)])
+    values = np.sort(similarities[counted])  # of a large gallery, many times faster than the order of its images
+    true = np.flatnonzero(counted & is_true)
+    first = np.searchsorted(values, similarities[true], "left")
+    behind = np.searchsorted(values, similarities[true], "right")  # those up to here are not more similar
+    ranks = len(values) - behind + 1
+    for tied in np.flatnonzero(behind - first > 1):  # equal ones go by row
+        row = true[tied]
+        ranks[tied] += np.count_nonzero(counted[:row] & (similarities[:row] == similarities[row]))
+    return np.concatenate([place, np.sort(ranks) + len(certain)])
 
 
 class QueryLists:

@@ -12,6 +12,8 @@ from jaxtyping import Bool, Float32, Int64
 
 from vptsp.data.image_set import ImageSet
 from vptsp.errors import DataError
+from vptsp.evaluation.index import Index
+from vptsp.evaluation.index.opened import open_index
 from vptsp.evaluation.indexes import GalleryIndex, Kind, check_kind
 from vptsp.evaluation.ranking import unit_rows
 from vptsp.runs.embeddings import SavedEmbeddings
@@ -31,8 +33,9 @@ class Searched:
     """N images, who of them is query and gallery, and what else they can be searched with.
 
     ``proxies`` are (C, E) by kind, of the classes ``proxy_names``; ``model`` embeds files; ``images`` are where the
-    whole pictures come from. Raises DataError for parts
-    that do not fit together, and ConfigError for an unknown kind of index.
+    whole pictures come from. ``index`` is a kind of one in memory, an index of the gallery images, or its folder.
+
+    Raises DataError for parts that do not fit together, and ConfigError for an unknown kind of index.
     """
 
     def __init__(
@@ -41,7 +44,7 @@ class Searched:
         model: Run | str | Path | ConfiguredModel | None,
         proxies: Mapping[str, np.ndarray],
         proxy_names: Sequence[str],
-        index: Kind | GalleryIndex,
+        index: Kind | Index | Path,
         images: ImageSet | Pictures | str | Path | None = None,
     ) -> None:
         if not len(saved):
@@ -53,8 +56,9 @@ class Searched:
         self.is_gallery: Bool[np.ndarray, " N"] = everyone if saved.is_gallery is None else saved.is_gallery
         self.gallery_rows: Int64[np.ndarray, " G"] = np.flatnonzero(self.is_gallery)
         size = saved.embeddings.shape[1]
-        _check_index(index, [saved.ids[row] for row in self.gallery_rows], size)
-        self._given = index
+        self._given = open_index(index) if isinstance(index, Path) else index
+        _check_index(self._given, [saved.ids[row] for row in self.gallery_rows], size)
+        self._row = {saved.ids[row]: int(row) for row in self.gallery_rows}
         self.proxies = {kind: _checked_proxies(kind, rows, size, proxy_names) for kind, rows in proxies.items()}
         self.proxy_names = list(proxy_names)
         self.unit: Float32[np.ndarray, "N E"] = unit_rows(saved.embeddings)
@@ -64,13 +68,15 @@ class Searched:
 
     @property
     def kind(self) -> Kind:
-        """Of the index, with which another set can be searched alike."""
-        return self._given.kind if isinstance(self._given, GalleryIndex) else self._given
+        """Of the index, with which another set can be searched alike; an index on disk is of its own images only."""
+        if isinstance(self._given, GalleryIndex):
+            return self._given.kind
+        return "exact" if isinstance(self._given, Index) else self._given
 
     @cached_property
-    def index(self) -> GalleryIndex:
+    def index(self) -> Index:
         """The index of the gallery images; built at the first search."""
-        if isinstance(self._given, GalleryIndex):
+        if isinstance(self._given, Index):
             return self._given
         ids = [self.saved.ids[row] for row in self.gallery_rows]
         return GalleryIndex.build(self.unit[self.gallery_rows], ids, self._given)
@@ -81,16 +87,19 @@ class Searched:
         return QueryLists(self.unit, self.saved.labels, self.is_query, self.is_gallery)
 
     def answer(self, query: Query, k: int) -> dict[str, Any]:
-        """Rows and similarities of the nearest gallery images, and the ranks of those of the query's class."""
+        """Rows and similarities of the nearest gallery images, and the ranks of those of the query's class.
+
+        ``recall`` says of an approximate answer how much of the truth it holds; it is "" for an exact one.
+        """
         vector, label, own = self._resolve(query)
-        found, similarities = self.index.search(vector[None], k, [None if own is None else self.saved.ids[own]])
-        near = found[0] >= 0
-        rows = self.gallery_rows[found[0][near]]
-        certain = rows if self.index.kind == "exact" else rows[:0]
+        found = self.index.find(vector[None], k, [None if own is None else self.saved.ids[own]])
+        rows = np.array([self._row[name] for name in found.ids[0]], dtype=np.int64)
+        certain = rows if found.recall is None else rows[:0]
         ranks = true_ranks(self.unit @ vector, self.saved.labels == label, self.is_gallery, own, certain)
         return {
             "rows": rows.tolist(),
-            "similarities": similarities[0][near].tolist(),
+            "similarities": found.similarities[0][: len(rows)].tolist(),
+            "recall": "" if found.recall is None else str(found.recall),
             "label": label,
             "ranks": ranks.tolist(),
             "relevant": len(ranks),
@@ -119,13 +128,13 @@ class Searched:
         return f"{plain(self.saved.ids[row])} of class {plain(self.saved.class_names[self.saved.labels[row]])}"
 
 
-def _check_index(index: Kind | GalleryIndex, ids: list[str], size: int) -> None:
-    if not isinstance(index, GalleryIndex):
+def _check_index(index: Kind | Index, ids: list[str], size: int) -> None:
+    if not isinstance(index, Index):
         check_kind(index)
-    elif index.ids != ids or index.size != size:
+    elif set(index.ids) != set(ids) or index.size != size:
         raise DataError(
             f"the index holds {len(index)} images of {index.size} numbers each; it must hold these {len(ids)} gallery "
-            f"images, in their order, of {size} numbers each"
+            f"images of {size} numbers each"
         )
 
 

@@ -14,7 +14,8 @@ import traitlets
 from vptsp.analysis.maps import proxies_of
 from vptsp.data.image_set import ImageSet
 from vptsp.errors import ConfigError, DataError
-from vptsp.evaluation.indexes import GalleryIndex, Kind
+from vptsp.evaluation.index import Index
+from vptsp.evaluation.indexes import Kind
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 from vptsp.text import plain
@@ -41,7 +42,8 @@ class RetrievalGallery(RunView):
     ``model`` (a run, an inference checkpoint or a model; loaded when first needed) embeds files of the user's own.
     ``images`` (a set, or a folder) are looked at in full size; without, the files that the embeddings were made of, or
     thumbnails. ``proxies`` are (C, E) by kind, with the class name of each row in ``proxy_names``. ``index`` is a kind
-    of :class:`~vptsp.evaluation.indexes.GalleryIndex`, or one with the ids of the gallery images; the default is exact.
+    of :class:`~vptsp.evaluation.indexes.GalleryIndex`, an index with the ids of the gallery images, or its folder
+    (``vptsp index build`` makes one); the default is exact. What an approximate one finds is shown beside the query.
 
     Raises DataError for parts that do not fit together and ConfigError for an unknown kind of index.
     """
@@ -67,7 +69,7 @@ class RetrievalGallery(RunView):
         model: Run | str | Path | ConfiguredModel | None = None,
         proxies: Mapping[str, np.ndarray] | None = None,
         proxy_names: Sequence[str] = (),
-        index: Kind | GalleryIndex = "exact",
+        index: Kind | Index | Path = "exact",
         k: int = 24,
         images: ImageSet | Pictures | str | Path | None = None,
     ) -> None:
@@ -109,7 +111,7 @@ class RetrievalGallery(RunView):
         model: Run | str | Path | ConfiguredModel | None,
         proxies: Mapping[str, np.ndarray],
         proxy_names: Sequence[str],
-        index: Kind | GalleryIndex | None = None,
+        index: Kind | Index | Path | None = None,
         images: ImageSet | Pictures | str | Path | None = None,
     ) -> Content:
         index = self.searched.kind if index is None else index

@@ -13,7 +13,7 @@
 /**
  * The answer: rows of images, the most similar first; `label` is the query's class, -1 if it is not known.
  * @typedef {Message & { rows: number[], similarities: number[], label: number, relevant: number, ranks: number[],
- *   precision: number }} Result
+ *   precision: number, recall?: string }} Result
  */
 
 export class Requests {

@@ -1,0 +1,144 @@
+"""Reranking against the published code and the papers' formulas, written out without any thought of speed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vptsp.errors import ConfigError, DataError
+from vptsp.evaluation.ranking import RetrievalResults
+from vptsp.evaluation.rerank import before_and_after, k_reciprocal, query_expansion
+
+LABELS = np.arange(60) % 6
+
+
+def embedded(seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    vectors = rng.standard_normal((6, 12))[LABELS] + 1.1 * rng.standard_normal((60, 12))
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def published(distances: np.ndarray, k1: int, k2: int, weight: float) -> np.ndarray:
+    """re_ranking() of github.com/zhunzhong07/person-re-ranking, for all images against all, in fp64."""
+    original = distances**2
+    original = (original / original.max(axis=0)).T
+    rank, count = np.argsort(original, axis=1), len(original)
+    v = np.zeros_like(original)
+    for i in range(count):
+        forward = rank[i, : k1 + 1]
+        reciprocal = forward[np.where(rank[forward, : k1 + 1] == i)[0]]
+        expansion = reciprocal
+        for candidate in reciprocal:
+            half = int(np.around(k1 / 2)) + 1
+            candidate_forward = rank[candidate, :half]
+            other = candidate_forward[np.where(rank[candidate_forward, :half] == candidate)[0]]
+            if len(np.intersect1d(other, reciprocal)) > 2 / 3 * len(other):
+                expansion = np.append(expansion, other)
+        expansion = np.unique(expansion)
+        weights = np.exp(-original[i, expansion])
+        v[i, expansion] = weights / weights.sum()
+    if k2 != 1:
+        v = np.stack([v[rank[i, :k2]].mean(axis=0) for i in range(count)])
+    least = np.minimum(v[:, None], v[None]).sum(axis=2)
+    return (1 - least / (2 - least)) * (1 - weight) + original * weight
+
+
+def by_the_paper(distances: np.ndarray, k1: int, k2: int, weight: float) -> np.ndarray:
+    """Zhong et al., eqs. 3 to 12, as sets."""
+    count = len(distances)
+    order = np.argsort(distances, axis=1)
+
+    def nearest(p: int, k: int) -> set[int]:
+        return set(order[p, : k + 1].tolist())
+
+    def reciprocal(p: int, k: int) -> set[int]:
+        return {g for g in nearest(p, k) if p in nearest(g, k)}
+
+    v = np.zeros((count, count))
+    for p in range(count):
+        expanded = set(own := reciprocal(p, k1))
+        for q in own:
+            half = reciprocal(q, round(k1 / 2))
+            if len(own & half) >= 2 / 3 * len(half):
+                expanded |= half
+        for g in expanded:
+            v[p, g] = np.exp(-distances[p, g])
+    v = np.stack([v[order[p, :k2]].mean(axis=0) for p in range(count)])
+    jaccard = 1 - np.minimum(v[:, None], v[None]).sum(2) / np.maximum(v[:, None], v[None]).sum(2)
+    return (1 - weight) * jaccard + weight * distances
+
+
+def check(found: RetrievalResults, final: np.ndarray, members: np.ndarray, gallery: np.ndarray) -> None:
+    place = {row: number for number, row in enumerate(members.tolist())}
+    for query, rows, cosines in zip(found.query_positions, found.neighbor_positions, found.similarities, strict=True):
+        others = [row for row in gallery.tolist() if row != query]
+        true = np.sort(final[place[query], [place[row] for row in others]])[: found.k]
+        there = rows[rows >= 0]
+        assert len(set(there.tolist())) == len(there) == len(true)
+        np.testing.assert_allclose(-cosines[: len(true)], true, atol=1e-6)
+        np.testing.assert_allclose(final[place[query], [place[row] for row in there.tolist()]], true, atol=1e-6)
+
+
+@pytest.mark.parametrize(("k1", "k2", "weight"), [(8, 3, 0.3), (20, 6, 0.3), (5, 1, 0.0), (100, 4, 0.5)])
+@pytest.mark.parametrize("split", [False, True])
+def test_k_reciprocal_is_the_paper_s_and_the_published_code_s(k1: int, k2: int, weight: float, split: bool) -> None:
+    unit = embedded().astype(np.float32)
+    is_query = np.arange(60) % 3 == 0 if split else None
+    is_gallery = np.arange(60) % 4 > 0 if split else None  # some are both, some neither
+    gallery = np.flatnonzero(is_gallery) if split else np.arange(60)
+    members = np.flatnonzero(is_query | is_gallery) if split else np.arange(60)
+    among = unit[members].astype(np.float64)
+    distances = np.maximum(2 - 2 * among @ among.T, 0)
+    np.fill_diagonal(distances, 0)
+    for as_published, oracle in ((False, by_the_paper), (True, published)):
+        options = {"k1": k1, "k2": k2, "weight": weight, "as_published": as_published}
+        found = k_reciprocal(unit, LABELS, is_query, is_gallery, 12, **options)
+        assert found.k == 12
+        check(found, oracle(distances, k1, k2, weight), members, gallery)
+        right = np.where(found.neighbor_positions >= 0, LABELS[found.neighbor_positions], -1)
+        np.testing.assert_array_equal(found.neighbor_labels, right)
+
+
+@pytest.mark.parametrize(("neighbours", "alpha"), [(1, 0.0), (5, 0.0), (5, 3.0), (80, 1.0)])
+@pytest.mark.parametrize("split", [False, True])
+def test_query_expansion_is_the_search_with_the_mean(neighbours: int, alpha: float, split: bool) -> None:
+    unit = embedded(1).astype(np.float32)
+    queries = np.arange(0, 60, 3) if split else np.arange(60)
+    gallery = np.flatnonzero(np.arange(60) % 2 == 1) if split else np.arange(60)
+    masks = (np.isin(np.arange(60), queries), np.isin(np.arange(60), gallery)) if split else (None, None)
+    found = query_expansion(unit, LABELS, *masks, 7, neighbours=neighbours, alpha=alpha)
+    for query, rows, similarities in zip(
+        found.query_positions, found.neighbor_positions, found.similarities, strict=True
+    ):
+        others = np.array([row for row in gallery if row != query])
+        cosines = unit[others].astype(np.float64) @ unit[query]
+        first = np.argsort(-cosines, kind="stable")[:neighbours]
+        mean = unit[query].astype(np.float64)
+        for row, cosine in zip(others[first], cosines[first], strict=True):
+            mean = mean + (max(cosine, 0) ** alpha if alpha else 1) * unit[row]
+        again = unit[others] @ (mean / np.linalg.norm(mean))
+        order = np.argsort(-again, kind="stable")[:7]
+        np.testing.assert_array_equal(rows[: len(order)], others[order])
+        np.testing.assert_allclose(similarities[: len(order)], again[order], atol=1e-6)
+
+
+def test_before_and_after_says_what_it_is_worth() -> None:
+    for method in ("query_expansion", "k_reciprocal"):
+        told = before_and_after(method, embedded(), LABELS)
+        assert list(told) == ["recall_at_1", "r_precision", "map_at_r"]
+        before, after = told["map_at_r"]
+        assert after > before  # clusters in noise are what both are for
+
+
+def test_bad_numbers_are_refused() -> None:
+    for options, said in [({"k1": 0}, "k1 0, k2 6"), ({"weight": 1.5}, "weight 1.5 cannot be")]:
+        with pytest.raises(ConfigError, match=said):
+            k_reciprocal(embedded(), LABELS, **options)
+    with pytest.raises(ConfigError, match="neighbours is 0"):
+        query_expansion(embedded(), LABELS, neighbours=0)
+    with pytest.raises(ConfigError, match="alpha is -1"):
+        query_expansion(embedded(), LABELS, alpha=-1)
+    with pytest.raises(ConfigError, match="no reranking 'magic'; legal: query_expansion, k_reciprocal"):
+        before_and_after("magic", embedded(), LABELS)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="reranking needs neighbours"):
+        k_reciprocal(np.ones((1, 3)), np.zeros(1, dtype=int))
