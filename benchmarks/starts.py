@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 
 from vptsp.core.heads import Head
-from vptsp.core.start import start_isometric, start_whitened
+from vptsp.core.initial_values import start_isometric, start_whitened
 from vptsp.data.image_set import ImageSet
 from vptsp.data.splits import hold_out_classes
 from vptsp.evaluation.metrics import evaluate_retrieval
 from vptsp.settings.config import make_config, parse_assignments
 from vptsp.training.session import Session
-from vptsp.training.start import training_features
+from vptsp.training.start_from_data import training_features
 
 SHRINKAGES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 Start = Callable[[Head, Tensor, Tensor], None]

@@ -101,7 +101,7 @@ def search(
     import numpy as np
     import pandas as pd
 
-    from vptsp.evaluation.indexes import GalleryIndex
+    from vptsp.evaluation.gallery_index import GalleryIndex
     from vptsp.runs.embeddings import SavedEmbeddings
 
     saved = source if isinstance(source, SavedEmbeddings) else SavedEmbeddings.of_run(source)

@@ -13,8 +13,8 @@ from timm.models import create_model
 from torch import Tensor
 
 from vptsp.core.backbones.load import Backbone, load_backbone
-from vptsp.core.backbones.parts import part_names
 from vptsp.core.backbones.stochastic_depth import drop_paths
+from vptsp.core.backbones.tuned_parts import part_names
 from vptsp.core.encoder import embed_patches, encode
 from vptsp.core.errors import BackboneError, ConfigError
 from vptsp.core.guidance.features import cls_projection, patch_mean, prompt_outputs

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vptsp.data.counts import Counts
 from vptsp.data.image_set import ImageSet
+from vptsp.data.published_counts import Counts
 from vptsp.data.registry import DATASETS
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 from scipy.io import savemat
 
-from vptsp.data.counts import Counts
+from vptsp.data.published_counts import Counts
 
 _numbers = itertools.count()
 

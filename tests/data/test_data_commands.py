@@ -15,7 +15,7 @@ from replicas import REPLICAS
 
 from vptsp.cli import main
 from vptsp.data import DATASETS, load_data
-from vptsp.data.counts import Counts
+from vptsp.data.published_counts import Counts
 from vptsp.settings.config import make_config
 
 Expect = Callable[[str, Counts], None]

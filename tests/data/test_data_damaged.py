@@ -15,7 +15,7 @@ from replicas import REPLICAS
 from scipy.io import savemat
 
 from vptsp.data import DATASETS, load_data
-from vptsp.data.counts import Counts
+from vptsp.data.published_counts import Counts
 from vptsp.errors import DataError
 
 Settings = Callable[..., SimpleNamespace]

@@ -13,7 +13,7 @@ import replicas
 from replicas import REPLICAS
 
 from vptsp.data import DATASETS, load_data
-from vptsp.data.counts import Counts
+from vptsp.data.published_counts import Counts
 from vptsp.errors import ConfigError, DataError
 from vptsp.evaluation.metrics import evaluate_retrieval
 from vptsp.settings.config import make_config

@@ -11,14 +11,14 @@ import pytest
 from markup import Markup, refused_by_sanitiser
 from PIL import Image
 
-from vptsp.analysis.maps import proxies_of
+from vptsp.analysis.proxies_on_map import proxies_of
 from vptsp.data import load_data
 from vptsp.evaluation.ranking import RetrievalResults, search
 from vptsp.figures.embedding_map import embedding_map
 from vptsp.figures.gallery import choose_queries, retrieval_gallery, retrieval_strips, sample_images
 from vptsp.figures.html import html_table
-from vptsp.figures.maps import run_map
 from vptsp.figures.palettes import palette
+from vptsp.figures.run_map import run_map
 from vptsp.figures.runs import curves, parameter_table, result_table
 from vptsp.figures.stills import bundle, image_html, png
 from vptsp.runs.embeddings import SavedEmbeddings

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from vptsp.analysis.anatomy import Anatomy
-from vptsp.analysis.maps import proxies_of
+from vptsp.analysis.proxies_on_map import proxies_of
 from vptsp.analysis.significance import query_scores
 from vptsp.errors import RunError
 from vptsp.evaluation.evaluate import embed_folder, evaluate_run

@@ -300,7 +300,7 @@ def test_a_key_knows_the_code_that_a_run_computes_with_and_no_other(tmp_path: Pa
 def test_rooms_named_by_the_key_are_there_and_notebooks_name_theirs(tmp_path: Path) -> None:
     package = Path(vptsp.__file__).parent
     assert all((package / room).exists() for room in (*_COMPUTES, *_SHOWS))
-    cells = "a = 1\nfrom vptsp.analysis.maps import proxies_of", "import vptsp\nvptsp.core.model\n%timeit"
+    cells = "a = 1\nfrom vptsp.analysis.proxies_on_map import proxies_of", "import vptsp\nvptsp.core.model\n%timeit"
     assert read_signature(write_notebook(tmp_path / "own.ipynb", *cells)).rooms == {"analysis", "core"}
 
 

@@ -14,7 +14,7 @@ from trainings import assert_identical, silent
 
 from vptsp.analysis.anatomy import Anatomy
 from vptsp.analysis.compared_run import find_runs
-from vptsp.analysis.maps import proxies_of
+from vptsp.analysis.proxies_on_map import proxies_of
 from vptsp.core.heads import Head
 from vptsp.errors import ConfigError, RunError
 from vptsp.evaluation.evaluate import evaluate_run
@@ -27,7 +27,7 @@ from vptsp.settings.earlier import BEFORE_STARTS
 from vptsp.training.guards import TrainingStopped
 from vptsp.training.loop import train
 from vptsp.training.session import Session
-from vptsp.training.start import start_from_data, training_features
+from vptsp.training.start_from_data import start_from_data, training_features
 
 Tiny = Callable[..., Config]
 FROM_DATA = {

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from vptsp.analysis.maps import proxies_of
+from vptsp.analysis.proxies_on_map import proxies_of
 from vptsp.errors import DataError
 from vptsp.evaluation.enrol import Enrolled, enrol
 from vptsp.evaluation.ranking import unit_rows

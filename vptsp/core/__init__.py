@@ -27,9 +27,9 @@ so the folder can be lifted out. A step of VPTSP-G (Ren et al., ICLR 2024, arXiv
 >>> core.proxy_anchor(output.embeddings, labels, output.proxies).backward()
 >>> optimizer.step()
 
-Read ``model.py`` first: it joins ``backbones/``, ``prompts/``, ``proxies/`` (with ``semantic.py``) and ``heads.py``;
-``losses/`` compares what comes out, ``guidance/`` is DA-VPT's, whose prompts speak for groups of classes, ``start.py``
-sets head and proxies from features before the first step. Names are imported when first used.
+Read ``model.py`` first: it joins ``backbones/``, ``prompts/``, ``proxies/`` (with ``semantic_tower.py``) and
+``heads.py``; ``losses/`` compares what comes out, ``guidance/`` is DA-VPT's, whose prompts speak for groups of classes,
+``initial_values.py`` sets head and proxies from features before the first step. Names are imported when first used.
 """
 
 from __future__ import annotations
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from vptsp.core.backbones import load_backbone as load_backbone
     from vptsp.core.backbones import parameter_names as parameter_names
     from vptsp.core.backbones import set_trainable as set_trainable
-    from vptsp.core.counts import ParameterCounts as ParameterCounts
     from vptsp.core.encoder import embed_patches as embed_patches
     from vptsp.core.encoder import encode as encode
     from vptsp.core.guidance.guide import PromptGuide as PromptGuide
@@ -57,6 +56,10 @@ if TYPE_CHECKING:
     from vptsp.core.heads import CentredFeature as CentredFeature
     from vptsp.core.heads import Classifier as Classifier
     from vptsp.core.heads import Head as Head
+    from vptsp.core.initial_values import class_means as class_means
+    from vptsp.core.initial_values import start_as_mean as start_as_mean
+    from vptsp.core.initial_values import start_isometric as start_isometric
+    from vptsp.core.initial_values import start_whitened as start_whitened
     from vptsp.core.losses import LOSSES as LOSSES
     from vptsp.core.losses import image_anchor as image_anchor
     from vptsp.core.losses import make_loss as make_loss
@@ -65,6 +68,7 @@ if TYPE_CHECKING:
     from vptsp.core.losses import proxy_nca as proxy_nca
     from vptsp.core.model import EmbeddingModel as EmbeddingModel
     from vptsp.core.model import ModelOutput as ModelOutput
+    from vptsp.core.parameter_counts import ParameterCounts as ParameterCounts
     from vptsp.core.prompts.classes import ClassPromptRows as ClassPromptRows
     from vptsp.core.prompts.classes import ClassPrompts as ClassPrompts
     from vptsp.core.prompts.locations import make_location as make_location
@@ -76,11 +80,7 @@ if TYPE_CHECKING:
     from vptsp.core.proxies import SemanticContainer as SemanticContainer
     from vptsp.core.proxies import fuse as fuse
     from vptsp.core.proxies import learned_proxies as learned_proxies
-    from vptsp.core.semantic import SemanticTower as SemanticTower
-    from vptsp.core.start import class_means as class_means
-    from vptsp.core.start import start_as_mean as start_as_mean
-    from vptsp.core.start import start_isometric as start_isometric
-    from vptsp.core.start import start_whitened as start_whitened
+    from vptsp.core.semantic_tower import SemanticTower as SemanticTower
 
 _HOMES = {
     "adapters": ("add_adapters", "add_lora"),
@@ -93,7 +93,7 @@ _HOMES = {
         "parameter_names",
         "set_trainable",
     ),
-    "counts": ("ParameterCounts",),
+    "parameter_counts": ("ParameterCounts",),
     "encoder": ("embed_patches", "encode"),
     "guidance.guide": ("PromptGuide",),
     "guidance.loss": ("guided_loss",),
@@ -105,8 +105,8 @@ _HOMES = {
     "prompts.locations": ("make_location",),
     "prompts.visual": ("VisualPrompts", "prompt_counts"),
     "proxies": ("ACCUMULATORS", "GatedUnit", "MovingAverage", "SemanticContainer", "fuse", "learned_proxies"),
-    "semantic": ("SemanticTower",),
-    "start": ("class_means", "start_as_mean", "start_isometric", "start_whitened"),
+    "semantic_tower": ("SemanticTower",),
+    "initial_values": ("class_means", "start_as_mean", "start_isometric", "start_whitened"),
 }
 __all__ = sorted(name for names in _HOMES.values() for name in names)
 __getattr__ = lazy(__name__, _HOMES)

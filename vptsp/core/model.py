@@ -20,18 +20,18 @@ from vptsp.core.backbones.family import Grid, PooledPrompts
 from vptsp.core.backbones.load import Backbone
 from vptsp.core.backbones.stochastic_depth import DroppedPath
 from vptsp.core.backbones.tuning import is_bias
-from vptsp.core.counts import ParameterCounts, count_parameters
 from vptsp.core.encoder import Encoded, encode
 from vptsp.core.errors import ConfigError
 from vptsp.core.guidance.guide import PromptGuide
 from vptsp.core.guidance.prompts import GuidedPrompts
 from vptsp.core.heads import CentredFeature, Classifier, Head, HiddenLayers, SideNetwork
 from vptsp.core.losses.similarity import cosine_similarities
+from vptsp.core.parameter_counts import ParameterCounts, count_parameters
 from vptsp.core.prompts.classes import ClassPromptRows
 from vptsp.core.prompts.locations import AddedPrompts, ChannelPrompts, FramePrompts, PixelPrompts
 from vptsp.core.prompts.visual import VisualPrompts
 from vptsp.core.proxies.fusion import fuse
-from vptsp.core.semantic import SemanticTower
+from vptsp.core.semantic_tower import SemanticTower
 
 Model = TypeVar("Model", bound="EmbeddingModel")
 

@@ -17,7 +17,7 @@ Read ``image_set.py`` first: the one shape in which every data set reaches the r
     splits, closed_set   which classes train, select and test; the same classes, other images
     samplers, loaders, transforms   batches of U classes x K images, as tensors
     cache, prepare  images decoded once, so that training is not bound by JPEG
-    check, counts, unreadable, contact_sheet   what is damaged, doubled or missing; some images on a page
+    check, published_counts, unreadable, contact_sheet   what is damaged, doubled or missing; some images on a page
     batch_fits      whether there are classes enough for a batch, known before anything is read
     download        archives, resumed where a connection was lost
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vptsp.data.counts import Counts
 from vptsp.data.folder import FileLoader
 from vptsp.data.image_set import ImageSet, Parts
 from vptsp.data.passed_over import by_reason, lines
+from vptsp.data.published_counts import Counts
 from vptsp.errors import DataError
 
 ORIENTATION = 0x0112  # the EXIF tag

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from vptsp.data.cache import open_cache
 from vptsp.data.closed_set import closed_splits
-from vptsp.data.counts import check_counts
 from vptsp.data.image_set import DataSplits, Parts
 from vptsp.data.locate import place_of
 from vptsp.data.passed_over import told
+from vptsp.data.published_counts import check_counts
 from vptsp.data.settings import DataConfig
-from vptsp.data.sources.lists import LayoutError
+from vptsp.data.sources.text_lists import LayoutError
 from vptsp.data.splits import check_splits, hold_out_classes, queries_by_csv, queries_by_pattern
 from vptsp.data.unreadable import drop_bad, refuse_missing
 from vptsp.errors import ConfigError, DataError, DataWarning

@@ -5,7 +5,7 @@ It imports none of them: a set's own file is imported when the set is read.
 
 from __future__ import annotations
 
-from vptsp.data.counts import Counts
+from vptsp.data.published_counts import Counts
 from vptsp.data.set_description import Archive, Sources
 from vptsp.data.sources.vtab_tasks import TASKS
 

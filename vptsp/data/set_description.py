@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Required, TypedDict, TypeVar, Unpack
 
 from vptsp.core.registry import Catalogue, name_of
-from vptsp.data.counts import Counts
+from vptsp.data.published_counts import Counts
 from vptsp.data.settings import DataConfig
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ Read it in this order:
 - :mod:`~vptsp.evaluation.clustering`: NMI and pairwise F1; :mod:`~vptsp.evaluation.recognition`: accuracies of a
   closed set;
 - :mod:`~vptsp.evaluation.evaluate`: the same for a model and images, and for whole runs;
-- :mod:`~vptsp.evaluation.indexes`: a gallery that is built once and asked often, exact or approximate, in memory;
+- :mod:`~vptsp.evaluation.gallery_index`: a gallery that is built once and asked often, exact or approximate, in memory;
   :mod:`~vptsp.evaluation.index`: one that is kept on disk, outgrows memory, and changes.
 
 Names are loaded when first used.
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from vptsp.evaluation.evaluate import evaluate_run as evaluate_run
     from vptsp.evaluation.evaluate import predict as predict
     from vptsp.evaluation.evaluate import score as score
+    from vptsp.evaluation.gallery_index import GalleryIndex as GalleryIndex
     from vptsp.evaluation.index.stored import StoredIndex as StoredIndex
-    from vptsp.evaluation.indexes import GalleryIndex as GalleryIndex
     from vptsp.evaluation.metrics import RetrievalReport as RetrievalReport
     from vptsp.evaluation.metrics import average_precision_at_r as average_precision_at_r
     from vptsp.evaluation.metrics import evaluate_retrieval as evaluate_retrieval
@@ -60,7 +60,7 @@ _HOMES = {
     "predict": "evaluate",
     "score": "evaluate",
     "StoredIndex": "index.stored",
-    "GalleryIndex": "indexes",
+    "GalleryIndex": "gallery_index",
     "RetrievalReport": "metrics",
     "average_precision_at_r": "metrics",
     "evaluate_retrieval": "metrics",

@@ -22,7 +22,7 @@ from jaxtyping import Float32, Float64, Int64
 from scipy import sparse
 
 from vptsp.errors import ConfigError, DataError
-from vptsp.evaluation.indexes import GalleryIndex
+from vptsp.evaluation.gallery_index import GalleryIndex
 from vptsp.evaluation.metrics import map_at_r, r_precision, recall_at_k
 from vptsp.evaluation.ranking import Array, RetrievalResults, search, unit_rows
 

@@ -10,7 +10,7 @@ Read ``signs_and_colours.py`` first, the signs and colours of everything that is
     embedding_map   embedded images with proxies among them
     comparison, comparison_tables   runs side by side
     published       what the papers published, as printed and beside one's own runs
-    maps            the map of a run's test images, with its proxies
+    run_map         the map of a run's test images, with its proxies
     gallery         retrieval results and samples of data, in plain HTML
     proxies         how alike proxies are, and how well their images are found
     proxy_spaces    the three spaces of a run's proxies

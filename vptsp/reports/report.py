@@ -17,7 +17,7 @@ from vptsp.analysis.wording import METRIC_TITLES
 from vptsp.errors import RunError
 from vptsp.figures.gallery import retrieval_gallery
 from vptsp.figures.html import html_table
-from vptsp.figures.maps import run_map
+from vptsp.figures.run_map import run_map
 from vptsp.figures.runs import curves, parameter_table, result_table
 from vptsp.figures.stills import image_html
 from vptsp.figures.template import CONFIG

@@ -1,8 +1,8 @@
 """A run's snapshots: its proxies, and the embeddings of the same few images, after each epoch.
 
 On disk they are ``snapshots/epoch_<number>.safetensors`` and ``snapshots/probes.json``, which says once for all epochs
-which images and classes the rows are. Training writes them (:mod:`vptsp.training.snapshots`) as it goes, so that they
-can be read while a run still trains. Dimensions: C training classes, P probe images, E embedding size.
+which images and classes the rows are. Training writes them (:mod:`vptsp.training.write_snapshots`) as it goes, so
+that they can be read while a run still trains. Dimensions: C training classes, P probe images, E embedding size.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from torch import nn
 
 from vptsp.core.adapters import add_adapters, add_lora
 from vptsp.core.backbones.load import Backbone
-from vptsp.core.backbones.parts import part_names
 from vptsp.core.backbones.stochastic_depth import drop_paths
+from vptsp.core.backbones.tuned_parts import part_names
 from vptsp.core.backbones.tuning import parameter_names, set_trainable
 from vptsp.core.guidance.guide import PromptGuide
 from vptsp.core.guidance.prompts import GuidedPrompts
@@ -24,7 +24,7 @@ from vptsp.core.prompts.visual import VisualPrompts, prompt_counts
 from vptsp.core.proxies import ACCUMULATORS
 from vptsp.core.proxies.container import SemanticContainer
 from vptsp.core.proxies.fusion import learned_proxies
-from vptsp.core.semantic import SemanticTower
+from vptsp.core.semantic_tower import SemanticTower
 from vptsp.errors import ConfigError
 from vptsp.settings.compatibility import require_compatible
 from vptsp.settings.config import Config

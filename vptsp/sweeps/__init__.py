@@ -17,7 +17,7 @@ Read ``plan.py`` first, then ``supervisor.py``. ::
     runner          what is done is skipped, what was cut off goes on
     supervisor      one run as a process of its own, watched
     worker          that process
-    endings         what it means that a process ended as it did
+    process_ends    what it means that a process ended as it did
     ledger          a line of JSON per finished run
     view, terminal  how a sweep stands: as rows, and on the terminal
     variants        a few variants of one configuration, trained here and now

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from vptsp.errors import RunError, explained
-from vptsp.sweeps.endings import killed_by
 from vptsp.sweeps.folder import HEARTBEAT_SECONDS, Job, SweepFolder, here
+from vptsp.sweeps.process_ends import killed_by
 
 GRACE_SECONDS = 120.0  # for a stopped run to finish its step and write a checkpoint
 _POLL_SECONDS = 0.2

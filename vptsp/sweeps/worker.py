@@ -23,7 +23,7 @@ from typing import Any
 
 from vptsp.errors import UsageError
 from vptsp.notebooks import execute
-from vptsp.sweeps.endings import killed_by
+from vptsp.sweeps.process_ends import killed_by
 
 _INTERRUPTS = ("KeyboardInterrupt", "TrainingStopped")
 _SETTLE_SECONDS = 1.0  # a kernel interrupted before its cell has begun may never answer for it

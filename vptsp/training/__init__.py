@@ -8,12 +8,12 @@ Read it in this order:
 - :mod:`~vptsp.training.loop`: the whole of it, from top to bottom: a run, its epochs, one epoch, the end of an epoch;
 - :mod:`~vptsp.training.session`: what a run needs, built and checked before anything is written, and a step's three
   moves: backward, clip, step;
-- :mod:`~vptsp.training.start`: one pass over the images that sets head and proxies before the first step;
+- :mod:`~vptsp.training.start_from_data`: one pass over the images that sets head and proxies before the first step;
 - :mod:`~vptsp.training.state`: what the loop counts, as a checkpoint stores it;
 - :mod:`~vptsp.training.objective`, :mod:`~vptsp.training.optimizers`, :mod:`~vptsp.training.schedule`,
   :mod:`~vptsp.training.precision`: what is minimised, by which rules, at which learning rates, in which precision;
 - :mod:`~vptsp.training.gradient_cache`: a step in several passes, for batches that memory cannot hold;
-- :mod:`~vptsp.training.guards`: what ends a run early; :mod:`~vptsp.training.snapshots` and
+- :mod:`~vptsp.training.guards`: what ends a run early; :mod:`~vptsp.training.write_snapshots` and
   :mod:`~vptsp.training.trackers`: what is told of it on the way;
 - :mod:`~vptsp.training.baselines`: the frozen backbone and the linear probe, which every result is read beside.
 

@@ -27,10 +27,10 @@ from vptsp.training.guide import begin_epoch_of_guide, end_epoch_of_guide, start
 from vptsp.training.objective import Objective, make_objective
 from vptsp.training.schedule import set_learning_rates
 from vptsp.training.session import Session
-from vptsp.training.snapshots import Probes, write_snapshot
-from vptsp.training.start import start_centred, start_from_data, whitened_head
+from vptsp.training.start_from_data import start_centred, start_from_data, whitened_head
 from vptsp.training.state import TrainingState
 from vptsp.training.trackers import tracked
+from vptsp.training.write_snapshots import Probes, write_snapshot
 
 
 def train(

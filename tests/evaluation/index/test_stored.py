@@ -15,9 +15,9 @@ from hypothesis.extra import numpy as hnp
 from small_indexes import SIZE, clustered, few_are_enough, names
 
 from vptsp.errors import ConfigError, DataError, RunError
+from vptsp.evaluation.gallery_index import GalleryIndex
 from vptsp.evaluation.index import ENGINES, Index, StoredIndex
 from vptsp.evaluation.index.measured import Sample
-from vptsp.evaluation.indexes import GalleryIndex
 from vptsp.evaluation.ranking import search
 
 # small whole numbers: many duplicates, ties and zero vectors

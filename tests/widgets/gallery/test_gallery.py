@@ -19,8 +19,8 @@ from vptsp_widgets.linking import link
 from vptsp_widgets.uploads import LARGEST
 
 from vptsp.errors import ConfigError, DataError
+from vptsp.evaluation.gallery_index import GalleryIndex
 from vptsp.evaluation.index import StoredIndex
-from vptsp.evaluation.indexes import GalleryIndex
 from vptsp.evaluation.ranking import search
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run

@@ -1,4 +1,4 @@
-"""What the families share."""
+"""Attention with prompts as keys and values, as every family calls it, and what else the families share."""
 
 from __future__ import annotations
 

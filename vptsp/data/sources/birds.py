@@ -11,7 +11,7 @@ from pathlib import Path
 from vptsp.data.image_set import Parts
 from vptsp.data.settings import DataConfig
 from vptsp.data.sources.listed import closed, halves
-from vptsp.data.sources.lists import inner, read_table, same_keys
+from vptsp.data.sources.text_lists import inner, read_table, same_keys
 from vptsp.data.sources.vpt_lists import vpt_lists
 from vptsp.errors import DataError
 

@@ -17,7 +17,7 @@ from vptsp.data.image_set import Parts
 from vptsp.data.rules import in_order
 from vptsp.data.settings import DataConfig
 from vptsp.data.sources.listed import closed, halves
-from vptsp.data.sources.lists import LayoutError, first_file, inner, mat_field, read_mat
+from vptsp.data.sources.text_lists import LayoutError, first_file, inner, mat_field, read_mat
 from vptsp.data.sources.vpt_lists import vpt_lists
 from vptsp.errors import DataError
 

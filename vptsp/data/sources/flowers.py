@@ -12,7 +12,7 @@ import numpy as np
 from vptsp.data.image_set import Parts
 from vptsp.data.settings import DataConfig
 from vptsp.data.sources.listed import Rows, closed
-from vptsp.data.sources.lists import inner, mat_field, read_mat
+from vptsp.data.sources.text_lists import inner, mat_field, read_mat
 from vptsp.data.sources.vpt_lists import vpt_lists
 from vptsp.errors import DataError
 

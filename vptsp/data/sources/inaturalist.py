@@ -11,7 +11,7 @@ from pathlib import Path
 from vptsp.data.image_set import ImageSet, Parts
 from vptsp.data.settings import DataConfig
 from vptsp.data.sources.listed import listed
-from vptsp.data.sources.lists import first_file, read_rows
+from vptsp.data.sources.text_lists import first_file, read_rows
 from vptsp.errors import DataError
 
 

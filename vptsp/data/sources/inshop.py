@@ -10,7 +10,7 @@ import numpy as np
 from vptsp.data.image_set import Parts
 from vptsp.data.settings import DataConfig
 from vptsp.data.sources.listed import listed
-from vptsp.data.sources.lists import first_file, inner, read_rows
+from vptsp.data.sources.text_lists import first_file, inner, read_rows
 from vptsp.data.splits import some
 from vptsp.errors import DataError
 

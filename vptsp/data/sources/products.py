@@ -7,7 +7,7 @@ from pathlib import Path
 from vptsp.data.image_set import Parts
 from vptsp.data.settings import DataConfig
 from vptsp.data.sources.listed import listed
-from vptsp.data.sources.lists import inner, read_rows
+from vptsp.data.sources.text_lists import inner, read_rows
 
 COLUMNS = "image_id class_id super_class_id path"
 

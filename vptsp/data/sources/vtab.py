@@ -12,7 +12,7 @@ from pathlib import Path
 from vptsp.data.image_set import Parts
 from vptsp.data.settings import DataConfig
 from vptsp.data.sources.listed import Rows, closed
-from vptsp.data.sources.lists import inner, read_rows
+from vptsp.data.sources.text_lists import inner, read_rows
 from vptsp.data.sources.vtab_tasks import TASKS
 from vptsp.errors import DataError
 

@@ -1,6 +1,7 @@
 """Galleries that are kept on disk, outgrow memory, and change while they are searched.
 
-Read ``protocol.py`` first: what every index can do. :class:`~vptsp.evaluation.indexes.GalleryIndex` does it in memory,
+Read ``protocol.py`` first: what every index can do.
+:class:`~vptsp.evaluation.gallery_index.GalleryIndex` does it in memory,
 :class:`StoredIndex` on disk::
 
     protocol  what every index can do, and what it answers with

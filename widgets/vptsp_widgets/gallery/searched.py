@@ -12,9 +12,9 @@ from jaxtyping import Bool, Float32, Int64
 
 from vptsp.data.image_set import ImageSet
 from vptsp.errors import DataError
+from vptsp.evaluation.gallery_index import GalleryIndex, Kind, check_kind
 from vptsp.evaluation.index import Index
 from vptsp.evaluation.index.opened import open_index
-from vptsp.evaluation.indexes import GalleryIndex, Kind, check_kind
 from vptsp.evaluation.ranking import unit_rows
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import traitlets
 
-from vptsp.analysis.maps import proxies_of
+from vptsp.analysis.proxies_on_map import proxies_of
 from vptsp.data.image_set import ImageSet
 from vptsp.errors import ConfigError, DataError
+from vptsp.evaluation.gallery_index import Kind
 from vptsp.evaluation.index import Index
-from vptsp.evaluation.indexes import Kind
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 from vptsp.text import plain
@@ -42,7 +42,7 @@ class RetrievalGallery(RunView):
     ``model`` (a run, an inference checkpoint or a model; loaded when first needed) embeds files of the user's own.
     ``images`` (a set, or a folder) are looked at in full size; without, the files that the embeddings were made of, or
     thumbnails. ``proxies`` are (C, E) by kind, with the class name of each row in ``proxy_names``. ``index`` is a kind
-    of :class:`~vptsp.evaluation.indexes.GalleryIndex`, an index with the ids of the gallery images, or its folder
+    of :class:`~vptsp.evaluation.gallery_index.GalleryIndex`, an index with the ids of the gallery images, or its folder
     (``vptsp index build`` makes one); the default is exact. What an approximate one finds is shown beside the query.
 
     Raises DataError for parts that do not fit together and ConfigError for an unknown kind of index.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int32, Int64
 
-from vptsp.evaluation.indexes import GalleryIndex
+from vptsp.evaluation.gallery_index import GalleryIndex
 from vptsp.evaluation.ranking import search, unit_rows
 from vptsp.runs.embeddings import SavedEmbeddings
 

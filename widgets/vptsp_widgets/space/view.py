@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 import traitlets
 
-from vptsp.analysis.maps import proxies_of
 from vptsp.analysis.projection import Method
+from vptsp.analysis.proxies_on_map import proxies_of
 from vptsp.errors import DataError
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from vptsp.core.errors import ConfigError
 from vptsp.core.heads import Head
+from vptsp.core.initial_values import class_means, start_as_mean, start_isometric, start_whitened
 from vptsp.core.proxies.groups import ClassGroups
 from vptsp.core.proxies.gru import GatedUnit
-from vptsp.core.start import class_means, start_as_mean, start_isometric, start_whitened
 
 WIDTH = 6
 

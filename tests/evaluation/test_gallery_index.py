@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from vptsp.errors import ConfigError, DataError, RunError
-from vptsp.evaluation.indexes import GalleryIndex, Kind
+from vptsp.evaluation.gallery_index import GalleryIndex, Kind
 from vptsp.evaluation.ranking import search
 
 KINDS: list[Kind] = ["exact", "hnsw", "ivf"]

@@ -1,6 +1,7 @@
 """A start from the data: one pass over the training images sets head, proxies and semantic tower before the first step.
 
-What is set is said by the settings ``head_init``, ``proxy_init`` and ``unit_init``; how, by :mod:`vptsp.core.start`.
+What is set is said by the settings ``head_init``, ``proxy_init`` and ``unit_init``; how, by
+:mod:`vptsp.core.initial_values`.
 :func:`whitened_head` is the untrained model that a run is compared with (``select_start``), :func:`start_centred` all
 that the frozen method takes from its training images.
 """
@@ -16,8 +17,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vptsp.core.heads import CentredFeature, Head
+from vptsp.core.initial_values import class_means, start_as_mean, start_isometric, start_whitened
 from vptsp.core.proxies.gru import GatedUnit
-from vptsp.core.start import class_means, start_as_mean, start_isometric, start_whitened
 from vptsp.data.image_set import ImageSet
 from vptsp.evaluation.evaluate import eval_passes
 from vptsp.settings.build import ConfiguredModel

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from vptsp.analysis.maps import proxies_of
 from vptsp.analysis.projection import FEWEST_FOR_UMAP, Method, project
+from vptsp.analysis.proxies_on_map import proxies_of
 from vptsp.figures.embedding_map import embedding_map
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
