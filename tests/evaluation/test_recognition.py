@@ -27,6 +27,7 @@ from vptsp.training.loop import train
 from vptsp.training.objective import make_objective
 from vptsp.training.session import Session
 
+pytestmark = pytest.mark.usefixtures("two_blocks")
 Tiny = Callable[..., Config]
 TRAINABLE = [name for name, method in METHODS.items() if method.trains and "recognition" in method.tasks]
 SEMANTIC = [name for name in TRAINABLE if METHODS[name].semantic != "none"]

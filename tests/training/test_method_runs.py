@@ -24,14 +24,15 @@ from vptsp.training.loop import TrainingStopped, train
 from vptsp.training.objective import make_objective
 from vptsp.training.session import Session
 
+pytestmark = pytest.mark.usefixtures("two_blocks")
 Tiny = Callable[..., Config]
 
 BIASES, ADAPTERS, UPDATES = r"(^|\.)bias$", r"\.adapter\.", r"\.lora_[AB]\."
 EFFICIENT = r"\.(v_bias|attn\.proj\.bias|mlp\.fc2\.bias|norm2\.bias)$|^patch_embed\.proj\.bias$"  # DA-VPT's
 NOTHING, ALL = r"(?!)", ""
-TUNED = {  # in the backbone, by name; the test ViT has 6 blocks
+TUNED = {  # in the backbone, by name; the test ViT has two blocks here
     "bias": BIASES,
-    "partial": r"^(blocks\.5|norm|fc_norm)\.",
+    "partial": r"^(blocks\.1|norm|fc_norm)\.",
     "full": ALL,
     "adapter": ADAPTERS,
     "adapter_published": ADAPTERS,
@@ -67,7 +68,7 @@ VARIANTS: dict[str, tuple[dict[str, Any], str]] = {
             "pooling": "mean",
             "pool_prompts": "see_image",
             "prompt_norm": "layer",
-            "guided_blocks": (2, 4),
+            "guided_blocks": (1, 2),
             "num_guided_prompts": 3,
             "guided_patch": "prompt_output",
             "guided_sees": "see_image",

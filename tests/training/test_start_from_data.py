@@ -29,6 +29,7 @@ from vptsp.training.loop import train
 from vptsp.training.session import Session
 from vptsp.training.start_from_data import start_from_data, training_features
 
+pytestmark = pytest.mark.usefixtures("two_blocks")
 Tiny = Callable[..., Config]
 FROM_DATA = {
     "head_init": "whitened",
