@@ -34,8 +34,8 @@ browser: setup
 test: setup browser  ## run the tests; BROWSER=none leaves those out that need Chromium
 	$(BIN)/pytest -m "not slow and not wheel" $(PARALLEL) $(WITHOUT_BROWSER)
 
-test-quick: setup  ## run the tests of the core and its settings, between two edits
-	$(BIN)/pytest -m "not slow and not wheel" $(PARALLEL) tests/core tests/settings
+test-quick: setup  ## run the tests of the core, between two edits
+	$(BIN)/pytest -m "not slow and not wheel" $(PARALLEL) tests/core
 
 test-slow: setup browser  ## run the tests that take minutes
 	$(BIN)/pytest -m slow $(WITHOUT_BROWSER)

@@ -16,8 +16,14 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN|FOLDER...",
-                shell_complete=suggestions.runs)  # fmt: skip
+@click.argument(
+    "paths",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="RUN|FOLDER...",
+    shell_complete=suggestions.runs,
+)
 @click.option("--reference", metavar="EXPERIMENT", help="What others are compared with; default: best by validation.")
 @click.option("--runs", "by_run", is_flag=True, help="A row per run instead of one per experiment.")
 @click.option("--to", type=click.Path(path_type=Path), metavar="FILE", help="Write the table: .csv .parquet .md .tex")

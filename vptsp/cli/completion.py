@@ -24,8 +24,10 @@ def command(shell: str | None) -> None:
     """
     chosen = shell or Path(os.environ.get("SHELL", "")).name
     if chosen not in SHELLS:
-        raise UsageError(f"your shell, {chosen or 'which $SHELL does not say'}, is not one of {', '.join(SHELLS)}; "
-                         "name one: vptsp completion bash")  # fmt: skip
+        raise UsageError(
+            f"your shell, {chosen or 'which $SHELL does not say'}, is not one of {', '.join(SHELLS)}; "
+            "name one: vptsp completion bash"
+        )
     from click.shell_completion import BashComplete, get_completion_class
 
     from vptsp.cli import main

@@ -37,10 +37,20 @@ def command() -> None:
 @FOLDER
 @SOURCE
 @click.option("--engine", type=click.Choice(_ENGINES), default="exact", show_default=True, help="How it searches.")
-@click.option("--dtype", type=click.Choice(["float32", "float16"]), default="float32", show_default=True,
-              help="How vectors are stored.")  # fmt: skip
-@click.option("--target", type=click.FloatRange(0, 1, min_open=True), default=0.95, show_default=True,
-              help="Share of the true ten to find.")  # fmt: skip
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "float16"]),
+    default="float32",
+    show_default=True,
+    help="How vectors are stored.",
+)
+@click.option(
+    "--target",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.95,
+    show_default=True,
+    help="Share of the true ten to find.",
+)
 @EMBEDDED_BY
 @IDS
 def build(

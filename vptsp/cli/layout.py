@@ -11,8 +11,14 @@ from collections.abc import Iterable
 
 import click
 
-STATES = {"done": "green", "training": "cyan", "failed": "red", "killed": "red", "unreadable": "red",
-          "stopped": "yellow"}  # fmt: skip
+STATES = {
+    "done": "green",
+    "training": "cyan",
+    "failed": "red",
+    "killed": "red",
+    "unreadable": "red",
+    "stopped": "yellow",
+}
 
 
 def columns() -> int:
