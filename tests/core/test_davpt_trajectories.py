@@ -9,7 +9,6 @@ rates; mappings are equal.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,6 +20,7 @@ import pytest
 import timm
 import torch
 from torch import Tensor
+from trajectories import assert_close, recorded
 
 from vptsp.core.backbones.load import Backbone, load_backbone
 from vptsp.core.encoder import encode
@@ -52,9 +52,7 @@ def test_there_are_trajectories() -> None:
 
 @pytest.mark.parametrize("name", TRAJECTORIES)
 def test_trajectory(name: str) -> None:
-    settings = json.loads((FOLDER / f"{name}.json").read_text())
-    with np.load(FOLDER / f"{name}.npz") as archive:
-        arrays = {key: archive[key] for key in archive.files}
+    settings, arrays = recorded(FOLDER, name)
     given = ("x", "y", "map0/start_rows")  # what was drawn there is taken here
     unchecked = {key for key in arrays if not key.startswith("init/") and key not in given}
 
@@ -270,12 +268,6 @@ def compare(key: str, value: Tensor, tolerance: float, check: Check, unchecked: 
             assert value.abs().max() < 1e-6, f"{key} is not noise"
     else:
         check(key, value, tolerance)
-
-
-def assert_close(what: str, value: np.ndarray, expected: np.ndarray, tolerance: float) -> None:
-    assert value.shape == expected.shape, f"{what}: shape {value.shape}, expected {expected.shape}"
-    error = np.linalg.norm(value - expected) / max(np.linalg.norm(expected), 1e-12)
-    assert error <= tolerance, f"{what}: relative error {error:.2e} exceeds {tolerance:.0e}"
 
 
 def test_the_mask_acts_through_pooled_prompts_alone() -> None:

@@ -8,7 +8,6 @@ proxies, containers and losses of every step, 1e-4 for gradients and final param
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 import timm
 import torch
 import torch.nn.functional as F
+from trajectories import assert_close, recorded
 
 from vptsp.core.backbones.load import Backbone
 from vptsp.settings.build import ConfiguredModel, build_loss, build_model
@@ -36,9 +36,7 @@ def test_there_are_trajectories() -> None:
 
 @pytest.mark.parametrize("name", TRAJECTORIES)
 def test_trajectory(name: str) -> None:
-    settings = json.loads((FOLDER / f"{name}.json").read_text())
-    with np.load(FOLDER / f"{name}.npz") as archive:
-        arrays = {key: archive[key] for key in archive.files}
+    settings, arrays = recorded(FOLDER, name)
     unchecked = set(arrays) - {"x", "y"} - {key for key in arrays if key.startswith("init/")}
 
     config, model = build(settings, arrays)
@@ -225,9 +223,3 @@ def assert_dead(key: str, settings: dict, arrays: Arrays) -> None:
     unused = name == "rnn_update.W_ia" or (count and settings[count] - int(block) * settings[step] <= 0)
     assert unused, f"{key} was recorded but not checked"
     assert f"grad0/{name}" not in arrays, f"{key} has a gradient, so it is in use"
-
-
-def assert_close(what: str, value: np.ndarray, expected: np.ndarray, tolerance: float) -> None:
-    assert value.shape == expected.shape, f"{what}: shape {value.shape}, expected {expected.shape}"
-    error = np.linalg.norm(value - expected) / max(np.linalg.norm(expected), 1e-12)
-    assert error <= tolerance, f"{what}: relative error {error:.2e} exceeds {tolerance:.0e}"

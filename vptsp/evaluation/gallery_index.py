@@ -29,8 +29,12 @@ from vptsp.evaluation.index.protocol import (
     Where,
     checked_queries,
     checked_vectors,
+    require_new,
+    require_some_left,
+    require_there,
 )
-from vptsp.evaluation.ranking import Array, faiss_own
+from vptsp.evaluation.index.scan import scores
+from vptsp.evaluation.ranking import Array, faiss_own, rounding_margin
 from vptsp.files import read_json, write_bytes, write_json
 
 Kind: TypeAlias = Literal["exact", "hnsw", "ivf"]
@@ -141,27 +145,21 @@ class GalleryIndex:
         rough, candidates = faiss_own(self._index, "search")(queries, wanted, params=parameters)
         for query, vector in enumerate(queries):
             found = candidates[query][candidates[query] >= 0]
-            scores = self._scores(vector, faiss_own(self._index, "reconstruct_batch")(found))
-            unsure = len(found) == wanted < there and not self._settled(scores, rough[query, -1], k)
+            cosines = scores(vector, faiss_own(self._index, "reconstruct_batch")(found))
+            unsure = len(found) == wanted < there and not self._settled(cosines, rough[query, -1], k)
             if self.kind == "exact" and unsure:
-                found, scores = np.arange(len(self)), self._scores(vector, self._vectors())
-                found, scores = found[allowed], scores[allowed]
+                found, cosines = np.arange(len(self)), scores(vector, self._vectors())
+                found, cosines = found[allowed], cosines[allowed]
             found = self._row_of[found]
             others = found != own[query]
-            found, scores = found[others], scores[others]
-            order = np.lexsort((found, -scores))[:k]
-            rows[query, : len(order)], similarities[query, : len(order)] = found[order], scores[order]
+            found, cosines = found[others], cosines[others]
+            order = np.lexsort((found, -cosines))[:k]
+            rows[query, : len(order)], similarities[query, : len(order)] = found[order], cosines[order]
         return rows, similarities
 
-    @staticmethod
-    def _scores(vector: Float32[np.ndarray, " E"], others: Float32[np.ndarray, "m E"]) -> Float32[np.ndarray, " m"]:
-        """Cosines in fp64, which holds the products of fp32 numbers exactly, rounded to fp32."""
-        return (others.astype(np.float64) @ vector.astype(np.float64)).astype(np.float32) + np.float32(0)
-
-    def _settled(self, scores: Float32[np.ndarray, " m"], worst: float, k: int) -> bool:
+    def _settled(self, cosines: Float32[np.ndarray, " m"], worst: float, k: int) -> bool:
         """Whether no image beyond the candidates can be among the k nearest, one excluded image allowed for."""
-        margin = 2 * math.sqrt(self.size) * 2.0**-24  # as in vptsp.evaluation.ranking
-        return bool(np.sort(scores)[::-1][k] > worst + margin)
+        return bool(np.sort(cosines)[::-1][k] > worst + rounding_margin(self.size))
 
     def _parameters(self, wanted: int, allowed: Bool[np.ndarray, " M"]) -> Any:
         selector = None if allowed.all() else faiss.IDSelectorBatch(np.flatnonzero(allowed))
@@ -188,8 +186,8 @@ class GalleryIndex:
         if columns:
             raise DataError("an index in memory keeps no columns; leave them out, or build the index in a folder")
         known = [name for name in ids if name in self._row]
-        if known and not replace:
-            raise DataError(f"{len(known)} of {len(ids)} ids are in the index already, the first is {known[0]!r}")
+        if not replace:
+            require_new(ids, self._row)
         self._index.add(vectors)
         self._alive[np.flatnonzero(self._alive)[[self._row[name] for name in known]]] = False
         self._alive = np.concatenate([self._alive, np.ones(len(vectors), dtype=bool)])
@@ -200,12 +198,9 @@ class GalleryIndex:
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove images. Raises DataError, with the index unchanged, for unknown ids and when none would be left."""
-        unknown = [name for name in ids if name not in self._row]
-        if unknown:
-            raise DataError(f"{len(unknown)} of {len(ids)} ids are not in the index, the first is {unknown[0]!r}")
+        require_there(ids, self._row)
         gone = set(ids)
-        if len(gone) == len(self):
-            raise DataError(f"removing all {len(self)} images would leave an index of nothing; delete it instead")
+        require_some_left(len(gone), len(self))
         kept = np.array([name not in gone for name in self.ids])
         self._alive[np.flatnonzero(self._alive)[~kept]] = False
         self._build_anew_if_many_are_dead()

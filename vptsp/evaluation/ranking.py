@@ -231,14 +231,21 @@ def faiss_own(index: Any, name: str) -> Any:
     return getattr(index, f"{name}_numpy", None) or getattr(index, name)
 
 
+def rounding_margin(size: int) -> float:
+    """How far apart two fp32 products of unit vectors (E = ``size``) must lie for their order to be the true one.
+
+    Twice the rounding error of such a product, sqrt(E) u (probabilistic bound of Higham and Mary, SIAM J. Sci. Comput.
+    41, 2019).
+    """
+    return float(2 * size**0.5 * 2.0**-24)
+
+
 def _exact_neighbors(products: Products, own_column: np.ndarray, k: int, block: int) -> Candidates:
     """Similarities and gallery columns (Q, k); ``own_column`` (Q,) is -2 for queries not in the gallery."""
     count, (images, size) = len(own_column), products.shape
     similarities, columns = np.empty((count, k), dtype=np.float32), np.empty((count, k), dtype=np.int64)
     undecided = np.empty(count, dtype=bool)
-    # Twice the rounding error of a product of unit vectors, sqrt(E) u (probabilistic bound of Higham and
-    # Mary, SIAM J. Sci. Comput. 41, 2019): beyond it, fp32 order is the true order.
-    margin = np.float32(2 * size**0.5 * 2.0**-24)
+    margin = np.float32(rounding_margin(size))
     for start in range(0, count, block):
         part = slice(start, min(start + block, count))
         found = _without_own(*products.nearest(part.start, part.stop, k + _SPARE + 1), own_column[part])

@@ -20,6 +20,7 @@ import pyarrow as pa
 from jaxtyping import Float32
 
 from vptsp.errors import DataError, RunError, UsageError
+from vptsp.evaluation.index.engines.inverted import codes_of
 from vptsp.evaluation.index.folders import appearing, changing_alone
 from vptsp.evaluation.index.lance_rows import RESERVED, among, arrow, matrix
 from vptsp.evaluation.index.protocol import (
@@ -29,7 +30,10 @@ from vptsp.evaluation.index.protocol import (
     Where,
     checked_queries,
     checked_vectors,
+    require_new,
     require_same_model,
+    require_some_left,
+    require_there,
 )
 from vptsp.evaluation.index.scan import scores
 from vptsp.evaluation.ranking import Array
@@ -153,10 +157,8 @@ class LanceIndex:
         table = self._table()
         found = table.search().where(among(ids)).select(["id", "vector"]).limit(len(ids)).to_arrow() if ids else None
         names = found["id"].to_pylist() if found is not None else []
-        unknown = [name for name in ids if name not in set(names)]
-        if unknown:
-            raise DataError(f"{len(unknown)} of {len(ids)} ids are not in the index, the first is {unknown[0]!r}")
         place = {name: row for row, name in enumerate(names)}
+        require_there(ids, place)
         stored = matrix(found["vector"], self.size) if found is not None else np.empty((0, self.size), np.float32)
         return stored[[place[name] for name in ids]]
 
@@ -166,10 +168,7 @@ class LanceIndex:
         table = self._table()
         if not table.list_indices():
             return None
-        told = read_json(self.folder / FACTS, _REMEDY)["recall"]
-        if told is None:
-            return Recall(float("nan"), 0, 0, False)
-        return Recall(told["share"], told["k"], told["queries"], told["of"] == table.version)
+        return Recall.kept(read_json(self.folder / FACTS, _REMEDY)["recall"], table.version)
 
     def describe(self) -> Description:
         on_disk = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
@@ -252,13 +251,9 @@ class LanceIndex:
             if not len(vectors):
                 return
             table = self._table()
-            known = table.search().where(among(ids)).select(["id"]).limit(len(ids)).to_arrow()["id"].to_pylist()
-            if known and not replace:
-                first = next(name for name in ids if name in set(known))
-                raise DataError(
-                    f"{len(known)} of {len(ids)} ids are in the index already, the first is {first!r}; "
-                    "remove them first, or replace them"
-                )
+            if not replace:
+                known = table.search().where(among(ids)).select(["id"]).limit(len(ids)).to_arrow()["id"].to_pylist()
+                require_new(ids, set(known))
             rows = table.search().select(["row"]).limit(len(self)).to_arrow()["row"]
             new = arrow(vectors, ids, columns or {}, 1 + max(rows.to_pylist()), table.schema)
             table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(new)
@@ -268,8 +263,7 @@ class LanceIndex:
         """Remove images. Raises DataError, with the index unchanged, for unknown ids and when none would be left."""
         with changing_alone(self.folder):
             self.vectors(ids)  # says which are unknown
-            if len(set(ids)) == len(self):
-                raise DataError(f"removing all {len(self)} images would leave an index of nothing; delete it instead")
+            require_some_left(len(set(ids)), len(self))
             self._table().delete(among(ids))
             self._tidy()
 
@@ -288,8 +282,7 @@ class LanceIndex:
             else:
                 from lancedb.index import IvfPq  # type: ignore[import-not-found,unused-ignore]
 
-                together = next(number for number in (8, 7, 6, 5, 4, 3, 2, 1) if self.size % number == 0)
-                table.create_index("vector", config=IvfPq(distance_type="dot", num_sub_vectors=self.size // together))
+                table.create_index("vector", config=IvfPq(distance_type="dot", num_sub_vectors=codes_of(self.size)))
         self._measured()
 
     def _measured(self) -> None:

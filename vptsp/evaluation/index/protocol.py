@@ -5,7 +5,7 @@ Dimensions: G gallery images, E embedding size, Q queries, k neighbours.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
@@ -32,6 +32,13 @@ class Recall:
     k: int
     queries: int
     current: bool = True
+
+    @classmethod
+    def kept(cls, told: Mapping[str, Any] | None, now: int) -> Self:
+        """What an index wrote down, ``of`` the version that was measured; of version ``now`` it is current."""
+        if told is None:
+            return cls(float("nan"), 0, 0, False)
+        return cls(told["share"], told["k"], told["queries"], told["of"] == now)
 
     def __str__(self) -> str:
         old = "" if self.current else ", measured before the last change"
@@ -159,6 +166,29 @@ def checked_queries(
     if exclude_ids is not None and len(exclude_ids) != len(queries):
         raise DataError(f"{len(queries)} queries but {len(exclude_ids)} exclude_ids; give one per query")
     return queries, exclude_ids if exclude_ids is not None else [None] * len(queries)
+
+
+def require_there(ids: Sequence[str], known: Container[str]) -> None:
+    """Raises DataError for ids that are not among the known ones."""
+    unknown = [name for name in ids if name not in known]
+    if unknown:
+        raise DataError(f"{len(unknown)} of {len(ids)} ids are not in the index, the first is {unknown[0]!r}")
+
+
+def require_new(ids: Sequence[str], known: Container[str]) -> None:
+    """Raises DataError for ids that are among the known ones."""
+    there = [name for name in ids if name in known]
+    if there:
+        raise DataError(
+            f"{len(there)} of {len(ids)} ids are in the index already, the first is {there[0]!r}; "
+            "remove them first, or replace them"
+        )
+
+
+def require_some_left(gone: int, images: int) -> None:
+    """Raises DataError where ``gone`` are all of the images."""
+    if gone == images:
+        raise DataError(f"removing all {images} images would leave an index of nothing; delete it instead")
 
 
 def require_same_model(model: str | None, known: str | None) -> None:

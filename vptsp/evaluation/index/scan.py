@@ -8,7 +8,6 @@ Dimensions: M stored rows, E embedding size, Q queries, k neighbours, m candidat
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import faiss
@@ -16,6 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
 from vptsp.evaluation.index.vectors import Vectors
+from vptsp.evaluation.ranking import rounding_margin
 
 _SPARE = 4  # candidates beyond k: where the next one is clearly less similar, the k are certain
 _NUMBERS = 2**22  # numbers held in fp64 at once
@@ -50,7 +50,7 @@ def scan(
         best = np.argpartition(-both, wanted - 1, axis=1)[:, :wanted]
         rough, rows = np.take_along_axis(both, best, axis=1), np.take_along_axis(both_rows, best, axis=1)
     ranked, similarities = rank(vectors, queries, k, rows, own)
-    margin = 2 * math.sqrt(vectors.size) * 2.0**-24  # as in vptsp.evaluation.ranking
+    margin = rounding_margin(vectors.size)
     worst = rough.min(axis=1)  # -inf where all there are have been candidates
     for query in np.flatnonzero(~(similarities[:, -1] > worst + margin) & np.isfinite(worst)):
         ranked[query], similarities[query] = _whole(vectors, queries[query], k, allowed, int(own[query]), start)

@@ -69,12 +69,7 @@ class State:
     @property
     def recall(self) -> Recall | None:
         """What was measured; none where answers are exact."""
-        told = self.facts["recall"]
-        if self.segment is None:
-            return None
-        if told is None:
-            return Recall(float("nan"), 0, 0, False)
-        return Recall(told["share"], told["k"], told["queries"], told["of"] == self.facts["changes"])
+        return None if self.segment is None else Recall.kept(self.facts["recall"], self.facts["changes"])
 
     def rows_where(self, table: Table, where: Any) -> Bool[np.ndarray, " M"]:
         """Which rows a filter leaves: an SQL expression, ids, or none for all."""

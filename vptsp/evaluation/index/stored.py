@@ -33,7 +33,10 @@ from vptsp.evaluation.index.protocol import (
     Where,
     checked_queries,
     checked_vectors,
+    require_new,
     require_same_model,
+    require_some_left,
+    require_there,
 )
 from vptsp.evaluation.index.scan import scan
 from vptsp.evaluation.index.state import State
@@ -269,9 +272,7 @@ class StoredIndex:
     @staticmethod
     def _rows(table: tables.Table, ids: Sequence[str]) -> Int64[np.ndarray, " n"]:
         rows = table.rows_of(ids)
-        unknown = [name for name in ids if name not in rows]
-        if unknown:
-            raise DataError(f"{len(unknown)} of {len(ids)} ids are not in the index, the first is {unknown[0]!r}")
+        require_there(ids, rows)
         return np.array([rows[name] for name in ids], dtype=np.int64)
 
     # --- change -----------------------------------------------------------------------------------
@@ -304,10 +305,7 @@ class StoredIndex:
             state = self._current()
             with tables.changing(self.folder) as table:
                 gone = np.unique(self._rows(table, ids))
-                if len(gone) == state.images:
-                    raise DataError(
-                        f"removing all {len(gone)} images would leave an index of nothing; delete it instead"
-                    )
+                require_some_left(len(gone), state.images)
                 self._drop(state, table, gone)
             self._tidy(measure)
 
@@ -330,12 +328,8 @@ class StoredIndex:
             return
         with self._asking() as (_, table):
             known = table.rows_of(ids)
-        if known and not replace:
-            first = next(name for name in ids if name in known)
-            raise DataError(
-                f"{len(known)} of {len(ids)} ids are in the index already, the first is {first!r}; "
-                "remove them first, or replace them"
-            )
+        if not replace:
+            require_new(ids, known)
         first_row = state.vectors.count
         checksum = append(state.vectors, vectors, state.facts["checksum"])
         with tables.changing(self.folder) as table:

@@ -9,6 +9,7 @@ import faiss
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from vptsp.evaluation.index.engines.faiss_file import filled
 from vptsp.evaluation.index.vectors import Vectors
 from vptsp.evaluation.ranking import faiss_own
 
@@ -23,21 +24,13 @@ class Hnsw:
     least = 2_000
 
     def build(self, stem: Path, vectors: Vectors, seed: int) -> list[Path]:
-        return _filled(faiss.IndexHNSWFlat(vectors.size, _LINKS, faiss.METRIC_INNER_PRODUCT), stem, vectors)
+        return filled(faiss.IndexHNSWFlat(vectors.size, _LINKS, faiss.METRIC_INNER_PRODUCT), stem, vectors)
 
     def extend(self, files: list[Path], stem: Path, vectors: Vectors) -> list[Path]:
-        return _filled(faiss.read_index(str(files[0])), stem, vectors)
+        return filled(faiss.read_index(str(files[0])), stem, vectors)
 
     def open(self, files: list[Path]) -> _Graph:
         return _Graph(faiss.read_index(str(files[0])))
-
-
-def _filled(index: Any, stem: Path, vectors: Vectors) -> list[Path]:
-    for _, block in vectors.blocks(index.ntotal):
-        index.add(block)
-    path = stem.with_suffix(".faiss")
-    faiss.write_index(index, str(path))
-    return [path]
 
 
 class _Graph:

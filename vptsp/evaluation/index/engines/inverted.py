@@ -16,6 +16,7 @@ import faiss
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from vptsp.evaluation.index.engines.faiss_file import filled
 from vptsp.evaluation.index.vectors import Vectors
 from vptsp.evaluation.ranking import faiss_own
 
@@ -41,10 +42,10 @@ class _Inverted(ABC):
         index.cp.min_points_per_centroid = 1  # a single list is no reason to warn
         index.cp.seed = 1 + seed
         index.train(_sample(vectors, max(_PER_LIST * lists, 10_000), seed))
-        return _filled(index, stem, vectors)
+        return filled(index, stem, vectors)
 
     def extend(self, files: list[Path], stem: Path, vectors: Vectors) -> list[Path]:
-        return _filled(faiss.read_index(str(files[0])), stem, vectors)
+        return filled(faiss.read_index(str(files[0])), stem, vectors)
 
     def open(self, files: list[Path]) -> _Lists:
         return _Lists(faiss.read_index(str(files[0]), faiss.IO_FLAG_MMAP), self.more)
@@ -67,9 +68,13 @@ class InvertedProducts(_Inverted):
     least = 10_000
 
     def untrained(self, size: int, lists: int) -> Any:
-        together = next(number for number in (8, 7, 6, 5, 4, 3, 2, 1) if size % number == 0)
         quantizer = faiss.IndexFlatIP(size)
-        return faiss.IndexIVFPQ(quantizer, size, lists, size // together, 8, faiss.METRIC_INNER_PRODUCT)
+        return faiss.IndexIVFPQ(quantizer, size, lists, codes_of(size), 8, faiss.METRIC_INNER_PRODUCT)
+
+
+def codes_of(size: int) -> int:
+    """Bytes that stand for a vector of ``size`` numbers: one for 8 of them, or for the most that divide it."""
+    return size // next(number for number in (8, 7, 6, 5, 4, 3, 2, 1) if size % number == 0)
 
 
 def _sample(vectors: Vectors, most: int, seed: int) -> Float32[np.ndarray, "m E"]:
@@ -79,15 +84,6 @@ def _sample(vectors: Vectors, most: int, seed: int) -> Float32[np.ndarray, "m E"
         chosen[:] = False
         chosen[np.random.default_rng(seed).choice(vectors.count, most, replace=False)] = True
     return np.concatenate([block[chosen[first : first + len(block)]] for first, block in vectors.blocks()])
-
-
-def _filled(index: Any, stem: Path, vectors: Vectors) -> list[Path]:
-    """The rows that the index lacks put into its lists, block by block, and the whole written."""
-    for _, block in vectors.blocks(index.ntotal):
-        index.add(block)
-    path = stem.with_suffix(".faiss")
-    faiss.write_index(index, str(path))
-    return [path]
 
 
 class _Lists:
