@@ -25,6 +25,7 @@ from vptsp.core.errors import ConfigError
 from vptsp.core.guidance.guide import PromptGuide
 from vptsp.core.guidance.prompts import GuidedPrompts
 from vptsp.core.heads import CentredFeature, Classifier, Head, HiddenLayers, SideNetwork
+from vptsp.core.losses.criterion import Criterion
 from vptsp.core.losses.similarity import cosine_similarities
 from vptsp.core.parameter_counts import ParameterCounts, count_parameters
 from vptsp.core.prompts.classes import ClassPromptRows
@@ -79,6 +80,7 @@ class EmbeddingModel(nn.Module):
       With ``unit_proxies`` O enters at unit length, as G does, so that alpha is its share however long it grew.
     - ``class_scale``: class scores are this times the cosines with the proxies (closed-set recognition by proxies).
     - ``guide`` with :class:`~vptsp.core.guidance.prompts.GuidedPrompts`: guided prompts speak for classes (DA-VPT).
+    - ``criterion``: the loss, where it has weights or a memory of its own that must train and be kept with the rest.
     - ``pool_prompts``: under mean pooling the last block's prompts are pooled too, as MAE does in DA-VPT.
     - ``kernel``: attention kernel; ``recompute``: activations are computed again in the backward pass.
     """
@@ -99,6 +101,7 @@ class EmbeddingModel(nn.Module):
         unit_proxies: bool = False,
         class_scale: float | None = None,
         guide: PromptGuide | None = None,
+        criterion: Criterion | None = None,
         pool_prompts: PooledPrompts | None = None,
         kernel: Kernel = "auto",
         recompute: bool = False,
@@ -119,7 +122,7 @@ class EmbeddingModel(nn.Module):
         self.prompts = VisualPrompts([], backbone.widths) if prompts is None else prompts
         self.side, self.hidden, self.head = side, hidden, head
         self.learned, self.semantic = learned, semantic
-        self.guide, self.pool_prompts = guide, pool_prompts
+        self.guide, self.criterion, self.pool_prompts = guide, criterion, pool_prompts
 
     def forward(
         self,
@@ -288,7 +291,8 @@ class EmbeddingModel(nn.Module):
         return self
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Trainable parameters by learning rate: ``proxies`` (learned ones), ``backbone`` (its weights), ``others``.
+        """Trainable parameters by learning rate: ``proxies`` (learned ones, and the weights of a loss), ``backbone``
+        (its weights), ``others``.
 
         Biases, norms and CLS tuned alone (BitFit, DA-VPT), adapters and low-rank updates count as ``others``, as
         published.
@@ -298,7 +302,8 @@ class EmbeddingModel(nn.Module):
         whole = self.tunes_weights
         for name, parameter in trained:
             own = name.startswith("vit.") and (whole or self._is_widened(name))
-            groups["proxies" if name == "learned" else "backbone" if own else "others"].append(parameter)
+            of_classes = name == "learned" or name.startswith("criterion.")
+            groups["proxies" if of_classes else "backbone" if own else "others"].append(parameter)
         return groups
 
     @property

@@ -55,6 +55,7 @@ _PART_NAMES = {
     "side": "side network",
     "head": "sample head",
     "learned": "learned proxies",
+    "criterion": "weights of the loss",
     _BANK: "class prompts",
     "semantic.head": "semantic head",
     "semantic.accumulate": "accumulation unit",

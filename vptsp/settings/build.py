@@ -16,7 +16,6 @@ from vptsp.core.backbones.tuning import parameter_names, set_trainable
 from vptsp.core.guidance.guide import PromptGuide
 from vptsp.core.guidance.prompts import GuidedPrompts
 from vptsp.core.heads import CentredFeature, Classifier, Head, HiddenLayers, SideNetwork
-from vptsp.core.losses.bound import Loss, make_loss
 from vptsp.core.model import EmbeddingModel
 from vptsp.core.prompts.classes import ClassPromptRows, ClassPrompts
 from vptsp.core.prompts.locations import make_location
@@ -28,6 +27,8 @@ from vptsp.core.semantic_tower import SemanticTower
 from vptsp.errors import ConfigError
 from vptsp.settings.compatibility import require_compatible
 from vptsp.settings.config import Config
+from vptsp.settings.losses import build_criterion, needs_of
+from vptsp.settings.losses import build_loss as build_loss
 from vptsp.settings.methods import METHODS, Method
 
 _SPREAD = 0.02  # of DA-VPT's classifier at start, as timm's
@@ -73,7 +74,9 @@ def build_model(
 
     learned: nn.Parameter | None = None
     semantic: SemanticTower | None = None
-    if method.trains and num_classes and not plain_classifier and (closed or not inference):
+    has_loss = method.trains and bool(num_classes) and not closed and not inference
+    by_proxies = closed or (has_loss and needs_of(config) == "proxies")
+    if method.trains and num_classes and not plain_classifier and by_proxies:
         learned = learned_proxies(num_classes, size)
         if method.semantic != "none":
             container = SemanticContainer(num_classes, size)
@@ -93,19 +96,13 @@ def build_model(
         unit_proxies=config.proxy_length == "unit",
         class_scale=config.loss_scale if closed else None,
         guide=_guide(config, prompts, num_classes) if num_classes and not inference else None,
+        criterion=build_criterion(config, num_classes) if has_loss and num_classes else None,
         pool_prompts=None if config.pool_prompts == "none" else config.pool_prompts,
         kernel=config.attention,
         recompute=config.activation_checkpointing,
     )
     model.config, model.method, model.bitfit, model.num_classes = config, method, bitfit, num_classes
     return model
-
-
-def build_loss(config: Config) -> Loss:
-    """The loss that a configuration names, with its constants bound."""
-    return make_loss(
-        config.loss, scale=config.loss_scale, margin=config.loss_margin, positive_mean=config.positive_mean
-    )
 
 
 # --- parts ------------------------------------------------------------------------------------------

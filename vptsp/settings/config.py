@@ -16,10 +16,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from vptsp.core.backbones import BUNDLED_BACKBONE, Part
 from vptsp.core.losses import LOSSES
+from vptsp.core.losses.catalogue import Needs
 from vptsp.core.proxies import ACCUMULATORS
 from vptsp.errors import ConfigError
 from vptsp.settings.methods import METHODS
@@ -48,7 +49,10 @@ _GUIDED = (
     "remap_from",
     "unseen_classes",
 )  # settings of guided prompts
+_TABLES = ("loss_args", "miner_args")  # settings that are tables of arguments
 _ALIKE = ("prompt_location", "prompt_depth", "prompt_from", "prompt_shared", "prompt_projection", "prompt_step")
+LIBRARY = "pml:"  # begins the names of pytorch-metric-learning
+_COMPARED = {"pairs": "each other", "classes": "weights of its own"}
 LoraTargets = tuple[Literal["qkv", "proj", "fc1", "fc2"], ...]
 
 
@@ -255,7 +259,18 @@ class Config(BaseModel):
     # --- loss ---------------------------------------------------------------------------------
     loss: str = Field(
         "proxy_anchor",
-        description="loss of retrieval; image_anchor is what the published code calls nca. Recognition: cross-entropy",
+        description="loss of retrieval; image_anchor is what the published code calls nca, pml:NAME any loss of "
+        "pytorch-metric-learning. Recognition: cross-entropy",
+    )
+    loss_args: dict[str, JsonValue] = Field(
+        {}, description="arguments of the loss by name, as a table: loss_args.alpha=2, or [loss_args] in a file"
+    )
+    miner: str | None = Field(
+        None, description="what picks the pairs of a pml: loss: pml:NAME, any miner of that library; none: all pairs"
+    )
+    miner_args: dict[str, JsonValue] = Field({}, description="arguments of the miner by name, as a table")
+    loss_memory: Annotated[int, Field(ge=0)] = Field(
+        0, description="cross-batch memory: embeddings of earlier batches that a loss of pairs compares with; 0: none"
     )
     loss_scale: float = Field(32.0, gt=0, description="scale of the similarities in the loss")
     loss_margin: float = Field(0.1, ge=0, description="margin of the anchor losses")
@@ -330,9 +345,10 @@ class Config(BaseModel):
 
     @model_validator(mode="after")
     def _fields_agree(self) -> Self:
-        for name, legal in (("method", METHODS), ("loss", LOSSES), ("semantic_unit", ("method", *ACCUMULATORS))):
+        for name, legal in (("method", METHODS), ("semantic_unit", ("method", *ACCUMULATORS))):
             if getattr(self, name) not in legal:
                 raise ValueError(f"{name}={getattr(self, name)!r} is not known; legal: {', '.join(legal)}")
+        self._loss_agrees()
         method = METHODS[self.method]
         if self.task == "recognition":
             self._recognition_agrees()
@@ -374,9 +390,52 @@ class Config(BaseModel):
             raise ValueError("precision='fp16' needs a GPU; on device='cpu' use bf16 or fp32")
         return self
 
+    def _loss_agrees(self) -> None:
+        library, fields = self.loss.startswith(LIBRARY), type(self).model_fields
+        if not library and self.loss not in LOSSES:
+            raise ValueError(
+                f"loss={self.loss!r} is not known; legal: {', '.join(LOSSES)}, or {LIBRARY}NAME, a loss of "
+                "pytorch-metric-learning"
+            )
+        if self.miner is None and self.miner_args:
+            raise ValueError(f"miner_args={self.miner_args!r} are of a miner; name it with miner={LIBRARY}NAME")
+        if self.task != "retrieval":
+            return
+        if library:
+            changed = [name for name in ("loss_scale", "loss_margin") if getattr(self, name) != fields[name].default]
+            if changed:
+                raise ValueError(
+                    f"{changed[0]}={getattr(self, changed[0])!r} is for losses of this package; loss={self.loss!r} "
+                    "takes its own arguments, as loss_args.NAME=VALUE"
+                )
+            if self.loss_proxies != "all":
+                raise ValueError(
+                    f"loss_proxies={self.loss_proxies!r} is for losses of this package; loss={self.loss!r} knows all "
+                    "classes, so use loss_proxies=all"
+                )
+            return
+        self.require_needs(LOSSES.needs(self.loss))
+
+    def require_needs(self, needs: Needs) -> None:
+        """Refuse a loss that compares with what method and batches do not give. Raises :class:`ConfigError`."""
+        if needs != "proxies" and METHODS[self.method].semantic != "none":
+            raise ConfigError(
+                f"loss={self.loss!r} compares images with {_COMPARED[needs]}, and method={self.method!r} is about "
+                "semantic proxies, which it would leave out; use a loss of proxies such as proxy_anchor, or a method "
+                "without them such as vpt_bias"
+            )
+        if needs == "pairs" and self.images_per_class < 2:
+            raise ConfigError(
+                f"loss={self.loss!r} compares images of a class with each other, and images_per_class=1 puts one of "
+                "each into a batch; make images_per_class 2 or more"
+            )
+
     def _recognition_agrees(self) -> None:
         if not METHODS[self.method].trains:
             raise ValueError(f"method={self.method!r} trains nothing, so it learns no classifier; use method=linear")
+        of_losses = [name for name in ("miner", "loss_args", "loss_memory") if getattr(self, name)]
+        if of_losses:
+            raise ValueError(f"{of_losses[0]} is for task=retrieval; recognition trains by cross-entropy")
         if "loss" in self.model_fields_set and self.loss != "proxy_anchor":
             raise ValueError(f"loss={self.loss!r} is for task=retrieval; recognition trains by cross-entropy")
         if self.query_pattern is not None or self.query_csv is not None:
@@ -484,7 +543,12 @@ def make_config(*layers: Mapping[str, Any], preset: str | None = None, base: Con
     if preset is not None:
         values.update(read_preset(preset))
     for layer in layers:
-        values.update({name: _spelt(name, _plain(value)) for name, value in layer.items()})
+        for name, value in layer.items():
+            table, _, key = name.partition(".")  # loss_args.alpha: one entry of a table, whose others stay
+            given = _spelt(name, _plain(value))
+            values.update(
+                {table: {**(values.get(table) or {}), key: given}} if table in _TABLES and key else {name: given}
+            )
     try:
         return Config(**values)
     except ValidationError as error:
@@ -502,6 +566,8 @@ def _plain(value: Any) -> Any:
     """Numbers and arrays of numpy, also in lists, as Python's own."""
     if isinstance(value, list | tuple):
         return type(value)(map(_plain, value))
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
     return value.tolist() if hasattr(value, "tolist") else value
 
 
@@ -510,7 +576,8 @@ def parse_assignments(words: Iterable[str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for word in words:
         key, sign, text = word.partition("=")
-        if not sign or not key.isidentifier():
+        table, _, entry = key.partition(".")
+        if not sign or not (entry if table in _TABLES and entry else key).isidentifier():
             raise ConfigError(f"{word!r} is not a setting; write key=value, for example lr=0.001")
         values[key] = _literal(text)
         if isinstance(values[key], int | float) and _is_text(key):

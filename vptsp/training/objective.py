@@ -10,18 +10,19 @@ from torch import Tensor
 from vptsp.core.model import ModelOutput
 from vptsp.errors import ConfigError
 from vptsp.evaluation.recognition import cross_entropy
-from vptsp.settings.build import ConfiguredModel, build_loss
+from vptsp.settings.build import ConfiguredModel
 from vptsp.settings.config import Config
 
 Objective = Callable[[ConfiguredModel, ModelOutput, Int[Tensor, " B"]], Float[Tensor, ""]]
 
 
 def make_objective(config: Config) -> Objective:
-    """Retrieval: the configured loss of embeddings and proxies. Recognition: cross-entropy of the class scores.
+    """Retrieval: the model's loss of embeddings, and of proxies where it compares with them. Recognition:
+    cross-entropy of the class scores.
 
     Guided prompts add theirs to either.
 
-    The latter raises :class:`~vptsp.errors.ConfigError` for a model without class scores.
+    Raises :class:`~vptsp.errors.ConfigError`, when called, for a model without that loss or without class scores.
     """
     if config.task == "recognition":
         entropy = cross_entropy()
@@ -35,11 +36,16 @@ def make_objective(config: Config) -> Objective:
             return _guided(entropy(output.logits, labels), output)
 
         return recognise
-    loss = build_loss(config)
 
     def retrieve(model: ConfiguredModel, output: ModelOutput, labels: Tensor) -> Tensor:
+        if model.criterion is None:
+            raise ConfigError(
+                "this model was built without a loss, to embed images; build it with num_classes to train it"
+            )
+        if model.criterion.needs != "proxies":
+            return _guided(model.criterion(output.embeddings, labels), output)
         proxies, targets = model.loss_proxies(output, labels, config.loss_proxies)
-        return _guided(loss(output.embeddings, targets, proxies), output)
+        return _guided(model.criterion(output.embeddings, targets, proxies), output)
 
     return retrieve
 

@@ -20,6 +20,7 @@ from vptsp.data.transforms import train_transform
 from vptsp.machine import make_fabric
 from vptsp.settings.build import ConfiguredModel, build_model
 from vptsp.settings.config import Config
+from vptsp.settings.losses import require_loss
 from vptsp.settings.methods import METHODS
 from vptsp.training.gradient_cache import DividedForward
 from vptsp.training.optimizers import clip, make_optimizers
@@ -50,9 +51,10 @@ class Session:
     def prepare(cls, config: Config) -> Session:
         """Build all of it from settings; the seed decides what is random.
 
-        Raises :class:`~vptsp.errors.UsageError` for a tracker, device, backbone or data that cannot be had.
+        Raises :class:`~vptsp.errors.UsageError` for a tracker, loss, device, backbone or data that cannot be had.
         """
         require_tracker(config.tracker)
+        require_loss(config)
         fabric = make_fabric(config.device, config.precision)
         backbone = load_backbone(
             config.backbone, config.backbone_weights, config.image_size, config.pooling, config.seed

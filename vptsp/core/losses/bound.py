@@ -1,16 +1,16 @@
-"""A loss by name, with its constants bound."""
+"""A loss of proxies by name, with its constants bound."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from vptsp.core.errors import ConfigError
 from vptsp.core.losses import LOSSES
+from vptsp.core.losses.criterion import Criterion, make_criterion
 
 Loss = Callable[[Float[Tensor, "B E"], Int[Tensor, " B"], Float[Tensor, "C E"]], Float[Tensor, ""]]
 
@@ -20,15 +20,10 @@ def make_loss(name: str, **constants: Any) -> Loss:
 
     Constants of other losses are passed over, so that one set of settings serves every loss. It is computed without
     autocast, which would turn the product of unit vectors back into half precision.
-    Raises :class:`~vptsp.core.errors.ConfigError` for names that are not known.
+    Raises :class:`~vptsp.core.errors.ConfigError` for names that are not known and for losses that need no proxies,
+    which :func:`~vptsp.core.losses.criterion.make_criterion` makes.
     """
-    function = LOSSES.load(name)
-    taken = inspect.signature(function).parameters
-    own = {key: value for key, value in constants.items() if key in taken}
-
-    def loss(embeddings: Tensor, labels: Tensor, proxies: Tensor) -> Tensor:
-        with torch.autocast(embeddings.device.type, enabled=False):
-            result: Tensor = function(embeddings, labels, proxies, **own)
-            return result
-
-    return loss
+    if LOSSES.needs(name) != "proxies":
+        raise ConfigError(f"loss {name!r} compares with no proxies; make it by make_criterion")
+    criterion: Criterion = make_criterion(name, 0, 0, constants=constants)
+    return criterion
