@@ -19,6 +19,7 @@ from vptsp.core.losses.catalogue import Losses
 if TYPE_CHECKING:
     from vptsp.core.losses.anchor import proxy_anchor as proxy_anchor
     from vptsp.core.losses.anchor_per_image import image_anchor as image_anchor
+    from vptsp.core.losses.average_precision import smooth_ap as smooth_ap
     from vptsp.core.losses.bound import Loss as Loss
     from vptsp.core.losses.bound import make_loss as make_loss
     from vptsp.core.losses.criterion import Criterion as Criterion
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from vptsp.core.losses.nca_plus import proxy_nca_plus as proxy_nca_plus
     from vptsp.core.losses.recall import recall_at_k_surrogate as recall_at_k_surrogate
     from vptsp.core.losses.similarity import cosine_similarities as cosine_similarities
-    from vptsp.core.losses.smooth_ap import smooth_ap as smooth_ap
     from vptsp.core.losses.soft_triple import SoftTriple as SoftTriple
     from vptsp.core.losses.softmax import normalized_softmax as normalized_softmax
 
@@ -87,7 +87,7 @@ LOSSES.add(
 )
 LOSSES.add(
     "smooth_ap",
-    f"{_HERE}.smooth_ap:smooth_ap",
+    f"{_HERE}.average_precision:smooth_ap",
     title="Smooth-AP",
     summary="average precision within the batch, with sigmoids for steps",
     source="Brown et al., ECCV 2020, section 3",
@@ -133,7 +133,7 @@ __getattr__ = lazy(
         "nca": ("proxy_nca",),
         "nca_plus": ("proxy_nca_plus",),
         "recall": ("recall_at_k_surrogate",),
-        "smooth_ap": ("smooth_ap",),
+        "average_precision": ("smooth_ap",),
         "soft_triple": ("SoftTriple",),
         "softmax": ("normalized_softmax",),
     },

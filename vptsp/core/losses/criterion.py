@@ -140,9 +140,9 @@ def _own(name: str, num_classes: int, size: int, constants: Mapping[str, Any]) -
             hint = f"did you mean {' or '.join(near)}? " if near else ""
             listed = ", ".join(f"{p.name}={p.default!r}" for p in takes.values())
             raise ConfigError(f"loss={name!r} has no argument {key!r}; {hint}It takes {listed or 'none'} (loss_args)")
-    if not inspect.isclass(thing):
+    if not isinstance(thing, type):
         return functools.partial(thing, **constants)
     run = {"num_classes": num_classes, "size": size}
     wanted = inspect.signature(thing).parameters
-    make: Callable[..., Callable[..., Tensor]] = thing
-    return make(**{key: run[key] for key in run if key in wanted}, **constants)
+    build: Any = thing  # which a check for a class has narrowed to any object
+    return build(**{key: run[key] for key in run if key in wanted}, **constants)
