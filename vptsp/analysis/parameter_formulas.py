@@ -17,6 +17,7 @@ from vptsp.core.heads import Classifier
 from vptsp.core.prompts.visual import prompt_counts
 from vptsp.settings.build import build_model
 from vptsp.settings.config import Config
+from vptsp.settings.losses import build_criterion
 from vptsp.settings.methods import METHODS
 
 
@@ -59,6 +60,7 @@ def count_parts(config: Config, classes: int) -> list[PartCount]:
         **_single_parts(config, backbone),
         "sample head": classifier if isinstance(model.head, Classifier) else head,
         "learned proxies": ("C · E", classes * size),
+        "weights of the loss": _of_the_loss(config, classes) if model.criterion is not None else ("0", 0),
         "class prompts": ("C · D · Σ Mᵢ" if same else "C · Σ Dᵢ · Mᵢ", classes * class_prompts),
         "semantic head": head,
         "accumulation unit": ("6 E² + 3 E", 6 * size**2 + 3 * size),
@@ -75,6 +77,22 @@ def _guided(config: Config, prompts: GuidedPrompts, width: int) -> tuple[str, in
     if config.prompt_norm != "layer":
         return "D · (G · P + (L - G) · N)", count
     return "D · (G · P + (L - G) · N) + 2 D", count + 2 * width
+
+
+_PROBES = (101, 103)  # primes: what a number of weights is a product of says how it grows
+
+
+def _of_the_loss(config: Config, classes: int) -> tuple[str, int]:
+    """Formula and number of the weights of a loss, of as many for each class and number of the embedding as it has."""
+    others = config.changed(embedding_size=_PROBES[1])
+    number = sum(p.numel() for p in build_criterion(others, _PROBES[0]).parameters())
+    factors, value = [], 1
+    for prime, name, size in zip(_PROBES, ("C", "E"), (classes, config.embedding_size), strict=True):
+        if number % prime == 0:
+            number //= prime
+            factors.append(name)
+            value *= size
+    return " · ".join([*([str(number)] if number != 1 or not factors else []), *factors]), number * value
 
 
 def _single_parts(config: Config, backbone: Backbone) -> dict[str, tuple[str, int]]:
