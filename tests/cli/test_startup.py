@@ -92,6 +92,11 @@ WITHOUT_SETTINGS = [
 WITH_SETTINGS = [
     ("settings", 0, "epochs = 12"),
     ("settings prompt", 0, "num_prompts = 10"),
+    ("recipes", 0, "cub_vit_s"),
+    ("recipes cub_vit_s", 0, "map_at_r_published 52.7 %"),
+    ("recipes nope", 1, "preset 'nope' is not known"),
+    ("recipes --record runs/done", 1, "--record RUN records a run of a preset; name it"),
+    ("recipes demo --record runs/begun", 1, "the run's state is"),
     ("completion bash", 0, "_vptsp_completion"),
     ("runs runs", 0, "0.625"),
     ("runs nowhere", 1, "there are no runs in "),

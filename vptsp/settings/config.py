@@ -20,7 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, V
 
 from vptsp.core.backbones import BUNDLED_BACKBONE, Part
 from vptsp.core.losses import LOSSES
-from vptsp.core.losses.catalogue import Needs
+from vptsp.core.losses.catalogue import PREFIX, Needs
 from vptsp.core.proxies import ACCUMULATORS
 from vptsp.errors import ConfigError
 from vptsp.settings.methods import METHODS
@@ -51,7 +51,6 @@ _GUIDED = (
 )  # settings of guided prompts
 _TABLES = ("loss_args", "miner_args")  # settings that are tables of arguments
 _ALIKE = ("prompt_location", "prompt_depth", "prompt_from", "prompt_shared", "prompt_projection", "prompt_step")
-LIBRARY = "pml:"  # begins the names of pytorch-metric-learning
 _COMPARED = {"pairs": "each other", "classes": "weights of its own"}
 LoraTargets = tuple[Literal["qkv", "proj", "fc1", "fc2"], ...]
 
@@ -391,14 +390,14 @@ class Config(BaseModel):
         return self
 
     def _loss_agrees(self) -> None:
-        library, fields = self.loss.startswith(LIBRARY), type(self).model_fields
+        library, fields = self.loss.startswith(PREFIX), type(self).model_fields
         if not library and self.loss not in LOSSES:
             raise ValueError(
-                f"loss={self.loss!r} is not known; legal: {', '.join(LOSSES)}, or {LIBRARY}NAME, a loss of "
+                f"loss={self.loss!r} is not known; legal: {', '.join(LOSSES)}, or {PREFIX}NAME, a loss of "
                 "pytorch-metric-learning"
             )
         if self.miner is None and self.miner_args:
-            raise ValueError(f"miner_args={self.miner_args!r} are of a miner; name it with miner={LIBRARY}NAME")
+            raise ValueError(f"miner_args={self.miner_args!r} are of a miner; name it with miner={PREFIX}NAME")
         if self.task != "retrieval":
             return
         if library:

@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 
 from vptsp.core.losses.bound import Loss, make_loss
-from vptsp.core.losses.catalogue import Needs
+from vptsp.core.losses.catalogue import PREFIX, Needs
 from vptsp.core.losses.criterion import Criterion, loss_needs, make_criterion
-from vptsp.core.losses.library import PREFIX, cannot
+from vptsp.core.losses.library import cannot
 from vptsp.errors import ConfigError
 from vptsp.settings.config import Config
 from vptsp.settings.methods import METHODS

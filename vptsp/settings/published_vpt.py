@@ -4,14 +4,18 @@ The presets of VPT's five FGVC sets carry the keys of ``configs/prompt/<set>.yam
 ``[published]``, as :mod:`vptsp.settings.published` describes for VPTSP. Source: the code published with arXiv
 2203.12119.
 
-What still differs: that code normalises every backbone's images by ImageNet's mean and deviation and resizes them
-bilinearly, here they are the backbone's own and bicubic; it does not decay the classifier's bias.
+What still differs is said in :data:`STILL_DIFFERS`.
 """
 
 from __future__ import annotations
 
 from vptsp.settings.published import Setting
 
+STILL_DIFFERS = (
+    "that code normalises every backbone's images by ImageNet's mean and deviation and resizes them bilinearly, here "
+    "they are the backbone's own and bicubic",
+    "that code does not decay the classifier's bias",
+)  # under the same settings
 _SETS = {
     "CUB": "fgvc_cub",
     "nabirds": "fgvc_nabirds",

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from vptsp.core.registry import Entry, Registered, Registry, name_of
 
+PREFIX = "pml:"  # begins the names of pytorch-metric-learning
+
 Needs = Literal["proxies", "pairs", "classes"]
 
 

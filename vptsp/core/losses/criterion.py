@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from vptsp.core.errors import ConfigError
 from vptsp.core.losses import LOSSES
-from vptsp.core.losses.catalogue import Needs
-from vptsp.core.losses.library import PREFIX, LibraryThing, library_loss, takes_gallery
+from vptsp.core.losses.catalogue import PREFIX, Needs
+from vptsp.core.losses.library import LibraryThing, library_loss, takes_gallery
 from vptsp.core.losses.memory import CrossBatchMemory
 
 _GIVEN = ("self", "embeddings", "labels", "proxies", "gallery", "gallery_labels", "own", "num_classes", "size")

@@ -21,9 +21,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from vptsp.core.errors import ConfigError
-from vptsp.core.losses.catalogue import Needs
+from vptsp.core.losses.catalogue import PREFIX, Needs
 
-PREFIX = "pml:"
 _PACKAGE = "pytorch_metric_learning"
 _BASES = {
     "loss": ("losses", "BaseMetricLossFunction"),

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import itertools
 import json
 import tomllib
 from pathlib import Path
@@ -42,6 +43,17 @@ def preset_notes(name: str) -> dict[str, Any]:
     return {key: value for key, value in _load(name).items() if key in NOTES}
 
 
+def about_preset(name: str) -> str:
+    """What the file of a preset that ships says at its top, as one paragraph; of a sibling in a table, that table's."""
+    stem = next((stem for stem in _tables() if name in _of_table(stem, _tables())), None)
+    path = _HERE / f"{name}.toml" if stem is None else _HERE / "tables" / f"{stem}.toml"
+    if not path.is_file():
+        return ""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    top = itertools.takewhile(lambda line: line.startswith("#"), lines)
+    return " ".join(line.removeprefix("#").strip() for line in top)
+
+
 def _load(name: str) -> dict[str, Any]:
     path = Path(name)
     if path.suffix in (".toml", ".json"):
@@ -69,9 +81,15 @@ def _near(name: str) -> list[str]:
 
 
 @functools.cache
+def _tables() -> dict[str, dict[str, Any]]:
+    """The files in ``tables/``, by their stems."""
+    return {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in (_HERE / "tables").glob("*.toml")}
+
+
+@functools.cache
 def _tabled() -> dict[str, dict[str, Any]]:
     """The presets of the files in ``tables/``, by name."""
-    files = {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in (_HERE / "tables").glob("*.toml")}
+    files = _tables()
     found: dict[str, dict[str, Any]] = {}
     for stem in files:
         found |= _of_table(stem, files)
