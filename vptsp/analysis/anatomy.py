@@ -53,7 +53,8 @@ class Anatomy:
     """Proxies of a run and its training images: ``learned`` (C, E), ``semantic`` (C, E) or none, unit ``embeddings``.
 
     ``labels`` (N,) are rows of the proxies, ``alpha`` is what the run fused with (1 without semantic proxies),
-    ``epoch`` the epoch after which all of this was so. ``attributes`` (C rows) is what is known of the classes.
+    ``epoch`` the epoch after which all of this was so. ``attributes`` (C rows) is what is known of the
+    classes, ``prompt_of_class`` (C,) which guided prompt speaks for each (DA-VPT), none without guided prompts.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Anatomy:
     alpha: float
     epoch: int = -1
     attributes: pd.DataFrame | None = None
+    prompt_of_class: Int64[np.ndarray, " C"] | None = None
 
     def __post_init__(self) -> None:
         shapes = {"learned": self.learned.shape, "embeddings": self.embeddings.shape}
@@ -122,7 +124,7 @@ class Anatomy:
 
         ``accuracy_*`` and ``ap_*`` (AP@R) of learned, semantic and fused proxies; ``gain`` is AP@R of the fused minus
         that of the learned proxy, ``gain_accuracy`` likewise. ``angle_*`` are in degrees, ``weight_of_learned`` is
-        O's real share in q.
+        O's real share in q. ``prompt`` is the guided prompt of the class, where there are any.
         """
         alpha = self.alpha if alpha is None else alpha
         parts = {"learned": (1.0, self.fused(1.0)), "fused": (alpha, self.fused(alpha))}
@@ -138,9 +140,45 @@ class Anatomy:
         for one, other in (("learned", "semantic"), ("learned", "fused"), ("semantic", "fused")):
             if one in parts and other in parts:
                 table[f"angle_{one}_{other}"] = angles(parts[one][1], parts[other][1])
+        if self.prompt_of_class is not None:
+            table["prompt"] = self.prompt_of_class
         table["norm_learned"] = np.linalg.norm(self.learned, axis=1)
         table["weight_of_learned"] = self.weight_of_learned(alpha)
         return table.sort_values("gain", ascending=False, kind="stable")
+
+    # --- guided prompts ---------------------------------------------------------------------------
+    def prompts(self, alpha: float | None = None) -> pd.DataFrame:
+        """The guided prompts (DA-VPT), a row each, largest first: do classes of one prompt lie near each other?
+
+        ``prompt`` from 0, ``count`` and ``classes`` it speaks for; ``within``: mean cosine of their fused proxies with
+        each other (NaN of one class alone), ``between``: with those of all other classes; ``accuracy``: share of their
+        images whose nearest proxy is their class's, ``same_prompt``: is of a class of the same prompt.
+        Raises DataError where there are no guided prompts.
+        """
+        if self.prompt_of_class is None:
+            raise DataError(
+                f"{self.name} has no guided prompts; choose a run of method=davpt_dml or davpt_vptsp, which have them"
+            )
+        proxies, mapping = self.fused(alpha), self.prompt_of_class
+        cosines = proxies.astype(np.float64) @ proxies.T
+        nearest = nearest_proxies(proxies, self.embeddings)
+        rows = []
+        for prompt in np.unique(mapping):
+            own = mapping == prompt
+            count, images = int(own.sum()), own[self.labels]
+            pairs = cosines[np.ix_(own, own)].sum() - cosines[own, own].sum()
+            rows.append(
+                {
+                    "prompt": int(prompt),
+                    "count": count,
+                    "classes": ", ".join(np.array(self.class_names)[own]),
+                    "within": pairs / (count * (count - 1)) if count > 1 else np.nan,
+                    "between": cosines[np.ix_(own, ~own)].mean() if not own.all() else np.nan,
+                    "accuracy": (nearest == self.labels)[images].mean() if images.any() else np.nan,
+                    "same_prompt": own[nearest[images]].mean() if images.any() else np.nan,
+                }
+            )
+        return pd.DataFrame(rows).sort_values("count", ascending=False, kind="stable", ignore_index=True)
 
     # --- known attributes -----------------------------------------------------------------------------
     def distances(self, alpha: float | None = None) -> Float64[np.ndarray, "C C"]:
@@ -199,6 +237,7 @@ class Anatomy:
             class_names=tuple(self.class_names[row] for row in classes),
             ids=tuple(self.ids[row] for row in images),
             attributes=None if self.attributes is None else self.attributes.iloc[classes],
+            prompt_of_class=None if self.prompt_of_class is None else self.prompt_of_class[classes],
         )
 
     @classmethod
@@ -230,18 +269,24 @@ class Anatomy:
             alpha=1.0 if snapshot.semantic is None else run.config.alpha,
             epoch=snapshot.epoch,
             attributes=table.reindex(names) if table is not None and set(names) <= set(table.index) else None,
+            prompt_of_class=snapshot.prompt_of_class,
         )
+
+
+def nearest_proxies(
+    proxies: Float32[np.ndarray, "C E"], embeddings: Float32[np.ndarray, "N E"]
+) -> Int64[np.ndarray, " N"]:
+    """The proxy most similar to each image; of equally similar ones the first."""
+    step = max(1, 2**24 // max(1, len(proxies)))
+    parts = range(0, len(embeddings), step)
+    return np.concatenate([(embeddings[start : start + step] @ proxies.T).argmax(axis=1) for start in parts])
 
 
 def nearest_is_own(
     proxies: Float32[np.ndarray, "C E"], embeddings: Float32[np.ndarray, "N E"], labels: Int64[np.ndarray, " N"]
 ) -> Bool[np.ndarray, " N"]:
     """Whether the proxy most similar to each image is its class's; of equally similar ones the first counts."""
-    step = max(1, 2**24 // max(1, len(proxies)))
-    nearest = [
-        (embeddings[start : start + step] @ proxies.T).argmax(axis=1) for start in range(0, len(embeddings), step)
-    ]
-    return np.asarray(np.concatenate(nearest) == labels)
+    return np.asarray(nearest_proxies(proxies, embeddings) == labels)
 
 
 def find_images(

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from vptsp.errors import RunError
+from vptsp.runs.embeddings import SavedEmbeddings
+from vptsp.runs.origins import origin_of
 from vptsp.runs.run import Run
 from vptsp.runs.snapshots import Snapshot, Snapshots
+from vptsp.settings.methods import METHODS
+from vptsp.text import plain
+
+PROMPT = "guided prompt"  # the column of a map
 
 
 def guided_classes(run: Run | str | Path, epoch: int | None = None) -> pd.DataFrame:
@@ -55,6 +62,61 @@ def mapping_history(run: Run | str | Path) -> pd.DataFrame:
         rows.append({"epoch": snapshot.epoch, "used": len(np.unique(mapping)), "moved": moved})
         before = mapping
     return pd.DataFrame(rows, columns=["epoch", "used", "moved"])
+
+
+@dataclass(frozen=True)
+class Speakers:
+    """Who speaks for whom after an epoch: ``blocks`` are those of the guided prompts, from 1, ``classes`` the names of
+    the classes of each prompt, the same in every guided block, and ``of_class`` (C,) the prompt of each training class.
+    """
+
+    blocks: tuple[int, ...]
+    classes: tuple[tuple[str, ...], ...]
+    of_class: dict[str, int]
+
+    def words(self, most: int = 3) -> list[str]:
+        """For each prompt the names of some of its classes, and how many more there are: ``a, b, c and 7 more``."""
+        found = []
+        for names in self.classes:
+            some = ", ".join(plain(name, 40) for name in names[:most])
+            found.append(f"{some} and {len(names) - most} more" if len(names) > most else some or "no class")
+        return found
+
+
+def speakers(run: Run | str | Path, saved: SavedEmbeddings | None = None) -> Speakers | None:
+    """Which guided prompts speak for which classes, at the epoch that ``saved`` embeddings are from (none: those of the
+    test images). None for runs without guided prompts, and where that epoch has no snapshot."""
+    run = Run.of(run)
+    snapshots = Snapshots(run)
+    if not METHODS[run.config.method].guided or not len(snapshots):
+        return None
+    epoch = origin_of(run, saved or SavedEmbeddings.of_run(run, "test")).epoch
+    if epoch not in snapshots.epochs:
+        return None
+    prompts, mapping = _guided(snapshots[epoch])
+    names = snapshots.index.class_names
+    if run.config.guided_blocks:
+        first, last = run.config.guided_blocks
+    else:
+        first, last = -len(prompts), -1  # the last ones, of a depth that the settings do not say
+    return Speakers(
+        tuple(range(first, last + 1)),
+        tuple(tuple(np.array(names)[mapping == prompt].tolist()) for prompt in range(prompts.shape[1])),
+        dict(zip(names, mapping.tolist(), strict=True)),
+    )
+
+
+def prompt_column(run: Run | str | Path, saved: SavedEmbeddings) -> pd.DataFrame | None:
+    """The guided prompt of each image's class, by image id, as a column to colour a map by: ``prompt 3`` from 1.
+
+    None where no class of the images was trained on, as in a test of unseen classes, or where :func:`speakers` is.
+    """
+    found = speakers(run, saved)
+    if found is None or not set(saved.names) & set(found.of_class):
+        return None
+    words = [f"prompt {number + 1}" for number in range(len(found.classes))]
+    values = [words[found.of_class[name]] if name in found.of_class else None for name in saved.names]
+    return pd.DataFrame({PROMPT: pd.Categorical(values, words)}, index=pd.Index(saved.ids))
 
 
 def _guided(snapshot: Snapshot) -> tuple[np.ndarray, np.ndarray]:

@@ -60,7 +60,7 @@ def html_of(shown: StillAnatomy, thumbnails: Thumbnails | None) -> str:
         f'</div><img src="data:image/png;base64,{picture}" alt="{alt}" '
         'style="max-width:100%;width:980px;border-radius:8px">'
         f'<figcaption style="font-size:13px;opacity:.8;max-width:980px">{alt}.{trails}{notes}</figcaption></figure>'
-        f"{_scores(shown)}{_strips(shown, thumbnails)}{_classes(shown)}{_attributes(shown)}"
+        f"{_scores(shown)}{_strips(shown, thumbnails)}{_classes(shown)}{_prompts(shown)}{_attributes(shown)}"
     )
 
 
@@ -183,6 +183,29 @@ def _classes(shown: StillAnatomy) -> str:
         f"{int((gain > 0).sum())} of {len(table):,} gain, {int((gain < 0).sum())} lose."
     )
     header = ["class", "gain in AP@R", "AP@R of O", "of G", "of q", "accuracy, O → q", "angle O–G"]
+    return html_table(header, rows, caption)
+
+
+def _prompts(shown: StillAnatomy) -> str:
+    """Guided prompts, where there are any: whom they speak for, and whether those lie together."""
+    if shown.parts.prompt_of_class is None:
+        return ""
+    rows = [
+        [
+            f"prompt {row['prompt'] + 1}",
+            f"{row['count']}",
+            plain(row["classes"], 60),
+            *("–" if np.isnan(row[name]) else f"{row[name]:.2f}".replace("-", "−") for name in ("within", "between")),
+            *("–" if np.isnan(row[name]) else f"{100 * row[name]:.0f} %" for name in ("accuracy", "same_prompt")),
+        ]
+        for _, row in shown.parts.prompts(shown.alpha).iterrows()
+    ]
+    caption = (
+        "Guided prompts and the classes they speak for. Cosines are means between fused proxies: of the prompt's "
+        "classes with each other, and with all others. Right: images whose nearest proxy is of their class, or of a "
+        "class of the same prompt."
+    )
+    header = ["guided prompt", "classes", "which", "cosine within", "to others", "right class", "right prompt"]
     return html_table(header, rows, caption)
 
 

@@ -48,6 +48,7 @@ class ProxyAnatomy(RunView):
     _class = traitlets.Int(0).tag(sync=True)
     _facts = traitlets.Dict().tag(sync=True)
     _class_names = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    _prompts = traitlets.List(traitlets.Int(), help="guided prompt of each class, from 0; empty: none").tag(sync=True)
     _rows = traitlets.Bytes(b"").tag(sync=True)  # int32 (n,): the view's row of each image shown
     _labels = traitlets.Bytes(b"").tag(sync=True)  # int32 (n,)
     _dots = traitlets.Bytes(b"").tag(sync=True)  # float32 (2, c, n): of O and of G with each image
@@ -92,6 +93,7 @@ class ProxyAnatomy(RunView):
             "_rho": rho,
             "_rows": np.array([place[name] for name in parts.ids], dtype="<i4").tobytes(),
             "_class_names": [plain(name) for name in parts.class_names],
+            "_prompts": [] if parts.prompt_of_class is None else parts.prompt_of_class.tolist(),
             "_facts": {
                 "name": plain(whole.name),
                 "epoch": whole.epoch,
@@ -123,6 +125,10 @@ class ProxyAnatomy(RunView):
         """The class that semantics help most; without them, the one that its proxy finds worst."""
         table = self.gains()
         return str(table.index[0] if self.parts.semantic is not None else table["ap_learned"].idxmin())
+
+    def prompts(self) -> pd.DataFrame:
+        """The guided prompts and their classes at the slider's alpha; DataError for a run without guided prompts."""
+        return self.parts.prompts(self.alpha)
 
     # --- state ----------------------------------------------------------------------------------
     @traitlets.validate("alpha")

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import traitlets
 
+from vptsp.analysis.guided_prompts import prompt_column
 from vptsp.analysis.projection import Method
 from vptsp.analysis.proxies_on_map import proxies_of
 from vptsp.errors import DataError
@@ -104,6 +105,7 @@ class SpaceExplorer(RunView):
         saved = SavedEmbeddings.of_run(run, split)
         proxies, names = proxies_of(run, saved)
         tables = [data.nearest_columns(saved), data.attribute_columns(saved)] if len(saved) else []
+        tables += [prompt_column(run, saved)] if len(saved) else []
         return {
             "saved": saved,
             "proxies": proxies,

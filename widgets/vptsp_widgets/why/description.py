@@ -16,9 +16,18 @@ FULL_COLOUR = 0.02  # change of a similarity from which on a colour is as strong
 
 
 def description(
-    saved: SavedEmbeddings, near: Neighbours, model: ConfiguredModel, explained: Explained, query: int, neighbour: int
+    saved: SavedEmbeddings,
+    near: Neighbours,
+    model: ConfiguredModel,
+    explained: Explained,
+    query: int,
+    neighbour: int,
+    speaks: dict[int, list[str]],
 ) -> dict[str, Any]:
-    """A pair of rows as JSON values. The neighbour is a candidate wherever it ranks (0: it is not in the gallery)."""
+    """A pair of rows as JSON values; ``speaks``: the classes of each guided prompt, by block from 0.
+
+    The neighbour is a candidate wherever it ranks (0: it is not in the gallery).
+    """
     ranked, similarities = near.ranked(query)
     listed = list(ranked[:CANDIDATES])
     if neighbour not in listed:
@@ -43,6 +52,7 @@ def description(
         "prompts": found.prompts.shape[-1],
         "effect_rows": len(model.prompts()),
         "without": why_no_effects(model) or "",
+        "speaks": {str(block): words for block, words in speaks.items()},
     }
 
 

@@ -7,8 +7,8 @@ import html
 import io
 import math
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,7 @@ class StillPair:
     blocks: int  # with prompts
     without: str  # why there are no effects; empty where there are
     note: str
+    speaks: Mapping[int, Sequence[str]] = field(default_factory=dict)  # classes of guided prompts, by block from 0
 
 
 def html_of(pair: StillPair) -> str:
@@ -79,9 +80,11 @@ def _table(pair: StillPair) -> str:
     body = ""
     for block, prompt in zip(*np.unravel_index(strongest, effects.shape), strict=True):
         value = float(effects[block, prompt])
+        names = pair.speaks.get(int(block), ())
+        spoken = f", which speaks for {safe(names[prompt], 160)}" if prompt < len(names) else ""
         meaning = "brings the images together" if value < 0 else "keeps the images apart"
         body += (
-            f'<tr><td style="{_CELL}">block {block + 1}, prompt {prompt + 1}</td>'
+            f'<tr><td style="{_CELL}">block {block + 1}, prompt {prompt + 1}{spoken}</td>'
             f'<td style="{_CELL};font-variant-numeric:tabular-nums">{value:+.{_decimals(effects)}f}</td>'
             f'<td style="{_CELL}">{meaning}</td></tr>'
         )

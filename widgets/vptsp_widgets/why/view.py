@@ -18,6 +18,8 @@ import numpy as np
 import traitlets
 
 from vptsp.analysis.explain import Attention, why_no_effects
+from vptsp.analysis.guided_prompts import speakers
+from vptsp.core.guidance.prompts import GuidedPrompts
 from vptsp.data.image_set import ImageSet
 from vptsp.errors import DataError
 from vptsp.runs.checkpoints import load_beside
@@ -101,7 +103,16 @@ class WhyNeighbour(RunView):
         self.model = model if isinstance(model, ConfiguredModel) else load_beside(model, saved)
         self.saved, self._sources, self._near = saved, Pictures.of(images, saved), Neighbours(saved)
         self._pairs = ExplainedPairs(self.model, self._sources)
+        self._speaks = self._spoken_for()
         return Content(saved.ids, {}, run=run_of(saved))
+
+    def _spoken_for(self) -> dict[int, list[str]]:
+        """The classes that each guided prompt speaks for, in words, by block from 0; empty where there are none."""
+        prompts, place = self.model.prompts, run_of(self.saved)
+        if not isinstance(prompts, GuidedPrompts) or place is None or not (place / "config.json").is_file():
+            return {}
+        found = speakers(place, self.saved)
+        return {} if found is None else {block: found.words() for block in prompts.guided_blocks}
 
     def _begin(self) -> None:
         with self._together():
@@ -192,7 +203,7 @@ class WhyNeighbour(RunView):
         explained, found = self._explained(), self._explained().attention
         _, blocks, heads, _, _ = found.patches.shape
         rows = self._row[self.query], self._row[self.neighbour]
-        said = description(self.saved, self._near, self.model, explained, *rows)
+        said = description(self.saved, self._near, self.model, explained, *rows, self._speaks)
         self._stamp += 1
         with self.hold_sync():
             self.block = min(self.block, blocks - 1) if self._stamp > 1 else blocks - 1
@@ -246,6 +257,7 @@ class WhyNeighbour(RunView):
             blocks=len(self.model.prompts()),
             without=why_no_effects(self.model) or "",
             note=self.saved.left_out_note if self.saved.left_out else "",
+            speaks=self._speaks,
         )
         return html_of(pair)
 

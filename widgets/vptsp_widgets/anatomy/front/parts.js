@@ -10,6 +10,7 @@ export class Parts {
   constructor(model) {
     this.facts = model.get("_facts");
     this.names = model.get("_class_names");
+    this.prompts = model.get("_prompts") ?? []; // the guided prompt of each class, from 0
     this.rows = int32(model.get("_rows"));
     this.labels = int32(model.get("_labels"));
     this.dots = float32(model.get("_dots"));

@@ -22,6 +22,7 @@ const LEARNED_ALONE = [
   ["right", "right", "images whose nearest proxy is their class's"],
   ["O–images", "angle", "angle between the learned proxy and the mean of its class's images"],
 ];
+const GUIDED = ["prompt", "prompt", "the guided prompt that speaks for the class"];
 
 /**
  * The panel: `title`, `tally` and `scroller` with the table. `build` makes its rows, `fill` writes their numbers,
@@ -39,14 +40,14 @@ export function classTable(shown) {
   let sorted = { key: "gain", down: true };
   let order = []; // classes as the table lists them
   let lines = []; // by class
-  const columns = () => (shown.semantic ? WITH_SEMANTICS : LEARNED_ALONE);
+  const columns = () => [...(shown.semantic ? WITH_SEMANTICS : LEARNED_ALONE), ...(shown.parts.prompts.length ? [GUIDED] : [])];
 
   function valuesOf(label) {
     const { parts, alpha } = shown;
     const [now, base] = [parts.score(alpha), parts.score(1)];
     return {
       name: parts.names[label], gain: now.precision[label] - base.precision[label], ap: now.precision[label], right: now.right[label], before: base.right[label],
-      angle: parts.angle(label), weight: parts.weight(label, alpha),
+      angle: parts.angle(label), weight: parts.weight(label, alpha), prompt: parts.prompts[label],
     };
   }
 
@@ -92,6 +93,7 @@ export function classTable(shown) {
       cells.ap.textContent = Number.isNaN(one.ap) ? "–" : percent(one.ap, 0);
       cells.right.textContent = shown.semantic ? `${one.before} → ${one.right} of ${total}` : `${one.right} of ${total}`;
       cells.angle.textContent = degrees(one.angle);
+      if (cells.prompt) cells.prompt.textContent = String(one.prompt + 1);
       if (cells.weight) cells.weight.textContent = percent(one.weight, 0);
     });
     tally.textContent = shown.semantic

@@ -51,13 +51,15 @@ export function effectGrid(choose, say) {
   return {
     table, scale,
     /** @param {number} full - the change from which on a colour is full, unless there is a larger one */
-    show(values, newRows, newColumns, block, marked, full) {
+    show(values, newRows, newColumns, block, marked, full, speaks = {}) {
       if (newRows !== rows || newColumns !== columns) build(newRows, newColumns);
       const known = values.filter((value) => !Number.isNaN(value));
       const most = known.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
       digits = decimals(most);
       const strongest = Math.max(most, full);
       cells.flat().forEach((cell, place) => {
+        const classes = speaks[cell.block]?.[cell.prompt];
+        cell.label = `block ${cell.block + 1}, prompt ${cell.prompt + 1}${classes ? `, which speaks for ${classes}` : ""}`;
         const value = place < values.length ? values[place] : NaN;
         cell.value = place < values.length && Number.isNaN(value) ? null : value; // null: there is no such prompt
         const share = Math.round((100 * Math.abs(value)) / strongest);

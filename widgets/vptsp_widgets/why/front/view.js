@@ -88,7 +88,7 @@ export default {
       effects.hidden = Boolean(pair.without);
       without.hidden = !pair.without;
       without.textContent = pair.without;
-      if (!pair.without) grid.show(numbers.effects, pair.effect_rows, pair.prompts, at, marked, pair.full ?? 0);
+      if (!pair.without) grid.show(numbers.effects, pair.effect_rows, pair.prompts, at, marked, pair.full ?? 0, pair.speaks);
     }
 
     function showPair() {
