@@ -33,17 +33,18 @@ RUNS: dict[str, dict[str, Any]] = {
         "miner": "pml:DistanceWeightedMiner",
         "loss_memory": 20,
     },
+    "prompt dynamics": {"method": "vpt_deep", "prompt_dynamics": "linear", "dynamics_size": 8},
     "a moving average": {"loss": "curricular_face"},
     "what the library keeps as plain tensors": {"loss": "pml:DynamicSoftMarginLoss"},
 }
 
 
-SLOW = ("a moving average", "what the library keeps as plain tensors")
+SLOW = ("a moving average", "prompt dynamics", "what the library keeps as plain tensors")
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in RUNS])
 def test_a_run_stopped_in_an_epoch_goes_on_to_the_same_bits(tiny: Tiny, tmp_path: Path, name: str) -> None:
-    config = tiny(**SMALL, **RUNS[name])
+    config = tiny(**{**SMALL, **RUNS[name]})
     whole = train(config, tmp_path / "whole", observer=silent)
 
     def stop_at_two(event: Event) -> None:

@@ -62,6 +62,7 @@ CASES: dict[str, dict[str, Any]] = {
     "proxies of another library": {"method": "vptsp_g", "loss": "pml:ArcFaceLoss", "loss_args": {"margin": 5.7}},
     "pairs with a memory": {"method": "vpt_bias", "loss": "recall_at_k", "loss_memory": 16},
     "centres of the loss": {"method": "linear", "loss": "soft_triple", "loss_args": {"centres": 3}},
+    "prompt dynamics": {"method": "vpt_bias", "prompt_dynamics": "linear", "dynamics_size": 8, "prompt_dropout": 0.3},
     "guided prompts": {"method": "davpt_dml", "num_guided_prompts": 3, "guided_patch": "prompt_output"},
     "classifier": {"method": "vpt_bias", "task": "recognition"},
     "proxies as classes": {"method": "vptsp_g", "task": "recognition"},

@@ -36,7 +36,8 @@ def count_parts(config: Config, classes: int) -> list[PartCount]:
 
     D is the width (Dᵢ of block i, where they differ), L the blocks, E the embedding size, C the classes, Nᵢ and Mᵢ the
     shared and the class prompts of block i, P the guided prompts of each of G blocks and N those of the other blocks, b
-    the biases of the patch embedding, and of backbones other than plain ViTs Bⱼ the outputs of layer j that has a bias.
+    the biases of the patch embedding, d the dynamics_size, and of backbones other than plain ViTs Bⱼ the outputs of
+    layer j that has a bias.
     Parts that the method does not have are left out.
     """
     with torch.device("meta"):
@@ -59,6 +60,7 @@ def count_parts(config: Config, classes: int) -> list[PartCount]:
         "backbone biases": _biases(backbone),
         **_single_parts(config, backbone),
         "sample head": classifier if isinstance(model.head, Classifier) else head,
+        "prompt dynamics": ("D · d + 2 d²", width * config.dynamics_size + 2 * config.dynamics_size**2),
         "learned proxies": ("C · E", classes * size),
         "weights of the loss": _of_the_loss(config, classes) if model.criterion is not None else ("0", 0),
         "class prompts": ("C · D · Σ Mᵢ" if same else "C · Σ Dᵢ · Mᵢ", classes * class_prompts),

@@ -29,6 +29,7 @@ from vptsp.core.losses.criterion import Criterion
 from vptsp.core.losses.similarity import cosine_similarities
 from vptsp.core.parameter_counts import ParameterCounts, count_parameters
 from vptsp.core.prompts.classes import ClassPromptRows
+from vptsp.core.prompts.dynamics import PromptDynamics
 from vptsp.core.prompts.locations import AddedPrompts, ChannelPrompts, FramePrompts, PixelPrompts
 from vptsp.core.prompts.visual import VisualPrompts
 from vptsp.core.proxies.fusion import fuse
@@ -51,6 +52,7 @@ class ModelOutput:
     - ``guided_features`` (B, G, 2, D): what the G guided blocks compare with their prompts, of patches and of CLS, and
       ``guided``, the weighted loss of it, which is added to that of the task; of guided prompts, in training with
       labels only.
+    - ``dynamics``: what prompts lose by not following each other from block to block, which is added likewise.
     - ``encoded``: the sample tower's transformer, with tokens and attention if they were asked for.
     """
 
@@ -64,6 +66,7 @@ class ModelOutput:
     logits: Float[Tensor, "B C"] | None = None
     guided_features: Float[Tensor, "B G 2 D"] | None = None
     guided: Float[Tensor, ""] | None = None
+    dynamics: Float[Tensor, ""] | None = None
 
 
 class EmbeddingModel(nn.Module):
@@ -80,6 +83,7 @@ class EmbeddingModel(nn.Module):
       With ``unit_proxies`` O enters at unit length, as G does, so that alpha is its share however long it grew.
     - ``class_scale``: class scores are this times the cosines with the proxies (closed-set recognition by proxies).
     - ``guide`` with :class:`~vptsp.core.guidance.prompts.GuidedPrompts`: guided prompts speak for classes (DA-VPT).
+    - ``dynamics``: prompts of successive blocks follow one linear map (PAE).
     - ``criterion``: the loss, where it has weights or a memory of its own that must train and be kept with the rest.
     - ``pool_prompts``: under mean pooling the last block's prompts are pooled too, as MAE does in DA-VPT.
     - ``kernel``: attention kernel; ``recompute``: activations are computed again in the backward pass.
@@ -101,6 +105,7 @@ class EmbeddingModel(nn.Module):
         unit_proxies: bool = False,
         class_scale: float | None = None,
         guide: PromptGuide | None = None,
+        dynamics: PromptDynamics | None = None,
         criterion: Criterion | None = None,
         pool_prompts: PooledPrompts | None = None,
         kernel: Kernel = "auto",
@@ -122,7 +127,7 @@ class EmbeddingModel(nn.Module):
         self.prompts = VisualPrompts([], backbone.widths) if prompts is None else prompts
         self.side, self.hidden, self.head = side, hidden, head
         self.learned, self.semantic = learned, semantic
-        self.guide, self.criterion, self.pool_prompts = guide, criterion, pool_prompts
+        self.guide, self.dynamics, self.criterion, self.pool_prompts = guide, dynamics, criterion, pool_prompts
 
     def forward(
         self,
@@ -224,6 +229,8 @@ class EmbeddingModel(nn.Module):
             if output.guided_features is not None:
                 own = self._guided()
                 output.guided = self.guide.weighted(self.guide.losses(output.guided_features, own, labels))
+        if labels is not None and self.dynamics is not None and self.training:
+            output.dynamics = self.dynamics(self.prompts(dropped=False))
         if (learned := self.learned_part()) is None:
             return output
         output.proxies = output.learned = learned

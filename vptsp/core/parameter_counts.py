@@ -55,6 +55,7 @@ _PART_NAMES = {
     "side": "side network",
     "head": "sample head",
     "learned": "learned proxies",
+    "dynamics": "prompt dynamics",
     "criterion": "weights of the loss",
     _BANK: "class prompts",
     "semantic.head": "semantic head",

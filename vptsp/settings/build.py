@@ -18,6 +18,7 @@ from vptsp.core.guidance.prompts import GuidedPrompts
 from vptsp.core.heads import CentredFeature, Classifier, Head, HiddenLayers, SideNetwork
 from vptsp.core.model import EmbeddingModel
 from vptsp.core.prompts.classes import ClassPromptRows, ClassPrompts
+from vptsp.core.prompts.dynamics import PromptDynamics, successive
 from vptsp.core.prompts.locations import make_location
 from vptsp.core.prompts.visual import VisualPrompts, prompt_counts
 from vptsp.core.proxies import ACCUMULATORS
@@ -96,6 +97,7 @@ def build_model(
         unit_proxies=config.proxy_length == "unit",
         class_scale=config.loss_scale if closed else None,
         guide=_guide(config, prompts, num_classes) if num_classes and not inference else None,
+        dynamics=_dynamics(config, prompts) if prompts is not None and not inference else None,
         criterion=build_criterion(config, num_classes) if has_loss and num_classes else None,
         pool_prompts=None if config.pool_prompts == "none" else config.pool_prompts,
         kernel=config.attention,
@@ -159,6 +161,20 @@ def _guide(config: Config, prompts: nn.Module, num_classes: int) -> PromptGuide 
         mapping_norm=config.mapping_norm,
         unseen=config.unseen_classes,
     )
+
+
+def _dynamics(config: Config, prompts: VisualPrompts | GuidedPrompts) -> PromptDynamics | None:
+    """What prompts of successive blocks are held to in training. Raises ConfigError where none hold equally many."""
+    if config.prompt_dynamics == "none":
+        return None
+    pairs = successive(prompts(dropped=False))
+    if len({before.shape[1] for before, _ in pairs}) != 1:
+        raise ConfigError(
+            "prompt_dynamics='linear' compares prompts of successive blocks, and no two of these hold equally many of "
+            f"one width ({', '.join(map(str, prompts.counts))} in the blocks); use prompt_step=0, a larger "
+            "prompt_depth and a backbone whose blocks are equally wide"
+        )
+    return PromptDynamics(pairs[0][0].shape[1], config.dynamics_size, config.dynamics_weight, config.stability_weight)
 
 
 def _visual_prompts(

@@ -142,6 +142,13 @@ class Config(BaseModel):
         description="guided methods, mean pooling: pool the last block's prompts too, whose own queries see all or the "
         "image alone",
     )
+    prompt_dynamics: Literal["none", "linear"] = Field(
+        "none",
+        description="deep prompts of each block as they are, or following the block before by one linear map (PAE)",
+    )
+    dynamics_size: Positive = Field(256, description="numbers that prompt dynamics lift a prompt to")
+    dynamics_weight: float = Field(0.5, ge=0, description="weight of the squared deviation from that linear map")
+    stability_weight: float = Field(0.2, ge=0, description="weight of what a prompt's energy grows by on the way")
     num_class_prompts: Positive = Field(3, description="prompts per class in the first block")
     class_prompt_depth: Positive | None = Field(None, description="blocks that get class prompts; none: all")
     class_prompt_step: Annotated[int, Field(ge=0)] = Field(0, description="class prompts fewer with each block")
@@ -442,6 +449,12 @@ class Config(BaseModel):
 
     def _prompts_agree(self) -> None:
         method, where = METHODS[self.method], self.prompt_location
+        if self.prompt_dynamics != "none" and (method.prompts != "deep" or where != "prepend" or self.prompt_shared):
+            deep = [name for name, other in METHODS.items() if other.prompts == "deep"]
+            raise ValueError(
+                f"prompt_dynamics={self.prompt_dynamics!r} is for prompts of several blocks that enter as tokens; use "
+                f"method={' or '.join(deep)} with prompt_location=prepend and prompt_shared=false"
+            )
         if method.prompts == "none":
             return
         if where in ("prepend_pixel", "concat_channel", "pad") and method.prompts == "deep":

@@ -20,7 +20,7 @@ def make_objective(config: Config) -> Objective:
     """Retrieval: the model's loss of embeddings, and of proxies where it compares with them. Recognition:
     cross-entropy of the class scores.
 
-    Guided prompts add theirs to either.
+    Guided prompts and prompt dynamics add theirs to either.
 
     Raises :class:`~vptsp.errors.ConfigError`, when called, for a model without that loss or without class scores.
     """
@@ -51,5 +51,7 @@ def make_objective(config: Config) -> Objective:
 
 
 def _guided(loss: Tensor, output: ModelOutput) -> Tensor:
-    """With what guided prompts add to it."""
-    return loss if output.guided is None else loss + output.guided
+    """With what guided prompts and prompt dynamics add to it."""
+    for added in (output.guided, output.dynamics):
+        loss = loss if added is None else loss + added
+    return loss

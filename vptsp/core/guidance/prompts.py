@@ -59,11 +59,13 @@ class GuidedPrompts(nn.Module):
         self.plain = nn.Parameter(_started(others, plain, width, scale)) if others and plain else None
         self.norm = nn.LayerNorm(width, eps=_EPS) if norm == "layer" else nn.Identity()
 
-    def forward(self) -> list[Float[Tensor, "_ D"]]:
-        """The prompts of each block, first block first; of no rows where a block has none."""
-        banks = [iter(self._dropped(self.proxies()))]
+    def forward(self, dropped: bool = True) -> list[Float[Tensor, "_ D"]]:
+        """The prompts of each block, first block first; of no rows where a block has none. ``dropped`` false: as they
+        are without dropout."""
+        drop = self._dropped if dropped else nn.Identity()
+        banks = [iter(drop(self.proxies()))]
         if self.plain is not None:
-            banks.append(iter(self._dropped(self._normed(self.plain))))
+            banks.append(iter(drop(self._normed(self.plain))))
         empty = self.guided[0, :0]
         return [
             next(banks[0]) if block in self.guided_blocks else next(banks[1]) if count else empty

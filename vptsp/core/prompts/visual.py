@@ -73,13 +73,14 @@ class VisualPrompts(nn.Module):
             else {}
         )
 
-    def forward(self) -> list[Float[Tensor, "N D"]]:
-        """The prompts of each block, first block first; of no rows where a block has none."""
-        return [self._of_block(source, width) for source, width in zip(self.source, self.widths, strict=True)]
+    def forward(self, dropped: bool = True) -> list[Float[Tensor, "N D"]]:
+        """The prompts of each block, first block first; of no rows where a block has none. ``dropped`` false: as they
+        are without dropout."""
+        return [self._of_block(source, width, dropped) for source, width in zip(self.source, self.widths, strict=True)]
 
-    def _of_block(self, source: int, width: int) -> Tensor:
+    def _of_block(self, source: int, width: int, dropped: bool) -> Tensor:
         if source < 0:
             return torch.empty(0, width, device=self.layers[0].device)
         prompt = self.layers[source]
         prompt = self.maps[str(width)](prompt) if self.maps else prompt
-        return F.dropout(prompt, self.dropout, self.training) if self.dropout else prompt
+        return F.dropout(prompt, self.dropout, self.training) if self.dropout and dropped else prompt
