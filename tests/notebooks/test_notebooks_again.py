@@ -213,12 +213,20 @@ def test_papermill_itself_calls_no_setting_unknown_and_every_other_name(tmp_path
 
 # --- in a real kernel ---------------------------------------------------------------------------------
 SMALL = {"blossoms_classes": 20, "blossoms_images": 4, "epochs": 1, "batch_size": 8}
-OF_A_RUN = ["00_start_here", "02_explore_embeddings", "03_retrieval_gallery", "08_how_prompts_work"]
+OF_A_RUN = [
+    "00_start_here",
+    "02_explore_embeddings",
+    "03_retrieval_gallery",
+    "08_how_prompts_work",
+    "09_compare_runs",
+]
 TRAINING: dict[str, dict[str, Any]] = {
     "01_train": SMALL | {"baselines": False, "projection": "pca", "run_dir": "runs/again"},
     "04_proxy_geometry": SMALL | {"epochs": 2, "probe_images": 32},
     "05_compare_methods": SMALL | {"seeds": 1, "only": "frozen, linear"},
+    "06_ablations": SMALL | {"seeds": 1, "panels": "alpha, table 5", "alphas": [0.0]},
     "07_recognition": SMALL | {"seeds": 1, "only": "linear probe, VPT-deep", "epochs": 1},
+    "09_compare_runs": {},  # makes the sweep that it compares, and finds it made
     "10_your_own_images": {
         "epochs": 1,
         "run_dir": "runs/again",
@@ -260,6 +268,7 @@ def test_a_notebook_of_a_run_runs_again_and_backwards(
         "02_explore_embeddings": {"run": path, "projection": "pca"},
         "03_retrieval_gallery": {"run": path},
         "08_how_prompts_work": {"run_dir": path},
+        "09_compare_runs": {"runs": path},
     }
     cells = executed_again(name, tmp_path, given[name])
     assert not [output for cell in cells for output in cell.outputs if output.output_type == "error"]
