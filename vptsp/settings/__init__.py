@@ -7,6 +7,7 @@ Read ``config.py`` first: every setting, its default, its meaning, and which of 
     tasks           metric learning and closed-set recognition, and the metrics that select and compare
     earlier         what runs did whose settings do not name it, because the setting came later
     compatibility   which methods a backbone can take
+    losses          the loss of a configuration, tried on a small batch before anything else is done
     build           a model of a configuration: the only place that knows both settings and the core's constructors
     presets/        settings that ship with the package, and how a preset file is read
     published       VPTSP's published configuration files, key by key
