@@ -69,7 +69,9 @@ def train(
     return train_run(base, run_dir, resume=resume, observer=observer, changed_data=changed_data, **moved)
 
 
-def evaluate(run: Run | str | Path, which: Literal["last", "best_val"] | None = None, **elsewhere: Any) -> Score:
+def evaluate(
+    run: Run | str | Path, which: Literal["last", "best_val", "whitened"] | None = None, **elsewhere: Any
+) -> Score:
     """Score a run's checkpoint on its test images, and keep their embeddings for whoever shows the run.
 
     ``which`` none: the selected epoch. ``elsewhere`` are settings of where things are now: ``data_root``, ``device``,

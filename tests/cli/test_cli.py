@@ -40,7 +40,7 @@ def test_training_prints_epochs_metrics_and_the_run_and_nothing_else(tiny: Tiny,
     assert ended.code == 0, ended.output
     lines = ended.output.splitlines()
     assert lines[0].startswith("epoch 1/1  loss ")
-    assert lines[1] == "test, best_val epoch"
+    assert lines[1] == "test, epoch 1"
     assert lines[2].split()[0] == "recall_at_1"
     assert lines[2].endswith(" %")
     assert lines[-1] == f"run: {tmp_path / 'run'}"

@@ -23,7 +23,7 @@ from vptsp.runs.progress import Event
 from vptsp.runs.proxies import are_trained
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
-from vptsp.settings.earlier import BEFORE_STARTS
+from vptsp.settings.earlier import BEFORE
 from vptsp.training.guards import TrainingStopped
 from vptsp.training.loop import train
 from vptsp.training.session import Session
@@ -60,7 +60,7 @@ def test_head_and_proxies_are_those_of_the_training_images(tiny: Tiny, method: s
 
 
 def test_as_before_nothing_is_drawn_and_nothing_set(tiny: Tiny) -> None:
-    session = Session.prepare(tiny(**BEFORE_STARTS))
+    session = Session.prepare(tiny(**BEFORE))
     before, random = {n: v.clone() for n, v in session.model.state_dict().items()}, torch.get_rng_state()
     start_from_data(session.model, session.splits.train, session.config, session.fabric)
     assert all(torch.equal(value, before[name]) for name, value in session.model.state_dict().items())
@@ -135,18 +135,18 @@ def test_proxies_of_unit_length_weigh_as_alpha_says(tiny: Tiny) -> None:
 def test_settings_of_an_earlier_run_mean_what_they_meant(tiny: Tiny, tmp_path: Path) -> None:
     run = Run.create(tmp_path / "run", tiny())
     values = json.loads((run.path / "config.json").read_text())
-    for name in BEFORE_STARTS:
+    for name in BEFORE:
         del values[name]
     (run.path / "config.json").write_text(json.dumps(values))
-    assert {name: getattr(run.config, name) for name in BEFORE_STARTS} == BEFORE_STARTS
+    assert {name: getattr(run.config, name) for name in BEFORE} == BEFORE
 
 
 def test_a_comparison_knows_what_an_earlier_run_did(tiny: Tiny, tmp_path: Path) -> None:
     run = Run.create(tmp_path / "run", tiny())
     values = json.loads((run.path / "config.json").read_text())
-    (run.path / "config.json").write_text(json.dumps({k: v for k, v in values.items() if k not in BEFORE_STARTS}))
+    (run.path / "config.json").write_text(json.dumps({k: v for k, v in values.items() if k not in BEFORE}))
     (compared,) = find_runs([run.path])
-    assert {name: compared.settings[name] for name in BEFORE_STARTS} == BEFORE_STARTS
+    assert {name: compared.settings[name] for name in BEFORE} == BEFORE
 
 
 @pytest.mark.parametrize(

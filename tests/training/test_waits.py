@@ -19,7 +19,7 @@ from vptsp.errors import ConfigError, RunError, TrainingError
 from vptsp.runs.progress import Event
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
-from vptsp.settings.earlier import BEFORE_STARTS
+from vptsp.settings.earlier import BEFORE
 from vptsp.training.objective import make_objective
 from vptsp.training.precision import Precision
 from vptsp.training.session import Session
@@ -105,9 +105,7 @@ def test_the_count_sees_a_wait(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize("rows", [False, True])
 def test_a_gradient_that_is_not_finite_reaches_no_parameter(tiny: Tiny, tmp_path: Path, rows: bool) -> None:
     updates = {"class_prompt_updates": "rows"} if rows else {}
-    session = Session.prepare(
-        tiny(method="vptsp_g", **updates, **BEFORE_STARTS)
-    )  # nothing is set before the first step
+    session = Session.prepare(tiny(method="vptsp_g", **updates, **BEFORE))  # nothing is set before the first step
     backward = session.backward
     before = {name: p.detach().clone() for name, p in session.model.named_parameters() if p.requires_grad}
 

@@ -27,8 +27,9 @@ from vptsp.errors import DataError
 from vptsp.evaluation.metrics import average_precision_at_r, hit_at_k, scored_queries
 from vptsp.evaluation.ranking import RetrievalResults, search, unit_rows
 from vptsp.runs.embeddings import SavedEmbeddings
-from vptsp.runs.proxies import proxies_beside
+from vptsp.runs.proxies import snapshot_beside
 from vptsp.runs.run import Run
+from vptsp.runs.whitening import Whitening
 from vptsp.text import plain
 
 
@@ -244,11 +245,13 @@ class Anatomy:
     def of_run(cls, run: Run | str | Path, saved: SavedEmbeddings | None = None) -> Anatomy:
         """A run's proxies and training images; ``saved`` is its train embeddings, if they are open already.
 
+        Images of a model that was whitened after training are taken back to where the loss saw them.
+
         Raises RunError for a run without embeddings, snapshots or proxies, saying what to do.
         """
         run = Run.of(run)
         saved = saved or SavedEmbeddings.of_run(run, "train")
-        snapshot = proxies_beside(run, saved)
+        snapshot, whitening = snapshot_beside(run, saved), Whitening.beside(run, saved)
         names = snapshot.index.class_names
         missing = set(saved.names) - set(names)
         if missing:
@@ -262,7 +265,7 @@ class Anatomy:
             name=run.path.name,
             learned=snapshot.proxies["learned"],
             semantic=snapshot.semantic,
-            embeddings=unit_rows(saved.embeddings),
+            embeddings=unit_rows(saved.embeddings) if whitening is None else whitening.undo(saved.embeddings),
             labels=np.array([rows[name] for name in saved.names], dtype=np.int64),
             class_names=names,
             ids=tuple(saved.ids),

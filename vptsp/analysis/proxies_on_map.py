@@ -6,7 +6,7 @@ import numpy as np
 
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.origins import origin_of
-from vptsp.runs.proxies import are_trained
+from vptsp.runs.proxies import among, are_trained
 from vptsp.runs.run import Run
 from vptsp.runs.snapshots import Snapshots
 
@@ -21,8 +21,9 @@ def proxies_of(run: Run, saved: SavedEmbeddings | None = None) -> tuple[dict[str
     snapshots = Snapshots(run)
     if not len(snapshots):
         return {}, []
-    epoch = origin_of(run, saved or SavedEmbeddings.of_run(run, "test")).epoch
+    saved = saved or SavedEmbeddings.of_run(run, "test")
+    epoch = origin_of(run, saved).epoch
     if epoch not in snapshots.epochs or not are_trained(run, epoch):
         return {}, []
-    snapshot = snapshots[epoch]
+    snapshot = among(run, saved, snapshots[epoch])
     return snapshot.proxies, list(snapshot.index.class_names)

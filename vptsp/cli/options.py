@@ -13,7 +13,7 @@ from vptsp.cli import suggestions
 RUN = click.argument("run", type=click.Path(path_type=Path), shell_complete=suggestions.runs)
 SETTINGS = click.argument("settings", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=suggestions.settings)
 CHECKPOINT = click.option(
-    "--checkpoint", type=click.Choice(["last", "best_val"]), help="Which epoch; default: the selected one."
+    "--checkpoint", type=click.Choice(["last", "best_val", "whitened"]), help="Which epoch; default: the selected one."
 )
 _ELSEWHERE = (
     click.option("--data-root", type=click.Path(path_type=Path), help="Where the run's data are now."),

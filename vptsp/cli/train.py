@@ -52,7 +52,7 @@ def command(
         raise UsageError("--changed-data is for --resume RUN, which it lets go on with other images")
     run = _resumed(resume, given, changed_data) if resume else _trained(given, preset, run_dir)
     result = run.result()
-    print_metrics(result.metrics, f"test, {result.selected} epoch")
+    print_metrics(result.metrics, f"test, {result.title}")
     click.echo(f"run: {run.path.resolve()}")
 
 

@@ -7,24 +7,59 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 import torchvision
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from timm.models import load_state_dict
 from torch import Tensor, nn
 
 from vptsp.core.errors import BackboneError
+from vptsp.core.whitening import scales, unit_scale, variation
 
 
 class Head(nn.Module):
-    """``LayerNorm -> Linear(D, E) -> L2 normalise`` on the backbone's feature."""
+    """``LayerNorm -> Linear(D, E) -> L2 normalise`` on the backbone's feature; ``(-> Linear(E, E) -> L2 normalise)``.
+
+    The second map is there in a model that was whitened after training (:meth:`whiten`).
+    """
+
+    whitening: nn.Linear | None
 
     def __init__(self, width: int, size: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
         self.linear = nn.Linear(width, size)
+        self.whitening = None
 
     def forward(self, features: Float[Tensor, "B D"]) -> Float[Tensor, "B E"]:
         # Unit vectors in fp32: under autocast the linear layer returns half precision.
-        return F.normalize(self.linear(self.norm(features)).float(), dim=1)
+        embeddings = F.normalize(self.linear(self.norm(features)).float(), dim=1)
+        if self.whitening is None:
+            return embeddings
+        with torch.autocast(embeddings.device.type, enabled=False):  # fitted in fp64, and small
+            return F.normalize(self.whitening(embeddings), dim=1)
+
+    def add_whitening(self) -> nn.Linear:
+        """The second map, as the identity, frozen: to be filled by :meth:`whiten` or from a checkpoint."""
+        size = self.linear.out_features
+        self.whitening = nn.Linear(size, size, device=self.linear.weight.device).requires_grad_(False)
+        nn.init.eye_(self.whitening.weight)
+        nn.init.zeros_(self.whitening.bias)
+        return self.whitening
+
+    @torch.no_grad()
+    def whiten(self, embeddings: Float[Tensor, "N E"], labels: Int[Tensor, " N"], shrinkage: float = 1.0) -> None:
+        """Divide embeddings from now on by how much those of the training images vary within a class.
+
+        ``e <- unit(W (e - mean))`` with ``W = (S + shrinkage tr(S) / E I)^(-1/2)``, symmetric, so that every axis stays
+        near where it was, and scaled as an isometry is (:mod:`vptsp.core.whitening`). A map of the space: proxies go
+        through it as images do. Raises :class:`~vptsp.core.errors.ConfigError` for a shrinkage that is not positive.
+        """
+        found = variation(embeddings.cpu().double(), labels)
+        if found.spread.sum() <= 0:  # one image per class: nothing is known
+            found = found._replace(spread=torch.ones_like(found.spread))
+        matrix = unit_scale((found.directions * scales(found.spread, shrinkage)) @ found.directions.T)
+        whitening = self.add_whitening()
+        whitening.weight.copy_(matrix.to(whitening.weight.dtype))
+        whitening.bias.copy_((-matrix @ found.mean).to(whitening.bias.dtype))
 
 
 class CentredFeature(nn.Module):

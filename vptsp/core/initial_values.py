@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from vptsp.core.errors import ConfigError
 from vptsp.core.heads import Head
 from vptsp.core.proxies.gru import GatedUnit
+from vptsp.core.whitening import scales, unit_scale, variation
 
 
 @torch.no_grad()
@@ -41,30 +42,20 @@ def start_whitened(
     """Make ``head`` centre the features and divide them by how much they vary *within* a class.
 
     ``S = mean of (x - m_class)(x - m_class)^T``, ``W = R (S + shrinkage tr(S) / D I)^(-1/2)`` with R orthonormal: what
-    differs between images of one class counts less, in unseen classes as well. Known as within-class covariance
-    normalisation (Hatch, Kajarekar, Stolcke, Interspeech 2006) and, in retrieval, as learned whitening (Radenovic,
-    Tolias, Chum, arXiv 1711.02512); it is what linear discriminant analysis does before it reduces. With E < D the E
-    directions in which the class means differ most are kept. ``W`` is scaled to a mean square of its singular values
-    of 1, as the isometry has. With one image per class nothing is known of that variation: an isometry.
+    differs between images of one class counts less, in unseen classes as well (:mod:`vptsp.core.whitening`). With E < D
+    the E directions in which the class means differ most are kept. ``W`` is scaled to a mean square of its singular
+    values of 1, as the isometry has. With one image per class nothing is known of that variation: an isometry.
     Raises :class:`ConfigError` for a shrinkage that is not positive.
     """
-    if shrinkage <= 0:
-        raise ConfigError(f"a whitened head needs a shrinkage above 0, for example 0.1, and not {shrinkage}")
-    normed, labels = _normed(head, features), labels.cpu()
-    mean = normed.mean(0)
-    classes = int(labels.max()) + 1
-    counts = torch.bincount(labels, minlength=classes).clamp_min(1).double()[:, None]
-    means = normed.new_zeros(classes, normed.shape[1]).index_add(0, labels, normed) / counts
-    within = normed - means[labels]
-    spread, directions = torch.linalg.eigh(within.T @ within / len(normed))
-    if spread.sum() <= 0:
+    normed = _normed(head, features)
+    found = variation(normed, labels)
+    if found.spread.sum() <= 0:
         start_isometric(head, features)
         return
-    whitening = (spread.clamp_min(0) + shrinkage * spread.mean()).rsqrt()[:, None] * directions.T
-    whitened = (means - mean) @ whitening.T
+    whitening = scales(found.spread, shrinkage)[:, None] * found.directions.T
+    whitened = found.centres @ whitening.T
     _, between = torch.linalg.eigh(whitened.T @ whitened)  # ascending
-    whitening = between.T @ whitening
-    _set(head, whitening / whitening.square().sum(1).mean().sqrt(), mean)
+    _set(head, unit_scale(between.T @ whitening), found.mean)
 
 
 def _normed(head: Head, features: Float[Tensor, "N D"]) -> Float[Tensor, "N D"]:

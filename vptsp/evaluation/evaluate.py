@@ -172,19 +172,22 @@ def score_checkpoint(
 def evaluate_run(run: Run | str | Path, which: str | None = None) -> Score:
     """Score a run's checkpoint on its test images and refresh the run's stored embeddings.
 
-    ``which`` is ``last`` or ``best_val``; none: the selected one. Works on unfinished runs, as soon as they
-    have an inference checkpoint. A finished run's ``summary.json`` is not touched. Where the data are not those that it
+    ``which`` is ``last``, ``best_val`` or ``whitened``; none: the selected one. Works on unfinished runs, as soon as
+    they have an inference checkpoint. A finished run's ``summary.json`` is not touched. Where the data are not those it
     was trained with, a DataWarning and ``evaluation.json`` say what is different. A run that cannot be written is
     scored all the same, and keeps the embeddings that it has.
     """
     run = Run.of(run)
     config = run.config
     path = inference_path(run, which)
-    if not path.exists():
-        when = "a validation, so never with val_fraction=0" if which == "best_val" else "the first epoch"
-        raise RunError(f"{run.path} has no {path.name} yet; it appears after {when}")
-    fabric = make_fabric(config.device, config.precision)
     name = path.stem.removeprefix("inference_")
+    if not path.exists():
+        when = {
+            "best_val": "after a validation, so never with val_fraction=0",
+            "whitened": "at the end, if held-out classes choose it",
+        }
+        raise RunError(f"{run.path} has no {path.name} yet; it appears {when.get(name, 'after the first epoch')}")
+    fabric = make_fabric(config.device, config.precision)
     splits = load_data(config)
     require_scorable(splits, config.task, trains=False)
     changes = data_differences(run, splits)

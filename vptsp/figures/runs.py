@@ -54,11 +54,14 @@ def curves(run: Run, lr: bool = False) -> go.Figure:
     draw(2, f"test_{task.metric}", f"test {task.title} (tracked, not used)", PURPLE, 100, dash="dot")
     if scored:
         best = max(scored, key=lambda line: line[judged])  # the first of equals, as training selects
-        if run.is_finished() and (result := run.result()).epoch == 0:  # the start was better than all of them
-            best = {"epoch": 0, judged: result.validation}
+        name = "selected epoch"
+        if run.is_finished() and ((result := run.result()).epoch == 0 or result.selected == "whitened"):
+            # not on the line: the start was better than all of them, or a trained model whose embedding was whitened
+            best = {"epoch": result.epoch, judged: result.validation}
+            name = f"selected: {result.title}"
         mark = {"symbol": "star", "size": 14, "color": BLUE, "line": {"width": 1, "color": "white"}}
         figure.add_trace(
-            go.Scatter(x=[best["epoch"]], y=[100 * best[judged]], name="selected epoch", mode="markers", marker=mark),
+            go.Scatter(x=[best["epoch"]], y=[100 * best[judged]], name=name, mode="markers", marker=mark),
             row=1,
             col=2,
         )

@@ -144,7 +144,8 @@ def _metrics_table(result: RunResult) -> str:
     columns = {f"last epoch ({result.epochs})" if result.epochs else "frozen": result.last_metrics}
     if result.validation_metric:
         judged = METRIC_TITLES[result.validation_metric.removeprefix("val_")]
-        columns[f"selected epoch ({result.epoch}, by validation {judged})"] = result.metrics
+        whitened = ", whitened" if result.selected == "whitened" else ""
+        columns[f"selected epoch ({result.epoch}{whitened}, by validation {judged})"] = result.metrics
     if result.max_over_test_epochs:
         columns["best over test epochs (not a fair result)"] = result.max_over_test_epochs
     recalls = [name for name in result.last_metrics if name.startswith("recall_at_")]

@@ -26,6 +26,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from vptsp.core.backbones.load import load_backbone
+from vptsp.core.heads import Head
 from vptsp.errors import ConfigError, RunError, explained
 from vptsp.files import read_json, read_tensors, write_json, write_tensors
 from vptsp.project import placed
@@ -37,6 +38,10 @@ from vptsp.settings.config import Config, make_config
 from vptsp.settings.earlier import as_recorded
 
 State = dict[str, Any]
+# In the order in which they count. ``best_val`` is of the epoch that held-out classes chose; ``whitened`` is there if
+# they chose its embedding, or the last one's, divided by its variation within classes (vptsp.training.finish).
+CHECKPOINTS = ("whitened", "best_val", "last")
+WHITENING = "head.whitening.weight"  # in the file of a whitened one
 _NAMES = ("others", "proxies", "class_prompts")  # the optimisers, as many as there are
 
 
@@ -122,7 +127,8 @@ def save_inference(path: Path, model: ConfiguredModel, config: Config, **facts: 
 
 
 def load_inference(source: Run | str | Path, which: str | None = None, device: str = "cpu") -> ConfiguredModel:
-    """A model ready to embed images, from a run (``which``: last or best_val; none: the selected one) or a file.
+    """A model ready to embed images, from a run (``which``: last, best_val or whitened; none: the selected one) or
+    a file.
 
     Raises :class:`RunError` for missing or damaged files and for weights of another backbone.
     """
@@ -142,17 +148,19 @@ def load_inference(source: Run | str | Path, which: str | None = None, device: s
     # a classifier is as wide as its training set; embedding takes no classes
     classes = json.loads(header["facts"])["num_classes"] if config.task == "recognition" else None
     model = build_model(config, backbone, classes, inference=True)
+    if WHITENING in tensors and isinstance(model.head, Head):
+        model.head.add_whitening()
     _check_backbone(header["fingerprint"], model, str(path))
     _load_own_state(model, tensors, path)
     return model.to(device).eval()
 
 
 def inference_path(run: Run, which: str | None = None) -> Path:
-    """Where a run keeps the inference checkpoint ``which``; none: best_val if there is one, else last."""
-    folder = run.path / "checkpoint"
-    if which is None:
-        which = "best_val" if (folder / "inference_best_val.safetensors").exists() else "last"
-    return folder / f"inference_{which}.safetensors"
+    """Where a run keeps the inference checkpoint ``which``; none: the first that there is of :data:`CHECKPOINTS`."""
+    paths = {name: run.path / "checkpoint" / f"inference_{name}.safetensors" for name in CHECKPOINTS}
+    if which is not None:
+        return paths[which]
+    return next((path for path in paths.values() if path.exists()), paths["last"])
 
 
 def origin_at(path: Path) -> Origin | None:
@@ -208,7 +216,7 @@ def fingerprint_of(source: Run | str | Path | SavedEmbeddings) -> str | None:
 
 def _path_beside(run: Run, saved: SavedEmbeddings) -> Path:
     origin = origin_of(run, saved)
-    paths = [inference_path(run, which) for which in dict.fromkeys((origin.checkpoint, "best_val", "last"))]
+    paths = [inference_path(run, which) for which in dict.fromkeys((origin.checkpoint, *CHECKPOINTS))]
     found = {path: _epoch(path) for path in paths if path.exists()}
     for path, epoch in found.items():
         if epoch in (origin.epoch, None):

@@ -32,7 +32,7 @@ NO_CLASS = "(no class)"  # the one class of images of which nobody knows any
 
 @dataclass(frozen=True)
 class Origin:
-    """Which model embedded the images: a run's ``checkpoint`` (last or best_val), after ``epoch`` epochs."""
+    """Which model embedded the images: a run's ``checkpoint`` (last, best_val or whitened), after ``epoch`` epochs."""
 
     checkpoint: str
     epoch: int

@@ -19,8 +19,8 @@ class RunResult:
     """A finished run's outcome. Runs that an earlier version or somebody else's notebook wrote may lack all but
     ``selected`` and ``metrics``; what they lack is as the defaults say.
 
-    - ``selected``: the checkpoint that counts: ``best_val``, chosen on the classes held out of train, or ``last``
-      where none were held out.
+    - ``selected``: the checkpoint that counts: ``best_val``, chosen on the classes held out of train; ``whitened``,
+      where these chose an embedding divided by its variation within classes; ``last``, where none were held out.
     - ``metrics``: its test metrics by name (``recall_at_1``, ``map_at_r``, ``top1``, ...), each from 0 to 1; a metric
       that came out as no number is none. ``sizes``: numbers of images they rest on (``num_queries``, ``num_gallery``,
       ``num_lone_queries``; in recognition ``num_images``).
@@ -60,6 +60,15 @@ class RunResult:
     max_over_test_epochs: Mapping[str, float] = field(default_factory=dict)
 
     @property
+    def title(self) -> str:
+        """The selected checkpoint, in words: ``epoch 7, whitened``."""
+        if self.epoch is None:
+            return self.selected
+        if self.epoch == 0:
+            return "before training"
+        return f"epoch {self.epoch}{', whitened' if self.selected == 'whitened' else ''}"
+
+    @property
     def advice(self) -> str:
         """What to say, and to try, where training did not help on the classes held out of train; else nothing."""
         if self.epoch != 0 or not self.epochs:
@@ -76,7 +85,7 @@ class RunResult:
         try:
             selected, test = summary["selected"], summary["test"]
             metrics, sizes = _parted(test[selected])
-            best = dict(summary.get("best_val") or {})
+            best = dict(summary.get("whitened" if selected == "whitened" else "best_val") or {})
             epochs = summary.get("epochs")
             judged = next((name for name in best if name.startswith("val_")), "")
             return cls(

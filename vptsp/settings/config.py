@@ -335,6 +335,12 @@ class Config(BaseModel):
         description="retrieval: an untrained model that can be selected too, as epoch 0: as the run starts, or with "
         "the feature divided by its variation within classes",
     )
+    select_finish: Literal["none", "whitened"] = Field(
+        "whitened",
+        description="retrieval: a trained model that can be selected too: with its embedding divided by its variation "
+        "within classes",
+    )
+    finish_shrinkage: float = Field(1.0, gt=0, description="of that whitening: share of variation alike everywhere")
     track_test: bool = Field(False, description="also score test each epoch, kept only as max_over_test_epochs")
     track_from: Positive = Field(1, description="first epoch that track_test scores; the last is always scored")
     probe_images: Annotated[int, Field(ge=0)] = Field(256, description="test images embedded into every snapshot")

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-BEFORE_STARTS = {  # head and proxies began at random, and the first epoch was the first that could be selected
+BEFORE = {  # head and proxies began at random, and one of the epochs was selected, as it was trained
     "head_init": "random",
     "proxy_init": "random",
     "unit_init": "random",
     "proxy_length": "free",
     "select_start": "none",
+    "select_finish": "none",
 }
 
 
 def as_recorded(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a run or checkpoint, as it recorded them, with what was so before it could be set."""
-    return {**BEFORE_STARTS, **settings}
+    return {**BEFORE, **settings}

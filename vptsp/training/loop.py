@@ -22,6 +22,7 @@ from vptsp.runs.data_record import data_differences, record_data
 from vptsp.runs.progress import Observer, Ticker, default_observer
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
+from vptsp.training.finish import whitened_finish
 from vptsp.training.guards import TrainingStopped, not_finite, stop_requests
 from vptsp.training.guide import begin_epoch_of_guide, end_epoch_of_guide, start_guide
 from vptsp.training.objective import Objective, make_objective
@@ -225,7 +226,8 @@ def _score_split(session: Session, images: ImageSet, prefix: str) -> dict[str, f
 def _summarise(run: Run, session: Session, state: TrainingState) -> None:
     """Score the selected and the last checkpoint on test, once; ``summary.json`` marks the run as done."""
     config, splits, lines = session.config, session.splits, state.lines
-    selected = "best_val" if state.best else "last"
+    whitened = whitened_finish(run, session, state)
+    selected = "whitened" if whitened else "best_val" if state.best else "last"
     test = {}
     for which in dict.fromkeys(("last", selected)):
         report = score_checkpoint(run, which, splits, config, session.fabric, keep=which == selected)
@@ -237,6 +239,7 @@ def _summarise(run: Run, session: Session, state: TrainingState) -> None:
         "dataset": config.dataset,
         "selected": selected,
         "best_val": state.best,
+        **({"whitened": whitened} if whitened else {}),
         "test": test,
         "counts": counts_of(session.model),
         "classes": {

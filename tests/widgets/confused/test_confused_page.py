@@ -16,7 +16,7 @@ from vptsp_widgets.front import page_block
 
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
-from vptsp.settings.earlier import BEFORE_STARTS
+from vptsp.settings.earlier import BEFORE
 from vptsp.training.loop import train
 
 pytestmark = pytest.mark.browser
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def unseen(tiny: Callable[..., Config], tmp_path_factory: pytest.TempPathFactory) -> ConfusedPairs:
     """Of a run that confuses many: its head started at random and was hardly trained."""
-    config = tiny(method="vptsp_g", **BEFORE_STARTS)
+    config = tiny(method="vptsp_g", **BEFORE)
     return ConfusedPairs.of_run(train(config, tmp_path_factory.mktemp("confused") / "run", observer=silent))
 
 
