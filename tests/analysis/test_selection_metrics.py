@@ -16,7 +16,7 @@ KS = (1, 2, 4)
 
 
 def made_up(seed: int, count: int = 60, classes: int = 6, roles: bool = False) -> Images:
-    """Noisy classes, so that metrics lie between 0 and 1; ``roles``: a third are queries, the rest gallery, some both."""
+    """Noisy classes, so that metrics lie between 0 and 1; ``roles``: a third are queries, some of them gallery, too."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, classes, count)
     vectors = (np.eye(8)[labels] + rng.normal(0, 0.7, (count, 8))).astype(np.float32)

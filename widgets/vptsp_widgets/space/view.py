@@ -26,7 +26,7 @@ from vptsp.text import plain
 from vptsp_widgets.options import require_options
 from vptsp_widgets.run_view import Content, RunView, run_of, thumbnails_of
 from vptsp_widgets.sampling import spread
-from vptsp_widgets.space import data
+from vptsp_widgets.space import data, measuring
 from vptsp_widgets.space.near import Near
 from vptsp_widgets.space.places import places
 from vptsp_widgets.space.state import VIEW_STATE as VIEW_STATE  # under the name that users know
@@ -50,7 +50,9 @@ class SpaceExplorer(RunView):
     the start.
 
     ``tags`` are words of one's own by image id, given on the map or by :meth:`tag`, and a column of it; ``table`` has
-    all columns, and ``selected`` those of the images selected.
+    all columns, and ``selected`` those of the images selected. ``measured`` says what the selection is worth in
+    retrieval, ``without`` and ``merged`` what would be without it and with its classes merged, by recall at
+    ``recall_ks``, MAP@R and R-precision.
 
     Raises DataError for lengths that do not fit, naming both.
     """
@@ -84,12 +86,14 @@ class SpaceExplorer(RunView):
         most: int = 200_000,
         seed: int = 0,
         cache: Path | None = None,
+        recall_ks: Sequence[int] = (1,),
         **traits: Any,
     ) -> None:
         require_options(type(self), traits)  # before the projection, which takes seconds
         self.most, self.seed = most, seed
         self.method: Method = coordinates if isinstance(coordinates, str) else "umap"
-        super().__init__(self._content_of(saved, proxies or {}, proxy_names, columns, cache, coordinates), **traits)
+        content = self._content_of(saved, proxies or {}, proxy_names, columns, cache, recall_ks, coordinates)
+        super().__init__(content, **traits)
 
     @classmethod
     def of_run(cls, run: Run | str | Path, split: str = "test", method: Method = "umap", **options: Any) -> Self:
@@ -110,6 +114,7 @@ class SpaceExplorer(RunView):
             "proxy_names": names,
             "columns": pd.concat([table for table in tables if table is not None], axis=1) if tables else None,
             "cache": run.path / "embeddings" / "projections",
+            "recall_ks": run.config.recall_ks,
         }
 
     @classmethod
@@ -142,6 +147,7 @@ class SpaceExplorer(RunView):
         proxy_names: Sequence[str],
         columns: pd.DataFrame | None,
         cache: Path | None,
+        recall_ks: Sequence[int],
         coordinates: np.ndarray | Method | None = None,
     ) -> Content:
         if not len(saved):
@@ -156,6 +162,7 @@ class SpaceExplorer(RunView):
         notes += [saved.no_thumbnails_note] if saved.no_thumbnails_note else []
         self._given = self.columns = data.columns_of(saved, columns)
         self.saved, self.points, self.glyphs, self._nearest = saved, points, placed, Near(saved)
+        self._measuring = measuring.Measuring(saved, recall_ks)
         self.sample = drawn[spread(saved.labels[drawn], self.most, self.seed)].astype("<i4")
         traits = {
             "view_state": {},
@@ -227,11 +234,57 @@ class SpaceExplorer(RunView):
             self._colours = data.both_themes(self.columns)
             self._columns = [column.header() for column in self.columns]
 
+    # --- what a selection is worth ---------------------------------------------------------------
+    def measured(self, ids: Sequence[str] | None = None) -> pd.DataFrame:
+        """Retrieval metrics of exactly these queries under the run's own protocol, beside all other queries.
+
+        ``ids`` none: of the images selected. A line for each metric: its value ``here`` and in the ``rest``, their
+        ``difference``, and ``_low`` and ``_high`` of its 95 % interval (:mod:`vptsp.analysis.resampling`). Raises
+        DataError where none of the images is a query with something to find.
+        """
+        return measuring.table_of(self._measuring.these(self._rows(ids)))
+
+    def without(self, ids: Sequence[str] | None = None) -> pd.DataFrame:
+        """The same if these images were neither queries nor in the gallery: ``before``, ``after``, and the ``change``.
+
+        The change is that of queries scored in both, with its 95 % interval. Raises DataError where nothing is left.
+        """
+        return measuring.table_of(self._measuring.without(self._rows(ids)))
+
+    def merged(self, *classes: str) -> pd.DataFrame:
+        """The same if these classes, given by name, were one; none: those of the images selected.
+
+        Raises DataError for a name that no class has and for fewer than two classes.
+        """
+        names = self.saved.class_names
+        if unknown := [name for name in classes if name not in names]:
+            raise DataError(f"{plain(unknown[0])!r} is no class of {plain(self.saved.name)}; class_names lists them")
+        labels = [names.index(name) for name in classes] or self.saved.labels[self._rows(None)].tolist()
+        return measuring.table_of(self._measuring.merged(labels))
+
+    def _rows(self, ids: Sequence[str] | None) -> list[int]:
+        names = self.selection if ids is None else list(ids)
+        if unknown := [name for name in names if name not in self._row]:
+            raise DataError(
+                f"{len(unknown)} of the ids are not in this view, the first is {plain(unknown[0])!r}; "
+                "known(ids) gives those that are"
+            )
+        return [self._row[name] for name in names]
+
+    def _on_measure(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        """A question of :data:`~vptsp_widgets.space.measuring.QUESTIONS`; what goes wrong stands where the answer would."""
+        asked = {"kind": "measured", "question": str(content["question"]), "turn": content["turn"]}
+        try:
+            self.send(asked | self._measuring.answer(asked["question"], [int(row) for row in content["rows"]]))
+        except DataError as error:
+            self.send(asked | {"error": str(error)})
+
     # --- display -------------------------------------------------------------------------------
     def state_for_page(self) -> dict[str, Any]:
         """The state with the neighbours of all images, as far as these are few enough for a page."""
         table = self._nearest.table()
-        return super().state_for_page() | ({"_near_table": table.tobytes()} if table is not None else {})
+        near = {"_near_table": table.tobytes()} if table is not None else {}
+        return super().state_for_page() | near | self._measuring.for_page()
 
     def counts(self) -> str:
         """How many images are shown, of how many, and what was left out."""

@@ -20,6 +20,8 @@ import { HELP, pressKey } from "./keys.js";
 import { Legend } from "./legend.js";
 import { codesLooked, lookedAt } from "./classes_looked_at.js";
 import { nearOf } from "./neighbours.js";
+import { MeasurePanel } from "./measures.js";
+import { answerOffline } from "./offline.js";
 import { ProxyToggles } from "./proxies.js";
 import { SelectionPanel } from "./selection.js";
 import { Stage } from "./stage.js";
@@ -65,6 +67,7 @@ export class Space {
     this.counts = new Counts(change);
     this.focusPanel = new FocusPanel(change);
     this.selectionPanel = new SelectionPanel((row) => this.focus(row), this.makeActs());
+    this.measurePanel = new MeasurePanel(model, () => this.cloud);
     this.proxyToggles = new ProxyToggles(change);
     this.legend = new Legend((solo) => this.solo(solo), (code) => {
       this.pointed = code;
@@ -147,7 +150,7 @@ export class Space {
       "div", { className: "vptsp vptsp-space" }, this.bar.element, this.help.table,
       make("div", { className: "vptsp-space-main vptsp-stretch" }, this.stage.element,
         make("div", { className: "vptsp-space-side vptsp-fold" },
-          this.focusPanel.element, this.selectionPanel.element, this.proxyToggles.element, this.legend.element)),
+          this.focusPanel.element, this.selectionPanel.element, this.measurePanel.element, this.proxyToggles.element, this.legend.element)),
       this.counts.element, this.status.line,
     );
     this.root.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take the arrows and Enter for its own
@@ -184,6 +187,7 @@ export class Space {
     this.shared.close();
     this.ends.forEach((end) => end());
     this.status.end();
+    this.measurePanel.close();
     this.stage.close();
     this.atlas.close();
     this.root.remove();
@@ -289,6 +293,7 @@ export class Space {
     const rows = this.choice.takeSelection();
     this.look();
     this.selectionPanel.show(rows, this.scene());
+    this.measurePanel.show([...rows]);
     this.stage.schedule();
   }
 
@@ -321,4 +326,5 @@ export default {
     const space = new Space(model, el);
     return () => space.close();
   },
+  answer: answerOffline,
 };
