@@ -1,7 +1,7 @@
-"""Intervals of means by bootstrap: whole classes are resampled where there are enough of them, single queries elsewhere.
+"""Intervals of means by bootstrap: whole classes are resampled where there are enough of them, else single queries.
 
 Queries of one class are dependent: an odd class moves all of its queries at once. An interval over classes speaks of
-other classes; one over queries speaks of other images of the same classes, and is the only one that a selection of a few
+other classes; one over queries speaks of other images of the same classes, and is the only one that a selection of few
 classes has. Which of both it is stands beside every interval. Percentile intervals, 95 %.
 
 Dimensions: M measures, S scored queries, C classes, R resamples.

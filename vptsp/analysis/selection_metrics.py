@@ -1,8 +1,9 @@
-"""What a selection of images is worth in retrieval: its own queries under the run's protocol, and what if it were not so.
+"""What a selection of images is worth in retrieval: its own queries under the run's protocol, and what if.
 
 A query's ranking does not depend on which other queries are asked. So each is scored once, by
-:mod:`vptsp.evaluation.metrics`, and a selection is a mean over its queries: the same as an evaluation in which only these
-are queries, and the whole gallery stays. What would be without some images, or with classes merged, is searched again.
+:mod:`vptsp.evaluation.metrics`, and a selection is a mean over its queries: the same as an evaluation in which only
+these are queries, and the whole gallery stays. What would be without some images, or with classes merged, is searched
+again.
 
 Dimensions: N images, E embedding size, S scored queries.
 """
@@ -112,8 +113,8 @@ def measure_selection(
     images, queries, scored = int(chosen.sum()), int((chosen & measures.is_query).sum()), int(here.sum())
     if not scored:
         raise DataError(
-            f"none of the {images:,} images selected is a query that has something to find ({images - queries:,} are no "
-            f"queries, {queries:,} have no other image of their class in the gallery); select others"
+            f"none of the {images:,} images selected is a query that has something to find ({images - queries:,} are "
+            f"no queries, {queries:,} have no other image of their class in the gallery); select others"
         )
     values, labels = measures.values, measures.labels
     ours = mean_intervals(values[:, here], labels[here], resamples, seed)

@@ -174,6 +174,11 @@ class SavedEmbeddings:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def temporary(self) -> bool:
+        """Whether the folder is gone with the last that uses it."""
+        return self._kept is not None
+
     @cached_property
     def thumbnails(self) -> Thumbnails:
         """Small pictures of the images, by id."""

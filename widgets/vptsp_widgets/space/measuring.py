@@ -58,7 +58,7 @@ class Measuring:
         return merged(self._images, self.measures, classes, self._ks)
 
     def answer(self, question: str, rows: Sequence[int]) -> dict[str, Any]:
-        """A question about a selection, answered as the panel takes it. Raises DataError for what cannot be answered."""
+        """A question about a selection, answered as the panel takes it. Raises DataError where there is no answer."""
         if question == "these":
             return _these(self.these(rows))
         if question == "without":

@@ -272,7 +272,7 @@ class SpaceExplorer(RunView):
         return [self._row[name] for name in names]
 
     def _on_measure(self, content: dict[str, Any], buffers: list[Any]) -> None:
-        """A question of :data:`~vptsp_widgets.space.measuring.QUESTIONS`; what goes wrong stands where the answer would."""
+        """A question about the selection; what goes wrong stands where the answer would."""
         asked = {"kind": "measured", "question": str(content["question"]), "turn": content["turn"]}
         try:
             self.send(asked | self._measuring.answer(asked["question"], [int(row) for row in content["rows"]]))
