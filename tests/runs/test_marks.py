@@ -60,7 +60,7 @@ def test_a_torn_line_costs_itself_only(tmp_path: Path) -> None:
     marks = Marks(tmp_path / "marks.jsonl")
     marks.tag({"a": "blurry"})
     with marks.path.open("ab") as file:
-        file.write('{"time": 1, "tags": {"b": "fi'.encode())  # the power goes
+        file.write(b'{"time": 1, "tags": {"b": "fi')  # the power goes
     for odd in ("[]", '{"tags": [1]}', '{"selection": "x", "ids": [1]}', "\x00\x00"):
         with marks.path.open("a") as file:
             file.write(f"\n{odd}")
@@ -127,7 +127,9 @@ def test_tags_make_a_table_that_training_reads(tiny: Callable[..., Config], tmp_
     for file, said in (("flowers.csv", "is there already"), ("flowers.parquet", "ends in .csv")):
         with pytest.raises(DataError, match=said):
             write_relabelled(run, tmp_path / file)
-    with pytest.raises(DataError, match=r"has the tag 'blurry' to drop; tags given: class: \w+, duplicate, fine, odd l"):
+    with pytest.raises(
+        DataError, match=r"has the tag 'blurry' to drop; tags given: class: \w+, duplicate, fine, odd l"
+    ):
         write_relabelled(run, tmp_path / "other.csv", drop=["blurry"])
 
 
@@ -145,4 +147,10 @@ def test_images_that_are_no_files_are_written(tiny: Callable[..., Config], tmp_p
 
 
 def test_only_tags_that_name_a_class_do() -> None:
-    assert [class_named(tag) for tag in ("class: rose", "CLASS:rose", "classy", "rose", "")] == ["rose", "rose", "", "", ""]
+    assert [class_named(tag) for tag in ("class: rose", "CLASS:rose", "classy", "rose", "")] == [
+        "rose",
+        "rose",
+        "",
+        "",
+        "",
+    ]

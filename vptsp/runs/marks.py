@@ -1,8 +1,8 @@
 """What people say of images, kept with the run: tags, and selections with a name.
 
-A file of lines, each a change: ``runs/<name>/marks/<split>.jsonl``, or ``marks.jsonl`` beside embeddings of no run. Lines
-are appended under a lock and never rewritten, so that two notebooks at once lose nothing, a crash costs at most the line
-being written, and what was said before stays there to be read. Of two words about one image the later one holds.
+A file of lines, each a change: ``runs/<name>/marks/<split>.jsonl``, or ``marks.jsonl`` beside embeddings of no run.
+Lines are appended under a lock and never rewritten, so that two notebooks at once lose nothing, a crash costs at most
+the line being written, and what was said before stays to be read. Of two words about one image the later one holds.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A run's data as a table with what was tagged in it put right: ``dataset=table`` trains on it.
 
-A tag ``class: NAME`` says what an image is of; images of other tags can be left out. Whatever else a tag says stands in a
-column of its own, which training passes over.
+A tag ``class: NAME`` says what an image is of; images of other tags can be left out. Whatever else a tag says stands in
+a column of its own, which training passes over.
 """
 
 from __future__ import annotations
@@ -31,9 +31,11 @@ RELABELS = "class:"  # how a tag begins that names the class
 def write_relabelled(run: Run | str | Path, file: str | Path, drop: Collection[str] = ()) -> Path:
     """Write the images of a run, with the labels that tags give them, as a CSV table, and return its path.
 
-    ``drop``: tags whose images are left out. Images that are no files (drawn ones, those of archives) are written beside
-    the table, into a folder of its name. A DataWarning says how many tagged images the data no longer have. Raises
-    DataError for a file that is there already, for one that is no .csv, and where a tag to drop was given to no image.
+    ``drop``: tags whose images are left out. Images that are no files (drawn ones, those of archives) are written
+    beside the table, into a folder of its name. A DataWarning says how many tagged images the data no longer have.
+
+    Raises DataError for a file that is there already, for one that is no .csv, and where a tag to drop was given to no
+    image.
     """
     run, place = Run.of(run), placed(file)
     if place.suffix.lower() != ".csv":
@@ -53,7 +55,9 @@ def write_relabelled(run: Run | str | Path, file: str | Path, drop: Collection[s
     sets = {name: images for name in ("train", "val", "test") if (images := getattr(splits, name)) is not None}
     known = {name for images in sets.values() for name in images.ids}
     if lost := len(tags.keys() - known):
-        warnings.warn(f"{lost:,} of {len(tags):,} tagged images are not in the data any more", DataWarning, stacklevel=2)
+        warnings.warn(
+            f"{lost:,} of {len(tags):,} tagged images are not in the data any more", DataWarning, stacklevel=2
+        )
     chosen = sets["test"].is_query is not None
     held_out = read_parts(config).val is None  # from train, and so again by whoever trains on the table
     rows = [["path", "label", "split", *(ROLES if chosen else ()), "tag"]]

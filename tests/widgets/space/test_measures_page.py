@@ -13,6 +13,7 @@ from vptsp_widgets.space import SpaceExplorer
 from tests.widgets.space.test_space import saved_images
 from tests.widgets.space.test_space_page import GRID, Map
 from vptsp.errors import DataError
+from vptsp.runs.marks import Marks
 
 pytestmark = pytest.mark.browser
 
@@ -88,6 +89,60 @@ def test_a_selection_is_measured_beside_the_rest(page: Page, tmp_path: Path) -> 
         space.measured(["nobody"])
     with pytest.raises(DataError, match="'fern' is no class of plain tiles"):
         space.merged("rose", "fern")
+
+
+def test_selections_are_kept_joined_inverted_and_forgotten(page: Page, tmp_path: Path) -> None:
+    space = flowers(tmp_path)
+    shown = Shown(page, "space", space)
+    Marks(tmp_path / "marks.jsonl").keep(
+        "from <b>elsewhere</b>", ["image 3", "image 30", "no more"]
+    )  # another notebook
+
+    def settle() -> None:
+        page.wait_for_timeout(200)
+        shown.bring()
+        page.wait_for_timeout(30)
+
+    def press(name: str) -> None:
+        page.get_by_role("button", name=name, exact=True).click()
+        settle()
+
+    def numbers() -> list[int]:
+        return [int(name.split()[1]) for name in space.selection]
+
+    kept = page.locator(".vptsp-space-kept")
+    assert not kept.is_visible()
+    space.selection = space.ids[2:6]
+    settle()
+    kept.locator("summary").click()
+    page.get_by_label("Name to keep the selection under").fill("few")
+    page.keyboard.press("Enter")
+    settle()
+    assert space.selections == {"from <b>elsewhere</b>": ["image 3", "image 30"], "few": ["image 2", *space.ids[3:6]]}
+    assert kept.locator("summary").inner_text() == "Kept selections (2)"
+    assert page.locator(".vptsp b").all_inner_texts() == []
+    press("Unite the selection with from <b>elsewhere</b>")
+    assert numbers() == [2, 3, 4, 5, 30]
+    assert "5 images selected; 1 of the 3 images of 'from <b>elsewhere</b>' are not here" in (
+        page.get_by_role("status").inner_text()
+    )
+    press("Take few from the selection")
+    assert numbers() == [30]
+    press("Invert")
+    assert numbers() == [row for row in range(40) if row != 30]
+    press("Leave what is in from <b>elsewhere</b> as well")
+    assert numbers() == [3]
+    press("Select few")
+    assert numbers() == [2, 3, 4, 5]
+    press("Forget few")
+    assert list(space.selections) == ["from <b>elsewhere</b>"]
+    press("Undo")
+    assert space.selections["few"] == list(space.ids[2:6])
+    space.view_state = {"find": "lily"}
+    settle()
+    press("Select the 13 shown")  # a class, as a selection
+    assert numbers() == list(range(1, 39, 3))
+    assert low_contrast(page, ".vptsp-space-chosen") == []
 
 
 def test_a_page_without_a_kernel_measures_as_well(page: Page, tmp_path: Path) -> None:

@@ -248,6 +248,40 @@ def test_tags_are_a_column_that_comes_and_goes(saved: SavedEmbeddings) -> None:
     assert [column.name for column in own.columns] == ["class", "tag", "own tag"]
 
 
+def test_tags_and_selections_are_kept_beside_the_images(saved: SavedEmbeddings) -> None:
+    one, other = SpaceExplorer(saved, "pca"), SpaceExplorer(saved, "pca")  # two notebooks
+    one.tag("blurry", ["image 1"])
+    other.tag("fine", ["image 2"])
+    assert other.tags == {"image 1": "blurry", "image 2": "fine"}  # what was said meanwhile comes along
+    one.tag("", ["image 1"])
+    one.keep_selection("odd", ["image 3", "image 1"])
+    other.keep_selection("even", ["image 2"])
+    again = SpaceExplorer(saved, "pca", tags={"image 5": "given"})
+    assert again.tags == {"image 2": "fine", "image 5": "given"}
+    assert [column.name for column in again.columns] == ["class", "tag"]
+    assert again.selections == {"odd": ["image 1", "image 3"], "even": ["image 2"]}
+    again.forget_selection("odd")
+    with pytest.raises(DataError, match="no selection is kept as 'odd'; there are: even"):
+        again.forget_selection("odd")
+    with pytest.raises(DataError, match="1 of the ids are not in this view, the first is 'nobody'"):
+        again.keep_selection("new", ["nobody"])
+    saved.folder.joinpath("marks.jsonl").unlink()
+    saved.folder.joinpath("marks.jsonl").mkdir()
+    again.tag("lost", ["image 7"])
+    assert again.status.startswith("these tags are not kept: cannot write ")
+    assert again.tags["image 7"] == "lost"  # here it is there all the same
+    assert "tags and selections are not kept: " in SpaceExplorer(saved, "pca").summary()
+
+
+def test_arrays_without_a_folder_keep_marks_as_long_as_the_map_is_there() -> None:
+    space = SpaceExplorer.of_arrays(np.eye(6), list("aabbcc"), method="pca")
+    space.tag("odd", space.ids[:1])
+    space.keep_selection("two", space.ids[:2])
+    assert (space.tags, space.selections) == ({space.ids[0]: "odd"}, {"two": list(space.ids[:2])})
+    with pytest.raises(DataError, match="kept under a name"):
+        space.keep_selection(" ", space.ids[:2])
+
+
 # --- sample -----------------------------------------------------------------------------------------
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=80), st.integers(1, 80), st.integers(0, 3))
 def test_a_sample_keeps_every_class_and_its_share(labels: list[int], most: int, seed: int) -> None:

@@ -19,7 +19,7 @@ import traitlets
 
 from vptsp.analysis.projection import Method
 from vptsp.analysis.proxies_on_map import proxies_of
-from vptsp.errors import DataError
+from vptsp.errors import DataError, RunError
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 from vptsp.text import plain
@@ -27,6 +27,7 @@ from vptsp_widgets.options import require_options
 from vptsp_widgets.run_view import Content, RunView, run_of, thumbnails_of
 from vptsp_widgets.sampling import spread
 from vptsp_widgets.space import data, measuring
+from vptsp_widgets.space.kept_marks import KeptMarks
 from vptsp_widgets.space.near import Near
 from vptsp_widgets.space.places import places
 from vptsp_widgets.space.state import VIEW_STATE as VIEW_STATE  # under the name that users know
@@ -49,10 +50,12 @@ class SpaceExplorer(RunView):
     ``focus`` to those nearest to it) and ``all`` (whether to show images beyond the sample). What is not given is as at
     the start.
 
-    ``tags`` are words of one's own by image id, given on the map or by :meth:`tag`, and a column of it; ``table`` has
-    all columns, and ``selected`` those of the images selected. ``measured`` says what the selection is worth in
-    retrieval, ``without`` and ``merged`` what would be without it and with its classes merged, by recall at
-    ``recall_ks``, MAP@R and R-precision.
+    ``tags`` are words of one's own by image id, given on the map or by :meth:`tag`, and a column of it; they and the
+    ``selections`` with a name are kept with the run (:mod:`vptsp.runs.marks`), and
+    :func:`~vptsp.runs.relabelled.write_relabelled` makes a table of data of them. ``table`` has all columns, and
+    ``selected`` those of the images selected. ``measured`` says what the selection is worth in retrieval, ``without``
+    and ``merged`` what would be without it and with its classes merged, by recall at ``recall_ks``, MAP@R and
+    R-precision.
 
     Raises DataError for lengths that do not fit, naming both.
     """
@@ -74,6 +77,7 @@ class SpaceExplorer(RunView):
     _notes = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _odd_ids = traitlets.Dict().tag(sync=True)  # by row, those that _ids has shortened
     _tag_column = traitlets.Unicode("tag").tag(sync=True)
+    _kept = traitlets.List(traitlets.Dict()).tag(sync=True)  # selections with a name
     _near = traitlets.Dict().tag(sync=True)  # what the image of focus finds, as Near.of says it
 
     def __init__(
@@ -93,6 +97,8 @@ class SpaceExplorer(RunView):
         self.most, self.seed = most, seed
         self.method: Method = coordinates if isinstance(coordinates, str) else "umap"
         content = self._content_of(saved, proxies or {}, proxy_names, columns, cache, recall_ks, coordinates)
+        if "tags" in traits:
+            traits["tags"] = {**content.traits["tags"], **traits["tags"]}
         super().__init__(content, **traits)
 
     @classmethod
@@ -160,7 +166,10 @@ class SpaceExplorer(RunView):
         if len(drawn) < len(points):
             notes.append(f"{len(points) - len(drawn):,} left out: their coordinates hold NaN or infinity")
         notes += [saved.no_thumbnails_note] if saved.no_thumbnails_note else []
-        self._given = self.columns = data.columns_of(saved, columns)
+        self.kept = KeptMarks(saved)
+        notes += [self.kept.note] if self.kept.note else []
+        self._given = data.columns_of(saved, columns)
+        self.columns = with_tags(self._given, saved.ids, self.kept.tags)
         self.saved, self.points, self.glyphs, self._nearest = saved, points, placed, Near(saved)
         self._measuring = measuring.Measuring(saved, recall_ks)
         self.sample = drawn[spread(saved.labels[drawn], self.most, self.seed)].astype("<i4")
@@ -172,14 +181,15 @@ class SpaceExplorer(RunView):
             "_columns": [column.header() for column in self.columns],
             "_ids": "\0".join(map(_line, saved.ids)).encode(errors="replace"),
             "_odd_ids": {str(row): name for row, name in enumerate(saved.ids) if _line(name) != name},
-            "_tag_column": tag_column_name([column.name for column in self.columns]),
+            "_tag_column": tag_column_name([column.name for column in self._given]),
             "_sample": self.sample.tobytes(),
             "_glyphs": np.concatenate([*placed.values(), np.empty((0, 2))]).astype("<f4").tobytes(),
             "_proxies": {"kinds": list(placed), "names": [plain(name) for name in proxy_names]},
             "_colours": data.both_themes(self.columns),
             "_axes": list(axes),
             "_notes": notes,
-            "tags": {},
+            "tags": dict(self.kept.tags),
+            "_kept": self.kept.for_front(),
         }
         return Content(saved.ids, traits, thumbnails_of(saved), run_of(saved))
 
@@ -210,6 +220,32 @@ class SpaceExplorer(RunView):
         given = {self.ids[row]: str(tag) for row, tag in zip(content["rows"], content["tags"], strict=True)}
         self.tags = {**self.tags, **given}
 
+    @property
+    def selections(self) -> dict[str, list[str]]:
+        """The ids of each selection that is kept, as far as these images are here, by name."""
+        return {name: self.known(ids) for name, ids in self.kept.selections.items()}
+
+    def keep_selection(self, name: str, ids: Sequence[str] | None = None) -> None:
+        """Keep a selection under a name: that of now, unless ``ids`` says which. Of a run, it is kept with the run.
+
+        Raises DataError for an empty name and for ids that are not in this view, RunError where the run cannot be
+        written.
+        """
+        self.kept.keep(name, [self.ids[row] for row in self._rows(ids)])
+        self._kept = self.kept.for_front()
+
+    def forget_selection(self, name: str) -> None:
+        """Take a name away again. Raises DataError for one under which nothing is kept."""
+        if name not in self.kept.selections:
+            there = ", ".join(map(plain, self.kept.selections)) or "none"
+            raise DataError(f"no selection is kept as {plain(name)!r}; there are: {there}")
+        self.kept.keep(name, [])
+        self._kept = self.kept.for_front()
+
+    def _on_keep(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        self.kept.keep(str(content["name"]), [self.ids[row] for row in content["rows"]])
+        self._kept = self.kept.for_front()
+
     @traitlets.validate("tags")
     def _check_tags(self, proposal: Any) -> dict[str, str]:
         tags = {str(name): str(tag) for name, tag in proposal["value"].items() if tag}
@@ -222,8 +258,20 @@ class SpaceExplorer(RunView):
         return tags
 
     @traitlets.observe("tags")
-    def _show_tags(self, change: Any) -> None:
-        self.columns = with_tags(self._given, self.ids, change["new"])
+    def _keep_tags(self, change: Any) -> None:
+        """What is new goes to the run, and what others have said since comes from it."""
+        try:
+            found = self.kept.tag(change["new"])
+        except RunError as error:
+            self.status = f"these tags are not kept: {error}"
+            found = change["new"]
+        if found == self.tags:
+            self._show_tags()
+        else:
+            self.tags = found
+
+    def _show_tags(self) -> None:
+        self.columns = with_tags(self._given, self.ids, self.tags)
         state, legal = self.view_state, {column.name: column.values or () for column in self.columns}
         with self.hold_sync():
             if state.get("colour") not in legal:

@@ -17,6 +17,7 @@ import { Counts } from "./counts.js";
 import { FocusPanel } from "./image.js";
 import { History } from "./history.js";
 import { HELP, pressKey } from "./keys.js";
+import { KeptSelections } from "./kept.js";
 import { Legend } from "./legend.js";
 import { codesLooked, lookedAt } from "./classes_looked_at.js";
 import { nearOf } from "./neighbours.js";
@@ -83,6 +84,7 @@ export class Space {
         _selected: () => (this.choice.remember(), this.takeSelection()),
         _focused: () => this.takeFocus(),
         _near: () => this.look(),
+        _kept: () => this.takeSelection(),
       }),
       onTheme(this.root, (dark) => {
         this.inks = themeInks(this.root, dark);
@@ -139,8 +141,9 @@ export class Space {
       title: () => this.model.get("_title"),
       history: this.history,
       tags: new Tags(this.model, cloud, this.history, say),
+      kept: new KeptSelections({ model: this.model, history: this.history, select: (rows) => this.combine(rows), say }),
       zoom: (rows) => this.travel.to(this.cloud.places(rows)),
-      clear: () => this.combine([]),
+      select: (rows) => this.combine(rows),
     });
   }
 
