@@ -52,7 +52,7 @@ class Map:
         """Where the images (N, 2) are on the page, by the map's documented camera, in CSS pixels."""
         state, points = self.get("view_state"), self.space.points
         everything = np.concatenate([points, *self.space.glyphs.values()])
-        low, high = everything.min(axis=0), everything.max(axis=0)
+        low, high = np.nanmin(everything, axis=0), np.nanmax(everything, axis=0)
         scale = 0.92 * min(self.width / (high[0] - low[0]), self.height / (high[1] - low[1])) * state["zoom"]
         centre = np.array([state["x"], state["y"]]) if state["x"] is not None else (low + high) / 2
         offset = (points - centre) * scale * (1, -1)

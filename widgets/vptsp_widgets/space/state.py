@@ -24,6 +24,7 @@ VIEW_STATE: dict[str, Any] = {
     "proxies": ["fused"],  # of a class looked at, the others are shown as well
     "arrows": True,
     "neighbours": True,
+    "truth": False,
     "all": False,
 }
 

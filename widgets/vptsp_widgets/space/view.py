@@ -26,7 +26,7 @@ from vptsp.text import plain
 from vptsp_widgets.options import require_options
 from vptsp_widgets.run_view import Content, RunView, run_of, thumbnails_of
 from vptsp_widgets.sampling import spread
-from vptsp_widgets.space import data, measuring
+from vptsp_widgets.space import data, measuring, truth
 from vptsp_widgets.space.kept_marks import KeptMarks
 from vptsp_widgets.space.near import Near
 from vptsp_widgets.space.places import places
@@ -34,6 +34,7 @@ from vptsp_widgets.space.state import VIEW_STATE as VIEW_STATE  # under the name
 from vptsp_widgets.space.state import whole_state
 from vptsp_widgets.space.still import StillMap, html_of
 from vptsp_widgets.space.tagging import table_of, tag_column_name, with_tags
+from vptsp_widgets.view import shown
 
 
 class SpaceExplorer(RunView):
@@ -47,8 +48,9 @@ class SpaceExplorer(RunView):
     ``view_state`` is the view as one small JSON object: camera (``x``, ``y``, ``zoom``), ``colour`` (a column),
     ``solo`` (the categories shown, empty for all), ``find`` (a class), ``labels``, ``proxies`` (kinds shown of all
     classes; of a class looked at the others are, too), ``arrows``, ``neighbours`` (whether lines lead from the image of
-    ``focus`` to those nearest to it) and ``all`` (whether to show images beyond the sample). What is not given is as at
-    the start.
+    ``focus`` to those nearest to it), ``truth`` (the same for the image pointed at, and columns that say how far the
+    map can be trusted, :mod:`vptsp.analysis.distortion`) and ``all`` (whether to show images beyond the sample). What
+    is not given is as at the start. ``map_alone`` makes a map of the images selected, ``map_all`` that of all again.
 
     ``tags`` are words of one's own by image id, given on the map or by :meth:`tag`, and a column of it; they and the
     ``selections`` with a name are kept with the run (:mod:`vptsp.runs.marks`), and
@@ -77,6 +79,8 @@ class SpaceExplorer(RunView):
     _notes = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _odd_ids = traitlets.Dict().tag(sync=True)  # by row, those that _ids has shortened
     _tag_column = traitlets.Unicode("tag").tag(sync=True)
+    _near_table = traitlets.Bytes(b"").tag(sync=True)  # int32 (N, k), what each image finds; -1: no more
+    _alone = traitlets.Int(0).tag(sync=True)  # images that are on a map of their own; 0: it is that of all
     _kept = traitlets.List(traitlets.Dict()).tag(sync=True)  # selections with a name
     _near = traitlets.Dict().tag(sync=True)  # what the image of focus finds, as Near.of says it
 
@@ -166,6 +170,9 @@ class SpaceExplorer(RunView):
         if len(drawn) < len(points):
             notes.append(f"{len(points) - len(drawn):,} left out: their coordinates hold NaN or infinity")
         notes += [saved.no_thumbnails_note] if saved.no_thumbnails_note else []
+        # what a map of some images alone is made of, and what comes back after it
+        self._vectors = {kind: np.asarray(proxies[kind]) for kind in placed} if isinstance(coordinates, str) else {}
+        self._whole, self._cache, self._truth = (points, placed, axes), cache, list[data.Column]()
         self.kept = KeptMarks(saved)
         notes += [self.kept.note] if self.kept.note else []
         self._given = data.columns_of(saved, columns)
@@ -190,6 +197,8 @@ class SpaceExplorer(RunView):
             "_notes": notes,
             "tags": dict(self.kept.tags),
             "_kept": self.kept.for_front(),
+            "_near_table": b"",
+            "_alone": 0,
         }
         return Content(saved.ids, traits, thumbnails_of(saved), run_of(saved))
 
@@ -200,6 +209,55 @@ class SpaceExplorer(RunView):
     @traitlets.validate("view_state")
     def _check_view_state(self, proposal: Any) -> dict[str, Any]:
         return whole_state(proposal["value"], [column.name for column in self.columns], list(self.glyphs))
+
+    # --- where the map can be trusted ------------------------------------------------------------
+    @traitlets.observe("view_state")
+    @shown
+    def _show_truth(self, change: Any) -> None:
+        if self.view_state["truth"] and not self._truth:
+            self._tell_truth()
+
+    def _tell_truth(self) -> None:
+        """Columns of the map as it is, and what every image finds."""
+        found = truth.truth_of(self.saved, self.points, [column.name for column in self._given])
+        self._truth = found.columns
+        self.status = found.note(int(np.isfinite(self.points).all(axis=1).sum()))
+        if not self._near_table and (table := self._nearest.table(truth.MOST_WHOLE)) is not None:
+            self._near_table = table.tobytes()
+        self._show_tags()
+
+    def map_alone(self, ids: Sequence[str] | None = None) -> None:
+        """A map of some images alone, those selected unless ``ids`` says which; all others have no place on it.
+
+        Raises DataError for fewer than three images.
+        """
+        rows = self._rows(ids)
+        points, placed, axes = truth.alone(self.saved, rows, self.method, self._vectors, self.seed, self._cache)
+        self._place(points, placed, axes, len(rows))
+
+    def map_all(self) -> None:
+        """The map of all images again."""
+        self._place(*self._whole, 0)
+
+    def _on_alone(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        rows = [self.ids[row] for row in content["rows"]]
+        self.map_alone(rows) if rows else self.map_all()
+
+    def _place(self, points: np.ndarray, placed: dict[str, np.ndarray], axes: tuple[str, str], images: int) -> None:
+        drawn = np.flatnonzero(np.isfinite(points).all(axis=1))
+        missing = {kind: np.full((len(self._proxies["names"]), 2), np.nan) for kind in self._proxies["kinds"]}
+        with self.hold_sync():
+            self.points, self.glyphs = points, missing | placed
+            self.sample = drawn[spread(self.saved.labels[drawn], self.most, self.seed)].astype("<i4")
+            self._sample, self._axes, self._alone = self.sample.tobytes(), list(axes), images
+            self._glyphs = np.concatenate([*self.glyphs.values(), np.empty((0, 2))]).astype("<f4").tobytes()
+            self._points = points.tobytes()
+            self.view_state = {**self.view_state, "x": None, "y": None, "zoom": 1.0}
+            self._truth = []
+            if self.view_state["truth"]:
+                self._tell_truth()
+            else:
+                self._show_tags()
 
     # --- what is known of images, for Python ----------------------------------------------------
     @property
@@ -271,7 +329,7 @@ class SpaceExplorer(RunView):
             self.tags = found
 
     def _show_tags(self) -> None:
-        self.columns = with_tags(self._given, self.ids, self.tags)
+        self.columns = with_tags([*self._given, *self._truth], self.ids, self.tags)
         state, legal = self.view_state, {column.name: column.values or () for column in self.columns}
         with self.hold_sync():
             if state.get("colour") not in legal:

@@ -43,6 +43,7 @@ export class Cloud {
     this.idBytes = model.get("_ids");
     this.oddIds = model.get("_odd_ids") ?? {};
     this.notes = model.get("_notes");
+    this.alone = model.get("_alone") ?? 0; // images that have a map of their own; 0: it is that of all
     this.classes = this.columns[0].values;
     this.proxies = model.get("_proxies");
     this.glyphs = float32(model.get("_glyphs"));

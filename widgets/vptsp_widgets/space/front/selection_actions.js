@@ -22,9 +22,9 @@ export class ChosenActs {
 
   /**
    * @param {{ cloud: () => Cloud, title: () => string, history: History, tags: Tags, kept: KeptSelections,
-   *   zoom: (rows: number[]) => void, select: (rows: number[]) => void, say: (text: string) => void }} parent
+   *   zoom: (rows: number[]) => void, alone: (rows: number[]) => void, select: (rows: number[]) => void, say: (text: string) => void }} parent
    */
-  constructor({ cloud, title, history, tags, kept, zoom, select, say }) {
+  constructor({ cloud, title, history, tags, kept, zoom, alone, select, say }) {
     this.cloud = cloud;
     this.kept = kept;
     this.history = history;
@@ -42,6 +42,7 @@ export class ChosenActs {
     this.several = [
       button("Zoom to it", "", () => zoom(this.rows)), button("Clear", "", () => select([])),
       button("Invert", "Select all others that are shown", () => select(othersOf(cloud()))),
+      this.alone = button("Map alone", "Project them anew, without all others", () => alone(this.rows)),
       button("Copy ids", "One a line, to the clipboard", copy), button("CSV", "Save what is known of them as a file", save),
     ];
     this.shown = button("", "Those of the class found, of what is shown alone, or of the filter", () => select(shownOf(cloud())));
@@ -70,6 +71,7 @@ export class ChosenActs {
     this.kept.show(rows);
     for (const each of this.several) each.hidden = !rows.length;
     this.undo.hidden = !this.history.past.length;
+    this.alone.hidden = rows.length < 3 || !this.tags.offered;
     this.tagging.hidden = !rows.length || !this.tags.offered;
     this.known.replaceChildren(...this.tags.known.map((value) => make("option", { value })));
   }

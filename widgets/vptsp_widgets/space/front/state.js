@@ -16,6 +16,7 @@ import { debounced } from "../../front/timing.js";
  * @property {string[]} proxies - kinds shown
  * @property {boolean} arrows
  * @property {boolean} neighbours - whether lines lead to those of the image focused
+ * @property {boolean} truth - whether they do to those of the image pointed at, beside how far the map can be trusted
  * @property {boolean} all - instead of the sample
  */
 

@@ -65,8 +65,8 @@ export class Space {
     this.travel = new Travel({ cloud: () => this.cloud, state: () => this.state, stage: () => this.stage, change });
     this.bar = this.makeBar(change);
     this.stage = this.makeStage(change);
-    this.counts = new Counts(change);
-    this.focusPanel = new FocusPanel(change);
+    this.counts = new Counts(change, () => this.mapAlone([]));
+    this.focusPanel = new FocusPanel(change, model);
     this.selectionPanel = new SelectionPanel((row) => this.focus(row), this.makeActs());
     this.measurePanel = new MeasurePanel(model, () => this.cloud);
     this.proxyToggles = new ProxyToggles(change);
@@ -123,6 +123,7 @@ export class Space {
     return new Stage({
       scene: () => this.scene(),
       more: () => ({ order: this.order, axes: this.model.get("_axes"), focused: this.choice.focused }),
+      near: (row) => nearOf(this.model, row, this.cloud.codes),
       noted: (note) => this.noteProxies(note),
       change,
       clicked: (place, event) => this.click(place, event),
@@ -144,6 +145,7 @@ export class Space {
       kept: new KeptSelections({ model: this.model, history: this.history, select: (rows) => this.combine(rows), say }),
       zoom: (rows) => this.travel.to(this.cloud.places(rows)),
       select: (rows) => this.combine(rows),
+      alone: (rows) => this.mapAlone(rows),
     });
   }
 
@@ -174,11 +176,14 @@ export class Space {
   }
 
   reload(images) {
+    const { alone, idBytes } = this.cloud;
     this.cloud = new Cloud(this.model);
+    const others = idBytes !== this.cloud.idBytes;
+    if (alone !== this.cloud.alone) this.status.say(this.cloud.alone ? `${images(this.cloud.alone)} projected alone` : "");
     if (images) {
       this.atlas.close(); // its pages are of the images before
       this.atlas = new Atlas(this.model, () => this.pageCame());
-      this.history.clear();
+      if (others) this.history.clear(); // the same ones may only have other places
       this.shared.take();
       this.stage.hover.point(null);
     }
@@ -230,6 +235,7 @@ export class Space {
     stage.looksOld = true;
     this.takeSelection();
     this.showFocus();
+    stage.hover.again();
   }
 
   /** What is looked at is other than before, or (`afresh`) what the images are coloured by. */
@@ -303,6 +309,12 @@ export class Space {
   focus(row) {
     if (row === this.choice.focused) this.takeFocus();
     this.choice.focus(row);
+  }
+
+  /** Images on a map of their own; none: the map of all. @param {number[]} rows */
+  mapAlone(rows) {
+    this.status.say(rows.length ? `projecting ${images(rows.length)} …` : "");
+    this.model.send({ kind: "alone", rows });
   }
 
   /** What is focused is said, and brought into the picture. */
