@@ -175,12 +175,13 @@ export class Space {
     this.renewing ||= images;
   }
 
-  reload(images) {
+  /** @param {boolean | undefined} placed - whether images or their places are other ones */
+  reload(placed) {
     const { alone, idBytes } = this.cloud;
     this.cloud = new Cloud(this.model);
     const others = idBytes !== this.cloud.idBytes;
     if (alone !== this.cloud.alone) this.status.say(this.cloud.alone ? `${images(this.cloud.alone)} projected alone` : "");
-    if (images) {
+    if (placed) {
       this.atlas.close(); // its pages are of the images before
       this.atlas = new Atlas(this.model, () => this.pageCame());
       if (others) this.history.clear(); // the same ones may only have other places
