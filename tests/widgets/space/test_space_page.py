@@ -564,11 +564,13 @@ def test_a_closed_map_leaves_nothing_behind(page: Page, tmp_path: Path) -> None:
           }
           let heard = 0, outside = 0, urls = 0;
           const listeners = new Map();
+          const fire = (name, ...parts) => listeners.get(name).forEach((act) => act(...parts));
           const model = {
             get: (name) => state[name], set: (name, value) => { state[name] = value; }, save_changes() {},
-            on(name, act) { heard++; listeners.set(name, act); }, off(name, act) { heard--; },
+            on(name, act) { heard++; listeners.set(name, [...(listeners.get(name) ?? []), act]); },
+            off(name, act) { heard--; listeners.set(name, listeners.get(name).filter((one) => one !== act)); },
             send({ page }) {
-              setTimeout(() => listeners.get('msg:custom')({ kind: 'page', page }, [Uint8Array.from(tiles)]));
+              setTimeout(() => fire('msg:custom', { kind: 'page', page }, [Uint8Array.from(tiles)]));
             },
           };
           for (const place of [window, document, document.body, matchMedia('(a)').constructor.prototype]) {
@@ -593,7 +595,7 @@ def test_a_closed_map_leaves_nothing_behind(page: Page, tmp_path: Path) -> None:
             canvas.dispatchEvent(new WheelEvent('wheel', { deltaY: -50, clientX: 300, clientY: 300 }));
             el.querySelector('.vptsp-space-zoom button').click();
             state._selected = new DataView(Int32Array.of(1, 2).buffer);
-            listeners.get('change:_selected')();
+            fire('change:_selected');
             for (let wait = 0; wait < 100 && !urls; wait++) await new Promise((next) => setTimeout(next, 50));
             most.push([heard > 4, urls]);
             end();

@@ -46,11 +46,13 @@ class SpaceExplorer(RunView):
     order or indexed by image id. ``cache`` is a folder for projections.
 
     ``view_state`` is the view as one small JSON object: camera (``x``, ``y``, ``zoom``), ``colour`` (a column),
-    ``solo`` (the categories shown, empty for all), ``find`` (a class), ``labels``, ``proxies`` (kinds shown of all
-    classes; of a class looked at the others are, too), ``arrows``, ``neighbours`` (whether lines lead from the image of
-    ``focus`` to those nearest to it), ``truth`` (the same for the image pointed at, and columns that say how far the
-    map can be trusted, :mod:`vptsp.analysis.distortion`) and ``all`` (whether to show images beyond the sample). What
-    is not given is as at the start. ``map_alone`` makes a map of the images selected, ``map_all`` that of all again.
+    ``solo`` (the categories shown, empty for all), ``find`` (a class), ``filter`` (conditions on columns, as in
+    ``{"column": "size", "low": 2}`` or ``{"column": "soil", "values": ["wet"]}``), ``labels``, ``proxies`` (kinds shown
+    of all classes; of a class looked at the others are, too), ``arrows``, ``neighbours`` (whether lines lead from the
+    image of ``focus`` to those nearest to it), ``truth`` (the same for the image pointed at, and columns that say how
+    far the map can be trusted, :mod:`vptsp.analysis.distortion`) and ``all`` (whether to show images beyond the
+    sample). What is not given is as at the start. ``map_alone`` makes a map of the images selected, ``map_all`` that of
+    all again.
 
     ``tags`` are words of one's own by image id, given on the map or by :meth:`tag`, and a column of it; they and the
     ``selections`` with a name are kept with the run (:mod:`vptsp.runs.marks`), and
@@ -331,7 +333,10 @@ class SpaceExplorer(RunView):
     def _show_tags(self) -> None:
         self.columns = with_tags([*self._given, *self._truth], self.ids, self.tags)
         state, legal = self.view_state, {column.name: column.values or () for column in self.columns}
+        left = [one for one in state["filter"] if one["column"] in ("", *legal)]  # not on a column that is gone
         with self.hold_sync():
+            if left != state["filter"]:
+                self.view_state = state = {**state, "filter": left}
             if state.get("colour") not in legal:
                 self.view_state = {**state, "colour": data.CLASS, "solo": []}
             elif gone := set(state["solo"]) - set(legal[state["colour"]]):

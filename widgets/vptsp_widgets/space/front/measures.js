@@ -45,7 +45,7 @@ export class MeasurePanel {
 
   /** @param {number[]} rows - selected */
   show(rows) {
-    if (rows.join() === this.rows.join() && rows.length) return;
+    if (rows.length && rows.length === this.rows.length && rows.every((row, place) => row === this.rows[place])) return;
     this.rows = rows;
     this.element.hidden = !rows.length || !this.offered;
     this.answer = null;

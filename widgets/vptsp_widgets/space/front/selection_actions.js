@@ -14,6 +14,8 @@ const button = (text, title, act) => make("button", { type: "button", title, onc
 
 /** Rows shown in full. @param {Cloud} cloud */
 const shownOf = (cloud) => [...cloud.lit.keys()].filter((row) => cloud.lit[row] === 2);
+/** Whether the rows selected are those shown in full. */
+const sameRows = (rows, bright, { lit }) => rows.length === bright && rows.every((row) => lit[row] === 2);
 /** Rows shown in full that are not selected. @param {Cloud} cloud */
 const othersOf = (cloud) => shownOf(cloud).filter((row) => !cloud.selected[row]);
 
@@ -65,9 +67,9 @@ export class ChosenActs {
   /** @param {number[]} rows - selected */
   show(rows) {
     this.rows = rows;
-    const lit = shownOf(this.cloud());
-    this.shown.hidden = lit.length === this.cloud().shown || !lit.length || lit.join() === rows.join();
-    this.shown.textContent = `Select the ${count(lit.length)} shown`;
+    const { bright, shown } = this.cloud();
+    this.shown.hidden = !bright || bright === shown || sameRows(rows, bright, this.cloud());
+    this.shown.textContent = `Select the ${count(bright)} shown`;
     this.kept.show(rows);
     for (const each of this.several) each.hidden = !rows.length;
     this.undo.hidden = !this.history.past.length;

@@ -14,6 +14,7 @@ import { Cloud, images } from "./cloud.js";
 import { commandsOf } from "./commands.js";
 import { coloursBy, themeInks, unpacked } from "./colours.js";
 import { Counts } from "./counts.js";
+import { FilterBar } from "./filter_bar.js";
 import { FocusPanel } from "./image.js";
 import { History } from "./history.js";
 import { HELP, pressKey } from "./keys.js";
@@ -64,6 +65,7 @@ export class Space {
     this.help = helpPanel(HELP);
     this.travel = new Travel({ cloud: () => this.cloud, state: () => this.state, stage: () => this.stage, change });
     this.bar = this.makeBar(change);
+    this.filters = new FilterBar(change);
     this.stage = this.makeStage(change);
     this.counts = new Counts(change, () => this.mapAlone([]));
     this.focusPanel = new FocusPanel(change, model);
@@ -100,6 +102,7 @@ export class Space {
       cloud: () => this.cloud, state: () => this.state, change,
       find: (name) => this.commands.found(name),
       lasso: () => this.toggleLasso(),
+      filter: () => this.filters.toggle(),
       zoom: (factor) => this.travel.zoom(factor),
       whole: () => this.travel.whole(),
       help: () => this.help.toggle(),
@@ -152,7 +155,7 @@ export class Space {
   /** @param {HTMLElement} el */
   build(el) {
     this.root = make(
-      "div", { className: "vptsp vptsp-space" }, this.bar.element, this.help.table,
+      "div", { className: "vptsp vptsp-space" }, this.bar.element, this.filters.element, this.help.table,
       make("div", { className: "vptsp-space-main vptsp-stretch" }, this.stage.element,
         make("div", { className: "vptsp-space-side vptsp-fold" },
           this.focusPanel.element, this.selectionPanel.element, this.measurePanel.element, this.proxyToggles.element, this.legend.element)),
@@ -228,6 +231,7 @@ export class Space {
     cloud.light(state);
     this.order = cloud.order(column);
     this.bar.show(title, cloud, state);
+    this.filters.show(cloud, state);
     stage.over.setAttribute("aria-label", `Map of ${title}, ${images(cloud.shown)}. Arrows move between images, ? lists the keys.`);
     this.look(true);
     this.legend.show(column, cloud, state.solo, this.colours.css, unpacked(inks.packed.faint));
