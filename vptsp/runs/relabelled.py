@@ -86,7 +86,8 @@ def file_of(load: LoadImage, position: int) -> Path | None:
     """The file that an image of a set is read from; none for images that are made, or read from an archive."""
     while isinstance(load, Picked | Chained):
         if isinstance(load, Picked):
-            load, position = load.load, int(load.positions[position])
+            position = int(load.positions[position])
+            load = load.load
         else:
             load, position = load.of(position)
     return Path(load.paths[position]).absolute() if isinstance(load, FileLoader) else None

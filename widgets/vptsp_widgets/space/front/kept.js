@@ -3,6 +3,7 @@
 import { make } from "../../front/dom.js";
 import { count } from "../../front/text.js";
 import { images } from "./cloud.js";
+import { wordForm } from "./word_form.js";
 /** @import { Model } from "../../front/model.js" */
 /** @import { History } from "./history.js" */
 
@@ -29,14 +30,10 @@ export class KeptSelections {
     this.select = select;
     this.say = say;
     this.name = make("input", { type: "text", placeholder: "name", autocomplete: "off", "aria-label": "Name to keep the selection under" });
-    this.form = make("form", {
-      className: "vptsp-space-tag",
-      onsubmit: (event) => {
-        event.preventDefault();
-        this.keep(this.name.value.trim(), this.rows);
-        this.name.value = "";
-      },
-    }, this.name, make("button", { type: "submit" }, "Keep"));
+    this.form = wordForm(this.name, "Keep", (word) => {
+      this.keep(word, this.rows);
+      this.name.value = "";
+    });
     this.list = make("ul", { className: "vptsp-space-keptlist", "aria-label": "Kept selections" });
     this.title = make("summary", {});
     this.element = make("details", { className: "vptsp-space-kept" }, this.title, this.form, this.list);

@@ -5,6 +5,7 @@ import { copyText, saveFile } from "../../front/hand_over.js";
 import { count } from "../../front/text.js";
 import { images } from "./cloud.js";
 import { csvOf, idsOf } from "./table.js";
+import { wordForm } from "./word_form.js";
 /** @import { Cloud } from "./cloud.js" */
 /** @import { History } from "./history.js" */
 /** @import { KeptSelections } from "./kept.js" */
@@ -53,13 +54,7 @@ export class ChosenActs {
     this.tag = make("input", {
       type: "text", placeholder: "tag; empty: none", autocomplete: "off", "aria-label": "Tag of the selected images",
     });
-    this.tagging = make("form", {
-      className: "vptsp-space-tag",
-      onsubmit: (event) => {
-        event.preventDefault();
-        tags.give([...this.rows], this.tag.value.trim());
-      },
-    }, this.tag, make("button", { type: "submit" }, "Tag"), this.known);
+    this.tagging = wordForm(this.tag, "Tag", (word) => tags.give([...this.rows], word), this.known);
     this.tag.setAttribute("list", id); // a property that cannot be set
     this.element = make("div", {}, make("div", { className: "vptsp-space-acts" }, this.shown, ...this.several, this.undo), this.tagging, kept.element);
   }
