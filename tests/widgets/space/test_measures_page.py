@@ -138,6 +138,13 @@ def test_selections_are_kept_joined_inverted_and_forgotten(page: Page, tmp_path:
     assert list(space.selections) == ["from <b>elsewhere</b>"]
     press("Undo")
     assert space.selections["few"] == list(space.ids[2:6])
+    press("Forget from <b>elsewhere</b>")
+    press("Undo")
+    assert Marks(tmp_path / "marks.jsonl").read().selections["from <b>elsewhere</b>"] == (
+        "image 3",
+        "image 30",
+        "no more",
+    )  # also what is not here
     space.view_state = {"find": "lily"}
     settle()
     press("Select the 13 shown")  # a class, as a selection

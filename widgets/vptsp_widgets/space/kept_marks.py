@@ -23,6 +23,7 @@ class KeptMarks:
         self._marks = Marks.of(saved)
         self.tags: dict[str, str] = {}
         self.selections: dict[str, tuple[str, ...]] = {}
+        self._forgotten: dict[str, tuple[str, ...]] = {}
         try:
             self._take(self._marks.read() if self._marks else Marked())
         except RunError as error:
@@ -50,6 +51,9 @@ class KeptMarks:
 
         Raises DataError for an empty name, RunError as above.
         """
+        before = self.selections.get(name.strip())
+        if before and not ids:
+            self._forgotten[name.strip()] = before
         if self._marks is not None:
             self._take(self._marks.keep(name, ids))
             return
@@ -58,6 +62,10 @@ class KeptMarks:
         self.selections.pop(name.strip(), None)
         if ids:
             self.selections[name.strip()] = tuple(ids)
+
+    def restore(self, name: str) -> None:
+        """Keep again what was forgotten last under a name, images that are not here among it."""
+        self.keep(name, self._forgotten.get(name.strip(), ()))
 
     def for_front(self) -> list[dict[str, Any]]:
         """As the panel takes them: rows in ascending order, and what is to be said of images that are not here."""

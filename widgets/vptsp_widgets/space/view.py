@@ -303,7 +303,11 @@ class SpaceExplorer(RunView):
         self._kept = self.kept.for_front()
 
     def _on_keep(self, content: dict[str, Any], buffers: list[Any]) -> None:
-        self.kept.keep(str(content["name"]), [self.ids[row] for row in content["rows"]])
+        name = str(content["name"])
+        if content.get("restore"):
+            self.kept.restore(name)
+        else:
+            self.kept.keep(name, [self.ids[row] for row in content["rows"]])
         self._kept = self.kept.for_front()
 
     @traitlets.validate("tags")

@@ -92,7 +92,8 @@ export class KeptSelections {
     if (!name) return this.say("type a name to keep the selection under");
     const send = (/** @type {number[]} */ kept) => this.model.send({ kind: "keep", name, rows: kept });
     const what = rows.length ? `${images(rows.length)} kept as ${name}` : `${name} forgotten`;
-    this.history.did({ what, undo: () => send(before), redo: () => send(rows) });
+    const undo = rows.length ? () => send(before) : () => this.model.send({ kind: "keep", name, rows: before, restore: true });
+    this.history.did({ what, undo, redo: () => send(rows) });
     send(rows);
     this.say(what);
   }
