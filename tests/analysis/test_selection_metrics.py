@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vptsp.analysis.resampling import FEWEST_CLASSES, difference_intervals, mean_intervals
@@ -40,6 +40,7 @@ def evaluated(images: Images, asked: np.ndarray | None = None, labels: np.ndarra
     return {name: report.metrics[name] for name in (*(f"recall_at_{k}" for k in KS), "map_at_r", "r_precision")}
 
 
+@settings(max_examples=15)
 @given(st.integers(0, 30), st.booleans())
 def test_a_selection_scores_as_an_evaluation_of_its_queries_does(seed: int, roles: bool) -> None:
     images = made_up(seed, roles=roles)
@@ -68,6 +69,7 @@ def test_all_queries_have_no_rest_and_lone_ones_are_counted() -> None:
         measure_selection(measure_queries(images), np.array([2, 4]))
 
 
+@settings(max_examples=15)
 @given(st.integers(0, 20), st.booleans())
 def test_without_images_is_an_evaluation_of_the_others(seed: int, roles: bool) -> None:
     images = made_up(seed, roles=roles)
@@ -96,6 +98,7 @@ def test_the_change_is_that_of_queries_scored_both_times() -> None:
     assert found.change["recall_at_1"].value == 1 - 2 / 4
 
 
+@settings(max_examples=15)
 @given(st.integers(0, 20), st.booleans())
 def test_merged_classes_are_an_evaluation_of_one_class(seed: int, roles: bool) -> None:
     images = made_up(seed, roles=roles)

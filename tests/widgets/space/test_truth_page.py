@@ -43,6 +43,7 @@ def inked(view: Map) -> int:
 
 def test_true_neighbours_and_trust(page: Page, tmp_path: Path) -> None:
     space = flowers(tmp_path)
+    space.method = "pca"  # UMAP would compile for seconds
     view = Live(page, space)
     place = view.screen()[20]
     page.mouse.move(*place)
