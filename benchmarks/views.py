@@ -67,7 +67,7 @@ def synthetic_map(folder: Path, points: int) -> str:
     labels = rng.integers(0, CLASSES, points)
     centres = rng.normal(0, 8, (CLASSES, 2))
     places = (centres[labels] + rng.normal(0, 0.8, (points, 2))).astype(np.float32)
-    tensors = {"embeddings": torch.ones(points, 2), "labels": torch.from_numpy(labels)}
+    tensors = {"embeddings": torch.randn(points, 16), "labels": torch.from_numpy(labels)}
     write_tensors(folder / "embeddings.safetensors", tensors)
     names = [f"class {label}" for label in range(CLASSES)]
     ids = [f"image/{row:07}" for row in range(points)]

@@ -46,7 +46,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # that runs in threads, its graph of neighbours: all of it would be compiled twice as long.
 TOGETHER = """
 import numpy as np, torch, faiss, warnings
-from umap.umap_ import fuzzy_simplicial_set
+from vptsp.analysis.compiled_umap import compiled_umap
 warnings.simplefilter("ignore")
 points = np.random.default_rng(0).normal(size=(512, 32)).astype(np.float32)
 product = torch.from_numpy(points) @ torch.from_numpy(points).T
@@ -55,7 +55,7 @@ index.add(points)
 likeness, near = index.search(points, 5)
 assert (near[:, 0] == product.numpy().argmax(1)).all(), "torch and faiss disagree"
 far = (likeness[:, :1] - likeness).astype(np.float32)
-graph, *_ = fuzzy_simplicial_set(points, 5, None, "precomputed", knn_indices=near, knn_dists=far)
+graph, *_ = compiled_umap().umap_.fuzzy_simplicial_set(points, 5, None, "precomputed", knn_indices=near, knn_dists=far)
 assert graph.shape == (512, 512) and abs(graph - graph.T).max() == 0
 assert torch.allclose(torch.from_numpy(points) @ torch.from_numpy(points).T, product)
 """

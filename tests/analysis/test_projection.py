@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 import torch
 
+from vptsp.analysis.compiled_umap import compiled_umap
 from vptsp.analysis.projection import project
 from vptsp.errors import ConfigError, DataError
 
@@ -33,6 +35,33 @@ def test_clusters_stay_together_and_lengths_do_not_matter(method: str) -> None:
     assert points.shape == (36, 2)
     assert share_of_own_nearest(points, labels) == 1
     np.testing.assert_allclose(project(longer, "pca"), project(vectors, "pca"), atol=1e-5)
+
+
+def test_what_is_compiled_of_umap_is_kept_for_the_next_process() -> None:
+    project(clusters()[0], "umap")
+    assert compiled_umap().umap_.smooth_knn_dist.stats.cache_path is not None
+    assert compiled_umap() is sys.modules["umap"]
+    assert numba.njit(lambda x: x).stats.cache_path is None, "only umap's functions are kept"
+
+
+def test_where_nothing_can_be_kept_umap_is_imported_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def decorator(function: Any = None, **options: Any) -> Any:
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return function
+
+    (tmp_path / "umap").mkdir()
+    (tmp_path / "umap" / "__init__.py").write_text("from umap.part import f\n")
+    (tmp_path / "umap" / "part.py").write_text("import numba\n\n@numba.njit\ndef f(x):\n    return x\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(numba, "njit", decorator)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "umap"]:
+        monkeypatch.delitem(sys.modules, name)
+    assert compiled_umap().f(3) == 3
+    for name in [name for name in sys.modules if name.partition(".")[0] == "umap"]:
+        del sys.modules[name]
 
 
 @pytest.fixture

@@ -15,6 +15,10 @@ Read ``anatomy.py`` first: what a class's proxy is made of, measured on a run's 
     comparison      runs side by side, spread over seeds, differences that hold
     compared_run    one of them, and all that lie under a path
     experiment      those of equal settings, whatever their seed
+    selection_metrics  what some images are worth in retrieval, and what would be without them
+    resampling      its intervals
+    distortion      where a map of embeddings can be trusted
+    two_runs        the same images in two runs: who changed
     costs           what they cost: memory and time of a step
     wording         how the numbers of a comparison are printed
     significance    whether a difference holds: paired bootstrap over queries

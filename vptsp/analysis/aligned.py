@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float32
 
+from vptsp.analysis.compiled_umap import compiled_umap
 from vptsp.analysis.projection import FEWEST_FOR_UMAP, _content_key, project
 from vptsp.errors import DataError
 from vptsp.evaluation.ranking import unit_rows
@@ -66,9 +67,7 @@ def _aligned_umap(
 
     with warnings.catch_warnings(), threads_kept():
         warnings.simplefilter("ignore")  # that a seed makes it single-threaded is the point of one
-        import umap  # seconds of compilation: only who maps pays
-
-        mapper = umap.AlignedUMAP(
+        mapper = compiled_umap().AlignedUMAP(  # seconds of import: only who maps pays
             n_components=2,
             metric="cosine",
             n_neighbors=min(n_neighbors, len(rows[0]) - 1),

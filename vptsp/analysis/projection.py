@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from jaxtyping import Float, Float32
 
+from vptsp.analysis.compiled_umap import compiled_umap
 from vptsp.errors import ConfigError, RunError
 from vptsp.evaluation.ranking import unit_rows
 from vptsp.files import read_arrays, write_arrays
@@ -91,9 +92,7 @@ def _umap(
 
     with warnings.catch_warnings(), threads_kept():
         warnings.simplefilter("ignore")  # it warns that a seed makes it single-threaded, which is the point of one
-        import umap  # seconds of compilation: only who maps pays
-
-        mapper = umap.UMAP(
+        mapper = compiled_umap().UMAP(  # seconds of import: only who maps pays
             n_components=2,
             metric="cosine",
             n_neighbors=min(n_neighbors, len(rows) - 1),

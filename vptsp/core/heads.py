@@ -46,7 +46,7 @@ class Head(nn.Module):
         return self.whitening
 
     @torch.no_grad()
-    def whiten(self, embeddings: Float[Tensor, "N E"], labels: Int[Tensor, " N"], shrinkage: float = 1.0) -> None:
+    def whiten(self, embeddings: Float[Tensor, "N E"], labels: Int[Tensor, " N"], shrinkage: float = 1.0) -> nn.Linear:
         """Divide embeddings from now on by how much those of the training images vary within a class.
 
         ``e <- unit(W (e - mean))`` with ``W = (S + shrinkage tr(S) / E I)^(-1/2)``, symmetric, so that every axis stays
@@ -60,6 +60,7 @@ class Head(nn.Module):
         whitening = self.add_whitening()
         whitening.weight.copy_(matrix.to(whitening.weight.dtype))
         whitening.bias.copy_((-matrix @ found.mean).to(whitening.bias.dtype))
+        return whitening
 
 
 class CentredFeature(nn.Module):

@@ -29,7 +29,7 @@ def recall_at_k(results: RetrievalResults, k: int) -> float:
 
 def r_precision(results: RetrievalResults) -> float:
     """Mean share of the query's class among its first R neighbours."""
-    return float(_per_query(results, _precision, beyond=0).mean())
+    return float(precision_at_r(results).mean())
 
 
 def map_at_r(results: RetrievalResults) -> float:
@@ -55,6 +55,11 @@ def hit_at_k(results: RetrievalResults, k: int) -> Bool[np.ndarray, " S"]:
 def average_precision_at_r(results: RetrievalResults) -> Float64[np.ndarray, " S"]:
     """AP@R of each scored query: 1/R sum over ranks i <= R of precision at i if neighbour i matches."""
     return _per_query(results, _average_precision, beyond=0)
+
+
+def precision_at_r(results: RetrievalResults) -> Float64[np.ndarray, " S"]:
+    """Share of each scored query's first R neighbours that are of its class."""
+    return _per_query(results, _precision, beyond=0)
 
 
 def scored_queries(results: RetrievalResults) -> Int64[np.ndarray, " S"]:

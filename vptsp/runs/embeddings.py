@@ -6,6 +6,7 @@ Runs keep one such folder per split, ``embeddings/<split>/``; a folder of the us
 
 from __future__ import annotations
 
+import copy
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -171,8 +172,27 @@ class SavedEmbeddings:
 
     _kept: tempfile.TemporaryDirectory[str] | None = None
 
+    def only(self, rows: np.ndarray) -> SavedEmbeddings:
+        """Some of the images, by row, in this order; thumbnails and what else is on disk stay those of all."""
+        part = copy.copy(self)
+        for name in ("thumbnails", "columns", "attributes"):  # columns are those of its own ids
+            part.__dict__.pop(name, None)
+        part.embeddings, part.labels, part.ids = (
+            self.embeddings[rows],
+            self.labels[rows],
+            [self.ids[row] for row in rows],
+        )
+        part.is_query = None if self.is_query is None else self.is_query[rows]
+        part.is_gallery = None if self.is_gallery is None else self.is_gallery[rows]
+        return part
+
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def temporary(self) -> bool:
+        """Whether the folder is gone with the last that uses it."""
+        return self._kept is not None
 
     @cached_property
     def thumbnails(self) -> Thumbnails:

@@ -16,7 +16,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PositiveFloat,
+    ValidationError,
+    model_validator,
+)
 
 from vptsp.core.backbones import BUNDLED_BACKBONE, Part
 from vptsp.core.losses import LOSSES
@@ -340,7 +349,10 @@ class Config(BaseModel):
         description="retrieval: a trained model that can be selected too: with its embedding divided by its variation "
         "within classes",
     )
-    finish_shrinkage: float = Field(1.0, gt=0, description="of that whitening: share of variation alike everywhere")
+    finish_shrinkages: Annotated[tuple[PositiveFloat, ...], Field(strict=False, min_length=1)] = Field(
+        (0.1, 0.3, 1.0, 3.0),
+        description="of that whitening: shares of variation alike everywhere, of which held-out classes choose one",
+    )
     track_test: bool = Field(False, description="also score test each epoch, kept only as max_over_test_epochs")
     track_from: Positive = Field(1, description="first epoch that track_test scores; the last is always scored")
     probe_images: Annotated[int, Field(ge=0)] = Field(256, description="test images embedded into every snapshot")

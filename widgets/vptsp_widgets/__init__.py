@@ -12,8 +12,10 @@ from vptsp_widgets import moved
 
 if TYPE_CHECKING:
     from vptsp_widgets.anatomy import ProxyAnatomy as ProxyAnatomy
+    from vptsp_widgets.beside import TwoRuns as TwoRuns
     from vptsp_widgets.board import SweepBoard as SweepBoard
     from vptsp_widgets.confused import ConfusedPairs as ConfusedPairs
+    from vptsp_widgets.flips import FlipList as FlipList
     from vptsp_widgets.gallery import RetrievalGallery as RetrievalGallery
     from vptsp_widgets.linking import link as link
     from vptsp_widgets.live import LiveTraining as LiveTraining
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "anatomy": ("ProxyAnatomy",),
+    "beside": ("TwoRuns",),
     "board": ("SweepBoard",),
     "confused": ("ConfusedPairs",),
+    "flips": ("FlipList",),
     "gallery": ("RetrievalGallery",),
     "linking": ("link",),
     "live": ("LiveTraining",),

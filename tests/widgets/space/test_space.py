@@ -24,6 +24,8 @@ from vptsp_widgets.space.near import Near
 from vptsp_widgets.space.view import VIEW_STATE
 
 from tests.markup import Markup, refused_by_sanitiser
+from vptsp.analysis.distortion import distortion
+from vptsp.analysis.projection import project
 from vptsp.errors import DataError, RunError
 from vptsp.evaluation.ranking import search
 from vptsp.figures.palettes import palette
@@ -246,6 +248,96 @@ def test_tags_are_a_column_that_comes_and_goes(saved: SavedEmbeddings) -> None:
         space.tags = {"nobody": "x"}
     own = SpaceExplorer(saved, "pca", columns=pd.DataFrame({"tag": range(12)}), tags={"image 1": "x"})
     assert [column.name for column in own.columns] == ["class", "tag", "own tag"]
+
+
+def test_tags_and_selections_are_kept_beside_the_images(saved: SavedEmbeddings) -> None:
+    one, other = SpaceExplorer(saved, "pca"), SpaceExplorer(saved, "pca")  # two notebooks
+    one.tag("blurry", ["image 1"])
+    other.tag("fine", ["image 2"])
+    assert other.tags == {"image 1": "blurry", "image 2": "fine"}  # what was said meanwhile comes along
+    one.tag("", ["image 1"])
+    one.keep_selection("odd", ["image 3", "image 1"])
+    other.keep_selection("even", ["image 2"])
+    again = SpaceExplorer(saved, "pca", tags={"image 5": "given"})
+    assert again.tags == {"image 2": "fine", "image 5": "given"}
+    assert [column.name for column in again.columns] == ["class", "tag"]
+    assert again.selections == {"odd": ["image 1", "image 3"], "even": ["image 2"]}
+    again.forget_selection("odd")
+    with pytest.raises(DataError, match="no selection is kept as 'odd'; there are: even"):
+        again.forget_selection("odd")
+    with pytest.raises(DataError, match="1 of the ids are not in this view, the first is 'nobody'"):
+        again.keep_selection("new", ["nobody"])
+    saved.folder.joinpath("marks.jsonl").unlink()
+    saved.folder.joinpath("marks.jsonl").mkdir()
+    again.tag("lost", ["image 7"])
+    assert again.status.startswith("these tags are not kept: cannot write ")
+    assert again.tags["image 7"] == "lost"  # here it is there all the same
+    assert "tags and selections are not kept: " in SpaceExplorer(saved, "pca").summary()
+
+
+def test_arrays_without_a_folder_keep_marks_as_long_as_the_map_is_there() -> None:
+    space = SpaceExplorer.of_arrays(np.eye(6), list("aabbcc"), method="pca")
+    space.tag("odd", space.ids[:1])
+    space.keep_selection("two", space.ids[:2])
+    assert (space.tags, space.selections) == ({space.ids[0]: "odd"}, {"two": list(space.ids[:2])})
+    with pytest.raises(DataError, match="kept under a name"):
+        space.keep_selection(" ", space.ids[:2])
+
+
+# --- where the map can be trusted ---------------------------------------------------------------------
+def test_trust_is_a_pair_of_columns(tmp_path: Path) -> None:
+    saved = saved_images(tmp_path, [row % 3 for row in range(40)], ["rose", "lily", "iris"])
+    table = pd.DataFrame({"map continuity": range(40)})
+    space = SpaceExplorer(saved, "pca", columns=table, tags={"image 1": "x"})
+    space.view_state = {"truth": True}
+    assert [column.name for column in space.columns] == [
+        "class", "map continuity", "map trustworthiness", "map continuity here", "tag",
+    ]  # fmt: skip
+    expected = distortion(saved.embeddings, space.points)
+    assert space.table["map trustworthiness"].tolist() == expected.trustworthiness.tolist()
+    assert space.table["map continuity here"].tolist() == expected.continuity.tolist()
+    assert space.status == "trustworthiness and continuity: by their 10 nearest"
+    found = search(saved.embeddings, saved.labels, k=10).neighbor_positions
+    assert np.array_equal(np.frombuffer(space._near_table, "<i4").reshape(40, 10), found)
+
+
+def test_of_many_images_some_are_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vptsp_widgets.space.truth.MOST_WHOLE", 30)
+    monkeypatch.setattr("vptsp_widgets.space.truth._ASKED", 12)
+    saved = saved_images(tmp_path, [row % 3 for row in range(40)], ["rose", "lily", "iris"])
+    space = SpaceExplorer(saved, "pca", view_state={"truth": True})
+    values = space.table["map trustworthiness"]
+    assert values.notna().sum() == 12
+    expected = distortion(saved.embeddings, space.points).trustworthiness
+    assert values.dropna().tolist() == expected[values.notna()].tolist()
+    assert space.status == "trustworthiness and continuity of 12 of 40 images: by their 10 nearest"
+    assert space._near_table == b""
+
+
+def test_some_images_alone_have_a_map_of_their_own(tmp_path: Path) -> None:
+    saved = saved_images(tmp_path, [row % 3 for row in range(40)], ["rose", "lily", "iris"])
+    space = SpaceExplorer(saved, "pca", {"fused": np.eye(4)[:2]}, ["oak", "elm"])
+    before = (space._points, space._glyphs, space._sample)
+    space.view_state = {"zoom": 3, "truth": True}
+    space.selection = space.ids[5:17]
+    space.map_alone()
+    expected = project(saved.embeddings[5:17], "pca", guests=np.eye(4, dtype=np.float32)[:2])
+    assert space.points[5:17].tolist() == expected[:12].tolist()
+    assert np.isnan(space.points[:5]).all()
+    assert space.glyphs["fused"].tolist() == expected[12:].tolist()
+    assert (space._alone, space.view_state["zoom"]) == (12, 1)
+    assert space.summary().startswith("Map of plain tiles: 12 of 40 images shown")
+    trust = space.table["map trustworthiness"]
+    assert trust.dropna().tolist() == distortion(saved.embeddings[5:17], expected[:12]).trustworthiness.tolist()
+    assert Markup(space.still()).all("img")
+    space.map_all()
+    assert (space._points, space._glyphs, space._sample) == before
+    assert space._alone == 0
+    with pytest.raises(DataError, match="2 images make no map of their own; select 3 or more"):
+        space.map_alone(space.ids[:2])
+    given = SpaceExplorer(saved, np.zeros((40, 2)), {"fused": np.zeros((2, 2))}, ["oak", "elm"])
+    given.map_alone(given.ids[:3])  # proxies that were given as places have none on another map
+    assert np.isnan(given.glyphs["fused"]).all()
 
 
 # --- sample -----------------------------------------------------------------------------------------

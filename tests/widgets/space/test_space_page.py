@@ -52,7 +52,7 @@ class Map:
         """Where the images (N, 2) are on the page, by the map's documented camera, in CSS pixels."""
         state, points = self.get("view_state"), self.space.points
         everything = np.concatenate([points, *self.space.glyphs.values()])
-        low, high = everything.min(axis=0), everything.max(axis=0)
+        low, high = np.nanmin(everything, axis=0), np.nanmax(everything, axis=0)
         scale = 0.92 * min(self.width / (high[0] - low[0]), self.height / (high[1] - low[1])) * state["zoom"]
         centre = np.array([state["x"], state["y"]]) if state["x"] is not None else (low + high) / 2
         offset = (points - centre) * scale * (1, -1)
@@ -564,11 +564,13 @@ def test_a_closed_map_leaves_nothing_behind(page: Page, tmp_path: Path) -> None:
           }
           let heard = 0, outside = 0, urls = 0;
           const listeners = new Map();
+          const fire = (name, ...parts) => listeners.get(name).forEach((act) => act(...parts));
           const model = {
             get: (name) => state[name], set: (name, value) => { state[name] = value; }, save_changes() {},
-            on(name, act) { heard++; listeners.set(name, act); }, off(name, act) { heard--; },
+            on(name, act) { heard++; listeners.set(name, [...(listeners.get(name) ?? []), act]); },
+            off(name, act) { heard--; listeners.set(name, listeners.get(name).filter((one) => one !== act)); },
             send({ page }) {
-              setTimeout(() => listeners.get('msg:custom')({ kind: 'page', page }, [Uint8Array.from(tiles)]));
+              setTimeout(() => fire('msg:custom', { kind: 'page', page }, [Uint8Array.from(tiles)]));
             },
           };
           for (const place of [window, document, document.body, matchMedia('(a)').constructor.prototype]) {
@@ -593,7 +595,7 @@ def test_a_closed_map_leaves_nothing_behind(page: Page, tmp_path: Path) -> None:
             canvas.dispatchEvent(new WheelEvent('wheel', { deltaY: -50, clientX: 300, clientY: 300 }));
             el.querySelector('.vptsp-space-zoom button').click();
             state._selected = new DataView(Int32Array.of(1, 2).buffer);
-            listeners.get('change:_selected')();
+            fire('change:_selected');
             for (let wait = 0; wait < 100 && !urls; wait++) await new Promise((next) => setTimeout(next, 50));
             most.push([heard > 4, urls]);
             end();

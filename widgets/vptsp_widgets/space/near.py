@@ -45,9 +45,9 @@ class Near:
         right = self._saved.labels[near] == self._saved.labels[row] if self._saved.has_classes else np.empty(0, bool)
         return {"row": row, "rows": near.tolist(), "right": right.tolist()}
 
-    def table(self) -> Int32[np.ndarray, "N k"] | None:
+    def table(self, most_images: int = MOST_TABLED) -> Int32[np.ndarray, "N k"] | None:
         """The neighbours of all images, -1 where there are no more; none for too many images."""
-        if len(self._saved) > MOST_TABLED:
+        if len(self._saved) > most_images:
             return None
         most = min(NEIGHBOURS, len(self._rows))
         found = search(self._saved.embeddings, self._saved.labels, None, self._saved.is_gallery, k=most)

@@ -20,10 +20,12 @@ VIEW_STATE: dict[str, Any] = {
     "colour": CLASS,
     "solo": [],
     "find": "",
+    "filter": [],
     "labels": True,
     "proxies": ["fused"],  # of a class looked at, the others are shown as well
     "arrows": True,
     "neighbours": True,
+    "truth": False,
     "all": False,
 }
 
@@ -50,4 +52,18 @@ def whole_state(given: Mapping[str, Any], columns: Sequence[str], kinds: Sequenc
             raise DataError(f"view_state {name} is {value!r}; it must be a number")
     if not state["zoom"] > 0:
         raise DataError(f"view_state zoom is {state['zoom']!r}; it must be above 0, and 1 shows the whole map")
+    for condition in state["filter"]:
+        _require_condition(condition, columns)
     return state
+
+
+def _require_condition(condition: Any, columns: Sequence[str]) -> None:
+    """Raises DataError for what is no condition of a filter, as ``front/filter.js`` has them."""
+    parts = condition.keys() if isinstance(condition, Mapping) else set()
+    if "column" not in parts or not parts <= {"column", "low", "high", "values", "text"}:
+        raise DataError(
+            f"view_state filter has {plain(condition)!r}; a condition names a column, and low and high, values, or text"
+        )
+    if condition["column"] not in ("", *columns):
+        name = plain(condition["column"])
+        raise DataError(f"there is no column {name!r} to filter by; there are {', '.join(columns)}, and '' for ids")

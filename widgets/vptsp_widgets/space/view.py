@@ -20,20 +20,22 @@ import traitlets
 from vptsp.analysis.guided_prompts import prompt_column
 from vptsp.analysis.projection import Method
 from vptsp.analysis.proxies_on_map import proxies_of
-from vptsp.errors import DataError
+from vptsp.errors import DataError, RunError
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 from vptsp.text import plain
 from vptsp_widgets.options import require_options
 from vptsp_widgets.run_view import Content, RunView, run_of, thumbnails_of
 from vptsp_widgets.sampling import spread
-from vptsp_widgets.space import data
+from vptsp_widgets.space import data, measuring, truth
+from vptsp_widgets.space.kept_marks import KeptMarks
 from vptsp_widgets.space.near import Near
 from vptsp_widgets.space.places import places
 from vptsp_widgets.space.state import VIEW_STATE as VIEW_STATE  # under the name that users know
 from vptsp_widgets.space.state import whole_state
 from vptsp_widgets.space.still import StillMap, html_of
 from vptsp_widgets.space.tagging import table_of, tag_column_name, with_tags
+from vptsp_widgets.view import shown
 
 
 class SpaceExplorer(RunView):
@@ -45,13 +47,20 @@ class SpaceExplorer(RunView):
     order or indexed by image id. ``cache`` is a folder for projections.
 
     ``view_state`` is the view as one small JSON object: camera (``x``, ``y``, ``zoom``), ``colour`` (a column),
-    ``solo`` (the categories shown, empty for all), ``find`` (a class), ``labels``, ``proxies`` (kinds shown of all
-    classes; of a class looked at the others are, too), ``arrows``, ``neighbours`` (whether lines lead from the image of
-    ``focus`` to those nearest to it) and ``all`` (whether to show images beyond the sample). What is not given is as at
-    the start.
+    ``solo`` (the categories shown, empty for all), ``find`` (a class), ``filter`` (conditions on columns, as in
+    ``{"column": "size", "low": 2}`` or ``{"column": "soil", "values": ["wet"]}``), ``labels``, ``proxies`` (kinds shown
+    of all classes; of a class looked at the others are, too), ``arrows``, ``neighbours`` (whether lines lead from the
+    image of ``focus`` to those nearest to it), ``truth`` (the same for the image pointed at, and columns that say how
+    far the map can be trusted, :mod:`vptsp.analysis.distortion`) and ``all`` (whether to show images beyond the
+    sample). What is not given is as at the start. ``map_alone`` makes a map of the images selected, ``map_all`` that of
+    all again.
 
-    ``tags`` are words of one's own by image id, given on the map or by :meth:`tag`, and a column of it; ``table`` has
-    all columns, and ``selected`` those of the images selected.
+    ``tags`` are words of one's own by image id, given on the map or by :meth:`tag`, and a column of it; they and the
+    ``selections`` with a name are kept with the run (:mod:`vptsp.runs.marks`), and
+    :func:`~vptsp.runs.relabelled.write_relabelled` makes a table of data of them. ``table`` has all columns, and
+    ``selected`` those of the images selected. ``measured`` says what the selection is worth in retrieval, ``without``
+    and ``merged`` what would be without it and with its classes merged, by recall at ``recall_ks``, MAP@R and
+    R-precision.
 
     Raises DataError for lengths that do not fit, naming both.
     """
@@ -73,6 +82,9 @@ class SpaceExplorer(RunView):
     _notes = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _odd_ids = traitlets.Dict().tag(sync=True)  # by row, those that _ids has shortened
     _tag_column = traitlets.Unicode("tag").tag(sync=True)
+    _near_table = traitlets.Bytes(b"").tag(sync=True)  # int32 (N, k), what each image finds; -1: no more
+    _alone = traitlets.Int(0).tag(sync=True)  # images that are on a map of their own; 0: it is that of all
+    _kept = traitlets.List(traitlets.Dict()).tag(sync=True)  # selections with a name
     _near = traitlets.Dict().tag(sync=True)  # what the image of focus finds, as Near.of says it
 
     def __init__(
@@ -85,12 +97,16 @@ class SpaceExplorer(RunView):
         most: int = 200_000,
         seed: int = 0,
         cache: Path | None = None,
+        recall_ks: Sequence[int] = (1,),
         **traits: Any,
     ) -> None:
         require_options(type(self), traits)  # before the projection, which takes seconds
         self.most, self.seed = most, seed
         self.method: Method = coordinates if isinstance(coordinates, str) else "umap"
-        super().__init__(self._content_of(saved, proxies or {}, proxy_names, columns, cache, coordinates), **traits)
+        content = self._content_of(saved, proxies or {}, proxy_names, columns, cache, recall_ks, coordinates)
+        if "tags" in traits:
+            traits["tags"] = {**content.traits["tags"], **traits["tags"]}
+        super().__init__(content, **traits)
 
     @classmethod
     def of_run(cls, run: Run | str | Path, split: str = "test", method: Method = "umap", **options: Any) -> Self:
@@ -112,6 +128,7 @@ class SpaceExplorer(RunView):
             "proxy_names": names,
             "columns": pd.concat([table for table in tables if table is not None], axis=1) if tables else None,
             "cache": run.path / "embeddings" / "projections",
+            "recall_ks": run.config.recall_ks,
         }
 
     @classmethod
@@ -144,6 +161,7 @@ class SpaceExplorer(RunView):
         proxy_names: Sequence[str],
         columns: pd.DataFrame | None,
         cache: Path | None,
+        recall_ks: Sequence[int],
         coordinates: np.ndarray | Method | None = None,
     ) -> Content:
         if not len(saved):
@@ -156,8 +174,15 @@ class SpaceExplorer(RunView):
         if len(drawn) < len(points):
             notes.append(f"{len(points) - len(drawn):,} left out: their coordinates hold NaN or infinity")
         notes += [saved.no_thumbnails_note] if saved.no_thumbnails_note else []
-        self._given = self.columns = data.columns_of(saved, columns)
+        # what a map of some images alone is made of, and what comes back after it
+        self._vectors = {kind: np.asarray(proxies[kind]) for kind in placed} if isinstance(coordinates, str) else {}
+        self._whole, self._cache, self._truth = (points, placed, axes), cache, list[data.Column]()
+        self.kept = KeptMarks(saved)
+        notes += [self.kept.note] if self.kept.note else []
+        self._given = data.columns_of(saved, columns)
+        self.columns = with_tags(self._given, saved.ids, self.kept.tags)
         self.saved, self.points, self.glyphs, self._nearest = saved, points, placed, Near(saved)
+        self._measuring = measuring.Measuring(saved, recall_ks)
         self.sample = drawn[spread(saved.labels[drawn], self.most, self.seed)].astype("<i4")
         traits = {
             "view_state": {},
@@ -167,14 +192,17 @@ class SpaceExplorer(RunView):
             "_columns": [column.header() for column in self.columns],
             "_ids": "\0".join(map(_line, saved.ids)).encode(errors="replace"),
             "_odd_ids": {str(row): name for row, name in enumerate(saved.ids) if _line(name) != name},
-            "_tag_column": tag_column_name([column.name for column in self.columns]),
+            "_tag_column": tag_column_name([column.name for column in self._given]),
             "_sample": self.sample.tobytes(),
             "_glyphs": np.concatenate([*placed.values(), np.empty((0, 2))]).astype("<f4").tobytes(),
             "_proxies": {"kinds": list(placed), "names": [plain(name) for name in proxy_names]},
             "_colours": data.both_themes(self.columns),
             "_axes": list(axes),
             "_notes": notes,
-            "tags": {},
+            "tags": dict(self.kept.tags),
+            "_kept": self.kept.for_front(),
+            "_near_table": b"",
+            "_alone": 0,
         }
         return Content(saved.ids, traits, thumbnails_of(saved), run_of(saved))
 
@@ -185,6 +213,55 @@ class SpaceExplorer(RunView):
     @traitlets.validate("view_state")
     def _check_view_state(self, proposal: Any) -> dict[str, Any]:
         return whole_state(proposal["value"], [column.name for column in self.columns], list(self.glyphs))
+
+    # --- where the map can be trusted ------------------------------------------------------------
+    @traitlets.observe("view_state")
+    @shown
+    def _show_truth(self, change: Any) -> None:
+        if self.view_state["truth"] and not self._truth:
+            self._tell_truth()
+
+    def _tell_truth(self) -> None:
+        """Columns of the map as it is, and what every image finds."""
+        found = truth.truth_of(self.saved, self.points, [column.name for column in self._given])
+        self._truth = found.columns
+        self.status = found.note(int(np.isfinite(self.points).all(axis=1).sum()))
+        if not self._near_table and (table := self._nearest.table(truth.MOST_WHOLE)) is not None:
+            self._near_table = table.tobytes()
+        self._show_tags()
+
+    def map_alone(self, ids: Sequence[str] | None = None) -> None:
+        """A map of some images alone, those selected unless ``ids`` says which; all others have no place on it.
+
+        Raises DataError for fewer than three images.
+        """
+        rows = self._rows(ids)
+        points, placed, axes = truth.alone(self.saved, rows, self.method, self._vectors, self.seed, self._cache)
+        self._place(points, placed, axes, len(rows))
+
+    def map_all(self) -> None:
+        """The map of all images again."""
+        self._place(*self._whole, 0)
+
+    def _on_alone(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        rows = [self.ids[row] for row in content["rows"]]
+        self.map_alone(rows) if rows else self.map_all()
+
+    def _place(self, points: np.ndarray, placed: dict[str, np.ndarray], axes: tuple[str, str], images: int) -> None:
+        drawn = np.flatnonzero(np.isfinite(points).all(axis=1))
+        missing = {kind: np.full((len(self._proxies["names"]), 2), np.nan) for kind in self._proxies["kinds"]}
+        with self.hold_sync():
+            self.points, self.glyphs = points, missing | placed
+            self.sample = drawn[spread(self.saved.labels[drawn], self.most, self.seed)].astype("<i4")
+            self._sample, self._axes, self._alone = self.sample.tobytes(), list(axes), images
+            self._glyphs = np.concatenate([*self.glyphs.values(), np.empty((0, 2))]).astype("<f4").tobytes()
+            self._points = points.tobytes()
+            self.view_state = {**self.view_state, "x": None, "y": None, "zoom": 1.0}
+            self._truth = []
+            if self.view_state["truth"]:
+                self._tell_truth()
+            else:
+                self._show_tags()
 
     # --- what is known of images, for Python ----------------------------------------------------
     @property
@@ -205,6 +282,36 @@ class SpaceExplorer(RunView):
         given = {self.ids[row]: str(tag) for row, tag in zip(content["rows"], content["tags"], strict=True)}
         self.tags = {**self.tags, **given}
 
+    @property
+    def selections(self) -> dict[str, list[str]]:
+        """The ids of each selection that is kept, as far as these images are here, by name."""
+        return {name: self.known(ids) for name, ids in self.kept.selections.items()}
+
+    def keep_selection(self, name: str, ids: Sequence[str] | None = None) -> None:
+        """Keep a selection under a name: that of now, unless ``ids`` says which. Of a run, it is kept with the run.
+
+        Raises DataError for an empty name and for ids that are not in this view, RunError where the run cannot be
+        written.
+        """
+        self.kept.keep(name, [self.ids[row] for row in self._rows(ids)])
+        self._kept = self.kept.for_front()
+
+    def forget_selection(self, name: str) -> None:
+        """Take a name away again. Raises DataError for one under which nothing is kept."""
+        if name not in self.kept.selections:
+            there = ", ".join(map(plain, self.kept.selections)) or "none"
+            raise DataError(f"no selection is kept as {plain(name)!r}; there are: {there}")
+        self.kept.keep(name, [])
+        self._kept = self.kept.for_front()
+
+    def _on_keep(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        name = str(content["name"])
+        if content.get("restore"):
+            self.kept.restore(name)
+        else:
+            self.kept.keep(name, [self.ids[row] for row in content["rows"]])
+        self._kept = self.kept.for_front()
+
     @traitlets.validate("tags")
     def _check_tags(self, proposal: Any) -> dict[str, str]:
         tags = {str(name): str(tag) for name, tag in proposal["value"].items() if tag}
@@ -217,10 +324,25 @@ class SpaceExplorer(RunView):
         return tags
 
     @traitlets.observe("tags")
-    def _show_tags(self, change: Any) -> None:
-        self.columns = with_tags(self._given, self.ids, change["new"])
+    def _keep_tags(self, change: Any) -> None:
+        """What is new goes to the run, and what others have said since comes from it."""
+        try:
+            found = self.kept.tag(change["new"])
+        except RunError as error:
+            self.status = f"these tags are not kept: {error}"
+            found = change["new"]
+        if found == self.tags:
+            self._show_tags()
+        else:
+            self.tags = found
+
+    def _show_tags(self) -> None:
+        self.columns = with_tags([*self._given, *self._truth], self.ids, self.tags)
         state, legal = self.view_state, {column.name: column.values or () for column in self.columns}
+        left = [one for one in state["filter"] if one["column"] in ("", *legal)]  # not on a column that is gone
         with self.hold_sync():
+            if left != state["filter"]:
+                self.view_state = state = {**state, "filter": left}
             if state.get("colour") not in legal:
                 self.view_state = {**state, "colour": data.CLASS, "solo": []}
             elif gone := set(state["solo"]) - set(legal[state["colour"]]):
@@ -229,11 +351,57 @@ class SpaceExplorer(RunView):
             self._colours = data.both_themes(self.columns)
             self._columns = [column.header() for column in self.columns]
 
+    # --- what a selection is worth ---------------------------------------------------------------
+    def measured(self, ids: Sequence[str] | None = None) -> pd.DataFrame:
+        """Retrieval metrics of exactly these queries under the run's own protocol, beside all other queries.
+
+        ``ids`` none: of the images selected. A line for each metric: its value ``here`` and in the ``rest``, their
+        ``difference``, and ``_low`` and ``_high`` of its 95 % interval (:mod:`vptsp.analysis.resampling`). Raises
+        DataError where none of the images is a query with something to find.
+        """
+        return measuring.table_of(self._measuring.these(self._rows(ids)))
+
+    def without(self, ids: Sequence[str] | None = None) -> pd.DataFrame:
+        """The same if these images were neither queries nor in the gallery: ``before``, ``after``, and the ``change``.
+
+        The change is that of queries scored in both, with its 95 % interval. Raises DataError where nothing is left.
+        """
+        return measuring.table_of(self._measuring.without(self._rows(ids)))
+
+    def merged(self, *classes: str) -> pd.DataFrame:
+        """The same if these classes, given by name, were one; none: those of the images selected.
+
+        Raises DataError for a name that no class has and for fewer than two classes.
+        """
+        names = self.saved.class_names
+        if unknown := [name for name in classes if name not in names]:
+            raise DataError(f"{plain(unknown[0])!r} is no class of {plain(self.saved.name)}; class_names lists them")
+        labels = [names.index(name) for name in classes] or self.saved.labels[self._rows(None)].tolist()
+        return measuring.table_of(self._measuring.merged(labels))
+
+    def _rows(self, ids: Sequence[str] | None) -> list[int]:
+        names = self.selection if ids is None else list(ids)
+        if unknown := [name for name in names if name not in self._row]:
+            raise DataError(
+                f"{len(unknown)} of the ids are not in this view, the first is {plain(unknown[0])!r}; "
+                "known(ids) gives those that are"
+            )
+        return [self._row[name] for name in names]
+
+    def _on_measure(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        """A question about the selection; what goes wrong stands where the answer would."""
+        asked = {"kind": "measured", "question": str(content["question"]), "turn": content["turn"]}
+        try:
+            self.send(asked | self._measuring.answer(asked["question"], [int(row) for row in content["rows"]]))
+        except DataError as error:
+            self.send(asked | {"error": str(error)})
+
     # --- display -------------------------------------------------------------------------------
     def state_for_page(self) -> dict[str, Any]:
         """The state with the neighbours of all images, as far as these are few enough for a page."""
         table = self._nearest.table()
-        return super().state_for_page() | ({"_near_table": table.tobytes()} if table is not None else {})
+        near = {"_near_table": table.tobytes()} if table is not None else {}
+        return super().state_for_page() | near | self._measuring.for_page()
 
     def counts(self) -> str:
         """How many images are shown, of how many, and what was left out."""

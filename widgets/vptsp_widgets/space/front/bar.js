@@ -16,13 +16,14 @@ export class Bar {
    * @param {(changes: Partial<State>) => void} acts.change
    * @param {(name: string) => void} acts.find
    * @param {() => void} acts.lasso
+   * @param {() => void} acts.filter
    * @param {(factor: number) => void} acts.zoom
    * @param {() => void} acts.whole
    * @param {() => void} acts.help
    * @param {HTMLElement} acts.present - the button that begins presenting
    * @param {(text: string) => void} acts.say
    */
-  constructor({ cloud, state, change, find, lasso, zoom, whole, help, present, say }) {
+  constructor({ cloud, state, change, find, lasso, filter, zoom, whole, help, present, say }) {
     this.title = make("strong", { className: "vptsp-space-title" });
     this.colour = make("select", { "aria-label": "Colour by", onchange: () => change({ colour: this.colour.value, solo: [] }) });
     this.finder = new Finder({ cloud, found: find, emptied: () => state().find && change({ find: "" }), say });
@@ -34,6 +35,7 @@ export class Bar {
       make("label", {}, "Colour by", this.colour),
       this.finder.element,
       this.lasso,
+      button("Filter", "Filter by any column: ranges, categories, text", filter),
       make("label", {}, this.labels, "Class names"),
       make("span", { className: "vptsp-space-zoom" },
         button("+", "Zoom in (+)", () => zoom(1.5)), button("−", "Zoom out (−)", () => zoom(1 / 1.5)),

@@ -2,6 +2,7 @@
 
 import { float32, int32 } from "../../front/bytes.js";
 import { count } from "../../front/text.js";
+import { filterOf } from "./filter.js";
 import { lassoOf } from "./lasso.js";
 /** @import { Kind } from "../../front/signs.js" */
 /** @import { Model } from "../../front/model.js" */
@@ -29,6 +30,8 @@ export class Cloud {
   /** @type {(number[] | null)[]} */ centres;
   /** @type {number[]} */ bySize;
   /** @type {number} */ shown;
+  bright = 0; // of these, those that are not faint
+  passing = 0; // of these, those that the filter leaves
 
   /** @type {string[] | undefined} */ ids;
 
@@ -43,6 +46,7 @@ export class Cloud {
     this.idBytes = model.get("_ids");
     this.oddIds = model.get("_odd_ids") ?? {};
     this.notes = model.get("_notes");
+    this.alone = model.get("_alone") ?? 0; // images that have a map of their own; 0: it is that of all
     this.classes = this.columns[0].values;
     this.proxies = model.get("_proxies");
     this.glyphs = float32(model.get("_glyphs"));
@@ -124,7 +128,7 @@ export class Cloud {
   }
 
   /**
-   * Decides what is shown: the sample or everything; what is not of the solo and the class found is faint.
+   * Decides what is shown: the sample or everything; what is not of the solo, the class found and the filter is faint.
    * @param {State} state
    */
   light(state) {
@@ -132,12 +136,17 @@ export class Cloud {
     const only = solo.kind === "category" && state.solo.length ? new Set(state.solo) : null;
     const wanted = only && solo.values.map((value) => only.has(value));
     const found = state.find && this.classes.includes(state.find) ? state.find : null;
+    const passes = filterOf(this, state.filter);
     this.lit.fill(0);
+    this.passing = this.bright = 0;
     let shown = 0;
     const mark = (row) => {
       if (!this.drawable[row]) return;
-      const kept = (!wanted || wanted[this.codes[solo.start + row]]) && (!found || this.className(row) === found);
+      const passed = !passes || passes(row);
+      this.passing += Number(passed);
+      const kept = passed && (!wanted || wanted[this.codes[solo.start + row]]) && (!found || this.className(row) === found);
       this.lit[row] = kept ? 2 : 1;
+      this.bright += Number(kept);
       shown += 1;
     };
     if (state.all) for (let row = 0; row < this.size; row++) mark(row);

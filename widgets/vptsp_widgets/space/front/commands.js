@@ -32,6 +32,7 @@ export function commandsOf(space) {
       bar.finder.clear();
       space.change({ find: "" });
     } else if (state.solo.length) space.solo([]);
+    else if (state.filter.length) space.change({ filter: [] });
     else if (space.cloud.selected.includes(1)) space.combine([]);
     else space.focus(-1);
   }
@@ -55,6 +56,7 @@ export function commandsOf(space) {
     zoom: (factor) => space.travel.zoom(factor),
     whole: () => space.travel.whole(),
     lasso: () => space.toggleLasso(),
+    filter: () => space.filters.toggle(),
     undo: () => space.history.undo(),
     redo: () => space.history.redo(),
   };

@@ -9,9 +9,13 @@ import { images } from "./cloud.js";
 export class Counts {
   /** @type {string | undefined} */ note; // of the proxies drawn
 
-  /** @param {(changes: Partial<State>) => void} change */
-  constructor(change) {
+  /**
+   * @param {(changes: Partial<State>) => void} change
+   * @param {() => void} mapAll - leads back from a map of some images alone
+   */
+  constructor(change, mapAll) {
     this.change = change;
+    this.mapAll = mapAll;
     this.element = make("div", { className: "vptsp-space-counts" });
   }
 
@@ -21,11 +25,13 @@ export class Counts {
    */
   show(cloud, state) {
     const parts = [cloud.shown === cloud.size ? images(cloud.size) : `${count(cloud.shown)} of ${images(cloud.size)} shown`];
-    if (cloud.shown < cloud.total) parts[0] += ", sampled evenly by class";
+    if (cloud.alone) parts[0] = `a map of ${images(cloud.alone)} alone, of ${count(cloud.size)}`;
+    else if (cloud.shown < cloud.total) parts[0] += ", sampled evenly by class";
     parts.push(...cloud.notes);
     if (this.note) parts.push(this.note);
     const sampled = cloud.sample.length < cloud.total;
     const all = make("button", { type: "button", onclick: () => this.change({ all: !state.all }) }, state.all ? "Show the sample" : "Show all");
-    this.element.replaceChildren(make("span", {}, parts.join(" · ")), ...(sampled ? [all] : []));
+    const back = make("button", { type: "button", onclick: this.mapAll }, "Back to all images");
+    this.element.replaceChildren(make("span", {}, parts.join(" · ")), ...(sampled ? [all] : []), ...(cloud.alone ? [back] : []));
   }
 }

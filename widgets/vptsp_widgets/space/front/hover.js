@@ -66,6 +66,13 @@ export class Hover {
     this.place();
   }
 
+  /** More may be known of the image pointed at, which the card says. */
+  again() {
+    if (!this.under || this.under.at) return;
+    this.key = -1;
+    this.show(this.under.row, null);
+  }
+
   /** Ring and card beside what is pointed at, inside the map. */
   place() {
     const { under } = this;

@@ -7,9 +7,10 @@ export const HELP = [
   ["click, Enter", "select the image pointed at or focused; with Ctrl or ⌘ add it, with Alt remove it"],
   ["Shift + drag, or L and drag", "lasso; with Ctrl or ⌘ add to the selection, with Alt remove from it"],
   ["arrows", "focus the nearest image in that direction"],
-  ["Esc", "clear, one thing at a time: lasso, class found, solo, selection, focus"],
+  ["Esc", "clear, one thing at a time: lasso, class found, solo, filter, selection, focus"],
   ["Ctrl or ⌘ + Z", "take the last selection or tag back; with Shift, do it again"],
   ["/", "find a class"],
+  ["F", "filter by any column"],
   ["?", "this list"],
 ];
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -42,6 +43,7 @@ function pressMapKey(event, acts) {
   else if (event.key === "+" || event.key === "=") acts.zoom(1.5);
   else if (event.key === "-") acts.zoom(1 / 1.5);
   else if (event.key === "0") acts.whole();
+  else if (event.key === "f" || event.key === "F") acts.filter();
   else if (event.key === "l" || event.key === "L") acts.lasso();
   else return false;
   return true;

@@ -18,8 +18,8 @@ export function nearOf(model, row, codes) {
   if (row < 0) return null;
   const found = model.get("_near");
   if (found?.row === row) return found;
-  const table = model.live === false ? int32(model.get("_near_table")) : null;
-  if (!table?.length) return null;
+  const table = int32(model.get("_near_table"));
+  if (!table.length) return null;
   const images = model.get("_points").byteLength / 8;
   const width = table.length / images;
   const rows = [...table.subarray(row * width, (row + 1) * width)].filter((other) => other >= 0);

@@ -10,6 +10,7 @@ import { drawNear } from "./neighbours.js";
 import { ClassNames, drawAxes, drawFocus, drawLasso, drawPictures } from "./overlay.js";
 import { Painter } from "./painter.js";
 import { Glyphs } from "./proxies.js";
+/** @import { Near } from "./neighbours.js" */
 /** @import { Scene } from "./overlay.js" */
 /** @import { Keys } from "./selection.js" */
 /** @import { State } from "./state.js" */
@@ -19,6 +20,7 @@ import { Glyphs } from "./proxies.js";
  * @typedef {object} Parent
  * @property {() => Scene} scene - what a frame shows
  * @property {() => { order: Uint32Array, axes: [string, string], focused: number }} more - images from back to front, ...
+ * @property {(row: number) => Near | null} near - what an image finds, as far as it is known
  * @property {(note: string | undefined) => void} noted - what is to be said of the proxies drawn
  * @property {(changes: Partial<State>) => void} change
  * @property {(place: [number, number], event: Keys) => void} clicked
@@ -110,6 +112,8 @@ export class Stage {
     context.clearRect(0, 0, this.width, this.height);
     this.pictured = drawPictures(context, scene);
     drawNear(context, scene);
+    const pointed = state.truth ? this.hover.under?.row ?? -1 : -1;
+    if (pointed >= 0 && pointed !== focused) drawNear(context, { ...scene, near: this.parent.near(pointed) });
     this.parent.noted(this.glyphs.draw(context, scene));
     if (state.labels) this.classNames.draw(context, scene);
     drawAxes(context, axes, scene);
@@ -130,6 +134,7 @@ export class Stage {
   /** What is under the pointer: an image, or a proxy, whose whole class is drawn then. */
   seen(row, glyph) {
     this.setCursor(row >= 0 && !glyph);
+    if (this.parent.scene().state.truth) this.schedule(false);
     if (this.glyphs.pointed === (glyph?.name ?? null)) return;
     this.glyphs.pointed = glyph?.name ?? null;
     this.schedule(false);

@@ -1,6 +1,7 @@
 // The state of the view: what the buttons, keys and gestures change, shared with Python and with other copies of the view.
 
 import { debounced } from "../../front/timing.js";
+/** @import { Condition } from "./filter.js" */
 /** @import { Model } from "../../front/model.js" */
 
 /**
@@ -12,10 +13,12 @@ import { debounced } from "../../front/timing.js";
  * @property {string} colour - the column that colours the images
  * @property {string[]} solo - its values that are shown alone
  * @property {string} find - a class
+ * @property {Condition[]} filter - of which all must hold
  * @property {boolean} labels
  * @property {string[]} proxies - kinds shown
  * @property {boolean} arrows
  * @property {boolean} neighbours - whether lines lead to those of the image focused
+ * @property {boolean} truth - whether they do to those of the image pointed at, beside how far the map can be trusted
  * @property {boolean} all - instead of the sample
  */
 

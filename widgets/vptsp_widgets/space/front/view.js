@@ -14,12 +14,16 @@ import { Cloud, images } from "./cloud.js";
 import { commandsOf } from "./commands.js";
 import { coloursBy, themeInks, unpacked } from "./colours.js";
 import { Counts } from "./counts.js";
+import { FilterBar } from "./filter_bar.js";
 import { FocusPanel } from "./image.js";
 import { History } from "./history.js";
 import { HELP, pressKey } from "./keys.js";
+import { KeptSelections } from "./kept.js";
 import { Legend } from "./legend.js";
 import { codesLooked, lookedAt } from "./classes_looked_at.js";
 import { nearOf } from "./neighbours.js";
+import { MeasurePanel } from "./measures.js";
+import { answerOffline } from "./offline.js";
 import { ProxyToggles } from "./proxies.js";
 import { SelectionPanel } from "./selection.js";
 import { Stage } from "./stage.js";
@@ -61,10 +65,12 @@ export class Space {
     this.help = helpPanel(HELP);
     this.travel = new Travel({ cloud: () => this.cloud, state: () => this.state, stage: () => this.stage, change });
     this.bar = this.makeBar(change);
+    this.filters = new FilterBar(change);
     this.stage = this.makeStage(change);
-    this.counts = new Counts(change);
-    this.focusPanel = new FocusPanel(change);
+    this.counts = new Counts(change, () => this.mapAlone([]));
+    this.focusPanel = new FocusPanel(change, model);
     this.selectionPanel = new SelectionPanel((row) => this.focus(row), this.makeActs());
+    this.measurePanel = new MeasurePanel(model, () => this.cloud);
     this.proxyToggles = new ProxyToggles(change);
     this.legend = new Legend((solo) => this.solo(solo), (code) => {
       this.pointed = code;
@@ -80,6 +86,7 @@ export class Space {
         _selected: () => (this.choice.remember(), this.takeSelection()),
         _focused: () => this.takeFocus(),
         _near: () => this.look(),
+        _kept: () => this.takeSelection(),
       }),
       onTheme(this.root, (dark) => {
         this.inks = themeInks(this.root, dark);
@@ -95,6 +102,7 @@ export class Space {
       cloud: () => this.cloud, state: () => this.state, change,
       find: (name) => this.commands.found(name),
       lasso: () => this.toggleLasso(),
+      filter: () => this.filters.toggle(),
       zoom: (factor) => this.travel.zoom(factor),
       whole: () => this.travel.whole(),
       help: () => this.help.toggle(),
@@ -118,6 +126,7 @@ export class Space {
     return new Stage({
       scene: () => this.scene(),
       more: () => ({ order: this.order, axes: this.model.get("_axes"), focused: this.choice.focused }),
+      near: (row) => nearOf(this.model, row, this.cloud.codes),
       noted: (note) => this.noteProxies(note),
       change,
       clicked: (place, event) => this.click(place, event),
@@ -136,18 +145,20 @@ export class Space {
       title: () => this.model.get("_title"),
       history: this.history,
       tags: new Tags(this.model, cloud, this.history, say),
+      kept: new KeptSelections({ model: this.model, history: this.history, select: (rows) => this.combine(rows), say }),
       zoom: (rows) => this.travel.to(this.cloud.places(rows)),
-      clear: () => this.combine([]),
+      select: (rows) => this.combine(rows),
+      alone: (rows) => this.mapAlone(rows),
     });
   }
 
   /** @param {HTMLElement} el */
   build(el) {
     this.root = make(
-      "div", { className: "vptsp vptsp-space" }, this.bar.element, this.help.table,
+      "div", { className: "vptsp vptsp-space" }, this.bar.element, this.filters.element, this.help.table,
       make("div", { className: "vptsp-space-main vptsp-stretch" }, this.stage.element,
         make("div", { className: "vptsp-space-side vptsp-fold" },
-          this.focusPanel.element, this.selectionPanel.element, this.proxyToggles.element, this.legend.element)),
+          this.focusPanel.element, this.selectionPanel.element, this.measurePanel.element, this.proxyToggles.element, this.legend.element)),
       this.counts.element, this.status.line,
     );
     this.root.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take the arrows and Enter for its own
@@ -167,12 +178,16 @@ export class Space {
     this.renewing ||= images;
   }
 
-  reload(images) {
+  /** @param {boolean | undefined} placed - whether images or their places are other ones */
+  reload(placed) {
+    const { alone, idBytes } = this.cloud;
     this.cloud = new Cloud(this.model);
-    if (images) {
+    const others = idBytes !== this.cloud.idBytes;
+    if (alone !== this.cloud.alone) this.status.say(this.cloud.alone ? `${images(this.cloud.alone)} projected alone` : "");
+    if (placed) {
       this.atlas.close(); // its pages are of the images before
       this.atlas = new Atlas(this.model, () => this.pageCame());
-      this.history.clear();
+      if (others) this.history.clear(); // the same ones may only have other places
       this.shared.take();
       this.stage.hover.point(null);
     }
@@ -184,6 +199,7 @@ export class Space {
     this.shared.close();
     this.ends.forEach((end) => end());
     this.status.end();
+    this.measurePanel.close();
     this.stage.close();
     this.atlas.close();
     this.root.remove();
@@ -215,6 +231,7 @@ export class Space {
     cloud.light(state);
     this.order = cloud.order(column);
     this.bar.show(title, cloud, state);
+    this.filters.show(cloud, state);
     stage.over.setAttribute("aria-label", `Map of ${title}, ${images(cloud.shown)}. Arrows move between images, ? lists the keys.`);
     this.look(true);
     this.legend.show(column, cloud, state.solo, this.colours.css, unpacked(inks.packed.faint));
@@ -223,6 +240,7 @@ export class Space {
     stage.looksOld = true;
     this.takeSelection();
     this.showFocus();
+    stage.hover.again();
   }
 
   /** What is looked at is other than before, or (`afresh`) what the images are coloured by. */
@@ -289,12 +307,19 @@ export class Space {
     const rows = this.choice.takeSelection();
     this.look();
     this.selectionPanel.show(rows, this.scene());
+    this.measurePanel.show([...rows]);
     this.stage.schedule();
   }
 
   focus(row) {
     if (row === this.choice.focused) this.takeFocus();
     this.choice.focus(row);
+  }
+
+  /** Images on a map of their own; none: the map of all. @param {number[]} rows */
+  mapAlone(rows) {
+    this.status.say(rows.length ? `projecting ${images(rows.length)} …` : "");
+    this.model.send({ kind: "alone", rows });
   }
 
   /** What is focused is said, and brought into the picture. */
@@ -321,4 +346,5 @@ export default {
     const space = new Space(model, el);
     return () => space.close();
   },
+  answer: answerOffline,
 };

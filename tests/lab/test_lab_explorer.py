@@ -1,0 +1,57 @@
+"""The map's questions in JupyterLab: a selection measured, kept for the next notebook, trusted, filtered."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_lab_views import lasso
+
+from vptsp.runs.run import Run
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_selection_is_measured_kept_and_found_again(
+    lab: Any, open_notebook: Callable[..., Any], tiny_run: Run, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run.path, run)
+    make = f"space = SpaceExplorer.of_run({str(run)!r}, method='pca')\nspace"
+    cells = [f"from vptsp_widgets.space import SpaceExplorer\n{make}", make.replace("space", "again")]
+    notebook = open_notebook(lab, lab.write("explorer.ipynb", cells))
+    space = notebook.run(0).locator(".vptsp-space")
+    space.wait_for()
+    lasso(space.locator(".vptsp-space-over"))
+    ids = notebook.value("list(space.ids)")
+    notebook.until("space.selection", ids)
+    space.locator(".vptsp-space-measures summary").click()
+    line = space.locator(".vptsp-space-measures tbody tr", has_text="Recall@1")
+    expected = notebook.value("f\"{space.measured().loc['recall_at_1', 'here']:.3f}\"")
+    line.locator("td").first.filter(has_text=expected).wait_for()
+
+    space.get_by_label("Tag of the selected images").fill("seen")
+    space.get_by_label("Tag of the selected images").press("Enter")
+    notebook.until("len(space.tags)", len(ids))
+    space.locator(".vptsp-space-kept summary").click()
+    space.get_by_label("Name to keep the selection under").fill("everything")
+    space.get_by_label("Name to keep the selection under").press("Enter")
+    notebook.until("list(space.selections)", ["everything"])
+    space.get_by_label("True neighbours when pointing").click()
+    notebook.until("'map trustworthiness' in space.table", True)
+    notebook.execute("space.view_state = {**space.view_state, 'filter': [{'column': '', 'text': 'class_10'}]}")
+    some = notebook.value("len([name for name in space.ids if 'class_10' in name])")
+    space.get_by_role("button", name=f"Select the {some} shown").click()
+    notebook.until("len(space.selection)", some)
+    space.get_by_role("button", name="Map alone").click()
+    space.locator(".vptsp-space-counts", has_text=f"a map of {some} images alone").wait_for()
+
+    again = notebook.run(1).locator(".vptsp-space")  # as another notebook would find it
+    again.wait_for()
+    assert notebook.value("[len(again.tags), list(again.selections)]") == [len(ids), ["everything"]]
+    again.locator(".vptsp-space-kept summary").click()
+    again.get_by_role("button", name="Select everything").click()
+    notebook.until("again.selection", ids)
