@@ -11,6 +11,7 @@ Read ``anatomy.py`` first: what a class's proxy is made of, measured on a run's 
     guided_prompts  which of DA-VPT's prompts speaks for which classes, and how that changes over the epochs
     explain         why two images are close: where the model looks, which prompts bring them together
     projection      embeddings as points of a plane: UMAP, PCA
+    compiled_umap   UMAP, compiled once and not in every process
     aligned, replay  the epochs of a run in one frame: the frame; the run played again
     comparison      runs side by side, spread over seeds, differences that hold
     compared_run    one of them, and all that lie under a path
