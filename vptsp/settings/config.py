@@ -334,6 +334,12 @@ class Config(BaseModel):
     # --- machine ------------------------------------------------------------------------------
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="seed of everything random")
     device: str = Field("auto", description="auto, cpu, cuda or cuda:1")
+    devices: Positive = Field(1, description="devices of each machine, one process each; a batch is divided among them")
+    num_nodes: Positive = Field(1, description="machines, each with so many devices; more than 1 needs torchrun or srun")
+    strategy: Literal["auto", "fork", "spawn"] = Field(
+        "auto", description="how the processes of devices=N begin; auto: forked, or anew where CUDA is in use already"
+    )
+    patience: float = Field(1800.0, gt=0, description="seconds that the processes of a run wait for each other")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="bf16 where it is fast, else fp32")
     attention: Literal["auto", "fused", "matmul"] = Field("auto", description="attention kernel")
 
@@ -370,6 +376,7 @@ class Config(BaseModel):
         self._prompts_agree()
         self._guidance_agrees()
         self._memory_agrees()
+        self._devices_agree()
         if method.prompts != "none" and not method.guided and not self.num_prompts and self.prompt_location != "add":
             raise ValueError(f"method={self.method!r} needs num_prompts >= 1; for no shared prompts use linear or bias")
         if self.unit_init == "mean" and not 0 < self.ema_keep < 1:
@@ -458,6 +465,30 @@ class Config(BaseModel):
                 f"method={self.method!r} normalises over the whole batch (BatchNorm), so its gradients cannot be had "
                 "in parts; drop images_per_pass"
             )
+
+    def _devices_agree(self) -> None:
+        if self.processes == 1:
+            return
+        if self.batch_size < self.processes:
+            raise ValueError(
+                f"batch_size={self.batch_size} leaves some of {self.processes} processes without an image; legal: "
+                f"{self.processes} or more, or fewer devices"
+            )
+        if self.drop_path:
+            raise ValueError(
+                f"drop_path={self.drop_path:g} is drawn for each image of a whole batch, so several devices would draw "
+                "others than one; use devices=1, or drop_path=0"
+            )
+        if METHODS[self.method].mlp:
+            raise ValueError(
+                f"method={self.method!r} normalises over the whole batch (BatchNorm), so several devices would give "
+                "other numbers than one; use devices=1"
+            )
+
+    @property
+    def processes(self) -> int:
+        """Processes of the run, on all machines: one for each device."""
+        return self.devices * self.num_nodes
 
     @property
     def batches_by_class(self) -> bool:

@@ -64,13 +64,17 @@ def write_snapshot(run: Run, session: Session, probes: Probes, epoch: int) -> No
     index: dict[str, Any] = {"proxy_class_names": list(session.splits.train.class_names)}
     for name, images in (("train", probes.train), ("test", probes.test)):
         if len(images):
-            tensors[f"probe_{name}"] = embed(model, images, session.config, session.fabric, session.passes)
+            tensors[f"probe_{name}"] = embed(model, images, session.config, session.fabric, session.passes, session.world)
         index[name] = {
             "ids": list(images.ids),
             "labels": images.labels.tolist(),
             "class_names": list(images.class_names),
         }
-    if epoch == 0:
-        write_json(run.probes_path, index)
-    # clones: fused and learned are one tensor where there is no semantic proxy, which safetensors refuses
-    write_tensors(run.snapshot_path(epoch), {name: value.clone() for name, value in tensors.items()})
+
+    def write() -> None:
+        if epoch == 0:
+            write_json(run.probes_path, index)
+        # clones: fused and learned are one tensor where there is no semantic proxy, which safetensors refuses
+        write_tensors(run.snapshot_path(epoch), {name: value.clone() for name, value in tensors.items()})
+
+    session.world.first(write)
