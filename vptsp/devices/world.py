@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
 
 from vptsp.devices.alike import require_alike
 from vptsp.devices.gather import counts, gather_columns, gather_rows, share
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     import lightning_fabric as lightning
 
 T = TypeVar("T")
+_RENAMED = "forward_sync_buffers" in inspect.signature(DistributedDataParallel).parameters  # by torch 2.11
 _SENTENCE = "vptsp/why"  # where a process that fails leaves its sentence for the others
 
 
@@ -37,9 +40,10 @@ class World:
         self.fabric, self.rank, self.size = fabric, rank, size
 
     @classmethod
-    def join(cls, device: str, precision: str, patience: float = 1800) -> World:
+    def join(cls, device: str, precision: str, patience: float = 1800, in_parts: bool = False) -> World:
         """The world that this process was started in, or it alone. Waits for the others, at most ``patience`` seconds,
-        as do all later messages.
+        as do all later messages. ``in_parts``: not every parameter has its gradient from the last backward pass of a
+        step.
 
         Raises :class:`ConfigError` for devices that are not there and for a port in use, and :class:`LostProcess` where
         processes do not answer.
@@ -47,7 +51,7 @@ class World:
         place = surroundings()
         if place is None:
             return cls(make_fabric(device, precision))
-        fabric = make_fabric(device, precision, several=_several(place, patience))
+        fabric = make_fabric(device, precision, several=_several(place, patience, in_parts))
         with _rendezvous(place, patience):
             fabric.launch()
         return cls(fabric, place.rank, place.size)
@@ -195,7 +199,7 @@ def is_lost(error: BaseException) -> bool:
     return isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and any(s in text for s in signs))
 
 
-def _several(place: Place, patience: float) -> dict[str, Any]:
+def _several(place: Place, patience: float, in_parts: bool) -> dict[str, Any]:
     """What Fabric is told of a world: DistributedDataParallel, of processes that somebody else has started."""
     from lightning_fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
     from lightning_fabric.strategies import DDPStrategy
@@ -210,8 +214,9 @@ def _several(place: Place, patience: float) -> dict[str, Any]:
         "plugins": [SLURMEnvironment(auto_requeue=False) if place.slurm else TorchElasticEnvironment()],
         "strategy": DDPStrategy(
             timeout=timedelta(seconds=patience),
-            broadcast_buffers=False,  # every process computes the semantic container, to the same bits
-            find_unused_parameters=True,
+            find_unused_parameters=in_parts,
+            # every process computes the semantic container, to the same bits
+            **{"forward_sync_buffers" if _RENAMED else "broadcast_buffers": False},
         ),
     }
 

@@ -50,7 +50,7 @@ def save_training(run: Run, model: ConfiguredModel, optimizers: Sequence[Optimiz
     folder, staging = run.path / "checkpoint" / "last", run.path / "checkpoint" / ".next"
     shutil.rmtree(staging, ignore_errors=True)
     bank = model.rows.bank if model.rows is not None else None
-    tensors = {f"model.{name}": value for name, value in _own_state(model).items()}
+    tensors = {f"model.{name}": value for name, value in own_state(model).items()}
     groups: State = {}
     for name, optimizer in zip(_NAMES, optimizers, strict=False):
         packed = optimizer.state_dict()
@@ -240,7 +240,7 @@ def _epoch(path: Path) -> int | None:
         return None
 
 
-def _own_state(model: ConfiguredModel) -> dict[str, Tensor]:
+def own_state(model: ConfiguredModel) -> dict[str, Tensor]:
     """Everything but the frozen backbone: what trains, and buffers such as the semantic container."""
     trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     return {n: value for n, value in model.state_dict().items() if n in trained or not n.startswith("vit.")}
@@ -260,7 +260,7 @@ def _renamed(name: str) -> str:
 
 def _load_own_state(model: ConfiguredModel, tensors: dict[str, Tensor], source: Path) -> None:
     tensors = {_renamed(name): value for name, value in tensors.items()}
-    expected = {name: tuple(value.shape) for name, value in _own_state(model).items()}
+    expected = {name: tuple(value.shape) for name, value in own_state(model).items()}
     found = {name: tuple(value.shape) for name, value in tensors.items()}
     if expected != found:
         odd = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))

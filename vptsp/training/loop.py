@@ -30,7 +30,7 @@ from vptsp.training.guards import TrainingStopped, not_finite, stop_requests
 from vptsp.training.guide import begin_epoch_of_guide, end_epoch_of_guide, start_guide
 from vptsp.training.objective import Objective, make_objective
 from vptsp.training.schedule import set_learning_rates
-from vptsp.training.session import Session
+from vptsp.training.session import Session, join
 from vptsp.training.start_from_data import start_centred, start_from_data, whitened_head
 from vptsp.training.state import TrainingState
 from vptsp.training.trackers import tracked
@@ -68,7 +68,7 @@ def train(
             return again
         told = {"resume": resume, "changed_data": changed_data, **elsewhere}
         return Run(start_processes(train, (None if resume else config, run_dir), told, config, observer), elsewhere)
-    world = World.join(config.device, config.precision, config.patience)
+    world = join(config)
     place = run_dir
     with world.explaining(lambda: str(place or "RUN")), contextlib.ExitStack() as held:
         if again:
@@ -241,6 +241,7 @@ def _end_epoch(run: Run, session: Session, state: TrainingState, probes: Probes,
     if judged in line and (state.best is None or line[judged] > state.best[judged]):
         state.best = {"epoch": epoch, judged: line[judged]}
         _keep(run, session, "best_val", epoch)
+    session.require_together()
     _keep(run, session, "last", epoch)
     write_snapshot(run, session, probes, epoch)
     state.count_epoch(line)

@@ -17,10 +17,11 @@ from vptsp.data.hopeless_runs import require_scorable
 from vptsp.data.image_set import DataSplits, ImageSet
 from vptsp.data.loaders import EvalPasses, PartSampler, TrainSampler, train_loader
 from vptsp.data.transforms import train_transform
-from vptsp.devices.alike import code_digest, digest
+from vptsp.devices.alike import code_digest, digest, tensor_digest
 from vptsp.devices.surroundings import surroundings
 from vptsp.devices.world import World
-from vptsp.errors import ConfigError
+from vptsp.errors import ConfigError, TrainingError
+from vptsp.runs.checkpoints import own_state
 from vptsp.settings.build import ConfiguredModel, build_model
 from vptsp.settings.config import Config
 from vptsp.settings.methods import METHODS
@@ -60,7 +61,7 @@ class Session:
         processes alike, and :class:`~vptsp.errors.ConfigError` where they have other settings, code or data than the
         first.
         """
-        world = world or World.join(config.device, config.precision, config.patience)
+        world = world or join(config)
         session = world.all_well(lambda: cls._build(config, world))
         if not world.alone:
             world.require_alike(**session._facts())
@@ -127,6 +128,19 @@ class Session:
             wrapped = None if world.alone else self.forward._forward_module
             self.forward = DividedForward(model, fabric, config.images_per_pass, world, wrapped)
 
+    def require_together(self) -> None:
+        """Raise :class:`~vptsp.errors.TrainingError` unless model and semantic proxies are the same bits everywhere."""
+        if self.world.alone:
+            return
+        found = self.world.gather_objects(tensor_digest(own_state(self.model)))
+        apart = [rank for rank, own in enumerate(found) if own != found[0]]
+        if apart:
+            raise TrainingError(
+                f"processes {', '.join(map(str, apart))} of {self.world.size} have come to other weights than process "
+                "0, so their devices do not compute alike; train on devices of one kind, and go on from the last "
+                "checkpoint"
+            )
+
     def backward(self, loss: Tensor) -> None:
         """Gradients of the loss of one :attr:`forward` pass, the same in all processes."""
         self.fabric.backward(loss)
@@ -147,6 +161,11 @@ class Session:
 
 # Settings that may differ from process to process: where things lie on its machine.
 _ANYWHERE = ("data_root", "data_cache", "query_csv", "backbone_weights", "side_weights", "num_workers", "device")
+
+
+def join(config: Config) -> World:
+    """The processes that train together, of which this is one; it alone where it was started alone."""
+    return World.join(config.device, config.precision, config.patience, config.images_per_pass is not None)
 
 
 def in_world(config: Config, world: World) -> Config:
