@@ -9,6 +9,7 @@ import click
 
 from vptsp.cli import suggestions
 from vptsp.cli.options import RUN_DIR, SETTINGS, changes, elsewhere, print_metrics
+from vptsp.devices.surroundings import is_first, surroundings
 from vptsp.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,7 +51,14 @@ def command(
         require_elsewhere(given, "--resume")
     if changed_data and not resume:
         raise UsageError("--changed-data is for --resume RUN, which it lets go on with other images")
-    run = _resumed(resume, given, changed_data) if resume else _trained(given, preset, run_dir)
+    try:
+        run = _resumed(resume, given, changed_data) if resume else _trained(given, preset, run_dir)
+    except UsageError as error:
+        if is_first() or getattr(error, "unheard", False):
+            raise
+        raise SystemExit(1) from None  # of several processes one speaks
+    if not is_first():
+        return
     result = run.result()
     print_metrics(result.metrics, f"test, {result.title}")
     click.echo(f"run: {run.path.resolve()}")
@@ -64,10 +72,11 @@ def _trained(settings: dict[str, Any], preset: str | None, run_dir: Path | None)
     from vptsp.settings.config import make_config
 
     config = make_config(settings, preset=preset)
-    place_of(config)
-    require_classes(config)
-    if run_dir:
-        Run(placed(run_dir)).require_free()
+    if surroundings() is None:  # processes that torchrun has started look at this together
+        place_of(config)
+        require_classes(config)
+        if run_dir:
+            Run(placed(run_dir)).require_free()
 
     from vptsp.training.loop import train  # imports torch: only now is there something to train
 
@@ -80,9 +89,11 @@ def _resumed(path: Path, given: dict[str, Any], changed_data: bool) -> Run:
 
     run = Run.open(path).elsewhere(**given)
     if run.is_finished():
-        click.echo(f"{path} is finished; nothing is left to train")
+        if is_first():
+            click.echo(f"{path} is finished; nothing is left to train")
         return run
-    place_of(run.config)
+    if surroundings() is None:
+        place_of(run.config)
 
     from vptsp.training.loop import train
 

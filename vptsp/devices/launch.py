@@ -50,8 +50,8 @@ def start_processes(
     """
     if asked.num_nodes > 1:
         raise ConfigError(
-            f"num_nodes={asked.num_nodes}: one command starts the processes of one machine; start all of them with "
-            f"torchrun --nnodes={asked.num_nodes} --nproc-per-node={asked.devices} -m vptsp.cli train ..., or with srun"
+            f"num_nodes={asked.num_nodes}: one command starts the processes of one machine; start the command with "
+            "torchrun or srun, which start those of all machines, or use num_nodes=1"
         )
     require_devices(asked.device, asked.devices)
     method = start_method(asked.strategy)

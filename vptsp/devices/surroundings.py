@@ -40,8 +40,8 @@ def surroundings(environment: Mapping[str, str] = os.environ) -> Place | None:
         size, nodes = _number(environment, "SLURM_STEP_NUM_TASKS"), int(environment.get("SLURM_STEP_NUM_NODES", 1))
         if size % nodes:
             raise ConfigError(
-                f"srun started {size} tasks on {nodes} machines, which is not as many on each; use "
-                "--ntasks-per-node with one task for each device"
+                f"srun started {size} tasks on {nodes} machines, which is not as many on each; "
+                "ask for the same number of tasks on each, one for each device"
             )
         rank, local_rank = _number(environment, "SLURM_PROCID"), _number(environment, "SLURM_LOCALID")
         place = Place(rank, size, local_rank, size // nodes, slurm=True)
@@ -50,7 +50,7 @@ def surroundings(environment: Mapping[str, str] = os.environ) -> Place | None:
     if place.size % place.local_size:
         raise ConfigError(
             f"{place.size} processes with {place.local_size} on this machine are not as many on each; give torchrun "
-            "the same --nproc-per-node everywhere"
+            "the same number of processes everywhere"
         )
     return place if place.size > 1 else None
 

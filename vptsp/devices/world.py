@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -30,7 +31,12 @@ _SENTENCE = "vptsp/why"  # where a process that fails leaves its sentence for th
 
 
 class LostProcess(TrainingError):
-    """Another process of the run is gone, or does not answer."""
+    """Another process of the run is gone, or does not answer.
+
+    ``unheard``: the first process, which speaks for all, is not there to say so.
+    """
+
+    unheard = False
 
 
 class World:
@@ -173,23 +179,28 @@ class World:
             if not is_lost(error):
                 self._leave(f"process {self.rank} failed: {type(error).__name__}: {error}")
                 raise
-            why = self._left()
-            raise LostProcess(
+            why, reached = self._left()
+            lost = LostProcess(
                 why
                 or f"a process of the {self.size} of this run is gone or does not answer ({_short(error)}); go on with: "
                 f"vptsp train --resume {run()}"
-            ) from None
+            )
+            lost.unheard = self.rank == 1 and not reached
+            raise lost from None
 
     def _leave(self, sentence: str) -> None:
         with contextlib.suppress(Exception):  # whoever holds the store may be gone too
             _store().set(_SENTENCE, f"process {self.rank} of {self.size} on {socket.gethostname()}: {sentence}")
 
-    def _left(self) -> str | None:
-        with contextlib.suppress(Exception):
+    def _left(self) -> tuple[str | None, bool]:
+        """The sentence of the process that failed, if it left one, and whether the place for it can be reached."""
+        deadline = time.monotonic() + 1
+        with contextlib.suppress(Exception):  # process 0 may hold the store, and be gone
             store = _store()
-            store.wait([_SENTENCE], timedelta(seconds=0.5))
-            return str(store.get(_SENTENCE).decode())
-        return None
+            while not (there := store.check([_SENTENCE])) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            return (store.get(_SENTENCE).decode() if there else None), True
+        return None, False
 
 
 def is_lost(error: BaseException) -> bool:
@@ -231,7 +242,7 @@ def _rendezvous(place: Place, patience: float) -> Iterator[None]:
         if "EADDRINUSE" in str(error) or "address already in use" in str(error).lower():
             raise ConfigError(
                 f"the port of {where}, where the {place.size} processes are to meet, is in use by another program; "
-                "choose another with MASTER_PORT (torchrun: --master-port)"
+                "choose another, with the variable MASTER_PORT"
             ) from None
         raise LostProcess(
             f"not all of the {place.size} processes of this run met at {where} within {patience:g} s "
