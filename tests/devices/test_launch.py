@@ -43,7 +43,7 @@ def test_torchrun_srun_and_nobody_say_which_process_this_is() -> None:
     assert is_first({})
     # a script of sbatch has an allocation around it, and is one process
     assert surroundings({"SLURM_NTASKS": "8", "SLURM_PROCID": "0", "SLURM_LOCALID": "0"}) is None
-    with pytest.raises(ConfigError, match="LOCAL_RANK=''.*start all of them with torchrun or srun"):
+    with pytest.raises(ConfigError, match=r"LOCAL_RANK=''.*start all of them with torchrun or srun"):
         surroundings({"RANK": "0", "WORLD_SIZE": "2"})
     with pytest.raises(ConfigError, match="srun started 7 tasks on 2 machines"):
         surroundings({**srun, "SLURM_STEP_NUM_TASKS": "7"})
@@ -200,7 +200,9 @@ def test_srun_and_torchrun_start_the_same_command_with_nothing_else_to_change(ti
     for name, environments in (("torchrun", places(2)), ("srun", srun)):
         run = tmp_path / f"run of {name}"
         arguments = ["train", *words(tiny(epochs=1)), "--run-dir", str(run)]
-        (code, first), (other, second) = ended(commands([arguments] * 2, environments, tmp_path / name), tmp_path / name)
+        (code, first), (other, second) = ended(
+            commands([arguments] * 2, environments, tmp_path / name), tmp_path / name
+        )
         assert (code, other) == (0, 0), first + second
         assert f"run: {run}" in first
         assert second == ""

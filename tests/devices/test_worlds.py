@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file
 from steps import compared_steps, embedded, killed, trained
 from trainings import contents
-from worlds import in_double, in_world, places, results, start
+from worlds import in_world, places, start
 
 from vptsp.devices.gather import counts, share
 from vptsp.runs.run import Run
@@ -46,6 +46,7 @@ CASES: dict[str, dict[str, Any]] = {
     "guided in parts": {"method": "davpt_dml", "images_per_pass": 1},
     "classifier in parts": {"method": "vpt_bias", "task": "recognition", "images_per_pass": 2},
 }
+CHECKPOINT = "checkpoint/last/tensors.safetensors"
 CLIPPED = {"grad_clip": 1.0, "optimizer": "sgd"}
 
 
@@ -73,6 +74,8 @@ def one(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Run:
 def assert_ends_alike(run: Run, one: Run, within: float = 1e-8) -> None:
     """All tensors and metrics of a run but those of time; random states exactly."""
     ours, theirs = contents(run), contents(one)
+    for found in (ours, theirs):
+        found["tensors"].pop(f"{CHECKPOINT}:bank.current", None)
     assert ours["tensors"].keys() == theirs["tensors"].keys()
     for name, value in theirs["tensors"].items():
         if value.is_floating_point():
@@ -106,6 +109,31 @@ def test_a_run_saved_by_four_resumes_with_three_and_with_one(tiny: Tiny, tmp_pat
     assert_ends_alike(Run(run), one)
     assert trained(None, tmp_path / "again", devices=1) == ""
     assert_ends_alike(Run(tmp_path / "again"), one)
+
+
+@pytest.mark.parametrize("place", ["disk", "host"])
+def test_class_prompts_by_rows_are_kept_by_their_owners(tiny: Tiny, tmp_path: Path, place: str) -> None:
+    """Stopped with three processes and resumed with two, the bank is that of one process, and so is all else."""
+    config = tiny(class_prompt_updates="rows", class_prompts_on=place)
+    assert trained(config, tmp_path / "one") == ""
+    said = in_world(3, trained, config, tmp_path / "run", 6, folder=tmp_path / "three")
+    assert "stopped in epoch 2 of 2" in said[0]
+    assert in_world(2, trained, None, tmp_path / "run", folder=tmp_path / "two") == [""] * 2
+    one, run = Run(tmp_path / "one"), Run(tmp_path / "run")
+    assert_ends_alike(run, one)
+    assert load_file(run.path / CHECKPOINT)["bank.steps"].min() >= 1, "every class has been met"
+    np.testing.assert_allclose(records(run, place), records(one, place), rtol=0, atol=1e-8)
+
+
+def records(run: Run, place: str) -> np.ndarray:
+    """Class prompts and what the optimiser knows of them, a row per class."""
+    tensors = load_file(run.path / CHECKPOINT)
+    classes = len(tensors["bank.steps"])
+    if place == "host":
+        return np.fromfile(run.path / "checkpoint/last/class_prompts.bank").reshape(classes, -1)
+    # which of its two places a class uses depends on when checkpoints were made; the checkpoint says so
+    both = np.fromfile(run.path / "class_prompts.bank").reshape(classes, 2, -1)
+    return both[range(classes), tensors["bank.current"].long()]
 
 
 @pytest.mark.parametrize("rank", [0, 1])

@@ -28,7 +28,12 @@ def free_port() -> int:
 
 def places(size: int, port: int | None = None) -> list[dict[str, str]]:
     """The environment of each process of a world on this machine, as torchrun makes it."""
-    shared = {"WORLD_SIZE": size, "LOCAL_WORLD_SIZE": size, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port or free_port()}
+    shared = {
+        "WORLD_SIZE": size,
+        "LOCAL_WORLD_SIZE": size,
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": port or free_port(),
+    }
     shared["GLOO_SOCKET_IFNAME"] = "lo"
     return [{name: str(value) for name, value in {**shared, "RANK": r, "LOCAL_RANK": r}.items()} for r in range(size)]
 

@@ -105,10 +105,10 @@ class PartSampler(Sampler[list[Draw]]):
             yield draws[share(len(draws), self.rank, self.size)]
 
 
-def _in_turn(places: Sequence[Any], batch_size: int, turn: tuple[int, int]) -> list[Sequence[Any]]:
+def _in_turn(places: Sequence[Any], batch_size: int, turn: tuple[int, int]) -> list[list[Any]]:
     """Every size-th batch of the places in order."""
     rank, size = turn
-    return [places[at : at + batch_size] for at in range(rank * batch_size, len(places), size * batch_size)]
+    return [list(places[at : at + batch_size]) for at in range(rank * batch_size, len(places), size * batch_size)]
 
 
 class EvalPasses:
@@ -120,7 +120,7 @@ class EvalPasses:
 
     def __init__(self, sets: Sequence[ImageSet], transform: ImageTransform, batch_size: int, num_workers: int) -> None:
         self.sets, self.transform, self.batch_size, self.num_workers = list(sets), transform, batch_size, num_workers
-        self._batches: list[Sequence[Place]] = []
+        self._batches: list[list[Place]] = []
         self._loader: Loader | None = None
 
     def count(self, images: ImageSet) -> int:
@@ -171,7 +171,7 @@ def eval_loader(
     num_workers: int = 0,
     turn: tuple[int, int] = (0, 1),
 ) -> Loader:
-    """All images once, in order, as ``(images (B, 3, S, S), labels (B,), positions (B,))``; or the batches of a turn."""
+    """All images once, in order, as ``(images (B, 3, S, S), labels (B,), positions (B,))``; or those of a turn."""
     return Loader(
         TransformedImages(image_set, transform),
         batch_sampler=_in_turn(range(len(image_set)), batch_size, turn),

@@ -1,8 +1,8 @@
 """Several processes as one: a world of them, how it comes about, and what its processes tell each other.
 
-A run on several devices is one process per device. Each embeds its share of a batch; embeddings and labels are gathered,
-and every process computes the loss of the whole batch, as one process would. So proxies, semantic container and
-optimisers are the same in all of them, and nothing that a run leaves on disk depends on how many there were.
+A run on several devices is one process per device. Each embeds its share of a batch; embeddings and labels are
+gathered, and every process computes the loss of the whole batch, as one process would. So proxies, semantic container
+and optimisers are the same in all of them, and nothing that a run leaves on disk depends on how many there were.
 
 Read it in this order:
 

@@ -51,8 +51,8 @@ def require_alike(facts: Sequence[dict[str, Any]]) -> None:
         told = _difference(first, facts[others[0]].get(name))
         who = f"process{'es' if len(others) > 1 else ''} {', '.join(map(str, others[:8]))}"
         raise ConfigError(
-            f"{who} of {len(facts)} {'have' if len(others) > 1 else 'has'} other {name} than process 0{told}; start all "
-            "of them with the same command, code and data"
+            f"{who} of {len(facts)} {'have' if len(others) > 1 else 'has'} other {name} than process 0{told}; start "
+            "all of them with the same command, code and data"
         )
 
 

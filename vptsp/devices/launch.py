@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import pickle
 import signal
 import socket
 import sys
@@ -18,6 +17,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
+from pickle import UnpicklingError
 from typing import Any, Protocol
 
 from vptsp.devices.world import LostProcess
@@ -30,10 +30,14 @@ _GRACE = 10.0  # seconds that the others have to end, when one has failed, befor
 class Asked(Protocol):
     """The settings that say which processes to start."""
 
-    device: str
-    devices: int
-    num_nodes: int
-    strategy: str
+    @property
+    def device(self) -> str: ...
+    @property
+    def devices(self) -> int: ...
+    @property
+    def num_nodes(self) -> int: ...
+    @property
+    def strategy(self) -> str: ...
 
 
 def start_processes(
@@ -41,7 +45,7 @@ def start_processes(
     arguments: Sequence[Any],
     keywords: Mapping[str, Any],
     asked: Asked,
-    observer: Callable[[Any], None] | None = None,
+    observer: Callable[[Any], None],
 ) -> Any:
     """Run ``function(*arguments, **keywords, observer=...)`` in as many processes as there are devices.
 
@@ -70,7 +74,7 @@ def start_processes(
     for _, writer in pipes:
         writer.close()
     with _signals_passed_on(context.processes):
-        return _watch(context, [reader for reader, _ in pipes], _observed(observer))
+        return _watch(context, [reader for reader, _ in pipes], observer)
 
 
 def start_method(strategy: str) -> str:
@@ -140,14 +144,6 @@ def _process(
 
 
 # --- in the process that started them --------------------------------------------------------------------
-def _observed(observer: Callable[[Any], None] | None) -> Callable[[Any], None]:
-    if observer is not None:
-        return observer
-    from vptsp.runs.progress import default_observer
-
-    return default_observer()
-
-
 def _watch(context: Any, readers: Sequence[Connection], observer: Callable[[Any], None]) -> Any:
     """Tell the observer what process 0 says, until all have ended; then what came out."""
     from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException
@@ -157,9 +153,9 @@ def _watch(context: Any, readers: Sequence[Connection], observer: Callable[[Any]
     killed: Any = None
     try:
         while True:
-            for reader in wait([*open_, *context.sentinels] or [], 1.0) if open_ or context.sentinels else ():
-                if reader in open_:
-                    _receive(reader, open_, outcomes, observer)  # type: ignore[arg-type]
+            for ready in wait([*open_, *context.sentinels], 1.0):
+                if isinstance(ready, Connection) and ready in open_:
+                    _receive(ready, open_, outcomes, observer)
             if context.join(timeout=0, grace_period=_GRACE):
                 break
     except (ProcessExitedException, ProcessRaisedException) as error:
@@ -170,8 +166,8 @@ def _watch(context: Any, readers: Sequence[Connection], observer: Callable[[Any]
         context.join(grace_period=_GRACE)
         raise
     while open_:  # what was said before the end
-        for reader in wait([*open_], 0.5) or list(open_):
-            _receive(reader, open_, outcomes, observer)  # type: ignore[arg-type]
+        for reader in list(open_):
+            _receive(reader, open_, outcomes, observer)
     return _result(outcomes, killed, len(readers))
 
 
@@ -183,7 +179,7 @@ def _receive(
 ) -> None:
     try:
         kind, value = reader.recv()
-    except (EOFError, OSError, pickle.UnpicklingError):
+    except (EOFError, OSError, UnpicklingError):
         del open_[reader]
         return
     if kind == "event":

@@ -85,7 +85,7 @@ class World:
         outcome = self.fabric.broadcast(outcome)
         if isinstance(outcome, UsageError):
             raise outcome
-        return outcome  # type: ignore[no-any-return]
+        return outcome
 
     def all_well(self, act: Callable[[], T]) -> T:
         """What ``act`` returns in this process, if it went well in all; else the first UsageError is raised in all."""
@@ -99,7 +99,7 @@ class World:
             error = caught
         if wrong := next((each for each in self.gather_objects(error) if each is not None), None):
             raise wrong
-        return result  # type: ignore[no-any-return]
+        return result
 
     def require_alike(self, **facts: Any) -> None:
         """Raise :class:`ConfigError` in all processes unless all have the same facts."""
@@ -153,7 +153,8 @@ class World:
         if self.alone:
             return own
         device = self.fabric.device
-        shape, kind = self.fabric.broadcast((own[0].shape[1:], own[0].dtype) if self.is_first else None)
+        told: Any = (own[0].shape[1:], own[0].dtype) if self.is_first else None
+        shape, kind = self.fabric.broadcast(told)
         rows = self.gather_objects([len(each) for each in own])
         flat = torch.cat(own).to(device) if own else torch.empty(0, *shape, dtype=kind, device=device)
         whole = gather_rows(flat, [sum(each) for each in rows]).cpu().split([sum(each) for each in rows])
@@ -182,8 +183,8 @@ class World:
             why, reached = self._left()
             lost = LostProcess(
                 why
-                or f"a process of the {self.size} of this run is gone or does not answer ({_short(error)}); go on with: "
-                f"vptsp train --resume {run()}"
+                or f"a process of the {self.size} of this run is gone or does not answer ({_short(error)}); "
+                f"go on with: vptsp train --resume {run()}"
             )
             lost.unheard = self.rank == 1 and not reached
             raise lost from None
@@ -219,6 +220,8 @@ def _several(place: Place, patience: float, in_parts: bool) -> dict[str, Any]:
         # Fabric reads these of the whole allocation, of which the step may be a part
         os.environ["SLURM_NTASKS"], os.environ["SLURM_NNODES"] = str(place.size), str(place.nodes)
         os.environ["SLURM_NTASKS_PER_NODE"] = str(place.local_size)
+    # every process computes the semantic container, to the same bits
+    buffers: dict[str, Any] = {"forward_sync_buffers" if _RENAMED else "broadcast_buffers": False}
     return {
         "devices": place.local_size,
         "num_nodes": place.nodes,
@@ -226,8 +229,7 @@ def _several(place: Place, patience: float, in_parts: bool) -> dict[str, Any]:
         "strategy": DDPStrategy(
             timeout=timedelta(seconds=patience),
             find_unused_parameters=in_parts,
-            # every process computes the semantic container, to the same bits
-            **{"forward_sync_buffers" if _RENAMED else "broadcast_buffers": False},
+            **buffers,
         ),
     }
 
@@ -246,8 +248,8 @@ def _rendezvous(place: Place, patience: float) -> Iterator[None]:
             ) from None
         raise LostProcess(
             f"not all of the {place.size} processes of this run met at {where} within {patience:g} s "
-            f"({_short(error)}); see whether each of them is running and can reach that address, or give them more time "
-            "with patience=SECONDS"
+            f"({_short(error)}); see whether each of them is running and can reach that address, or give them more "
+            "time with patience=SECONDS"
         ) from None
 
 

@@ -334,8 +334,8 @@ class Config(BaseModel):
     # --- machine ------------------------------------------------------------------------------
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="seed of everything random")
     device: str = Field("auto", description="auto, cpu, cuda or cuda:1")
-    devices: Positive = Field(1, description="devices of each machine, one process each; a batch is divided among them")
-    num_nodes: Positive = Field(1, description="machines, each with so many devices; more than 1 needs torchrun or srun")
+    devices: Positive = Field(1, description="devices of each machine, a process each; they share each batch")
+    num_nodes: Positive = Field(1, description="machines with so many devices each; several need torchrun or srun")
     strategy: Literal["auto", "fork", "spawn"] = Field(
         "auto", description="how the processes of devices=N begin; auto: forked, or anew where CUDA is in use already"
     )

@@ -61,13 +61,19 @@ def train(
         raise ConfigError(
             f"{next(iter(elsewhere), 'changed_data')} is for resume=True; a new run takes it from its configuration"
         )
+    here = surroundings()
     again = Run.open(run_dir or "").elsewhere(**elsewhere) if resume else None
+    if again and here and not {"devices", "num_nodes"} & elsewhere.keys():  # whoever started this knows how many
+        again = again.elsewhere(devices=here.local_size, num_nodes=here.nodes)
     config = again.config if again else config or Config()
-    if config.processes > 1 and surroundings() is None:
+    if config.processes > 1 and here is None:
         if again and again.is_finished():
             return again
         told = {"resume": resume, "changed_data": changed_data, **elsewhere}
-        return Run(start_processes(train, (None if resume else config, run_dir), told, config, observer), elsewhere)
+        return Run(
+            start_processes(train, (None if resume else config, run_dir), told, config, observer or default_observer()),
+            elsewhere,
+        )
     world = join(config)
     place = run_dir
     with world.explaining(lambda: str(place or "RUN")), contextlib.ExitStack() as held:
@@ -217,7 +223,7 @@ def _train_epoch(
         speed = seen / (time.perf_counter() - clock)
         ticker.step(epoch, epoch * per_epoch + state.batch, loss=loss_now, images_per_second=speed)
         if stopping or (world.alone and (stop.is_set() or run.stop_requested())):
-            world.first(lambda: state.save(run, session))
+            state.save(run, session)
             raise TrainingStopped(
                 f"stopped in epoch {epoch + 1} of {config.epochs} after batch {state.batch} of {per_epoch}; "
                 f"go on with: vptsp train --resume {run.path}"
@@ -246,7 +252,7 @@ def _end_epoch(run: Run, session: Session, state: TrainingState, probes: Probes,
     write_snapshot(run, session, probes, epoch)
     state.count_epoch(line)
     world.first(lambda: run.write_metrics(state.lines))
-    world.first(lambda: state.save(run, session))
+    state.save(run, session)
 
 
 def _validate(session: Session) -> dict[str, float]:

@@ -29,7 +29,7 @@ from vptsp.training.gradient_cache import DividedForward
 from vptsp.training.optimizers import clip, make_optimizers
 from vptsp.training.precision import Precision
 from vptsp.training.trackers import require_tracker
-from vptsp.training.whole_batch import WholeBatch
+from vptsp.training.whole_batch import RowOwners, WholeBatch
 
 if TYPE_CHECKING:
     import lightning_fabric as lightning
@@ -121,6 +121,8 @@ class Session:
         if not model.method.trains:
             model.to(fabric.device)
             return
+        if model.rows is not None and not world.alone:
+            model.rows.owners = RowOwners(world)
         whole = model if world.alone else WholeBatch(model, world)
         self.forward, *optimizers = fabric.setup(whole, *make_optimizers(model, config))
         self.optimizers = tuple(optimizers)

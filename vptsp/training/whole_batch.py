@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from vptsp.core.encoder import Encoded
 from vptsp.core.model import ModelOutput
+from vptsp.devices.gather import gather_rows
 from vptsp.devices.world import World
 from vptsp.settings.build import ConfiguredModel
 
@@ -44,3 +46,21 @@ def whole_output(
     if not world.alone and model.guide is not None and model.guide.observing:
         encoded = Encoded(world.gather({"features": encoded.features.detach()}, total)["features"])
     return ModelOutput(**world.gather(given, total), encoded=encoded)
+
+
+class RowOwners:
+    """Class prompts by rows, each kept by the process whose rank is its class modulo the number of processes.
+
+    Memory or disk, and the work of the optimiser, are divided by their number; a step sends the values of a batch's
+    classes from their owners to all, and the mean of their gradients.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.part = world.turn
+
+    def complete(self, own: Float[Tensor, "V R"], classes: Int[Tensor, " U"]) -> Float[Tensor, "U R"]:
+        """Rows of all classes of the batch, in their order."""
+        owner = classes % self.part[1]
+        sizes = torch.bincount(owner, minlength=self.part[1]).tolist()
+        rows = gather_rows(own, sizes)
+        return rows[owner.argsort(stable=True).argsort()]
