@@ -36,7 +36,7 @@ def one_step(config: Config, world: World) -> dict[str, Tensor]:
     session.sampler.set_epoch(0)
     images, labels, _ = next(iter(session.loader))
     labels, _ = world.labels(labels, session.sampler.batch_size, False)
-    loss = make_objective(session.config)(model, session.forward(images, labels), labels)
+    loss = make_objective(session.config, world)(model, session.forward(images, labels), labels)
     session.backward(loss)
     found = {"loss": loss.detach(), "norm": session.clip_gradients()}
     found |= {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}

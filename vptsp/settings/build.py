@@ -17,6 +17,7 @@ from vptsp.core.guidance.guide import PromptGuide
 from vptsp.core.guidance.prompts import GuidedPrompts
 from vptsp.core.heads import CentredFeature, Classifier, Head, HiddenLayers, SideNetwork
 from vptsp.core.losses.bound import Loss, make_loss
+from vptsp.core.losses.by_shard import Shards, make_loss_by_shard
 from vptsp.core.model import EmbeddingModel
 from vptsp.core.prompts.classes import ClassPromptRows, ClassPrompts
 from vptsp.core.prompts.locations import make_location
@@ -101,11 +102,12 @@ def build_model(
     return model
 
 
-def build_loss(config: Config) -> Loss:
-    """The loss that a configuration names, with its constants bound."""
-    return make_loss(
-        config.loss, scale=config.loss_scale, margin=config.loss_margin, positive_mean=config.positive_mean
-    )
+def build_loss(config: Config, shards: Shards | None = None) -> Loss:
+    """The loss that a configuration names, with its constants bound; ``shards``: divided by class among processes."""
+    constants = {"scale": config.loss_scale, "margin": config.loss_margin, "positive_mean": config.positive_mean}
+    if shards is not None:
+        return make_loss_by_shard(config.loss, shards, **constants)
+    return make_loss(config.loss, **constants)
 
 
 # --- parts ------------------------------------------------------------------------------------------

@@ -264,6 +264,10 @@ class Config(BaseModel):
     )
     loss_proxies: Literal["all", "batch"] = Field("all", description="proxies in the loss: all C or the batch's")
 
+    proxies: Literal["whole", "sharded"] = Field(
+        "whole", description="similarities in the loss: of all classes in every process, or divided by class among them"
+    )
+
     # --- optimisation -------------------------------------------------------------------------
     epochs: Annotated[int, Field(ge=0)] = Field(12, description="passes of len(train)//B batches")
     batch_size: Positive = Field(64, description="B, images per step")
@@ -397,6 +401,8 @@ class Config(BaseModel):
             raise ValueError(f"loss={self.loss!r} is for task=retrieval; recognition trains by cross-entropy")
         if self.query_pattern is not None or self.query_csv is not None:
             raise ValueError("query_pattern and query_csv are for task=retrieval; recognition has no queries")
+        if self.proxies == "sharded":
+            raise ValueError("proxies='sharded' is for the losses of task=retrieval; recognition needs proxies=whole")
 
     def _prompts_agree(self) -> None:
         method, where = METHODS[self.method], self.prompt_location

@@ -149,7 +149,7 @@ def _keep(run: Run, session: Session, which: str, epoch: int) -> None:
 def _train_epochs(run: Run, session: Session, state: TrainingState, ticker: Ticker, stop: threading.Event) -> None:
     """All epochs that are left; ``state`` counts them."""
     config, per_epoch = session.config, len(session.loader)
-    objective, probes = make_objective(config), Probes.choose(session.splits, config)
+    objective, probes = make_objective(config, session.world), Probes.choose(session.splits, config)
     watched = [images for images in (session.splits.val, session.splits.test) if images is not None]
     session.passes = eval_passes(session.model, [*watched, probes.train, probes.test], config)
     if state.epoch == state.batch == 0:

@@ -8,6 +8,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from vptsp.core.model import ModelOutput
+from vptsp.devices.shards import ClassShards
+from vptsp.devices.world import World
 from vptsp.errors import ConfigError
 from vptsp.evaluation.recognition import cross_entropy
 from vptsp.settings.build import ConfiguredModel, build_loss
@@ -16,10 +18,10 @@ from vptsp.settings.config import Config
 Objective = Callable[[ConfiguredModel, ModelOutput, Int[Tensor, " B"]], Float[Tensor, ""]]
 
 
-def make_objective(config: Config) -> Objective:
+def make_objective(config: Config, world: World | None = None) -> Objective:
     """Retrieval: the configured loss of embeddings and proxies. Recognition: cross-entropy of the class scores.
 
-    Guided prompts add theirs to either.
+    Guided prompts add theirs to either. In a ``world`` of processes ``proxies=sharded`` divides classes among them.
 
     The latter raises :class:`~vptsp.errors.ConfigError` for a model without class scores.
     """
@@ -35,7 +37,10 @@ def make_objective(config: Config) -> Objective:
             return _guided(entropy(output.logits, labels), output)
 
         return recognise
-    loss = build_loss(config)
+    shards = None
+    if config.proxies == "sharded" and world is not None and not world.alone:
+        shards = ClassShards(world.rank, world.size)
+    loss = build_loss(config, shards)
 
     def retrieve(model: ConfiguredModel, output: ModelOutput, labels: Tensor) -> Tensor:
         proxies, targets = model.loss_proxies(output, labels, config.loss_proxies)
