@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     shell_complete=suggestions.runs,
     help="Go on with a stopped or killed run.",
 )
+@click.option(
+    "--slurm",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Put the training into the queue of a SLURM cluster, with this option of sbatch; may be repeated.",
+)
 @click.option("--changed-data", is_flag=True, help="With --resume: go on although its images are others now.")
 @elsewhere
 def command(
@@ -36,6 +42,7 @@ def command(
     preset: str | None,
     run_dir: Path | None,
     resume: Path | None,
+    slurm: tuple[str, ...],
     changed_data: bool,
     data_root: Path | None,
     device: str | None,
@@ -51,6 +58,9 @@ def command(
         require_elsewhere(given, "--resume")
     if changed_data and not resume:
         raise UsageError("--changed-data is for --resume RUN, which it lets go on with other images")
+    if slurm:
+        _queued(given, preset, run_dir, resume, slurm)
+        return
     try:
         run = _resumed(resume, given, changed_data) if resume else _trained(given, preset, run_dir)
     except UsageError as error:
@@ -81,6 +91,24 @@ def _trained(settings: dict[str, Any], preset: str | None, run_dir: Path | None)
     from vptsp.training.loop import train  # imports torch: only now is there something to train
 
     return train(config, run_dir)
+
+
+def _queued(
+    settings: dict[str, Any], preset: str | None, run_dir: Path | None, resume: Path | None, options: tuple[str, ...]
+) -> None:
+    from vptsp.runs.run import Run
+    from vptsp.settings.config import make_config, parse_assignments
+
+    if resume is None and run_dir is None:
+        raise UsageError("--slurm needs --run-dir, by which a job that is begun again finds what it has done")
+    config = Run.open(resume).elsewhere(**settings).config if resume else make_config(settings, preset=preset)
+    place = resume or run_dir
+    assert place is not None, "one of them was given"
+
+    from vptsp.training.cluster_job import submit
+
+    job = submit(config, place, parse_assignments(options))
+    click.echo(f"job {job.job_id} is in the queue; run: {place.resolve()}")
 
 
 def _resumed(path: Path, given: dict[str, Any], changed_data: bool) -> Run:

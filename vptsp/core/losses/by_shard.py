@@ -9,7 +9,7 @@ that the formulas here know nothing of how they were started.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +21,7 @@ from vptsp.core.losses.bound import Loss
 from vptsp.core.losses.similarity import cosine_similarities, masked_log1p_sum_exp
 
 
+@runtime_checkable  # the tests check arguments at run time
 class Shards(Protocol):
     """Processes that divide classes among them. All call the same methods in the same order."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -35,6 +35,7 @@ class ClassPrompts(nn.Module):
         return [layer[classes] for layer in self.layers]
 
 
+@runtime_checkable  # the tests check arguments at run time
 class Owners(Protocol):
     """Processes that own rows of class prompts, process r of P those of the classes r, r + P, ...; ``part``: (r, P)."""
 
