@@ -192,6 +192,7 @@ def ended(processes: list[Process], folder: Path) -> list[tuple[int | None, str]
     return [(process.exitcode, (folder / f"{rank}.log").read_text()) for rank, process in enumerate(processes)]
 
 
+@pytest.mark.slow
 def test_srun_and_torchrun_start_the_same_command_with_nothing_else_to_change(tiny: Tiny, tmp_path: Path) -> None:
     port = free_port()
     slurm = {"SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_NUM_NODES": "1", "SLURM_NTASKS": "2", "SLURM_NNODES": "1"}

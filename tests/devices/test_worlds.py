@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pickle
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from steps import compared_steps, embedded, killed, trained
-from trainings import contents
+from trainings import assert_identical, contents
 from worlds import in_world, places, start
 
 from vptsp.devices.gather import counts, share
@@ -57,12 +57,22 @@ CHECKPOINT = "checkpoint/last/tensors.safetensors"
 CLIPPED = {"grad_clip": 1.0, "optimizer": "sgd"}
 
 
-@pytest.mark.parametrize("size", [2, 3, 4])
-def test_loss_and_every_gradient_are_those_of_one_process(tiny: Tiny, tmp_path: Path, size: int) -> None:
+slow = pytest.mark.slow
+A_FEW = ("gru", "rows", "in parts", "sharded image anchor")
+
+
+@pytest.mark.parametrize(
+    ("size", "names"),
+    [(3, CASES), (2, A_FEW), (4, A_FEW), pytest.param(2, CASES, marks=slow), pytest.param(4, CASES, marks=slow)],
+    ids=["3", "2", "4", "all-2", "all-4"],
+)
+def test_loss_and_every_gradient_are_those_of_one_process(
+    tiny: Tiny, tmp_path: Path, size: int, names: Iterable[str]
+) -> None:
     """A batch of 8 is not divisible by 3; what is random is drawn as by one process; the norm is that of the whole."""
-    configs = {name: tiny(**CLIPPED | case) for name, case in CASES.items()}
+    configs = {name: tiny(**CLIPPED | CASES[name]) for name in names}
     found = in_world(size, compared_steps, configs, folder=tmp_path)
-    for name in CASES:
+    for name in names:
         first = found[0][name]
         assert first["error"] < 1e-10, f"{name}: {first}"
         assert first["compared"] > 8, f"{name}: {first}"
@@ -95,7 +105,7 @@ def assert_ends_alike(run: Run, one: Run, within: float = 1e-8) -> None:
     assert ours["summary"]["selected"] == theirs["summary"]["selected"]
 
 
-@pytest.mark.parametrize("size", [2, 3, 4])
+@pytest.mark.parametrize("size", [3, pytest.param(2, marks=slow), pytest.param(4, marks=slow)])
 def test_three_epochs_end_where_one_process_ends(tiny: Tiny, tmp_path: Path, one: Run, size: int) -> None:
     said = in_world(size, trained, tiny(epochs=3, grad_clip=5.0), tmp_path / "run", folder=tmp_path / "world")
     assert said == [""] * size
@@ -105,6 +115,7 @@ def test_three_epochs_end_where_one_process_ends(tiny: Tiny, tmp_path: Path, one
     assert sorted(path.name for path in run.path.iterdir()) == sorted(path.name for path in one.path.iterdir())
 
 
+@slow
 def test_a_run_saved_by_four_resumes_with_three_and_with_one(tiny: Tiny, tmp_path: Path, one: Run) -> None:
     """Stopped in the middle of an epoch; it ends where the undisturbed run does, to what summation order allows."""
     run = tmp_path / "run"
@@ -118,7 +129,16 @@ def test_a_run_saved_by_four_resumes_with_three_and_with_one(tiny: Tiny, tmp_pat
     assert_ends_alike(Run(tmp_path / "again"), one)
 
 
-@pytest.mark.parametrize("place", ["disk", "host"])
+@slow
+def test_a_run_resumed_with_as_many_processes_has_the_same_bits(tiny: Tiny, tmp_path: Path) -> None:
+    config = tiny(epochs=2, gru_dropout=0.3, prompt_dropout=0.2)
+    for name, stop in (("whole", None), ("stopped", 6)):
+        in_world(3, trained, config, tmp_path / name, stop, folder=tmp_path / f"world {name}")
+    assert in_world(3, trained, None, tmp_path / "stopped", folder=tmp_path / "again") == [""] * 3
+    assert_identical(Run(tmp_path / "stopped"), Run(tmp_path / "whole"))
+
+
+@pytest.mark.parametrize("place", ["disk", pytest.param("host", marks=slow)])
 def test_class_prompts_by_rows_are_kept_by_their_owners(tiny: Tiny, tmp_path: Path, place: str) -> None:
     """Stopped with three processes and resumed with two, the bank is that of one process, and so is all else."""
     config = tiny(class_prompt_updates="rows", class_prompts_on=place)
@@ -143,7 +163,7 @@ def records(run: Run, place: str) -> np.ndarray:
     return both[range(classes), tensors["bank.current"].long()]
 
 
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [1, pytest.param(0, marks=slow)])
 def test_a_killed_process_ends_the_others_with_one_sentence(tiny: Tiny, tmp_path: Path, one: Run, rank: int) -> None:
     run, folder = tmp_path / "run", tmp_path / "world"
     processes = start(killed, (tiny(epochs=3, grad_clip=5.0), run, rank, 7), folder, places(3))
@@ -165,13 +185,13 @@ def test_a_killed_process_ends_the_others_with_one_sentence(tiny: Tiny, tmp_path
     assert_ends_alike(Run(run), one)
 
 
-def test_metrics_are_exactly_those_of_one_process(tiny: Tiny, tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [3, pytest.param(2, marks=slow), pytest.param(4, marks=slow)])
+def test_metrics_are_exactly_those_of_one_process(tiny: Tiny, tmp_path: Path, size: int) -> None:
     """40 images in batches of 3 are 14 batches, the last of one image, for 1, 2, 3 and 4 processes."""
     alone = embedded(tiny())
     assert set(alone["metrics"]) >= {"recall_at_1", "map_at_r"}
-    for size in (2, 3, 4):
-        for found in in_world(size, embedded, tiny(), folder=tmp_path / str(size)):
-            assert found == alone
+    for found in in_world(size, embedded, tiny(), folder=tmp_path):
+        assert found == alone
 
 
 def test_parts_of_a_batch_are_the_batch() -> None:
