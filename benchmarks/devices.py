@@ -1,8 +1,8 @@
 """Several processes on this machine: seconds of a step at 1 and 2, and the bytes of a step beside the formula's.
 
 Run as ``python -m benchmarks.devices``. Weak scaling keeps the images of each process, strong scaling those of the
-batch. Each process has one thread; with as many cores as processes the ideal is 1 in weak scaling and 1/2 in strong. The
-bytes are those that the loopback device counts, so they hold the headers of TCP and all acknowledgements.
+batch. Each process has one thread; with as many cores as processes the ideal is 1 in weak scaling and 1/2 in strong.
+The bytes are those that the loopback device counts, so they hold the headers of TCP and all acknowledgements.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A run as a job of a SLURM cluster, by submitit: started there, stopped when its time is up, and begun again.
 
-submitit writes the script, asks sbatch and passes signals on; a job of several devices is a task for each, by srun. Some
-time before the end of its allocation, and when it is preempted, a job gets a signal. It then saves itself after the
-step under way, and goes back into the queue; there it goes on from that checkpoint.
+submitit writes the script, asks sbatch and passes signals on; a job of several devices is a task for each, by srun.
+Some time before the end of its allocation, and when it is preempted, a job gets a signal. It then saves itself after
+the step under way, and goes back into the queue; there it goes on from that checkpoint.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ def submit(config: Config, run_dir: str | Path, options: Mapping[str, Any] | Non
         return executor.submit(TrainJob(config, folder))
     except (RuntimeError, NameError, ValueError, TypeError) as error:
         raise ConfigError(
-            f"the cluster does not take this job ({str(error).splitlines()[0]}); see the options of submitit and sbatch, "
-            "or run it on this machine with cluster=local"
+            f"the cluster does not take this job ({str(error).splitlines()[0]}); see the options of submitit and "
+            "sbatch, or run it on this machine with cluster=local"
         ) from None
 
 
