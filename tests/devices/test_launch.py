@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import threading
@@ -91,6 +92,7 @@ def test_what_differs_between_processes_is_named() -> None:
 
 
 # --- one call --------------------------------------------------------------------------------------------
+@pytest.mark.slow  # command lines; the test of worlds that are refused asks Python
 def test_one_command_trains_on_two_devices(tiny: Tiny, tmp_path: Path) -> None:
     """Its processes are its own; one of them killed ends it with a sentence; it resumes, and says what one would."""
     run, log = tmp_path / "run", tmp_path / "log"
@@ -170,6 +172,46 @@ def test_a_broken_image_is_one_sentence_of_the_process_that_met_it(
     assert "\n" not in str(caught.value)
 
 
+def of_its_own_mind(config: Config, folder: Path) -> str:
+    return refused(config.changed(lr=0.1 + int(os.environ["RANK"])), folder)
+
+
+def test_worlds_that_cannot_be_are_refused_alike_and_leave_nothing(tiny: Tiny, tmp_path: Path) -> None:
+    """Other settings; a port in use; a process that does not come; other devices than there are processes."""
+    run = tmp_path / "run"
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        inhabited = places(2, taken.getsockname()[1])[:1]
+        worlds_ = [
+            (
+                of_its_own_mind,
+                tiny(),
+                places(2),
+                r"process 1 of 2 has other settings than process 0 \(lr 1.1 there",
+            ),
+            (
+                refused,
+                tiny(devices=4),
+                places(2),
+                "devices=4 and num_nodes=1 are asked for, and this process was",
+            ),
+            (refused, tiny(patience=1), places(2)[:1], r"not all of the 2 processes of this run met at 127\.0\.0\.1"),
+            (refused, tiny(patience=1), inhabited, "is in use by another program; choose another"),
+        ]
+        folders = [tmp_path / str(number) for number in range(len(worlds_))]
+        started = [
+            start(function, (config, run), folder, environments)
+            for folder, (function, config, environments, _) in zip(folders, worlds_, strict=True)
+        ]
+        for processes, folder, (*_, sentence) in zip(started, folders, worlds_, strict=True):
+            said = results(processes, folder)
+            assert said == [said[0]] * len(said)
+            assert re.search(sentence, said[0])
+            assert "\n" not in said[0]
+    assert not run.exists()
+
+
 # --- torchrun and srun -----------------------------------------------------------------------------------
 def commands(arguments: list[list[str]], environments: list[dict[str, str]], folder: Path) -> list[Process]:
     folder.mkdir()
@@ -212,6 +254,7 @@ def test_srun_and_torchrun_start_the_same_command_with_nothing_else_to_change(ti
     assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
 
 
+@pytest.mark.slow  # command lines; the test of worlds that are refused asks Python
 def test_processes_of_another_mind_are_refused_in_one_sentence(tiny: Tiny, tmp_path: Path) -> None:
     """Other settings; another number of devices than were started. Nothing is written."""
     run = tmp_path / "run"
@@ -229,6 +272,7 @@ def test_processes_of_another_mind_are_refused_in_one_sentence(tiny: Tiny, tmp_p
     assert not run.exists()
 
 
+@pytest.mark.slow  # command lines; the test of worlds that are refused asks Python
 def test_a_port_in_use_and_a_process_that_does_not_come_are_one_sentence(tiny: Tiny, tmp_path: Path) -> None:
     run = tmp_path / "run"
     arguments = ["train", *words(tiny(patience=3)), "--run-dir", str(run)]
