@@ -16,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from steps import compared_steps, embedded, killed, trained
-from trainings import assert_identical, contents
+from trainings import contents
 from worlds import in_world, places, start
 
 from vptsp.devices.gather import counts, share
@@ -130,12 +130,13 @@ def test_a_run_saved_by_four_resumes_with_three_and_with_one(tiny: Tiny, tmp_pat
 
 
 @slow
-def test_a_run_resumed_with_as_many_processes_has_the_same_bits(tiny: Tiny, tmp_path: Path) -> None:
+def test_a_run_resumed_with_as_many_processes_draws_what_it_would_have_drawn(tiny: Tiny, tmp_path: Path) -> None:
+    """Not to the same bits: DistributedDataParallel orders its sums anew after the first step of a process."""
     config = tiny(epochs=2, gru_dropout=0.3, prompt_dropout=0.2)
     for name, stop in (("whole", None), ("stopped", 6)):
         in_world(3, trained, config, tmp_path / name, stop, folder=tmp_path / f"world {name}")
     assert in_world(3, trained, None, tmp_path / "stopped", folder=tmp_path / "again") == [""] * 3
-    assert_identical(Run(tmp_path / "stopped"), Run(tmp_path / "whole"))
+    assert_ends_alike(Run(tmp_path / "stopped"), Run(tmp_path / "whole"))
 
 
 @pytest.mark.parametrize("place", ["disk", pytest.param("host", marks=slow)])
