@@ -58,6 +58,7 @@ CLIPPED = {"grad_clip": 1.0, "optimizer": "sgd"}
 
 
 slow = pytest.mark.slow
+LONG: dict[str, Any] = {"epochs": 3, "grad_clip": 5.0, "select_finish": "whitened"}
 A_FEW = ("gru", "rows", "in parts", "sharded image anchor")
 
 
@@ -84,7 +85,7 @@ def test_loss_and_every_gradient_are_those_of_one_process(
 def one(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Three epochs of one process."""
     folder = tmp_path_factory.mktemp("one") / "run"
-    assert trained(tiny(epochs=3, grad_clip=5.0), folder) == ""
+    assert trained(tiny(**LONG), folder) == ""
     return Run(folder)
 
 
@@ -107,7 +108,7 @@ def assert_ends_alike(run: Run, one: Run, within: float = 1e-8) -> None:
 
 @pytest.mark.parametrize("size", [3, pytest.param(2, marks=slow), pytest.param(4, marks=slow)])
 def test_three_epochs_end_where_one_process_ends(tiny: Tiny, tmp_path: Path, one: Run, size: int) -> None:
-    said = in_world(size, trained, tiny(epochs=3, grad_clip=5.0), tmp_path / "run", folder=tmp_path / "world")
+    said = in_world(size, trained, tiny(**LONG), tmp_path / "run", folder=tmp_path / "world")
     assert said == [""] * size
     run = Run(tmp_path / "run")
     assert_ends_alike(run, one)
@@ -119,7 +120,7 @@ def test_three_epochs_end_where_one_process_ends(tiny: Tiny, tmp_path: Path, one
 def test_a_run_saved_by_four_resumes_with_three_and_with_one(tiny: Tiny, tmp_path: Path, one: Run) -> None:
     """Stopped in the middle of an epoch; it ends where the undisturbed run does, to what summation order allows."""
     run = tmp_path / "run"
-    said = in_world(4, trained, tiny(epochs=3, grad_clip=5.0), run, 6, folder=tmp_path / "four")
+    said = in_world(4, trained, tiny(**LONG), run, 6, folder=tmp_path / "four")
     assert said == [said[0]] * 4
     assert "stopped in epoch 2 of 3 after batch 2 of 5" in said[0]
     shutil.copytree(run, tmp_path / "again")
@@ -167,7 +168,7 @@ def records(run: Run, place: str) -> np.ndarray:
 @pytest.mark.parametrize("rank", [1, pytest.param(0, marks=slow)])
 def test_a_killed_process_ends_the_others_with_one_sentence(tiny: Tiny, tmp_path: Path, one: Run, rank: int) -> None:
     run, folder = tmp_path / "run", tmp_path / "world"
-    processes = start(killed, (tiny(epochs=3, grad_clip=5.0), run, rank, 7), folder, places(3))
+    processes = start(killed, (tiny(**LONG), run, rank, 7), folder, places(3))
     processes[rank].join(60)
     assert processes[rank].exitcode == -9
     alive = [process for number, process in enumerate(processes) if number != rank]
