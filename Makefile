@@ -15,7 +15,7 @@ PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 WITHOUT_BROWSER := $(if $(filter none,$(BROWSER)),--without-browser)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo test test-quick test-slow test-wheel lock-check sweep-full lab bench notebooks-full errors lint lint-front format pretrain clean
+.PHONY: help setup browser demo test test-quick test-slow test-devices test-wheel lock-check sweep-full lab bench notebooks-full errors lint lint-front format pretrain clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,6 +39,9 @@ test-quick: setup  ## run the tests of the core, between two edits
 
 test-slow: setup browser  ## run the tests that take minutes
 	$(BIN)/pytest -m slow $(WITHOUT_BROWSER)
+
+test-devices: setup  ## prove that 2, 3 and 4 processes give the numbers of one (minutes)
+	$(BIN)/pytest tests/devices
 
 test-wheel: setup  ## build the packages from a clone of HEAD, install the wheel elsewhere, and use it
 	$(BIN)/pytest -m wheel tests/wheel

@@ -18,6 +18,7 @@ ERRORS = {
     "RunInUse",
     "BackboneError",
     "TrainingError",
+    "LostProcess",
     "LayoutError",
 }
 HOLE = "\N{HORIZONTAL ELLIPSIS}"  # stands for what a sentence fills in and has no name

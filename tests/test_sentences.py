@@ -25,6 +25,7 @@ EXTRA = re.compile(r"vptsp-workbench\[(\w+)\]")
 ARGUMENTS = {
     *("alpha", "frame", "most", "source", "run", "n_neighbors", "min_dist", "resume", "key"),
     *("seeds", "notebook", "folder", "list", "random", "runs", "yes", "run_dir"),  # of a sweep
+    "cluster",  # of a job
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -15,12 +15,17 @@ if TYPE_CHECKING:
     import lightning_fabric as lightning
 
 
-def make_fabric(device: str = "auto", precision: str = "auto") -> lightning.Fabric:
+def make_fabric(
+    device: str = "auto", precision: str = "auto", several: dict[str, Any] | None = None
+) -> lightning.Fabric:
     """A Fabric for a device (auto, cpu, cuda, cuda:1, mps) and a precision (auto, fp32, bf16, fp16).
 
+    ``several``: its other arguments in a world of processes, the number of ``devices`` of this machine among them.
     Raises :class:`ConfigError` for devices and precisions that this machine does not have.
     """
     accelerator, devices = _device(device)
+    if several is not None:
+        require_devices(device, several["devices"])
     if precision == "auto":
         precision = "bf16" if fast_bf16(accelerator) else "fp32"
     if precision == "fp16" and accelerator == "cpu":
@@ -30,7 +35,27 @@ def make_fabric(device: str = "auto", precision: str = "auto") -> lightning.Fabr
 
     for name in ("lightning_fabric", "lightning.fabric"):  # imported, they announce the precision that they are told
         logging.getLogger(name).setLevel(logging.WARNING)
-    return lightning.Fabric(accelerator=accelerator, devices=devices, precision=kind)  # type: ignore[arg-type]
+    options: dict[str, Any] = {"devices": devices, **(several or {})}
+    return lightning.Fabric(accelerator=accelerator, precision=kind, **options)  # type: ignore[arg-type]
+
+
+def require_devices(device: str, count: int) -> None:
+    """Raise :class:`ConfigError` unless this machine has ``count`` devices of that kind; processors it has any number.
+
+    Asks the driver without starting it, so that processes can still be forked.
+    """
+    kind, _, index = device.partition(":")
+    if index:
+        raise ConfigError(f"device={device!r} names one device, and devices={count} are asked for; use device={kind}")
+    if kind == "mps":
+        raise ConfigError(f"device='mps' is one device, and devices={count} are asked for; use devices=1 or device=cpu")
+    if kind == "cpu" or (kind == "auto" and not torch.cuda.device_count()):
+        return
+    if count > torch.cuda.device_count():
+        raise ConfigError(
+            f"devices={count} are more than the {torch.cuda.device_count()} CUDA device(s) of this machine; use as "
+            "many as there are, or device=cpu"
+        )
 
 
 def fast_bf16(accelerator: str) -> bool:

@@ -158,7 +158,7 @@ def test_a_loss_that_is_not_finite_stops_with_place_classes_and_advice(tiny: Tin
     run = Run(tmp_path / "run")
     kept: dict[str, bytes] = {}
 
-    def poisoned(config: Config) -> Any:
+    def poisoned(config: Config, world: Any = None) -> Any:
         inner, calls = make_objective(config), iter(range(100))
         return lambda *given: inner(*given) * (float("nan") if next(calls) == PER_EPOCH + 1 else 1.0)
 

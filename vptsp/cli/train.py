@@ -9,6 +9,7 @@ import click
 
 from vptsp.cli import suggestions
 from vptsp.cli.options import RUN_DIR, SETTINGS, changes, elsewhere, print_metrics
+from vptsp.devices.surroundings import is_first, surroundings
 from vptsp.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
     shell_complete=suggestions.runs,
     help="Go on with a stopped or killed run.",
 )
+@click.option(
+    "--slurm",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Put the training into the queue of a SLURM cluster, with this option of sbatch; may be repeated.",
+)
 @click.option("--changed-data", is_flag=True, help="With --resume: go on although its images are others now.")
 @elsewhere
 def command(
@@ -35,6 +42,7 @@ def command(
     preset: str | None,
     run_dir: Path | None,
     resume: Path | None,
+    slurm: tuple[str, ...],
     changed_data: bool,
     data_root: Path | None,
     device: str | None,
@@ -50,7 +58,17 @@ def command(
         require_elsewhere(given, "--resume")
     if changed_data and not resume:
         raise UsageError("--changed-data is for --resume RUN, which it lets go on with other images")
-    run = _resumed(resume, given, changed_data) if resume else _trained(given, preset, run_dir)
+    if slurm:
+        _queued(given, preset, run_dir, resume, slurm)
+        return
+    try:
+        run = _resumed(resume, given, changed_data) if resume else _trained(given, preset, run_dir)
+    except UsageError as error:
+        if is_first() or getattr(error, "unheard", False):
+            raise
+        raise SystemExit(1) from None  # of several processes one speaks
+    if not is_first():
+        return
     result = run.result()
     print_metrics(result.metrics, f"test, {result.title}")
     click.echo(f"run: {run.path.resolve()}")
@@ -64,14 +82,33 @@ def _trained(settings: dict[str, Any], preset: str | None, run_dir: Path | None)
     from vptsp.settings.config import make_config
 
     config = make_config(settings, preset=preset)
-    place_of(config)
-    require_classes(config)
-    if run_dir:
-        Run(placed(run_dir)).require_free()
+    if surroundings() is None:  # processes that torchrun has started look at this together
+        place_of(config)
+        require_classes(config)
+        if run_dir:
+            Run(placed(run_dir)).require_free()
 
     from vptsp.training.loop import train  # imports torch: only now is there something to train
 
     return train(config, run_dir)
+
+
+def _queued(
+    settings: dict[str, Any], preset: str | None, run_dir: Path | None, resume: Path | None, options: tuple[str, ...]
+) -> None:
+    from vptsp.runs.run import Run
+    from vptsp.settings.config import make_config, parse_assignments
+
+    if resume is None and run_dir is None:
+        raise UsageError("--slurm needs --run-dir, by which a job that is begun again finds what it has done")
+    config = Run.open(resume).elsewhere(**settings).config if resume else make_config(settings, preset=preset)
+    place = resume or run_dir
+    assert place is not None, "one of them was given"
+
+    from vptsp.training.cluster_job import submit
+
+    job = submit(config, place, parse_assignments(options))
+    click.echo(f"job {job.job_id} is in the queue; run: {place.resolve()}")
 
 
 def _resumed(path: Path, given: dict[str, Any], changed_data: bool) -> Run:
@@ -80,9 +117,11 @@ def _resumed(path: Path, given: dict[str, Any], changed_data: bool) -> Run:
 
     run = Run.open(path).elsewhere(**given)
     if run.is_finished():
-        click.echo(f"{path} is finished; nothing is left to train")
+        if is_first():
+            click.echo(f"{path} is finished; nothing is left to train")
         return run
-    place_of(run.config)
+    if surroundings() is None:
+        place_of(run.config)
 
     from vptsp.training.loop import train
 

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from vptsp.data.image_set import ImageSet
 from vptsp.data.samplers import ClassBatchSampler, Draw, ShuffledSampler
 from vptsp.data.transforms import ImageTransform
+from vptsp.devices.gather import share
 from vptsp.errors import DataError
 
 Item = tuple[Tensor, int, int]
@@ -64,10 +65,12 @@ def train_loader(
     images_per_class: int | None,
     seed: int,
     num_workers: int = 0,
+    turn: tuple[int, int] = (0, 1),
 ) -> Loader:
     """Batches ``(images (B, 3, S, S), labels (B,), positions (B,))`` of B/K classes x K images.
 
-    With ``images_per_class`` none, batches of shuffled images whatever their class.
+    With ``images_per_class`` none, batches of shuffled images whatever their class. ``turn``, the rank of this process
+    and how many there are, gives it its part of each batch, which is drawn and augmented as by one process.
 
     Call ``loader.batch_sampler.set_epoch(epoch, start_batch)`` before each pass.
     """
@@ -78,7 +81,7 @@ def train_loader(
         sampler = ClassBatchSampler(image_set.labels, batch_size, images_per_class, seed)
     return Loader(
         TransformedImages(image_set, transform, seed),
-        batch_sampler=sampler,
+        batch_sampler=sampler if turn == (0, 1) else PartSampler(sampler, *turn),
         num_workers=num_workers,
         persistent_workers=num_workers > 0,
         pin_memory=torch.cuda.is_available(),
@@ -86,6 +89,26 @@ def train_loader(
         # and a run resumed inside an epoch would see other random numbers.
         generator=torch.Generator(),
     )
+
+
+class PartSampler(Sampler[list[Draw]]):
+    """The part of each batch that process ``rank`` of ``size`` has; all parts behind one another are the batch."""
+
+    def __init__(self, whole: TrainSampler, rank: int, size: int) -> None:
+        self.whole, self.rank, self.size = whole, rank, size
+
+    def __len__(self) -> int:
+        return len(self.whole)
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        for draws in self.whole:
+            yield draws[share(len(draws), self.rank, self.size)]
+
+
+def _in_turn(places: Sequence[Any], batch_size: int, turn: tuple[int, int]) -> list[list[Any]]:
+    """Every size-th batch of the places in order."""
+    rank, size = turn
+    return [list(places[at : at + batch_size]) for at in range(rank * batch_size, len(places), size * batch_size)]
 
 
 class EvalPasses:
@@ -100,13 +123,20 @@ class EvalPasses:
         self._batches: list[list[Place]] = []
         self._loader: Loader | None = None
 
-    def over(self, images: ImageSet) -> Loader:
-        """All images of a set once, in order, as :func:`eval_loader` gives them. One pass is over before the next."""
+    def count(self, images: ImageSet) -> int:
+        """Batches of a pass over a set."""
+        return -(-len(images) // self.batch_size)
+
+    def over(self, images: ImageSet, turn: tuple[int, int] = (0, 1)) -> Loader:
+        """All images of a set once, in order, as :func:`eval_loader` gives them. One pass is over before the next.
+
+        ``turn=(rank, size)``: every size-th batch, from the rank-th.
+        """
         number = next((n for n, known in enumerate(self.sets) if known is images), None)
         if number is None or not self.num_workers:
-            return eval_loader(images, self.transform, self.batch_size, self.num_workers)
+            return eval_loader(images, self.transform, self.batch_size, self.num_workers, turn)
         places = [Place(number, position) for position in range(len(images))]
-        self._batches[:] = [places[at : at + self.batch_size] for at in range(0, len(places), self.batch_size)]
+        self._batches[:] = _in_turn(places, self.batch_size, turn)
         if self._loader is None:
             self._loader = Loader(
                 _Several([TransformedImages(each, self.transform) for each in self.sets]),
@@ -134,11 +164,17 @@ class _Several(Dataset[Item]):
         return self.sets[place.number][place.position]
 
 
-def eval_loader(image_set: ImageSet, transform: ImageTransform, batch_size: int, num_workers: int = 0) -> Loader:
-    """All images once, in order, as ``(images (B, 3, S, S), labels (B,), positions (B,))``."""
+def eval_loader(
+    image_set: ImageSet,
+    transform: ImageTransform,
+    batch_size: int,
+    num_workers: int = 0,
+    turn: tuple[int, int] = (0, 1),
+) -> Loader:
+    """All images once, in order, as ``(images (B, 3, S, S), labels (B,), positions (B,))``; or those of a turn."""
     return Loader(
         TransformedImages(image_set, transform),
-        batch_size=batch_size,
+        batch_sampler=_in_turn(range(len(image_set)), batch_size, turn),
         num_workers=num_workers,
         pin_memory=torch.cuda.is_available(),
         generator=torch.Generator(),

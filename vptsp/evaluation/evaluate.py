@@ -21,6 +21,7 @@ from vptsp.data.passed_over import told
 from vptsp.data.splits import some
 from vptsp.data.transforms import eval_transform
 from vptsp.data.unreadable import kept, unreadable
+from vptsp.devices.world import World
 from vptsp.errors import DataWarning, RunError
 from vptsp.evaluation.metrics import evaluate_retrieval
 from vptsp.evaluation.recognition import recognition_metrics
@@ -52,12 +53,16 @@ def predict(
     config: Config,
     fabric: lightning.Fabric,
     passes: EvalPasses | None = None,
+    world: World | None = None,
 ) -> Prediction:
     """Embed (and classify) all images, as for a test. Leaves the model's mode as it was.
 
-    ``passes``: those of :func:`eval_passes`, where the same sets are embedded again and again.
+    ``passes``: those of :func:`eval_passes`, where the same sets are embedded again and again. In a ``world`` of
+    processes each embeds every size-th batch, and all get all, to the same bits as one process.
     """
-    loader = (passes or eval_passes(model, [], config)).over(images)
+    world = world or World(fabric)
+    passes = passes or eval_passes(model, [], config)
+    loader = passes.over(images, world.turn)
     training = model.training
     model.eval()
     embeddings, logits = [], []
@@ -68,7 +73,9 @@ def predict(
             if output.logits is not None:
                 logits.append(output.logits.float().cpu())
     model.train(training)
-    return Prediction(torch.cat(embeddings), torch.cat(logits) if logits else None)
+    number = passes.count(images)
+    scores = world.in_turn(logits, number) if world.first(lambda: bool(logits)) else []
+    return Prediction(torch.cat(world.in_turn(embeddings, number)), torch.cat(scores) if scores else None)
 
 
 def eval_passes(model: ConfiguredModel, sets: Sequence[ImageSet], config: Config) -> EvalPasses:
@@ -84,9 +91,10 @@ def embed(
     config: Config,
     fabric: lightning.Fabric,
     passes: EvalPasses | None = None,
+    world: World | None = None,
 ) -> Float[Tensor, "N E"]:
     """Embeddings of all images, in order, unit length, fp32, on the CPU. Leaves the model's mode as it was."""
-    return predict(model, images, config, fabric, passes).embeddings
+    return predict(model, images, config, fabric, passes, world).embeddings
 
 
 @dataclass(frozen=True)
@@ -156,17 +164,27 @@ def _readable(images: ImageSet) -> ImageSet:
 
 # --- whole runs -----------------------------------------------------------------------------------
 def score_checkpoint(
-    run: Run, which: str, splits: DataSplits, config: Config, fabric: lightning.Fabric, keep: bool
+    run: Run,
+    which: str,
+    splits: DataSplits,
+    config: Config,
+    fabric: lightning.Fabric,
+    keep: bool,
+    world: World | None = None,
 ) -> Score:
-    """Test metrics of one inference checkpoint; with ``keep`` its train and test embeddings are stored as its own."""
-    model = load_inference(run, which, device=str(fabric.device))
-    outcome = predict(model, splits.test, config, fabric)
+    """Test metrics of one inference checkpoint; with ``keep`` its train and test embeddings are stored as its own.
+
+    In a ``world`` of processes all embed, and the first one scores and stores.
+    """
+    world = world or World(fabric)
+    model = world.all_well(lambda: load_inference(run, which, device=str(fabric.device)))
+    outcome = predict(model, splits.test, config, fabric, world=world)
     if keep:
         folder, origin = run.path / "embeddings", origin_at(inference_path(run, which))
-        save_embeddings(folder / "test", outcome.embeddings, splits.test, origin)
-        train = embed(model, splits.train, config, fabric)
-        save_embeddings(folder / "train", train, splits.train, origin)
-    return score(outcome, splits.test, config)
+        world.first(lambda: save_embeddings(folder / "test", outcome.embeddings, splits.test, origin))
+        train = embed(model, splits.train, config, fabric, world=world)
+        world.first(lambda: save_embeddings(folder / "train", train, splits.train, origin))
+    return world.first(lambda: score(outcome, splits.test, config))
 
 
 def evaluate_run(run: Run | str | Path, which: str | None = None) -> Score:

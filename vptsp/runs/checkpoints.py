@@ -47,10 +47,31 @@ _NAMES = ("others", "proxies", "class_prompts")  # the optimisers, as many as th
 
 def save_training(run: Run, model: ConfiguredModel, optimizers: Sequence[Optimizer], state: State) -> None:
     """Replace the training checkpoint. A crash leaves the old one or the new one, whole."""
-    folder, staging = run.path / "checkpoint" / "last", run.path / "checkpoint" / ".next"
+    staging = begin_saving(run)
+    tensors = save_rows(staging, model)
+    finish_saving(run, model, optimizers, state, tensors)
+    rows_saved(model)
+
+
+def begin_saving(run: Run) -> Path:
+    """An empty place for the next training checkpoint."""
+    staging = run.path / "checkpoint" / ".next"
     shutil.rmtree(staging, ignore_errors=True)
+    return staging
+
+
+def save_rows(staging: Path, model: ConfiguredModel) -> dict[str, Tensor]:
+    """Store the class prompts that live in a bank, those of this process; tensors for the checkpoint."""
     bank = model.rows.bank if model.rows is not None else None
-    tensors = {f"model.{name}": value for name, value in _own_state(model).items()}
+    return {} if bank is None else {f"bank.{name}": value for name, value in bank.save(staging).items()}
+
+
+def finish_saving(
+    run: Run, model: ConfiguredModel, optimizers: Sequence[Optimizer], state: State, rows: dict[str, Tensor]
+) -> None:
+    """Store everything else, and put the new checkpoint in the place of the old one."""
+    folder, staging = run.path / "checkpoint" / "last", run.path / "checkpoint" / ".next"
+    tensors = {f"model.{name}": value for name, value in own_state(model).items()}
     groups: State = {}
     for name, optimizer in zip(_NAMES, optimizers, strict=False):
         packed = optimizer.state_dict()
@@ -59,16 +80,25 @@ def save_training(run: Run, model: ConfiguredModel, optimizers: Sequence[Optimiz
             tensors |= {
                 f"optimizer.{name}.{index}.{slot}": torch.as_tensor(v) for slot, v in slots.items() if v is not None
             }
-    if bank is not None:
-        tensors |= {f"bank.{name}": value for name, value in bank.save(staging).items()}
+    tensors |= rows
     tensors["random.cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
-        tensors |= {f"random.cuda.{i}": value for i, value in enumerate(torch.cuda.get_rng_state_all())}
+        tensors |= {f"random.cuda.{i}": value for i, value in enumerate(_cuda_random_states())}
     write_tensors(staging / "tensors.safetensors", tensors)
     write_json(staging / "state.json", {**state, "optimizers": groups, "fingerprint": model.backbone.fingerprint})
     _replace(folder, staging)
-    if bank is not None:
-        bank.commit()
+
+
+def rows_saved(model: ConfiguredModel) -> None:
+    """The checkpoint that :func:`save_rows` was part of has its place."""
+    if model.rows is not None and model.rows.bank is not None:
+        model.rows.bank.commit()
+
+
+def _cuda_random_states() -> list[Tensor]:
+    """Of all GPUs; in a world of processes of this process's own, which all have alike."""
+    several = torch.distributed.is_initialized()
+    return [torch.cuda.get_rng_state()] if several else list(torch.cuda.get_rng_state_all())
 
 
 def _replace(folder: Path, staging: Path) -> None:
@@ -110,7 +140,9 @@ def load_training(run: Run, model: ConfiguredModel, optimizers: Sequence[Optimiz
         model.rows.bank.load(folder, own)
     torch.set_rng_state(tensors["random.cpu"])
     cuda = [tensors[f"random.cuda.{i}"] for i in range(sum(name.startswith("random.cuda.") for name in tensors))]
-    if cuda and torch.cuda.device_count() == len(cuda):
+    if cuda and (torch.distributed.is_initialized() or len(cuda) == 1):
+        torch.cuda.set_rng_state(cuda[0])
+    elif cuda and torch.cuda.device_count() == len(cuda):
         torch.cuda.set_rng_state_all(cuda)
     return state
 
@@ -240,7 +272,7 @@ def _epoch(path: Path) -> int | None:
         return None
 
 
-def _own_state(model: ConfiguredModel) -> dict[str, Tensor]:
+def own_state(model: ConfiguredModel) -> dict[str, Tensor]:
     """Everything but the frozen backbone: what trains, and buffers such as the semantic container."""
     trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     return {n: value for n, value in model.state_dict().items() if n in trained or not n.startswith("vit.")}
@@ -260,7 +292,7 @@ def _renamed(name: str) -> str:
 
 def _load_own_state(model: ConfiguredModel, tensors: dict[str, Tensor], source: Path) -> None:
     tensors = {_renamed(name): value for name, value in tensors.items()}
-    expected = {name: tuple(value.shape) for name, value in _own_state(model).items()}
+    expected = {name: tuple(value.shape) for name, value in own_state(model).items()}
     found = {name: tuple(value.shape) for name, value in tensors.items()}
     if expected != found:
         odd = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))

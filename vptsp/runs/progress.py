@@ -84,10 +84,13 @@ def _shown(name: str, value: Any) -> bool:
 
 
 class Ticker:
-    """Tells the observer everything and ``progress.json`` about once a second."""
+    """Tells the observer everything and ``progress.json`` about once a second; one that is ``silent`` tells nobody."""
 
-    def __init__(self, run: Run, observer: Observer, epochs: int, per_epoch: int) -> None:
+    def __init__(self, run: Run, observer: Observer, epochs: int, per_epoch: int, silent: bool = False) -> None:
         self.run, self.observer, self.epochs, self.steps = run, observer, epochs, epochs * per_epoch
+        self.silent = silent
+        if silent:
+            self.observer = lambda event: None
         self.written = 0.0
         self.last: dict[str, Any] = {"epoch": 0, "step": 0}
 
@@ -104,6 +107,8 @@ class Ticker:
 
     def _write(self, state: str, **more: Any) -> None:
         self.written = time.monotonic()
+        if self.silent:
+            return
         self.run.write_progress(state=state, epochs=self.epochs, steps=self.steps, **self.last, **more)
 
     @contextlib.contextmanager

@@ -47,7 +47,7 @@ RUNS = Path("runs")
 # What may be different where and when a run is read again: where things lie, and the machine. Nothing that it learned.
 ELSEWHERE = (
     "data_root", "data_cache", "query_csv", "hub_name", "skip_bad", "num_workers", "device", "precision",
-    "backbone_weights", "side_weights",
+    "backbone_weights", "side_weights", "devices", "num_nodes", "strategy", "patience",
 )  # fmt: skip
 
 

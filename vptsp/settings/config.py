@@ -294,6 +294,10 @@ class Config(BaseModel):
     )
     loss_proxies: Literal["all", "batch"] = Field("all", description="proxies in the loss: all C or the batch's")
 
+    proxies: Literal["whole", "sharded"] = Field(
+        "whole", description="similarities in the loss: of all classes in every process, or divided by class among them"
+    )
+
     # --- optimisation -------------------------------------------------------------------------
     epochs: Annotated[int, Field(ge=0)] = Field(12, description="passes of len(train)//B batches")
     batch_size: Positive = Field(64, description="B, images per step")
@@ -364,6 +368,12 @@ class Config(BaseModel):
     # --- machine ------------------------------------------------------------------------------
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="seed of everything random")
     device: str = Field("auto", description="auto, cpu, cuda or cuda:1")
+    devices: Positive = Field(1, description="devices of each machine, a process each; they share each batch")
+    num_nodes: Positive = Field(1, description="machines with so many devices each; several need torchrun or srun")
+    strategy: Literal["auto", "fork", "spawn"] = Field(
+        "auto", description="how the processes of devices=N begin; auto: forked, or anew where CUDA is in use already"
+    )
+    patience: float = Field(1800.0, gt=0, description="seconds that the processes of a run wait for each other")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="bf16 where it is fast, else fp32")
     attention: Literal["auto", "fused", "matmul"] = Field("auto", description="attention kernel")
 
@@ -401,6 +411,7 @@ class Config(BaseModel):
         self._prompts_agree()
         self._guidance_agrees()
         self._memory_agrees()
+        self._devices_agree()
         if method.prompts != "none" and not method.guided and not self.num_prompts and self.prompt_location != "add":
             raise ValueError(f"method={self.method!r} needs num_prompts >= 1; for no shared prompts use linear or bias")
         if self.unit_init == "mean" and not 0 < self.ema_keep < 1:
@@ -464,6 +475,8 @@ class Config(BaseModel):
             raise ValueError(f"loss={self.loss!r} is for task=retrieval; recognition trains by cross-entropy")
         if self.query_pattern is not None or self.query_csv is not None:
             raise ValueError("query_pattern and query_csv are for task=retrieval; recognition has no queries")
+        if self.proxies == "sharded":
+            raise ValueError("proxies='sharded' is for the losses of task=retrieval; recognition needs proxies=whole")
 
     def _prompts_agree(self) -> None:
         method, where = METHODS[self.method], self.prompt_location
@@ -538,6 +551,35 @@ class Config(BaseModel):
                 f"method={self.method!r} normalises over the whole batch (BatchNorm), so its gradients cannot be had "
                 "in parts; drop images_per_pass"
             )
+
+    def _devices_agree(self) -> None:
+        if self.processes == 1:
+            return
+        if self.batch_size < self.processes:
+            raise ValueError(
+                f"batch_size={self.batch_size} leaves some of {self.processes} processes without an image; legal: "
+                f"{self.processes} or more, or fewer devices"
+            )
+        if self.drop_path:
+            raise ValueError(
+                f"drop_path={self.drop_path:g} is drawn for each image of a whole batch, so several devices would draw "
+                "others than one; use devices=1, or drop_path=0"
+            )
+        if self.prompt_dynamics != "none":
+            raise ValueError(
+                f"prompt_dynamics={self.prompt_dynamics!r} has only been shown to train alike on one device; use "
+                "devices=1, or prompt_dynamics=none"
+            )
+        if METHODS[self.method].mlp:
+            raise ValueError(
+                f"method={self.method!r} normalises over the whole batch (BatchNorm), so several devices would give "
+                "other numbers than one; use devices=1"
+            )
+
+    @property
+    def processes(self) -> int:
+        """Processes of the run, on all machines: one for each device."""
+        return self.devices * self.num_nodes
 
     @property
     def batches_by_class(self) -> bool:

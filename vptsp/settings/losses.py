@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from vptsp.core.losses.bound import Loss, make_loss
+from vptsp.core.losses.by_shard import Shards, make_loss_by_shard
 from vptsp.core.losses.catalogue import PREFIX, Needs
 from vptsp.core.losses.criterion import Criterion, loss_needs, make_criterion
 from vptsp.core.losses.library import cannot
@@ -41,6 +42,11 @@ def build_criterion(config: Config, num_classes: int) -> Criterion:
 def build_loss(config: Config) -> Loss:
     """The loss of proxies that a configuration names, with its constants bound."""
     return make_loss(config.loss, **_constants(config), **config.loss_args)
+
+
+def build_loss_by_shard(config: Config, shards: Shards) -> Loss:
+    """That loss, divided by class among processes."""
+    return make_loss_by_shard(config.loss, shards, **_constants(config), **config.loss_args)
 
 
 def require_loss(config: Config) -> None:

@@ -12,6 +12,8 @@ Read it in this order:
 - :mod:`~vptsp.training.state`: what the loop counts, as a checkpoint stores it;
 - :mod:`~vptsp.training.objective`, :mod:`~vptsp.training.optimizers`, :mod:`~vptsp.training.schedule`,
   :mod:`~vptsp.training.precision`: what is minimised, by which rules, at which learning rates, in which precision;
+- :mod:`~vptsp.training.whole_batch`: the forward pass of one process among several (:mod:`vptsp.devices`);
+  :mod:`~vptsp.training.cluster_job`: a run as a job of SLURM;
 - :mod:`~vptsp.training.gradient_cache`: a step in several passes, for batches that memory cannot hold;
 - :mod:`~vptsp.training.guards`: what ends a run early; :mod:`~vptsp.training.write_snapshots` and
   :mod:`~vptsp.training.trackers`: what is told of it on the way;

@@ -14,6 +14,9 @@ import torch
 
 from vptsp.data.image_set import ImageSet
 from vptsp.data.passed_over import by_reason
+from vptsp.devices.launch import start_processes
+from vptsp.devices.surroundings import surroundings
+from vptsp.devices.world import World
 from vptsp.errors import ConfigError, RunError
 from vptsp.evaluation.evaluate import counts_of, eval_passes, predict, score, score_checkpoint
 from vptsp.files import write_json
@@ -27,7 +30,7 @@ from vptsp.training.guards import TrainingStopped, not_finite, stop_requests
 from vptsp.training.guide import begin_epoch_of_guide, end_epoch_of_guide, start_guide
 from vptsp.training.objective import Objective, make_objective
 from vptsp.training.schedule import set_learning_rates
-from vptsp.training.session import Session
+from vptsp.training.session import Session, join
 from vptsp.training.start_from_data import start_centred, start_from_data, whitened_head
 from vptsp.training.state import TrainingState
 from vptsp.training.trackers import tracked
@@ -54,23 +57,45 @@ def train(
     Raises :class:`~vptsp.errors.UsageError` for input that cannot be used, before anything is written, and
     :class:`TrainingStopped` after a stop request.
     """
-    if resume:
-        run = Run.open(run_dir or "").elsewhere(**elsewhere)
-        with run.lock():
-            if run.is_finished():
-                return run
-            session = Session.prepare(run.config)
-            session.changes = _accepted(run, session, changed_data)
-            return _train(run, session, observer or default_observer())
-    if elsewhere or changed_data:
+    if (elsewhere or changed_data) and not resume:
         raise ConfigError(
             f"{next(iter(elsewhere), 'changed_data')} is for resume=True; a new run takes it from its configuration"
         )
-    session = Session.prepare(config or Config())  # everything that can be refused is refused here
+    here = surroundings()
+    again = Run.open(run_dir or "").elsewhere(**elsewhere) if resume else None
+    if again and here and not {"devices", "num_nodes"} & elsewhere.keys():  # whoever started this knows how many
+        again = again.elsewhere(devices=here.local_size, num_nodes=here.nodes)
+    config = again.config if again else config or Config()
+    if config.processes > 1 and here is None:
+        if again and again.is_finished():
+            return again
+        told = {"resume": resume, "changed_data": changed_data, **elsewhere}
+        return Run(
+            start_processes(train, (None if resume else config, run_dir), told, config, observer or default_observer()),
+            elsewhere,
+        )
+    world = join(config)
+    place = run_dir
+    with world.explaining(lambda: str(place or "RUN")), contextlib.ExitStack() as held:
+        if again:
+            world.first(lambda: held.enter_context(again.lock()))
+            if world.first(again.is_finished):
+                return again
+            session = Session.prepare(config, world)
+            session.changes = world.first(lambda: _accepted(again, session, changed_data))
+            return _train(again, session, observer)
+        session = Session.prepare(config, world)  # everything that can be refused is refused here
+        run = Run(world.first(lambda: _made(run_dir, session, held).path))
+        place = run.path
+        return _train(run, session, observer)
+
+
+def _made(run_dir: str | Path | None, session: Session, held: contextlib.ExitStack) -> Run:
+    """A new run directory, whose lock is held from now on."""
     run = Run.create(run_dir, session.config)
-    with run.lock():
-        record_data(run, session.splits)
-        return _train(run, session, observer or default_observer())
+    held.enter_context(run.lock())
+    record_data(run, session.splits)
+    return run
 
 
 def _accepted(run: Run, session: Session, changed_data: bool) -> list[str]:
@@ -86,34 +111,45 @@ def _accepted(run: Run, session: Session, changed_data: bool) -> list[str]:
     return changes
 
 
-def _train(run: Run, session: Session, observer: Observer) -> Run:
+def _train(run: Run, session: Session, observer: Observer | None) -> Run:
     """One run, from where its last checkpoint left it to its summary."""
+    world = session.world
     if session.model.rows is not None:
         session.model.rows.open_bank(session.fabric.device, run.path)
     trains = bool(session.optimizers)
-    state = TrainingState.resumed(run, session) if trains else TrainingState()
-    run.write_metrics(state.lines)  # epochs that a killed process finished after its last checkpoint come again
-    (run.path / "STOP").unlink(missing_ok=True)
+    state = world.all_well(lambda: TrainingState.resumed(run, session)) if trains else TrainingState()
+    # epochs that a killed process finished after its last checkpoint come again
+    world.first(lambda: run.write_metrics(state.lines))
+    world.first(lambda: (run.path / "STOP").unlink(missing_ok=True))
 
     epochs, per_epoch = (session.config.epochs, len(session.loader)) if trains else (0, 0)
-    ticker = Ticker(run, tracked(observer, run), epochs, per_epoch)
-    with ticker.closing_with_state(), stop_requests() as stop:
+    if world.is_first:
+        ticker = Ticker(run, tracked(observer or default_observer(), run), epochs, per_epoch)
+    else:
+        ticker = Ticker(run, print, epochs, per_epoch, silent=True)
+    with ticker.closing_with_state(), world.explaining(lambda: str(run.path)), stop_requests() as stop:
         if trains:
             _train_epochs(run, session, state, ticker, stop)
         else:
             ticker.tell("start", 0, 0)
-            start_centred(session.model, session.splits.train, session.config, session.fabric)
+            start_centred(session.model, session.splits.train, session.config, session.fabric, world)
         if not state.lines:  # nothing was trained: the model as it starts is the result
-            save_inference(inference_path(run, "last"), session.model, session.config, epoch=0)
+            _keep(run, session, "last", epoch=0)
         _summarise(run, session, state)
         ticker.tell("done", epochs, epochs * per_epoch)
     return run
 
 
+def _keep(run: Run, session: Session, which: str, epoch: int) -> None:
+    """The model as it is, as an inference checkpoint."""
+    path = inference_path(run, which)
+    session.world.first(lambda: save_inference(path, session.model, session.config, epoch=epoch))
+
+
 def _train_epochs(run: Run, session: Session, state: TrainingState, ticker: Ticker, stop: threading.Event) -> None:
     """All epochs that are left; ``state`` counts them."""
     config, per_epoch = session.config, len(session.loader)
-    objective, probes = make_objective(config), Probes.choose(session.splits, config)
+    objective, probes = make_objective(config, session.world), Probes.choose(session.splits, config)
     watched = [images for images in (session.splits.val, session.splits.test) if images is not None]
     session.passes = eval_passes(session.model, [*watched, probes.train, probes.test], config)
     if state.epoch == state.batch == 0:
@@ -139,16 +175,16 @@ def _train_epochs(run: Run, session: Session, state: TrainingState, ticker: Tick
 def _begin(run: Run, session: Session, state: TrainingState) -> None:
     """Set what starts from the data; an untrained model is the first that can be selected, if the settings say so."""
     config, images, judged = session.config, session.splits.train, f"val_{session.config.selection_metric}"
-    start_from_data(session.model, images, config, session.fabric)
+    start_from_data(session.model, images, config, session.fabric, session.world)
     start_guide(session)
     if config.select_start == "none" or config.task != "retrieval" or session.splits.val is None:
         return
     rival: AbstractContextManager[None] = contextlib.nullcontext()
     if not config.selects_own_start:
-        rival = whitened_head(session.model, images, config, session.fabric)
+        rival = whitened_head(session.model, images, config, session.fabric, session.world)
     with rival:
         state.best = {"epoch": 0, judged: _validate(session)[judged]}
-        save_inference(inference_path(run, "best_val"), session.model, config, epoch=0)
+        _keep(run, session, "best_val", epoch=0)
 
 
 def _train_epoch(
@@ -159,7 +195,7 @@ def _train_epoch(
     Raises :class:`TrainingStopped` after the step in which a stop was asked for, with a checkpoint of it, and
     :class:`~vptsp.errors.TrainingError` for numbers that are not finite, before they reach a parameter.
     """
-    config, model, device = session.config, session.model, session.fabric.device
+    config, model, world, device = session.config, session.model, session.world, session.fabric.device
     epoch, per_epoch = state.epoch, len(session.loader)
     session.sampler.set_epoch(epoch, state.batch)
     model.train()
@@ -170,6 +206,7 @@ def _train_epoch(
         if config.schedule == "updates":
             set_learning_rates(session.optimizers, config, epoch + state.batch / per_epoch)
         images, labels = (each.to(device, non_blocking=each.is_pinned()) for each in (images, labels))
+        labels, stopping = world.labels(labels, session.sampler.batch_size, stop.is_set() or _stopped(run, world))
         loss = objective(model, session.forward(images, labels), labels)
         session.backward(loss)
         norm = session.clip_gradients()
@@ -185,7 +222,7 @@ def _train_epoch(
         seen += len(labels)
         speed = seen / (time.perf_counter() - clock)
         ticker.step(epoch, epoch * per_epoch + state.batch, loss=loss_now, images_per_second=speed)
-        if stop.is_set() or run.stop_requested():
+        if stopping or (world.alone and (stop.is_set() or run.stop_requested())):
             state.save(run, session)
             raise TrainingStopped(
                 f"stopped in epoch {epoch + 1} of {config.epochs} after batch {state.batch} of {per_epoch}; "
@@ -194,9 +231,14 @@ def _train_epoch(
     return speed
 
 
+def _stopped(run: Run, world: World) -> bool:
+    """Whether a ``STOP`` file asks for it; several processes are asked before a step, as all must know of it."""
+    return not world.alone and world.is_first and run.stop_requested()
+
+
 def _end_epoch(run: Run, session: Session, state: TrainingState, probes: Probes, line: dict[str, Any]) -> None:
     """Validate, keep the best checkpoint, and write down what the epoch came to; adds the metrics to ``line``."""
-    config, model, epoch = session.config, session.model, line["epoch"]
+    config, world, epoch = session.config, session.world, line["epoch"]
     if epoch % config.eval_every == 0 or epoch == config.epochs:
         line |= _validate(session)
     if config.track_test and epoch >= min(config.track_from, config.epochs):
@@ -204,11 +246,12 @@ def _end_epoch(run: Run, session: Session, state: TrainingState, probes: Probes,
     judged = f"val_{config.selection_metric}"
     if judged in line and (state.best is None or line[judged] > state.best[judged]):
         state.best = {"epoch": epoch, judged: line[judged]}
-        save_inference(inference_path(run, "best_val"), model, config, epoch=epoch)
-    save_inference(inference_path(run, "last"), model, config, epoch=epoch)
+        _keep(run, session, "best_val", epoch)
+    session.require_together()
+    _keep(run, session, "last", epoch)
     write_snapshot(run, session, probes, epoch)
     state.count_epoch(line)
-    run.write_metrics(state.lines)
+    world.first(lambda: run.write_metrics(state.lines))
     state.save(run, session)
 
 
@@ -218,8 +261,8 @@ def _validate(session: Session) -> dict[str, float]:
 
 
 def _score_split(session: Session, images: ImageSet, prefix: str) -> dict[str, float]:
-    outcome = predict(session.model, images, session.config, session.fabric, session.passes)
-    metrics = score(outcome, images, session.config, clustering=False).metrics
+    outcome = predict(session.model, images, session.config, session.fabric, session.passes, session.world)
+    metrics = session.world.first(lambda: score(outcome, images, session.config, clustering=False).metrics)
     return {f"{prefix}_{name}": value for name, value in metrics.items()}
 
 
@@ -230,7 +273,7 @@ def _summarise(run: Run, session: Session, state: TrainingState) -> None:
     selected = "whitened" if whitened else "best_val" if state.best else "last"
     test = {}
     for which in dict.fromkeys(("last", selected)):
-        report = score_checkpoint(run, which, splits, config, session.fabric, keep=which == selected)
+        report = score_checkpoint(run, which, splits, config, session.fabric, which == selected, session.world)
         test[which] = report.values()
     summary = {
         "task": config.task,
@@ -253,6 +296,7 @@ def _summarise(run: Run, session: Session, state: TrainingState) -> None:
         **({"data_changed": session.changes} if session.changes else {}),
         "precision": session.precision.name,
         "device": str(session.fabric.device),
+        **({} if session.world.alone else {"processes": session.world.size}),
         "epochs": len(lines),
     }
     tracked = [line for line in lines if any(name.startswith("test_") for name in line)]
@@ -262,4 +306,4 @@ def _summarise(run: Run, session: Session, state: TrainingState) -> None:
             for name in tracked[0]
             if name.startswith("test_")
         }
-    write_json(run.path / "summary.json", summary)
+    session.world.first(lambda: write_json(run.path / "summary.json", summary))

@@ -8,19 +8,23 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from vptsp.core.model import ModelOutput
+from vptsp.devices.shards import ClassShards
+from vptsp.devices.world import World
 from vptsp.errors import ConfigError
 from vptsp.evaluation.recognition import cross_entropy
 from vptsp.settings.build import ConfiguredModel
 from vptsp.settings.config import Config
+from vptsp.settings.losses import build_loss_by_shard
 
 Objective = Callable[[ConfiguredModel, ModelOutput, Int[Tensor, " B"]], Float[Tensor, ""]]
 
 
-def make_objective(config: Config) -> Objective:
+def make_objective(config: Config, world: World | None = None) -> Objective:
     """Retrieval: the model's loss of embeddings, and of proxies where it compares with them. Recognition:
     cross-entropy of the class scores.
 
-    Guided prompts and prompt dynamics add theirs to either.
+    Guided prompts and prompt dynamics add theirs to either. In a ``world`` of processes ``proxies=sharded`` divides
+    classes among them.
 
     Raises :class:`~vptsp.errors.ConfigError`, when called, for a model without that loss or without class scores.
     """
@@ -36,6 +40,9 @@ def make_objective(config: Config) -> Objective:
             return _guided(entropy(output.logits, labels), output)
 
         return recognise
+    by_shard = None
+    if config.proxies == "sharded" and world is not None and not world.alone:
+        by_shard = build_loss_by_shard(config, ClassShards(world.rank, world.size))
 
     def retrieve(model: ConfiguredModel, output: ModelOutput, labels: Tensor) -> Tensor:
         if model.criterion is None:
@@ -45,7 +52,7 @@ def make_objective(config: Config) -> Objective:
         if model.criterion.needs != "proxies":
             return _guided(model.criterion(output.embeddings, labels), output)
         proxies, targets = model.loss_proxies(output, labels, config.loss_proxies)
-        return _guided(model.criterion(output.embeddings, targets, proxies), output)
+        return _guided((by_shard or model.criterion)(output.embeddings, targets, proxies), output)
 
     return retrieve
 

@@ -30,9 +30,8 @@ class RowOptimizer(Optimizer):
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """One step of the rows at hand; they are stored where they live."""
-        gradient = self.rows.leaves[0].grad
-        if gradient is not None:
-            self.rows.put_back(lambda values, state, counts: self._change(values, gradient, state, counts))
+        if self.rows.leaves[0].grad is not None:
+            self.rows.put_back(self._change)
 
     def _change(self, values: Tensor, gradient: Tensor, state: Tensor, counts: Tensor) -> None:
         lr, decay = self.param_groups[0]["lr"], self.config.weight_decay

@@ -15,9 +15,13 @@ from vptsp.core.backbones.load import load_backbone
 from vptsp.data import load_data
 from vptsp.data.hopeless_runs import require_scorable
 from vptsp.data.image_set import DataSplits, ImageSet
-from vptsp.data.loaders import EvalPasses, TrainSampler, train_loader
+from vptsp.data.loaders import EvalPasses, PartSampler, TrainSampler, train_loader
 from vptsp.data.transforms import train_transform
-from vptsp.machine import make_fabric
+from vptsp.devices.alike import code_digest, digest, tensor_digest
+from vptsp.devices.surroundings import surroundings
+from vptsp.devices.world import World
+from vptsp.errors import ConfigError, TrainingError
+from vptsp.runs.checkpoints import own_state
 from vptsp.settings.build import ConfiguredModel, build_model
 from vptsp.settings.config import Config
 from vptsp.settings.losses import require_loss
@@ -26,6 +30,7 @@ from vptsp.training.gradient_cache import DividedForward
 from vptsp.training.optimizers import clip, make_optimizers
 from vptsp.training.precision import Precision
 from vptsp.training.trackers import require_tracker
+from vptsp.training.whole_batch import RowOwners, WholeBatch
 
 if TYPE_CHECKING:
     import lightning_fabric as lightning
@@ -37,6 +42,7 @@ class Session:
 
     config: Config
     splits: DataSplits
+    world: World
     fabric: lightning.Fabric
     precision: Precision
     model: ConfiguredModel
@@ -48,14 +54,39 @@ class Session:
     changes: list[str] = field(default_factory=list)  # of the data, since the run was started
 
     @classmethod
-    def prepare(cls, config: Config) -> Session:
+    def prepare(cls, config: Config, world: World | None = None) -> Session:
         """Build all of it from settings; the seed decides what is random.
 
-        Raises :class:`~vptsp.errors.UsageError` for a tracker, loss, device, backbone or data that cannot be had.
+        ``world``: the processes that train together; none: those that this process was started in.
+        Raises :class:`~vptsp.errors.UsageError` for a tracker, loss, device, backbone or data that cannot be had, in
+        all processes alike, and :class:`~vptsp.errors.ConfigError` where they have other settings, code or data than
+        the first.
         """
+        world = world or join(config)
+        session = world.all_well(lambda: cls._build(config, world))
+        if not world.alone:
+            world.require_alike(**session._facts())
+        session._set_up()
+        return session
+
+    def _facts(self) -> dict[str, Any]:
+        """What must be the same in all processes, by its name in a sentence."""
+        settings = {name: v for name, v in self.config.model_dump(mode="json").items() if name not in _ANYWHERE}
+        sets = [images for images in (self.splits.train, self.splits.val, self.splits.test) if images is not None]
+        return {
+            "settings": settings,
+            "code": code_digest(),
+            "backbone weights": self.model.backbone.fingerprint,
+            "images": digest([(list(images.ids), images.labels.tolist()) for images in sets]),
+        }
+
+    @classmethod
+    def _build(cls, config: Config, world: World) -> Session:
+        """All that needs no other process."""
         require_tracker(config.tracker)
         require_loss(config)
-        fabric = make_fabric(config.device, config.precision)
+        config = in_world(config, world)
+        fabric = world.fabric
         backbone = load_backbone(
             config.backbone, config.backbone_weights, config.image_size, config.pooling, config.seed
         )
@@ -65,6 +96,11 @@ class Session:
         config = _fitted(config, splits)
         torch.manual_seed(config.seed)
         model = build_model(config, backbone, len(splits.train.class_names))
+        if not world.alone and model.criterion is not None and model.criterion.state_dict():
+            raise ConfigError(
+                f"loss={config.loss!r} with these settings has weights or a memory of its own, which several devices "
+                "do not share yet; use devices=1, or a loss such as proxy_anchor"
+            )
         transform = train_transform(
             backbone.image_size,
             backbone.mean,
@@ -80,22 +116,47 @@ class Session:
             images_per_class=config.images_per_class if config.batches_by_class else None,
             seed=config.seed,
             num_workers=config.num_workers,
+            turn=world.turn,
         )
-        sampler = loader.batch_sampler
+        sampler = loader.batch_sampler.whole if isinstance(loader.batch_sampler, PartSampler) else loader.batch_sampler
         assert isinstance(sampler, TrainSampler)
-        precision = Precision(fabric)
+        return cls(config, splits, world, fabric, Precision(fabric), model, None, (), loader, sampler)
+
+    def _set_up(self) -> None:
+        """Model and optimisers on the device, and in a world of processes wrapped for it."""
+        model, config, world, fabric = self.model, self.config, self.world, self.fabric
         if not model.method.trains:
-            return cls(config, splits, fabric, precision, model.to(fabric.device), None, (), loader, sampler)
-        forward, *optimizers = fabric.setup(model, *make_optimizers(model, config))
-        if config.images_per_pass is not None and config.images_per_pass < config.batch_size:
-            forward = DividedForward(model, fabric, config.images_per_pass)
-        return cls(config, splits, fabric, precision, model, forward, tuple(optimizers), loader, sampler)
+            model.to(fabric.device)
+            return
+        if model.rows is not None and not world.alone:
+            model.rows.owners = RowOwners(world)
+        whole = model if world.alone else WholeBatch(model, world)
+        self.forward, *optimizers = fabric.setup(whole, *make_optimizers(model, config))
+        self.optimizers = tuple(optimizers)
+        if config.images_per_pass is not None and config.images_per_pass < -(-config.batch_size // world.size):
+            wrapped = None if world.alone else self.forward._forward_module
+            self.forward = DividedForward(model, fabric, config.images_per_pass, world, wrapped)
+
+    def require_together(self) -> None:
+        """Raise :class:`~vptsp.errors.TrainingError` unless model and semantic proxies are the same bits everywhere."""
+        if self.world.alone:
+            return
+        found = self.world.gather_objects(tensor_digest(own_state(self.model)))
+        apart = [rank for rank, own in enumerate(found) if own != found[0]]
+        if apart:
+            raise TrainingError(
+                f"processes {', '.join(map(str, apart))} of {self.world.size} have come to other weights than process "
+                "0, so their devices do not compute alike; train on devices of one kind, and go on from the last "
+                "checkpoint"
+            )
 
     def backward(self, loss: Tensor) -> None:
-        """Gradients of the loss of one :attr:`forward` pass."""
+        """Gradients of the loss of one :attr:`forward` pass, the same in all processes."""
         self.fabric.backward(loss)
         if isinstance(self.forward, DividedForward):
             self.forward.backward()
+        if self.model.rows is not None and self.model.rows.leaves[0].grad is not None:
+            self.world.mean_(self.model.rows.leaves[0].grad)  # of no parameter, so not averaged with them
 
     def clip_gradients(self) -> Tensor:
         """Norm of the whole gradient before it is clipped to the configured sizes, of the whole and of each number."""
@@ -105,6 +166,32 @@ class Session:
     def step(self) -> None:
         """One step of all optimisers, after :meth:`clip_gradients`."""
         self.precision.step(self.optimizers)
+
+
+# Settings that may differ from process to process: where things lie on its machine.
+_ANYWHERE = ("data_root", "data_cache", "query_csv", "backbone_weights", "side_weights", "num_workers", "device")
+
+
+def join(config: Config) -> World:
+    """The processes that train together, of which this is one; it alone where it was started alone."""
+    return World.join(config.device, config.precision, config.patience, config.images_per_pass is not None)
+
+
+def in_world(config: Config, world: World) -> Config:
+    """With as many devices and machines as there are in the world; where it was not given, whoever started it knows.
+
+    Raises :class:`~vptsp.errors.ConfigError` for settings that ask for another number, or do not go with several.
+    """
+    place = surroundings()
+    if world.alone or place is None:
+        return config
+    asked, there = (config.devices, config.num_nodes), (place.local_size, place.nodes)
+    if asked not in ((1, 1), there):
+        raise ConfigError(
+            f"devices={asked[0]} and num_nodes={asked[1]} are asked for, and this process was started as one of "
+            f"{place.size} on {place.nodes} machine(s); leave both out, or start as many"
+        )
+    return config.changed(devices=there[0], num_nodes=there[1])
 
 
 def _fitted(config: Config, splits: DataSplits) -> Config:

@@ -20,6 +20,7 @@ from vptsp.core.heads import CentredFeature, Head
 from vptsp.core.initial_values import class_means, start_as_mean, start_isometric, start_whitened
 from vptsp.core.proxies.gru import GatedUnit
 from vptsp.data.image_set import ImageSet
+from vptsp.devices.world import World
 from vptsp.evaluation.evaluate import eval_passes
 from vptsp.settings.build import ConfiguredModel
 from vptsp.settings.config import Config
@@ -28,11 +29,13 @@ if TYPE_CHECKING:
     import lightning_fabric as lightning
 
 
-def start_from_data(model: ConfiguredModel, images: ImageSet, config: Config, fabric: lightning.Fabric) -> None:
+def start_from_data(
+    model: ConfiguredModel, images: ImageSet, config: Config, fabric: lightning.Fabric, world: World | None = None
+) -> None:
     """Set what the settings say, from the images as a test sees them; draws no random number where they say nothing."""
     tower, head = model.semantic, model.head
     if isinstance(head, Head) and (config.head_init, config.proxy_init) != ("random", "random"):
-        features, labels = training_features(model, images, config, fabric), torch.as_tensor(images.labels)
+        features, labels = training_features(model, images, config, fabric, world), torch.as_tensor(images.labels)
         if config.head_init == "isometric":
             start_isometric(head, features)
         elif config.head_init == "whitened":
@@ -51,7 +54,9 @@ def start_from_data(model: ConfiguredModel, images: ImageSet, config: Config, fa
 
 
 @contextlib.contextmanager
-def whitened_head(model: ConfiguredModel, images: ImageSet, config: Config, fabric: lightning.Fabric) -> Iterator[None]:
+def whitened_head(
+    model: ConfiguredModel, images: ImageSet, config: Config, fabric: lightning.Fabric, world: World | None = None
+) -> Iterator[None]:
     """The model with a whitened head in the place of its own, which it gets back, with the random state, at the end."""
     head = model.head
     if not isinstance(head, Head):
@@ -59,7 +64,7 @@ def whitened_head(model: ConfiguredModel, images: ImageSet, config: Config, fabr
         return
     own, random = {name: value.clone() for name, value in head.state_dict().items()}, torch.get_rng_state()
     try:
-        features = training_features(model, images, config, fabric)
+        features = training_features(model, images, config, fabric, world)
         start_whitened(head, features, torch.as_tensor(images.labels), config.head_shrinkage)
         yield
     finally:
@@ -67,34 +72,43 @@ def whitened_head(model: ConfiguredModel, images: ImageSet, config: Config, fabr
         torch.set_rng_state(random)
 
 
-def start_centred(model: ConfiguredModel, images: ImageSet, config: Config, fabric: lightning.Fabric) -> None:
+def start_centred(
+    model: ConfiguredModel, images: ImageSet, config: Config, fabric: lightning.Fabric, world: World | None = None
+) -> None:
     """Frozen method: the mean feature of the training images is the origin."""
     assert isinstance(model.head, CentredFeature)
     total, count = torch.zeros(model.backbone.width), 0
-    for features in _feature_batches(model, images, config, fabric):
+    for features in _feature_batches(model, images, config, fabric, world):
         total += features.sum(0).cpu()
         count += len(features)
     model.head.mean.copy_(total / count)
 
 
 def training_features(
-    model: ConfiguredModel, images: ImageSet, config: Config, fabric: lightning.Fabric
+    model: ConfiguredModel, images: ImageSet, config: Config, fabric: lightning.Fabric, world: World | None = None
 ) -> Float[Tensor, "N D"]:
     """What the head sees of all images, in order, fp32, on the CPU: by the model as it starts, with its prompts.
 
     The images are as a test sees them, and the model's mode is as it was.
     """
-    return torch.cat([features.cpu() for features in _feature_batches(model, images, config, fabric)])
+    return torch.cat([features.cpu() for features in _feature_batches(model, images, config, fabric, world)])
 
 
 @torch.no_grad()
 def _feature_batches(
-    model: ConfiguredModel, images: ImageSet, config: Config, fabric: lightning.Fabric
+    model: ConfiguredModel, images: ImageSet, config: Config, fabric: lightning.Fabric, world: World | None
 ) -> Iterator[Float[Tensor, "B D"]]:
-    training = model.training
+    """In order; in a world of processes each computes its turn of them."""
+    world, passes, training = world or World(fabric), eval_passes(model, [], config), model.training
     model.eval()
-    for batch, _, _ in eval_passes(model, [], config).over(images):
+    own = []
+    for batch, _, _ in passes.over(images, world.turn):
         with fabric.autocast():
-            features = model.head_features(batch.to(fabric.device))
-        yield features.float()
+            features = model.head_features(batch.to(fabric.device)).float()
+        if world.alone:
+            yield features
+        else:
+            own.append(features)
     model.train(training)
+    if not world.alone:
+        yield from world.in_turn(own, passes.count(images))

@@ -6,7 +6,14 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from vptsp.errors import RunError
-from vptsp.runs.checkpoints import load_training, save_training
+from vptsp.runs.checkpoints import (
+    begin_saving,
+    finish_saving,
+    load_training,
+    rows_saved,
+    save_rows,
+    save_training,
+)
 from vptsp.runs.run import Run
 from vptsp.training.session import Session
 
@@ -64,6 +71,13 @@ class TrainingState:
         self.epoch, self.batch, self.loss_sum = self.epoch + 1, 0, 0.0
 
     def save(self, run: Run, session: Session) -> None:
-        """Replace the training checkpoint by the session as it is."""
+        """Replace the training checkpoint by the session as it is; all processes store the class prompts they own."""
         self.scaler = session.precision.state()
-        save_training(run, session.model, session.optimizers, self.to_json())
+        world, model = session.world, session.model
+        if world.alone or model.rows is None:
+            world.first(lambda: save_training(run, model, session.optimizers, self.to_json()))
+            return
+        staging = world.first(lambda: begin_saving(run))
+        rows = world.all_well(lambda: save_rows(staging, model))
+        world.first(lambda: finish_saving(run, model, session.optimizers, self.to_json(), rows))
+        rows_saved(model)

@@ -53,6 +53,7 @@ def _rank_in_class(labels: np.ndarray) -> np.ndarray:
 def write_snapshot(run: Run, session: Session, probes: Probes, epoch: int) -> None:
     """Proxies, guided prompts with their classes and probe embeddings after ``epoch`` epochs, for replay."""
     model, tensors = session.model, {}
+    config, fabric, passes, world = session.config, session.fabric, session.passes, session.world
     if (learned := model.learned_part()) is not None:
         tensors["learned"] = learned.float()
         semantic = None if model.semantic is None else model.semantic.container.rows.float()
@@ -64,13 +65,17 @@ def write_snapshot(run: Run, session: Session, probes: Probes, epoch: int) -> No
     index: dict[str, Any] = {"proxy_class_names": list(session.splits.train.class_names)}
     for name, images in (("train", probes.train), ("test", probes.test)):
         if len(images):
-            tensors[f"probe_{name}"] = embed(model, images, session.config, session.fabric, session.passes)
+            tensors[f"probe_{name}"] = embed(model, images, config, fabric, passes, world)
         index[name] = {
             "ids": list(images.ids),
             "labels": images.labels.tolist(),
             "class_names": list(images.class_names),
         }
-    if epoch == 0:
-        write_json(run.probes_path, index)
-    # clones: fused and learned are one tensor where there is no semantic proxy, which safetensors refuses
-    write_tensors(run.snapshot_path(epoch), {name: value.clone() for name, value in tensors.items()})
+
+    def write() -> None:
+        if epoch == 0:
+            write_json(run.probes_path, index)
+        # clones: fused and learned are one tensor where there is no semantic proxy, which safetensors refuses
+        write_tensors(run.snapshot_path(epoch), {name: value.clone() for name, value in tensors.items()})
+
+    world.first(write)

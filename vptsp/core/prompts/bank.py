@@ -17,7 +17,7 @@ from math import prod
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from vptsp.core.errors import RunError, explained
@@ -27,11 +27,24 @@ Start = Callable[[int], Float[Tensor, " R"]]
 
 
 class Bank(ABC):
-    """Records of C classes. ``steps`` (C,) counts how often each was written."""
+    """Records of C classes. ``steps`` (C,) counts how often each was written.
 
-    def __init__(self, classes: int, slots: int, floats: int, start: Start) -> None:
-        self.shape, self.start = (slots, floats), start
+    ``part=(rank, size)``: only of the classes that process ``rank`` of ``size`` owns, every size-th from the rank-th;
+    the others' are counted alone (:meth:`count`), so that all processes know which records are current.
+    """
+
+    def __init__(self, classes: int, slots: int, floats: int, start: Start, part: tuple[int, int] = (0, 1)) -> None:
+        self.shape, self.start, self.part = (slots, floats), start, part
         self.steps = torch.zeros(classes, dtype=torch.long)
+
+    def owns(self, classes: Int[Tensor, " U"]) -> Bool[Tensor, " U"]:
+        """Whose records are here."""
+        rank, size = self.part
+        return classes % size == rank
+
+    def count(self, classes: Int[Tensor, " U"]) -> None:
+        """Note that the records of these classes, which others own, were written there."""
+        self.steps[classes.tolist()] += 1
 
     def read(self, classes: Int[Tensor, " U"]) -> Float[Tensor, "U S R"]:
         """Records of distinct classes, on the device of ``classes``."""
@@ -60,6 +73,12 @@ class Bank(ABC):
         """Be as the checkpoint in ``folder`` says. Raises :class:`RunError` if its records are not there."""
         self.steps = tensors["steps"].clone()
 
+    def _written(self) -> list[int]:
+        """Classes whose records were written here."""
+        labels = self.steps.nonzero().flatten()
+        found: list[int] = labels[self.owns(labels)].tolist()
+        return found
+
     @abstractmethod
     def _read(self, chosen: list[int], device: torch.device) -> Tensor:
         """Records as stored; anything at all for classes that were never written."""
@@ -71,8 +90,17 @@ class Bank(ABC):
 class MemoryBank(Bank):
     """All records on ``device`` or, without one, in host memory: pinned where there is a GPU."""
 
-    def __init__(self, classes: int, slots: int, floats: int, start: Start, device: torch.device | None) -> None:
-        super().__init__(classes, slots, floats, start)
+    def __init__(
+        self,
+        classes: int,
+        slots: int,
+        floats: int,
+        start: Start,
+        device: torch.device | None,
+        part: tuple[int, int] = (0, 1),
+    ) -> None:
+        super().__init__(classes, slots, floats, start, part)
+        classes = len(range(part[0], classes, part[1]))
         pinned = device is None and torch.cuda.is_available()
         # Pinned memory is handed out in powers of two; of blocks of about 1 GiB little is lost.
         self.per_block = max(2**28 // (slots * floats), 1) if pinned else classes
@@ -84,7 +112,7 @@ class MemoryBank(Bank):
         if torch.cuda.is_available():
             torch.cuda.synchronize()  # copies from the device may still be under way
         file = RecordFile(folder / FILE, len(self.steps), self.shape)
-        for label in self.steps.nonzero().flatten().tolist():
+        for label in self._written():
             file.write(label, self._record(label).cpu())
         file.flush()
         return super().save(folder)
@@ -92,16 +120,17 @@ class MemoryBank(Bank):
     def load(self, folder: Path, tensors: dict[str, Tensor]) -> None:
         super().load(folder, tensors)
         file, record = RecordFile.existing(folder / FILE, len(self.steps), self.shape), torch.empty(self.shape)
-        for label in self.steps.nonzero().flatten().tolist():
+        for label in self._written():
             file.read(label, record)
             self._record(label).copy_(record)
 
     def _record(self, label: int) -> Tensor:
-        return self.blocks[label // self.per_block][label % self.per_block]
+        row = label // self.part[1]
+        return self.blocks[row // self.per_block][row % self.per_block]
 
     def _read(self, chosen: list[int], device: torch.device) -> Tensor:
         if len(self.blocks) == 1 and device == self.blocks[0].device:
-            return self.blocks[0][chosen]
+            return self.blocks[0][[label // self.part[1] for label in chosen]]
         records = torch.empty(len(chosen), *self.shape, device=device)
         for record, label in zip(records, chosen, strict=True):  # straight from pinned memory, not gathered before
             record.copy_(self._record(label), non_blocking=True)
@@ -119,8 +148,16 @@ class DiskBank(Bank):
     (one byte per class); whatever a killed run wrote after it lies in places that nobody reads.
     """
 
-    def __init__(self, classes: int, slots: int, floats: int, start: Start, path: Path | None) -> None:
-        super().__init__(classes, slots, floats, start)
+    def __init__(
+        self,
+        classes: int,
+        slots: int,
+        floats: int,
+        start: Start,
+        path: Path | None,
+        part: tuple[int, int] = (0, 1),
+    ) -> None:
+        super().__init__(classes, slots, floats, start, part)
         self.path = path
         self.current = torch.zeros(classes, dtype=torch.uint8)
         self.saved = self.current.clone()
@@ -129,6 +166,11 @@ class DiskBank(Bank):
     def file(self) -> RecordFile:
         """Made when it is first written, so that a run that fails before that leaves nothing."""
         return RecordFile(self.path, 2 * len(self.steps), self.shape)
+
+    def count(self, classes: Int[Tensor, " U"]) -> None:
+        super().count(classes)
+        chosen = classes.cpu()
+        self.current[chosen] = 1 - self.saved[chosen]
 
     def save(self, folder: Path) -> dict[str, Tensor]:
         self.file.flush()
@@ -166,7 +208,7 @@ class RecordFile:
 
     def __init__(self, path: Path | None, count: int, shape: tuple[int, ...]) -> None:
         self.path = path or Path(tempfile.gettempdir())
-        self.bytes = 4 * prod(shape)
+        self.bytes = _bytes(shape)
         size = count * self.bytes
         with explained(self.path):
             if path is None:
@@ -181,7 +223,7 @@ class RecordFile:
     @classmethod
     def existing(cls, path: Path, count: int, shape: tuple[int, ...]) -> RecordFile:
         """The file of a checkpoint. Raises :class:`RunError` if it is not there at its full size."""
-        if not path.is_file() or path.stat().st_size != 4 * count * prod(shape):
+        if not path.is_file() or path.stat().st_size != count * _bytes(shape):
             raise RunError(f"{path} is missing or cut off, and the checkpoint needs it; {_REMEDY}")
         return cls(path, count, shape)
 
@@ -212,6 +254,11 @@ class RecordFile:
                 f"class prompts and their optimiser state need {needed / 2**30:.1f} GiB in {self.path}, where "
                 f"{free / 2**30:.1f} GiB are free; choose a run directory on another disk, or class_prompts_on=host"
             )
+
+
+def _bytes(shape: tuple[int, ...]) -> int:
+    """Of a record, whose numbers are of torch's default type: float32, unless all is computed in float64."""
+    return torch.get_default_dtype().itemsize * prod(shape)
 
 
 _REMEDY = "start again in another run directory: vptsp train --preset RUN/config.json --run-dir NEW"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -35,6 +35,17 @@ class ClassPrompts(nn.Module):
         return [layer[classes] for layer in self.layers]
 
 
+@runtime_checkable  # the tests check arguments at run time
+class Owners(Protocol):
+    """Processes that own rows of class prompts, process r of P those of the classes r, r + P, ...; ``part``: (r, P)."""
+
+    part: tuple[int, int]
+
+    def complete(self, own: Float[Tensor, "V R"], classes: Int[Tensor, " U"]) -> Float[Tensor, "U R"]:
+        """Rows of all ``classes``, of which every process has its own, in their order."""
+        ...
+
+
 class ClassPromptRows(nn.Module):
     """Class prompts of which only the rows of a batch are at hand; all of them live in a
     :class:`~vptsp.core.prompts.bank.Bank`.
@@ -46,7 +57,12 @@ class ClassPromptRows(nn.Module):
 
     The values of a class at start are normal with the spread of :class:`ClassPrompts`, drawn from a generator of the
     class's own (Philox, keyed by ``seed`` and class), so that all places begin alike and nothing is drawn before use.
+
+    With ``owners`` each of several processes keeps and steps the rows of its own classes; values of a batch go from
+    their owners to all.
     """
+
+    owners: Owners | None = None
 
     def __init__(
         self,
@@ -67,6 +83,7 @@ class ClassPromptRows(nn.Module):
         self.bank: Bank | None = None
         self.leaves = [torch.empty(0, sum(self.sizes), requires_grad=True)]  # the one that is at hand; the list stays
         self._classes, self._records = torch.empty(0, dtype=torch.long), torch.empty(0)
+        self._own = torch.empty(0, dtype=torch.bool)  # which of them are kept here
 
     @property
     def numel(self) -> int:
@@ -76,24 +93,36 @@ class ClassPromptRows(nn.Module):
     def open_bank(self, device: torch.device, folder: Path | None = None) -> Bank:
         """Start with a new bank, in ``folder`` if it is to be on disk (without one: in a temporary file)."""
         size = (self.num_classes, 1 + self.slots, sum(self.sizes))
+        part = self.owners.part if self.owners else (0, 1)
         if self.place == "disk":
-            self.bank = DiskBank(*size, self._start, folder / FILE if folder else None)
+            self.bank = DiskBank(*size, self._start, folder / FILE if folder else None, part)
         else:
-            self.bank = MemoryBank(*size, self._start, device if self.place == "device" else None)
+            self.bank = MemoryBank(*size, self._start, device if self.place == "device" else None, part)
         return self.bank
 
     def fetch(self, classes: Int[Tensor, " U"]) -> None:
         """Have the rows of the given classes, distinct and in order, at hand on the device of ``classes``."""
         bank = self.bank or self.open_bank(classes.device)
-        self._classes, self._records = classes, bank.read(classes)
-        self.leaves[0] = self._records[:, 0].detach().requires_grad_()
+        self._classes, self._own = classes, bank.owns(classes)
+        self._records = bank.read(classes[self._own])
+        values = self._records[:, 0]
+        if self.owners is not None:
+            values = self.owners.complete(values, classes)
+        self.leaves[0] = values.detach().requires_grad_()
 
-    def put_back(self, step: Callable[[Tensor, Tensor, Tensor], None]) -> None:
-        """Run ``step(values (U, R), state (U, S, R), counts (U,))``, which changes rows in place, and store them."""
-        assert self.bank is not None, "rows are fetched before they are stored"
-        counts = self.bank.steps[self._classes.cpu()] + 1
-        step(self._records[:, 0], self._records[:, 1:], counts)
-        self.bank.write(self._classes, self._records)
+    def put_back(self, step: Callable[[Tensor, Tensor, Tensor, Tensor], None]) -> None:
+        """Run ``step(values (V, R), gradient (V, R), state (V, S, R), counts (V,))`` on the V rows of the batch that
+        are kept here, which changes them in place, and store them."""
+        bank, gradient = self.bank, self.leaves[0].grad
+        assert bank is not None, "rows are fetched before they are stored"
+        assert gradient is not None, "rows have a gradient before they are stored"
+        classes = self._classes[self._own]
+        if len(classes):
+            counts = bank.steps[classes.cpu()] + 1
+            step(self._records[:, 0], gradient[self._own], self._records[:, 1:], counts)
+            bank.write(classes, self._records)
+        if len(classes) < len(self._classes):
+            bank.count(self._classes[~self._own])
 
     def forward(self, classes: Int[Tensor, " U"]) -> list[Float[Tensor, "U N D"]]:
         """The prompts of each block for classes among those at hand, distinct and in order."""
