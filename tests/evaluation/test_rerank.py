@@ -49,8 +49,8 @@ def by_the_paper(d: np.ndarray, k1: int, k2: int, weight: float) -> np.ndarray:
 def by_the_code(d: np.ndarray, k1: int, k2: int, weight: float) -> np.ndarray:
     """What the authors' re_ranking.m and its Python version compute instead, for all against all.
 
-    Distances are squared ones (MahDist, cdist squared), divided by the largest of the row; encodings have sum 1, so that
-    the sum of maxima is 2 less that of minima; and *more* than two thirds are asked for.
+    Distances are squared ones (MahDist, cdist squared), divided by the largest of the row; encodings have sum 1, so
+    that the sum of maxima is 2 less that of minima; and *more* than two thirds are asked for.
     """
     count = len(d)
     order = np.argsort(d, axis=1, kind="stable")

@@ -3,8 +3,8 @@
 Both use no labels, cost more than the search, and may help or hurt: :func:`before_and_after` measures it.
 
 - *Query expansion* searches once more with the mean of the query and its first neighbours: plain (AQE, Chum et al.,
-  ICCV 2007: average query expansion), or weighted by similarity to a power (Radenovic et al., TPAMI 2018: alpha-weighted
-  query expansion).
+  ICCV 2007: average query expansion), or weighted by similarity to a power (Radenovic et al., TPAMI 2018, arXiv
+  1711.02512: alpha-weighted query expansion).
 - *k-reciprocal encoding* (Zhong et al., CVPR 2017, arXiv 1701.08398) compares neighbourhoods: the more k-reciprocal
   neighbours two images share, the nearer they are.
 
