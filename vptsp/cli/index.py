@@ -30,7 +30,17 @@ IDS = click.option("--ids", type=click.Path(path_type=Path), help="Ids of the ro
 EMBEDDED_BY = click.option(
     "--run", type=click.Path(path_type=Path), help="Run that embeds images.", shell_complete=suggestions.runs
 )
-WHERE = click.option("--where", metavar="EXPRESSION", help="SQL over the columns, such as: class = 'rose'")
+
+
+def _not_blank(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not value.strip():
+        raise UsageError("--where is blank; write SQL over the columns, such as \"class = 'rose'\", or leave it out")
+    return value
+
+
+WHERE = click.option(
+    "--where", metavar="EXPRESSION", callback=_not_blank, help="SQL over the columns, such as: class = 'rose'"
+)
 _ENGINES = ("exact", "hnsw", "ivf", "ivfpq", "lance")
 
 
@@ -112,7 +122,7 @@ def remove(folder: Path | str, names: tuple[str, ...], where: str | None) -> Non
     from vptsp.evaluation.index.opened import open_index
 
     index = open_index(folder)
-    gone = list(names) or index.ids_where(where or "")
+    gone = list(dict.fromkeys(names)) or index.ids_where(where or "")
     index.remove(gone)
     click.echo(f"{len(gone):,} images removed; {index.describe().lines()[0]}")
 
@@ -181,6 +191,9 @@ def _images(source: Path, run: Path | None, ids: Path | None) -> Images:
             lines = ids.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{ids} cannot be read ({error}); give a text file with an id a line") from None
+        blank = [number for number, line in enumerate(lines, start=1) if not line.strip()]
+        if blank:
+            raise UsageError(f"line {blank[0]} of {ids} is blank; give an id for each row")
     images = images_of(source, run, lines)
     for note in images.notes:
         click.echo(f"note: {note}")
