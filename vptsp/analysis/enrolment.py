@@ -99,7 +99,8 @@ def _by_towers(run: Run) -> tuple[dict[str, _Seen], Enrolled | None]:
     kinds = {}
     for kind, images in (("trained", splits.train), ("new", splits.test)):
         view = TowerView.of(model, images, run.config)
-        ways = _means(view.embeddings) | {"tower": view.enrol}
+        ways = _means(view.embeddings)
+        ways["tower"] = view.enrol
         kinds[kind] = _Seen(images.name, view.embeddings, images.labels, images.class_names, ways)
     proxies, names = model.learned_part(), list(splits.train.class_names)
     return kinds, None if proxies is None else Enrolled(names, unit_rows(proxies), [0] * len(names))

@@ -55,7 +55,7 @@ class TowerView:
         return cls(model.semantic.cpu(), unit_rows(torch.cat(embeddings)), torch.cat(features).numpy())
 
     @torch.no_grad()
-    def enrol(self, rows: Sequence[int], classes: Sequence[str]) -> Enrolled:
+    def enrol(self, rows: Sequence[int] | np.ndarray, classes: Sequence[str]) -> Enrolled:
         """Proxies of classes from the images in ``rows``; ``classes`` names the class of each."""
         if len(classes) != len(rows) or not len(rows):
             raise DataError(f"{len(rows)} examples but {len(classes)} classes; give one for each, and some of them")

@@ -77,7 +77,7 @@ def _type_of(values: Sequence[Any]) -> str:
 
 def _fitting(name: str, values: Sequence[Any], kind: str) -> list[Any]:
     """Values as a column of this type takes them: numbers as floats, anything as text. Raises DataError for others."""
-    taken = {"boolean": bool, "bigint": int, "double precision": (int, float), "bytea": bytes}.get(kind)
+    taken: Any = {"boolean": bool, "bigint": int, "double precision": (int, float), "bytea": bytes}.get(kind)
     strange = [value for value in values if value is not None and taken is not None and not isinstance(value, taken)]
     if strange:
         raise DataError(f"the column {name!r} holds {kind}, and not {strange[0]!r}; give values of that kind")
