@@ -1,8 +1,8 @@
 """Cells that part the unit sphere: their centres, learned from a sample, and the cell of each vector.
 
 By matrix products in numpy, whose BLAS takes an eighth of the time of ``IndexFlatIP.search`` for the same products on a
-quiet machine, a third on a busy one (``python -m benchmarks.indexes`` says it first); and most time of building inverted
-lists of many images goes there.
+quiet machine, a third on a busy one (``python -m benchmarks.indexes`` says it first); and most time of building
+inverted lists of many images goes there.
 
 Dimensions: S sampled and B given unit vectors, C cells, E embedding size.
 """
