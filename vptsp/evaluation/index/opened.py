@@ -45,7 +45,7 @@ def build_index(place: str | Path, images: Images, engine: str, dtype: Any = "fl
     parts: dict[str, Any] = {"embeddings": images.embeddings, "ids": images.ids, "columns": images.columns}
     parts["model"] = images.model
     if (is_address(place) or engine == "lance") and dtype != "float32":
-        raise ConfigError(f"a table of {engine if engine == 'lance' else 'a server'} holds float32, not {dtype}")
+        raise ConfigError(f"a table of a server or of LanceDB holds float32, not {dtype}; leave --dtype out")
     if is_address(place):
         return _server(str(place)).build(str(place), **parts, kind=engine, target=target)
     if engine == "lance":
