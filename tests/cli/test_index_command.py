@@ -90,9 +90,10 @@ def test_files_of_numbers(tmp_path: Path) -> None:
         "add", tmp_path / "index", tmp_path / "b.npy", code=1
     )
     said("add", tmp_path / "index", tmp_path / "b.npy", "--ids", tmp_path / "ids.txt")
+    assert "1 images removed; 2,502 images" in said("remove", tmp_path / "index", "7", "7")
     output = said("search", tmp_path / "index", "image 1", "-k", 4)
     assert len(found(output)) == 4
-    assert "% of the true ten (of 2,503 images)" in output
+    assert "% of the true ten (of 2,502 images)" in output
     assert "finds" in said("check", tmp_path / "index", "--measure")
 
 
@@ -105,13 +106,21 @@ def test_files_of_numbers(tmp_path: Path) -> None:
         (("build", "{}", "{}/cat.npy"), "exists already; choose another folder"),
         (("build", "{}/new", "{}/a.npy", "--ids", "{}/none.txt"), "give a text file with an id a line"),
         (("build", "{}/new", "{}/a.npy", "--ids", "{}/ids.txt"), "4 embeddings but 1 ids"),
+        (("build", "{}/new", "{}/a.npy", "--ids", "{}/gap.txt"), "line 2 of"),
+        (("build", "{}/new", "{}/words.npy"), "embeddings are of the kind <U4; they must be numbers"),
+        (("build", "{}/new", "{}/complex.npy"), "embeddings are of the kind complex128; they must be numbers"),
+        (("build", "mysql://host/photos", "{}/a.npy"), "mysql:// is no server that is known; legal: postgresql://"),
+        (("search", "{}/none", "x", "--where", " "), "--where is blank; write SQL over the columns"),
         (("check", "{}/foreign"), "is damaged or no index"),
     ],
 )
 def test_bad_input_is_one_sentence(words: tuple[str, ...], sentence: str, tmp_path: Path) -> None:
     (tmp_path / "cat.npy").write_bytes(b"meow")
     np.save(tmp_path / "a.npy", clustered(4))
+    np.save(tmp_path / "words.npy", np.full((2, 2), "four"))
+    np.save(tmp_path / "complex.npy", np.ones((2, 2), dtype=complex))
     (tmp_path / "ids.txt").write_text("one")
+    (tmp_path / "gap.txt").write_text("one\n\nthree\nfour")
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign" / "index.sqlite").write_bytes(b"meow" * 999)
     output = said(*(word.format(tmp_path) for word in words), code=1)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 
 from vptsp.analysis.enrolment import enrolment
-from vptsp.errors import DataError
+from vptsp.core.proxies.gru import GatedUnit
+from vptsp.data import load_data
+from vptsp.errors import ConfigError, DataError
 from vptsp.evaluation.enrol import enrol
+from vptsp.evaluation.enrol_by_tower import TowerView, model_with_tower
 from vptsp.evaluation.index import StoredIndex
+from vptsp.runs.checkpoints import load_inference
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 
@@ -65,5 +73,41 @@ def test_trained_and_new_classes_of_a_run(tiny_run: Run) -> None:
     once = enrolment(tiny_run, shots=(1,), draws=1)
     assert once[once.classes == "new"].accuracy.item() == pytest.approx(right / asked)
     assert (table.among_all[table.classes == "new"] <= table.accuracy[table.classes == "new"] + 1e-9).all()
+    with_tower = enrolment(
+        tiny_run, shots=(1, 2), draws=2, tower=True
+    )  # the last epoch is the selected one, or near it
+    assert with_tower.proxies.tolist()[-8:] == ["one image", "tower of 1", "mean of 2", "tower of 2"] * 2
+    assert with_tower.accuracy.between(0, 1).all()
     with pytest.raises(DataError, match="has more than 99 images; enrol by fewer"):
         enrolment(tiny_run, shots=(99,))
+
+
+def test_the_tower_enrols_as_training_would_from_the_mean_of_features_on(tiny_run: Run) -> None:
+    splits = load_data(tiny_run.config)
+    model = model_with_tower(tiny_run, len(splits.train.class_names))
+    view = TowerView.of(model, splits.test, tiny_run.config)
+    np.testing.assert_allclose(np.linalg.norm(view.embeddings, axis=1), 1, atol=1e-5)
+    new = view.enrol([0, 1, 5], ["rose", "daisy", "rose"])
+    assert (new.names, new.examples) == (["rose", "daisy"], [2, 1])
+    cell = cast(GatedUnit, model.semantic.accumulate)
+    for name, proxy in zip(new.names, new.proxies, strict=True):
+        rows = [row for row, other in zip([0, 1, 5], ["rose", "daisy", "rose"], strict=True) if other == name]
+        features = torch.from_numpy(view.features[rows])
+        state = F.normalize(F.normalize(features, dim=1).mean(0, keepdim=True), dim=1)
+        for feature in features:  # VPTSP, eqs. 4 to 7, one image after another
+            state = cell.cell(feature[None], state)
+        np.testing.assert_allclose(proxy, F.normalize(state, dim=1)[0].detach(), atol=1e-5)
+    # a class whose prompts are the mean of all sees what the tower sees of a new one
+    prompts = model.semantic.class_prompts
+    batch = torch.rand(3, 3, tiny_run.config.image_size, tiny_run.config.image_size)
+    with torch.no_grad():
+        _, semantic = model.eval().of_new_classes(batch)
+        for layer in prompts.layers:
+            layer[:] = layer.mean(dim=0)
+        as_trained = model.train().towers(batch, torch.zeros(3, dtype=torch.long)).semantic_features
+        assert torch.allclose(semantic, model.eval().of_new_classes(batch)[1], atol=1e-5)
+    assert torch.allclose(semantic, as_trained, atol=1e-5)
+    with pytest.raises(DataError, match="2 examples but 1 classes"):
+        view.enrol([0, 1], ["a"])
+    with pytest.raises(ConfigError, match="has no semantic tower; enrol by the mean"):
+        load_inference(tiny_run).of_new_classes(batch)

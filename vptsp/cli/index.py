@@ -14,13 +14,33 @@ from vptsp.text import plain
 if TYPE_CHECKING:
     from vptsp.evaluation.index.sources import Images
 
-FOLDER = click.argument("folder", type=click.Path(path_type=Path))
+
+class _Place(click.ParamType):
+    """A folder, or a server's URL, which stays as it was written."""
+
+    name = "folder"
+
+    def convert(self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None) -> str | Path:
+        return value if isinstance(value, Path) or "://" in value else Path(value)
+
+
+FOLDER = click.argument("folder", type=_Place())
 SOURCE = click.argument("source", type=click.Path(path_type=Path), shell_complete=suggestions.runs)
 IDS = click.option("--ids", type=click.Path(path_type=Path), help="Ids of the rows of a file of numbers, one a line.")
 EMBEDDED_BY = click.option(
     "--run", type=click.Path(path_type=Path), help="Run that embeds images.", shell_complete=suggestions.runs
 )
-WHERE = click.option("--where", metavar="EXPRESSION", help="SQL over the columns, such as: class = 'rose'")
+
+
+def _not_blank(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not value.strip():
+        raise UsageError("--where is blank; write SQL over the columns, such as \"class = 'rose'\", or leave it out")
+    return value
+
+
+WHERE = click.option(
+    "--where", metavar="EXPRESSION", callback=_not_blank, help="SQL over the columns, such as: class = 'rose'"
+)
 _ENGINES = ("exact", "hnsw", "ivf", "ivfpq", "lance")
 
 
@@ -29,7 +49,8 @@ def command() -> None:
     """An index of images on disk: build, add, remove, search and check it.
 
     SOURCE is a run (its test images), a folder of embeddings, a file of them (.npy, .npz, .parquet, .csv), or a folder
-    of images, which --run embeds.
+    of images, which --run embeds. FOLDER may also be a table of a PostgreSQL server that has pgvector:
+    postgresql://user@host/database#table
     """
 
 
@@ -54,11 +75,11 @@ def command() -> None:
 @EMBEDDED_BY
 @IDS
 def build(
-    folder: Path, source: Path, engine: str, dtype: str, target: float, run: Path | None, ids: Path | None
+    folder: Path | str, source: Path, engine: str, dtype: str, target: float, run: Path | None, ids: Path | None
 ) -> None:
     """Build an index of SOURCE in FOLDER: exact, or hnsw, ivf, ivfpq for many images; its recall is measured.
 
-    lance makes a LanceDB table, which other programs read; --dtype and --target are not for it.
+    lance makes a LanceDB table, which other programs read, of float32. A server has the engines exact and hnsw.
     """
     _refuse_existing(folder)
     images = _images(source, run, ids)
@@ -76,7 +97,7 @@ def build(
 @click.option("--replace", is_flag=True, help="Images whose ids are there give way to the new ones.")
 @EMBEDDED_BY
 @IDS
-def add(folder: Path, source: Path, replace: bool, run: Path | None, ids: Path | None) -> None:
+def add(folder: Path | str, source: Path, replace: bool, run: Path | None, ids: Path | None) -> None:
     """Add the images of SOURCE to the index in FOLDER; its recall is measured again."""
     _refuse_missing(folder)
 
@@ -92,7 +113,7 @@ def add(folder: Path, source: Path, replace: bool, run: Path | None, ids: Path |
 @FOLDER
 @click.argument("names", nargs=-1, metavar="[ID]...")
 @WHERE
-def remove(folder: Path, names: tuple[str, ...], where: str | None) -> None:
+def remove(folder: Path | str, names: tuple[str, ...], where: str | None) -> None:
     """Remove images from the index in FOLDER, by id or all those of which --where is true."""
     if bool(names) == bool(where):
         raise UsageError("name the images to remove by their ids, or by --where EXPRESSION, and not by both")
@@ -101,7 +122,7 @@ def remove(folder: Path, names: tuple[str, ...], where: str | None) -> None:
     from vptsp.evaluation.index.opened import open_index
 
     index = open_index(folder)
-    gone = list(names) or index.ids_where(where or "")
+    gone = list(dict.fromkeys(names)) or index.ids_where(where or "")
     index.remove(gone)
     click.echo(f"{len(gone):,} images removed; {index.describe().lines()[0]}")
 
@@ -112,7 +133,7 @@ def remove(folder: Path, names: tuple[str, ...], where: str | None) -> None:
 @click.option("-k", type=click.IntRange(1), default=10, show_default=True, help="Images to find.")
 @WHERE
 @EMBEDDED_BY
-def search(folder: Path, query: str, k: int, where: str | None, run: Path | None) -> None:
+def search(folder: Path | str, query: str, k: int, where: str | None, run: Path | None) -> None:
     """Print the images of the index in FOLDER that are nearest to QUERY: an id of it, or an image that --run embeds."""
     _refuse_missing(folder)
 
@@ -140,7 +161,7 @@ def search(folder: Path, query: str, k: int, where: str | None, run: Path | None
 @command.command()
 @FOLDER
 @click.option("--measure", is_flag=True, help="Measure the recall again.")
-def check(folder: Path, measure: bool) -> None:
+def check(folder: Path | str, measure: bool) -> None:
     """Read every byte of the index in FOLDER, and say what it is and whether it is whole."""
     _refuse_missing(folder)
 
@@ -170,18 +191,21 @@ def _images(source: Path, run: Path | None, ids: Path | None) -> Images:
             lines = ids.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{ids} cannot be read ({error}); give a text file with an id a line") from None
+        blank = [number for number, line in enumerate(lines, start=1) if not line.strip()]
+        if blank:
+            raise UsageError(f"line {blank[0]} of {ids} is blank; give an id for each row")
     images = images_of(source, run, lines)
     for note in images.notes:
         click.echo(f"note: {note}")
     return images
 
 
-def _refuse_missing(folder: Path) -> None:
-    """Before anything heavy is imported."""
-    if not any((folder / name).is_file() for name in ("index.sqlite", "lance.json")):
+def _refuse_missing(folder: Path | str) -> None:
+    """Before anything heavy is imported; a server says it itself."""
+    if isinstance(folder, Path) and not any((folder / name).is_file() for name in ("index.sqlite", "lance.json")):
         raise RunError(f"{folder} holds no index; vptsp index build {folder} SOURCE makes one")
 
 
-def _refuse_existing(folder: Path) -> None:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+def _refuse_existing(folder: Path | str) -> None:
+    if isinstance(folder, Path) and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RunError(f"{folder} exists already; choose another folder, or delete it first")

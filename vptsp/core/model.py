@@ -182,6 +182,19 @@ class EmbeddingModel(nn.Module):
             )
         return output
 
+    def of_new_classes(self, images: Float[Tensor, "B 3 H W"]) -> tuple[Float[Tensor, "B E"], Float[Tensor, "B E"]]:
+        """Embeddings, and semantic features as of classes that training never saw (:meth:`SemanticTower.features`).
+
+        Raises ConfigError for a model without a semantic tower.
+        """
+        if self.semantic is None:
+            raise ConfigError("this model has no semantic tower; enrol by the mean of embeddings instead")
+        tokens, grid, encoded = self._encode(images)
+        embeddings = self.head_output(encoded, images).embeddings
+        return embeddings, self.semantic.features(
+            self.backbone, tokens, None, encoded.features, embeddings, grid=grid, kernel=self.kernel
+        )
+
     def head_features(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B D"]:
         """What the head sees of images: the backbone's feature, through the networks before the head if any."""
         _, _, encoded = self._encode(images)

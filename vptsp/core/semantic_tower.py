@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -78,7 +79,7 @@ class SemanticTower(nn.Module):
         self,
         backbone: Backbone,
         tokens: Float[Tensor, "B *T D"],
-        labels: Int[Tensor, " B"],
+        labels: Int[Tensor, " B"] | None,
         sample: Float[Tensor, "B D_out"],
         embeddings: Float[Tensor, "B E"],
         *,
@@ -89,15 +90,25 @@ class SemanticTower(nn.Module):
         """``s`` of each image: class prompts only, no shared ones, and a head of its own (section 4).
 
         ``tokens`` enter the first block; ``sample`` is the sample tower's feature, ``embeddings`` what its head made.
+        ``labels`` none: of classes that training never saw, through the mean of all classes' prompts. Raises
+        ConfigError for those where class prompts live in a bank.
         """
         if self.source == "samples" or self.head is None:
             return embeddings
         if self.class_prompts is not None:
-            groups = ClassGroups.of(labels)
-            prompts = self.class_prompts(groups.classes)
-            encoded: Encoded = encode(
-                backbone, tokens, prompts, groups.index, grid=grid, kernel=kernel, recompute=recompute
-            )
+            if labels is not None:
+                groups = ClassGroups.of(labels)
+                prompts, index = self.class_prompts(groups.classes), groups.index
+            elif isinstance(self.class_prompts, ClassPrompts):
+                prompts, index = (
+                    self.class_prompts.mean(),
+                    torch.zeros(len(tokens), dtype=torch.long, device=tokens.device),
+                )
+            else:
+                raise ConfigError(
+                    "class prompts in a bank have no mean at hand; enrol by the mean of embeddings instead"
+                )
+            encoded: Encoded = encode(backbone, tokens, prompts, index, grid=grid, kernel=kernel, recompute=recompute)
             sample = encoded.features
         elif self.source == "encoder_no_grad":
             sample = sample.detach()
@@ -114,3 +125,16 @@ class SemanticTower(nn.Module):
         with torch.autocast(features.device.type, enabled=False):  # a few small products, kept exact
             used, stored = self.accumulate(self.container.rows[groups.classes], features, groups)
             return Accumulated(self.container.update(groups.classes, used, stored), used)
+
+    def enrol(self, features: Float[Tensor, "B E"], labels: Int[Tensor, " B"]) -> Float[Tensor, "U E"]:
+        """Unit semantic proxies of the classes that are distinct in ``labels``, which training never saw.
+
+        As :meth:`update` makes them of a step's images, from the mean of a class's features on, where a trained class
+        has its stored row. Nothing is stored.
+        """
+        if self.accumulate is None:
+            raise ConfigError("this semantic tower has no accumulator, so it cannot make proxies; pass accumulate")
+        groups = ClassGroups.of(labels)
+        start = F.normalize(groups.mean(F.normalize(features, dim=1)), dim=1)
+        _, stored = self.accumulate(start, features, groups)
+        return F.normalize(stored, dim=1)

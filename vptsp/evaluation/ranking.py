@@ -134,6 +134,8 @@ def search(
 def unit_rows(embeddings: Array) -> Float32[np.ndarray, "N E"]:
     """Embeddings scaled to length 1; DataError if any is not finite."""
     vectors = _array(embeddings)
+    if vectors.dtype.kind not in "fiub":
+        raise DataError(f"embeddings are of the kind {vectors.dtype}; they must be numbers")
     if vectors.dtype != np.float32:
         with np.errstate(over="ignore"):  # what does not fit is infinite, and refused as that
             vectors = vectors.astype(np.float32)

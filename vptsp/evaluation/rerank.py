@@ -3,10 +3,10 @@
 Both use no labels, cost more than the search, and may help or hurt: :func:`before_and_after` measures it.
 
 - *Query expansion* searches once more with the mean of the query and its first neighbours: plain (AQE, Chum et al.,
-  ICCV 2007, section 3: average query expansion), or weighted by similarity to a power (Radenovic et al., TPAMI 2018,
-  section 3.3: alpha-weighted query expansion).
-- *k-reciprocal encoding* (Zhong et al., CVPR 2017) compares neighbourhoods: the more k-reciprocal neighbours two images
-  share, the nearer they are.
+  ICCV 2007: average query expansion), or weighted by similarity to a power (Radenovic et al., TPAMI 2018, arXiv
+  1711.02512: alpha-weighted query expansion).
+- *k-reciprocal encoding* (Zhong et al., CVPR 2017, arXiv 1701.08398) compares neighbourhoods: the more k-reciprocal
+  neighbours two images share, the nearer they are.
 
 Dimensions: N images, E embedding size, Q queries, G gallery images, k neighbours, M images that are either.
 """
@@ -42,8 +42,9 @@ def query_expansion(
 ) -> RetrievalResults:
     """The k nearest images of each query's expansion: the unit mean of it and its first ``neighbours``.
 
-    ``alpha`` 0 weighs all alike (AQE); else each neighbour counts by its similarity, where that is positive, to this
-    power, and the query by 1 (alpha-QE; its paper takes 3). Takes what :func:`~vptsp.evaluation.ranking.search` does.
+    ``alpha`` 0 weighs all alike (AQE); else each counts by its similarity to the query, where that is positive, to this
+    power, and so the query by 1 (alpha-QE; its paper takes 3, and 50 neighbours). Takes what
+    :func:`~vptsp.evaluation.ranking.search` does.
     """
     if neighbours < 1:
         raise ConfigError(f"neighbours is {neighbours}; it must be at least 1")
@@ -77,13 +78,14 @@ def k_reciprocal(
 ) -> RetrievalResults:
     """The k nearest images by ``(1 - weight)`` times the Jaccard distance of neighbourhoods plus ``weight`` times d.
 
-    d is the squared distance of unit embeddings, ``k1`` and ``k2`` are the neighbours of the encoding and of its local
-    expansion, as in the paper, eqs. 3 to 12. ``as_published`` does instead as the code that came with it: d squared
-    again and divided by the largest of the image, encodings that sum to 1, and an expansion that needs more
-    than two thirds in common, not as many. ``similarities`` are minus the distances.
+    d is the squared distance of unit embeddings (the paper's eq. 1 with M = I), ``k1`` and ``k2`` are the neighbours of
+    the encoding and of its local expansion, as in eqs. 2 to 12. ``as_published`` does instead as the code that came
+    with it: d divided by the largest of the image's distances, encodings that sum to 1, and an expansion that needs
+    more than two thirds in common, not as many. ``similarities`` are minus the distances.
 
-    Every image that is query or gallery has neighbours among all of these, itself the first. Raises ConfigError for
-    numbers that cannot be.
+    Where the paper says nothing, its code decides for both: every image that is query or gallery has neighbours among
+    all of these; it is its own first neighbour, beside ``k1`` others and as one of the ``k2``; and half of ``k1`` is
+    rounded, to even where it lies between two. Raises ConfigError for numbers that cannot be.
     """
     if k1 < 1 or k2 < 1 or not 0 <= weight <= 1:
         raise ConfigError(
@@ -152,10 +154,10 @@ def _neighbourhoods(unit: Float32[np.ndarray, "M E"], most: int) -> Int64[np.nda
 
 
 def _largest_distances(unit: Float32[np.ndarray, "M E"]) -> Float64[np.ndarray, " M"]:
-    """The squared distance of each image to the farthest one, squared."""
+    """The distance d of each image to the farthest one."""
     step = max(1, _CELLS_AT_ONCE // len(unit))
     parts = [_distances(unit[start : start + step], unit).max(axis=1) for start in range(0, len(unit), step)]
-    return np.maximum(np.concatenate(parts) ** 2, np.finfo(np.float64).tiny)
+    return np.maximum(np.concatenate(parts), np.finfo(np.float64).tiny)
 
 
 def _distances(one: Float32[np.ndarray, "a E"], other: Float32[np.ndarray, "b E"]) -> Float64[np.ndarray, "a b"]:
@@ -170,7 +172,7 @@ def _encodings(
     farthest: Float64[np.ndarray, " M"] | None,
     as_published: bool,
 ) -> sparse.csr_matrix:
-    """A row per image: exp(-d) of each of its expanded k-reciprocal neighbours (eqs. 3, 5 and 7), 0 elsewhere."""
+    """A row per image: exp(-d) of each of its expanded k-reciprocal neighbours (eqs. 2 to 4 and 7), 0 elsewhere."""
     whole = [set(line) for line in near[:, : k1 + 1].tolist()]
     reciprocal = [[j for j in line if i in whole[j]] for i, line in enumerate(near[:, : k1 + 1].tolist())]
     half = int(np.around(k1 / 2))
@@ -187,7 +189,7 @@ def _encodings(
         there = np.array(sorted(chosen))
         distances = _distances(unit[i : i + 1], unit[there])[0]
         if farthest is not None:
-            distances = distances**2 / farthest[i]
+            distances = distances / farthest[i]
         weights = np.exp(-distances)
         rows.append(np.full(len(there), i))
         columns.append(there)
@@ -222,7 +224,7 @@ def _by_distance(
         jaccard = 1 - shared / (sums + code.data.sum() - shared)  # the sum of maxima (eq. 10)
         direct = _distances(unit[query : query + 1], unit[in_gallery])[0]
         if farthest is not None:
-            direct = direct**2 / farthest[query]
+            direct = direct / farthest[query]
         final = ((1 - weight) * jaccard + weight * direct).astype(np.float32)
         final[in_gallery == query] = np.inf
         order = np.argsort(final, kind="stable")[:k]

@@ -34,6 +34,10 @@ class ClassPrompts(nn.Module):
         """The prompts of each block for the given classes. Only these rows get a gradient."""
         return [layer[classes] for layer in self.layers]
 
+    def mean(self) -> list[Float[Tensor, "1 N D"]]:
+        """The mean of all classes' prompts of each block: what is known of a class that has none of its own."""
+        return [layer.mean(dim=0, keepdim=True) for layer in self.layers]
+
 
 @runtime_checkable  # the tests check arguments at run time
 class Owners(Protocol):

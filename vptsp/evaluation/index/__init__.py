@@ -14,7 +14,9 @@ Read ``protocol.py`` first: what every index can do.
     scan      the exact answer over stored vectors, in bounded memory
     measured  the recall of an approximate one
     lance     the same as a LanceDB table; lance_rows: its rows
-    opened    the index that a folder holds, whichever it is
+    postgres  the same as a table of a server with pgvector; postgres_address: where; postgres_rows: its rows
+    certain   the nearest of what a database names, until they are certain
+    opened    the index that a folder or a server holds, whichever it is
     sources   what a path means as images to put into it
     check     whether every byte is as it was written
     engines/  how the nearest are guessed: hnsw, ivf, ivfpq, or not at all

@@ -20,6 +20,7 @@ import pyarrow as pa
 from jaxtyping import Float32
 
 from vptsp.errors import DataError, RunError, UsageError
+from vptsp.evaluation.index.certain import Candidates, nearest
 from vptsp.evaluation.index.engines.inverted import codes_of
 from vptsp.evaluation.index.folders import appearing, changing_alone
 from vptsp.evaluation.index.lance_rows import RESERVED, among, arrow, matrix
@@ -35,7 +36,6 @@ from vptsp.evaluation.index.protocol import (
     require_some_left,
     require_there,
 )
-from vptsp.evaluation.index.scan import scores
 from vptsp.evaluation.ranking import Array
 from vptsp.files import read_json, write_json
 from vptsp.text import plain
@@ -44,7 +44,6 @@ Columns = Mapping[str, Sequence[Any]]
 FACTS, TABLE = "lance.json", "images"
 LEAST = 10_000  # images from which there is an approximate index of them
 _PROBES, _REFINED = 20, 10  # lists that are searched; candidates for each one wanted, ranked by their vectors
-_SPARE = 4
 _SAMPLED, _SAMPLED_K = 100, 10
 _REMEDY = "build the index again"
 
@@ -197,24 +196,18 @@ class LanceIndex:
     def _one(
         self, table: Any, query: np.ndarray, k: int, own: str | None, where: str | None, guessed: bool
     ) -> tuple[list[str], Float32[np.ndarray, " m"]]:
-        """Ids and cosines; of an exact answer, candidates are doubled until the k nearest are certain."""
-        wanted, there = k + _SPARE + 1, int(table.count_rows())
-        while True:
+        """Ids and cosines."""
+
+        def ask(most: int) -> Candidates:
             asked = table.search(query).distance_type("dot")
             asked = asked.nprobes(_PROBES).refine_factor(_REFINED) if guessed else asked.bypass_vector_index()
             asked = asked.where(where, prefilter=True) if where is not None else asked
-            found = self._asked(asked, ["id", "row", "vector", "_distance"], min(wanted, there))
-            names, rows = np.array(found["id"].to_pylist(), dtype=object), found["row"].to_numpy()
-            cosines = scores(query, matrix(found["vector"], self.size))
-            worst = 1 - found["_distance"].to_numpy().max() if len(rows) else -np.inf
-            others = names != own if own is not None else np.ones(len(names), dtype=bool)
-            names, rows, cosines = names[others], rows[others], cosines[others]
-            order = np.lexsort((rows, -cosines))[:k]
-            margin = 2 * self.size**0.5 * 2.0**-22  # LanceDB gives 1 - cosine, which fp32 holds less well
-            certain = len(order) == k and cosines[order[-1]] > worst + margin
-            if guessed or certain or len(found) < wanted or wanted >= there:
-                return [str(name) for name in names[order]], cosines[order]
-            wanted *= 2
+            found = self._asked(asked, ["id", "row", "vector", "_distance"], most)
+            least = 1 - found["_distance"].to_numpy().max() if len(found) else -np.inf  # it gives 1 - cosine
+            rows = found["row"].to_numpy()
+            return Candidates(found["id"].to_pylist(), rows, matrix(found["vector"], self.size), float(least))
+
+        return nearest(query, k, own, int(table.count_rows()), ask, exact=not guessed)
 
     def _asked(self, question: Any, columns: list[str], most: int) -> pa.Table:
         """The answer to a question. Raises DataError for a filter that LanceDB does not understand."""

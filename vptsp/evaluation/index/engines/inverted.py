@@ -14,14 +14,17 @@ from typing import Any, ClassVar
 
 import faiss
 import numpy as np
+from faiss.contrib.ivf_tools import add_preassigned
 from jaxtyping import Float32, Int64
 
-from vptsp.evaluation.index.engines.faiss_file import filled
+from vptsp.evaluation.index.engines.cells import learned_cells, nearest_cells
+from vptsp.evaluation.index.engines.faiss_file import written
 from vptsp.evaluation.index.vectors import Vectors
 from vptsp.evaluation.ranking import faiss_own
 
 _faiss: Any = faiss  # its type stubs do not know the search parameters
 _PER_LIST = 39  # rows per list to train on, below which FAISS warns of poor lists
+_MOST_FOR_CODES = 64 * 2**8  # vectors that codes are trained on, 64 for each value: more find hardly more
 _MOST_LISTS = 2**12  # the time of building grows with them; that of a search over codes hardly falls
 
 
@@ -33,19 +36,20 @@ class _Inverted(ABC):
     least: int
 
     @abstractmethod
-    def untrained(self, size: int, lists: int) -> Any:
-        """An empty index of vectors of ``size`` numbers."""
+    def untrained(self, cells: faiss.IndexFlatIP) -> Any:
+        """An index without images whose lists are of these cells."""
 
     def build(self, stem: Path, vectors: Vectors, seed: int) -> list[Path]:
         lists = max(1, min(round(4 * math.sqrt(vectors.count)), vectors.count // _PER_LIST, _MOST_LISTS))
-        index = self.untrained(vectors.size, lists)
-        index.cp.min_points_per_centroid = 1  # a single list is no reason to warn
-        index.cp.seed = 1 + seed
-        index.train(_sample(vectors, max(_PER_LIST * lists, 10_000), seed))
-        return filled(index, stem, vectors)
+        sample = _sample(vectors, max(_PER_LIST * lists, 10_000), seed)
+        cells: Any = faiss.IndexFlatIP(vectors.size)
+        faiss_own(cells, "add")(learned_cells(sample, lists, seed))
+        index = self.untrained(cells)
+        faiss_own(index, "train")(sample[:_MOST_FOR_CODES])  # the cells are known: of codes alone, if there are any
+        return _filled(index, stem, vectors)
 
     def extend(self, files: list[Path], stem: Path, vectors: Vectors) -> list[Path]:
-        return filled(faiss.read_index(str(files[0])), stem, vectors)
+        return _filled(faiss.read_index(str(files[0])), stem, vectors)
 
     def open(self, files: list[Path]) -> _Lists:
         return _Lists(faiss.read_index(str(files[0]), faiss.IO_FLAG_MMAP), self.more)
@@ -57,8 +61,8 @@ class InvertedFlat(_Inverted):
     more = 1
     least = 2_000
 
-    def untrained(self, size: int, lists: int) -> Any:
-        return faiss.IndexIVFFlat(faiss.IndexFlatIP(size), size, lists, faiss.METRIC_INNER_PRODUCT)
+    def untrained(self, cells: faiss.IndexFlatIP) -> Any:
+        return faiss.IndexIVFFlat(cells, cells.d, cells.ntotal, faiss.METRIC_INNER_PRODUCT)
 
 
 class InvertedProducts(_Inverted):
@@ -67,9 +71,8 @@ class InvertedProducts(_Inverted):
     more = 10  # codes are rough: what they put among the first ten times as many is ranked by its vectors
     least = 10_000
 
-    def untrained(self, size: int, lists: int) -> Any:
-        quantizer = faiss.IndexFlatIP(size)
-        return faiss.IndexIVFPQ(quantizer, size, lists, codes_of(size), 8, faiss.METRIC_INNER_PRODUCT)
+    def untrained(self, cells: faiss.IndexFlatIP) -> Any:
+        return faiss.IndexIVFPQ(cells, cells.d, cells.ntotal, codes_of(cells.d), 8, faiss.METRIC_INNER_PRODUCT)
 
 
 def codes_of(size: int) -> int:
@@ -84,6 +87,14 @@ def _sample(vectors: Vectors, most: int, seed: int) -> Float32[np.ndarray, "m E"
         chosen[:] = False
         chosen[np.random.default_rng(seed).choice(vectors.count, most, replace=False)] = True
     return np.concatenate([block[chosen[first : first + len(block)]] for first, block in vectors.blocks()])
+
+
+def _filled(index: Any, stem: Path, vectors: Vectors) -> list[Path]:
+    """The rows that the index lacks put into its lists, block by block, and the whole written; the file's path."""
+    centres = faiss_own(index.quantizer, "reconstruct_n")(0, index.nlist)
+    for _, block in vectors.blocks(index.ntotal):
+        add_preassigned(index, block, nearest_cells(block, centres)[0])
+    return written(index, stem)
 
 
 class _Lists:

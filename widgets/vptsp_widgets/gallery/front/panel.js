@@ -65,7 +65,7 @@ export function queryPanel(model, images, pictures) {
       if (result && result.label < 0) facts.push(make("div", {}, "None of these images is of this class."));
     }
     if (result && result.label >= 0) facts.push(...factsOf(result));
-    if (result?.recall) facts.push(make("div", { className: "vg-soft" }, `an approximate search, which ${result.recall}`));
+    if (result?.recall) facts.push(make("div", { className: "vg-soft vg-recall" }, `an approximate search, which ${result.recall}`));
     element.replaceChildren(
       make("div", { className: "vg-query" }, pictures.ofQuery(query, Boolean(result))),
       make("div", { className: "vg-facts" }, make("div", { className: "vg-soft" }, "Query"), make("h3", {}, heading), ...facts),
