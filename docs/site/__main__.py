@@ -25,11 +25,8 @@ from executed import executed, lengths  # noqa: E402
 from links import ELSEWHERE, ROOT, moved_links, place  # noqa: E402
 
 from vptsp.files import write_text  # noqa: E402
-from vptsp.notebooks.library import list_notebooks  # noqa: E402
+from vptsp.notebooks.library import list_notebooks, notebook_table  # noqa: E402
 from vptsp.reports.formulas import drawn  # noqa: E402
-
-_OWN_TABLE = "<!-- notebooks -->"  # where the table of notebooks goes
-
 
 def assemble(source: Path, project: Path | None, api: bool = True) -> None:
     """Write the sources of the site. ``project``: the folder of executed notebooks and their runs; none: without."""
@@ -63,9 +60,13 @@ def assemble(source: Path, project: Path | None, api: bool = True) -> None:
 
 
 def _filled(text: str) -> str:
-    from vptsp.notebooks.library import notebook_table
-
-    return text.replace(_OWN_TABLE, notebook_table(".md")) if _OWN_TABLE in text else text
+    for mark, made in {
+        "notebooks": lambda: notebook_table(".md"),
+        "published settings": reference.published_settings,
+    }.items():
+        if (place := f"<!-- {mark} -->") in text:
+            text = text.replace(place, made())
+    return text
 
 
 def _tutorial(path: Path, source: Path, project: Path | None) -> None:
@@ -77,7 +78,7 @@ def _tutorial(path: Path, source: Path, project: Path | None) -> None:
         f"```{{note}}\nThis page is [`{name}.ipynb`](../reference/commands.md#vptsp-notebooks-copy), executed {how}: its "
         f"numbers show how, not how well. `vptsp lab` opens it live.\n```"
     )
-    text = tutorials.page_of(shown, source / "_static/outputs", "../_static/outputs", note)
+    text = tutorials.page_of(shown, path, source / "_static/outputs", "../_static/outputs", note)
     write_text(source / f"tutorials/{name}.md", moved_links(text, f"notebooks/{path.name}", f"tutorials/{name}.md"))
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
@@ -65,8 +66,16 @@ def executed(folder: Path, names: list[str] | None = None, reuse: bool = False) 
 
 def _code(source: Path) -> str:
     cells = json.loads(source.read_text(encoding="utf-8"))["cells"]
-    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-    return hashlib.sha256(code.encode()).hexdigest()
+    code = [_meaning("".join(cell["source"])) for cell in cells if cell["cell_type"] == "code"]
+    return hashlib.sha256("\n".join(code).encode()).hexdigest()
+
+
+def _meaning(source: str) -> str:
+    """Code without its comments: those change no output."""
+    try:
+        return ast.dump(ast.parse(source))
+    except SyntaxError:  # IPython's own
+        return source
 
 
 def _execute(source: Path, output: Path, given: dict[str, Any], folder: Path) -> None:

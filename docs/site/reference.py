@@ -48,6 +48,15 @@ def settings_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def published_settings() -> str:
+    """The settings whose meaning names the published code, as a table."""
+    from vptsp.settings.config import Config
+
+    said = {name: field for name, field in Config.model_fields.items() if "published" in (field.description or "")}
+    rows = ((f"`{name}`", f"`{field.default!r}`", field.description or "") for name, field in said.items())
+    return table(("setting", "default", "meaning"), rows)
+
+
 def _kind(annotation: Any) -> str:
     if get_origin(annotation) in (Union, types.UnionType):
         return " or ".join(_kind(part) for part in get_args(annotation))

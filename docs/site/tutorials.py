@@ -17,13 +17,15 @@ _FENCE = "`````````"
 _KINDS = ("text/html", "image/png", "text/markdown", "text/plain")
 
 
-def page_of(notebook: Path, pictures: Path, link: str, note: str = "") -> str:
-    """Markdown of a notebook; pictures are written into a folder that the page calls ``link``.
+def page_of(notebook: Path, source: Path, pictures: Path, link: str, note: str = "") -> str:
+    """Markdown of an executed notebook, its words and code as they are in its ``source`` now.
 
-    ``note`` stands below the heading: how the notebook was run.
+    Pictures are written into a folder that the page calls ``link``. ``note`` stands below the heading: how it was run.
     """
     parts = []
+    now = {cell.get("id"): cell.source for cell in nbformat.read(str(source), as_version=4).cells}
     for number, cell in enumerate(nbformat.read(str(notebook), as_version=4).cells):
+        cell.source = now.get(cell.get("id"), cell.source)
         if cell.cell_type == "markdown":
             text = drawn(_without_tail(cell.source))
             if number == 0 and note:
