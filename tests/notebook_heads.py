@@ -18,7 +18,16 @@ from vptsp.settings.config import Config
 LONGEST = 120  # letters of a line
 MOST_NAMED = 8  # values of a setting that a comment lists
 LISTED_BY = {"dataset": "vptsp data list", "method": "vptsp methods"}
-GENERIC = {"dataset", "data_root", "method", "backbone", "backbone_weights", "loss", "device", "precision"}  # everywhere
+GENERIC = {
+    "dataset",
+    "data_root",
+    "method",
+    "backbone",
+    "backbone_weights",
+    "loss",
+    "device",
+    "precision",
+}  # everywhere
 _PARAMETER = re.compile(r"^(\w+)(: .*?)  # (.*?)( \(none: .*\))$", re.MULTILINE)
 _TAKES = re.compile(r"\n\n\*About \d+ min .*\*$", re.DOTALL)
 

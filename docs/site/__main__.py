@@ -28,6 +28,7 @@ from vptsp.files import write_text  # noqa: E402
 from vptsp.notebooks.library import list_notebooks, notebook_table  # noqa: E402
 from vptsp.reports.formulas import drawn  # noqa: E402
 
+
 def assemble(source: Path, project: Path | None, api: bool = True) -> None:
     """Write the sources of the site. ``project``: the folder of executed notebooks and their runs; none: without."""
     shutil.rmtree(source, ignore_errors=True)
@@ -97,13 +98,15 @@ def build(out: Path, reuse: bool = False, notebooks: bool = True, api: bool = Tr
         live_pages.write(project / "runs/demo-1", out / "source/_extra/live")
     shutil.rmtree(out / "html", ignore_errors=True)
     arguments = ["-b", "html", "-q", "-W", "--keep-going", "-d", str(out / "doctrees")]
-    if sphinx([*arguments, str(out / "source"), str(out / "html")]):
+    if sphinx([*arguments, str(out / "source"), str(out / "html")]) and api:
         raise SystemExit("the site has warnings, which are above; mend the pages they name and run make docs again")
-    if wrong := broken.links(out / "html"):
+    if (wrong := broken.links(out / "html")) and api:
         raise SystemExit("links that lead nowhere:\n  " + "\n  ".join(wrong))
     size = sum(path.stat().st_size for path in (out / "html").rglob("*") if path.is_file())
     pages = len(list((out / "html").rglob("*.html")))
-    print(f"{pages} pages, {size / 1e6:.1f} MB, {time.monotonic() - began:.0f} s: {(out / 'html/index.html').resolve()}")
+    print(
+        f"{pages} pages, {size / 1e6:.1f} MB, {time.monotonic() - began:.0f} s: {(out / 'html/index.html').resolve()}"
+    )
     return out / "html"
 
 
@@ -111,6 +114,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Build the documentation.")
     parser.add_argument("--out", type=Path, default=ROOT / "build/docs")
     parser.add_argument("--reuse", action="store_true", help="take notebooks as they were executed, whatever changed")
+    parser.add_argument(
+        "--without-api", action="store_true", help="leave out the modules' pages, to look at the others"
+    )
     parser.add_argument("--without-notebooks", action="store_true", help="show them as they are, without outputs")
     given = parser.parse_args()
-    build(given.out, given.reuse, not given.without_notebooks)
+    build(given.out, given.reuse, not given.without_notebooks, not given.without_api)

@@ -40,7 +40,9 @@ def links(site: Path) -> list[str]:
             target = target / "index.html" if target.is_dir() else target
             anchor = unquote(parts.fragment)
             known = pages[target].ids if anchor and target in pages else None
-            if not target.is_file() or (known is not None and anchor not in known and not anchor.startswith(("story=", ":~:"))):
+            if not target.is_file() or (
+                known is not None and anchor not in known and not anchor.startswith(("story=", ":~:"))
+            ):
                 wrong.append(f"{path.relative_to(site)} links to {address}")
     return wrong
 

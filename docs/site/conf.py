@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 HERE = Path(__file__).parent if "__file__" in globals() else Path.cwd()
 sys.path.insert(0, str(HERE))
@@ -18,7 +17,7 @@ sys.path.insert(0, str(HERE))
 project = "VPTSP workbench"
 author = "the authors of the workbench"
 release = version = metadata.version("vptsp-workbench")
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "sphinx_copybutton"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton"]
 myst_enable_extensions = ["attrs_block", "colon_fence", "deflist"]
 myst_heading_anchors = 4
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
@@ -60,8 +59,3 @@ python_use_unqualified_type_names = True
 copybutton_exclude = ".linenos, .gp"
 # What a docstring quotes of another library is no page of ours; what Markdown links to must be there.
 suppress_warnings = ["autodoc", "ref.python", "docutils"]
-nitpicky = False
-
-
-def setup(app: Any) -> None:
-    """Names that are lazily imported at the top of a package have their page where they are defined."""

@@ -13,6 +13,4 @@ def write(run: Path | None, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     opened = Run.open(run) if run else None
     kinds = [kind for kind in KINDS if opened or kind in WITHOUT_A_RUN]
-    return [
-        write_page(kind, folder / f"{kind}.html", None if kind in WITHOUT_A_RUN else opened) for kind in kinds
-    ]
+    return [write_page(kind, folder / f"{kind}.html", None if kind in WITHOUT_A_RUN else opened) for kind in kinds]

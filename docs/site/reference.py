@@ -42,7 +42,9 @@ def settings_page() -> str:
         for name in names:
             field = Config.model_fields[name]
             legal = choices(name)
-            kind = ", ".join(f"`{value}`" for value in legal) if 0 < len(legal) <= 24 else f"`{_kind(field.annotation)}`"
+            kind = (
+                ", ".join(f"`{value}`" for value in legal) if 0 < len(legal) <= 24 else f"`{_kind(field.annotation)}`"
+            )
             rows.append((f"`{name}`", f"`{field.default!r}`", kind, field.description or ""))
         parts += [f"## {group[0].upper()}{group[1:]}", table(("name", "default", "takes", "meaning"), rows)]
     return "\n\n".join(parts) + "\n"
@@ -94,7 +96,10 @@ def names_page() -> str:
     ):
         parts += [f"## {title}", f"The setting `{setting}` takes these.", table(header, rows(catalogue))]
     families = ((f"`{name}`", FAMILIES[name].title, FAMILIES[name].summary, FAMILIES[name].source) for name in FAMILIES)
-    parts += ["## Families of backbones", "Any image model of timm is a `backbone`; its family says where prompts enter."]
+    parts += [
+        "## Families of backbones",
+        "Any image model of timm is a `backbone`; its family says where prompts enter.",
+    ]
     parts += [table(header, families), "## Data sets"]
     sets = ((f"`{name}`", DATASETS[name].title, f"`data_root`: {DATASETS[name].root}") for name in DATASETS)
     return "\n\n".join([*parts, table(("name", "title", "what it needs"), sets)]) + "\n"
@@ -138,7 +143,9 @@ def _command(command: click.Command, name: str, level: int) -> Iterator[str]:
     yield "```text\n" + " ".join([name, *command.collect_usage_pieces(context)]) + "\n```"
     yield inspect.cleandoc(command.help or "").replace("\b\n", "").replace("*", "\\*").replace("<", "\\<")
     rows = [record for option in command.get_params(context) if (record := option.get_help_record(context))]
-    rows = [(f"`{words}`", text.replace("<", "\\<").replace("*", "\\*")) for words, text in rows if "--help" not in words]
+    rows = [
+        (f"`{words}`", text.replace("<", "\\<").replace("*", "\\*")) for words, text in rows if "--help" not in words
+    ]
     if rows:
         yield table(("option", "meaning"), rows)
     if isinstance(command, click.Group):
@@ -197,7 +204,11 @@ def _keys(path: Path) -> Iterator[tuple[str, str, str]]:
         return
     for key, value in list(content.items())[:90]:
         short = json.dumps(value, ensure_ascii=False)
-        yield f"`{key}`", type(value).__name__, "`" + (short if len(short) <= 60 else short[:57] + "...").replace("`", "'") + "`"
+        yield (
+            f"`{key}`",
+            type(value).__name__,
+            "`" + (short if len(short) <= 60 else short[:57] + "...").replace("`", "'") + "`",
+        )
 
 
 # --- API ----------------------------------------------------------------------------------------------
@@ -211,14 +222,23 @@ def api_pages() -> dict[str, str]:
     pages = {}
     for name in modules:
         below = [other for other in modules if other.rpartition(".")[0] == name]
-        lines = [f"``{name}``", "=" * (len(name) + 4), "", f".. automodule:: {name}", "   :members:", "   :show-inheritance:"]
+        lines = [f"``{name}``", "=" * (len(name) + 4), "", f".. automodule:: {name}", "   :members:"]
+        lines += ["   :ignore-module-all:", "   :show-inheritance:"]  # a name has its page where it is defined
         if below:
-            lines += ["", ".. toctree::", "   :maxdepth: 1", "   :caption: In this room", "", *(f"   {one}" for one in below)]
+            lines += [
+                "",
+                ".. toctree::",
+                "   :maxdepth: 1",
+                "   :caption: In this room",
+                "",
+                *(f"   {one}" for one in below),
+            ]
         pages[name] = "\n".join(lines) + "\n"
     top = [name for name in modules if "." not in name]
     pages["index"] = (
         "API\n===\n\nEvery module with its docstrings: shapes, units, errors, sources. What begins with an underscore is "
-        "nobody's business, and left out.\n\n.. toctree::\n   :maxdepth: 2\n\n" + "".join(f"   {name}\n" for name in top)
+        "nobody's business, and left out.\n\n.. toctree::\n   :maxdepth: 2\n\n"
+        + "".join(f"   {name}\n" for name in top)
     )
     return pages
 

@@ -53,7 +53,9 @@ def _output(output: nbformat.NotebookNode, pictures: Path, link: str) -> str:
     data = output.get("data", {})
     kind = next((kind for kind in _KINDS if kind in data), None)
     if kind == "text/html":
-        shown = _PICTURE.sub(lambda match: f'loading="lazy" src="{_kept(match[2], match[1], pictures, link)}"', data[kind])
+        shown = _PICTURE.sub(
+            lambda match: f'loading="lazy" src="{_kept(match[2], match[1], pictures, link)}"', data[kind]
+        )
         return f'{_FENCE}{{raw}} html\n<div class="nb-output" tabindex="0">{shown}</div>\n{_FENCE}'
     if kind == "image/png":
         return f"![output]({_kept(data[kind], 'png', pictures, link)})"

@@ -225,7 +225,9 @@ def test_the_first_notebook_leads_to_all_others() -> None:
 
 def test_the_heads_of_notebooks_are_what_their_metadata_and_the_settings_say() -> None:
     for notebook in list_notebooks():
-        assert json.loads(notebook.path.read_text(encoding="utf-8")) == written(notebook), "python tests/notebook_heads.py"
+        assert json.loads(notebook.path.read_text(encoding="utf-8")) == written(notebook), (
+            "python tests/notebook_heads.py"
+        )
     (cell,) = [cell for cell in json.loads(OWN[1].read_text())["cells"] if cell["id"] == "parameters"]
     comments = dict(re.findall(r"^(\w+): .*?  # (.*)$", "".join(cell["source"]), re.MULTILINE))
     assert f"one of {len(METHODS)};" in comments["method"]

@@ -155,7 +155,9 @@ def _map(figure: Figure, run: Run, columns: int, projection: Method) -> None:
         axis.scatter(*own.T, s=size * 2, color=colour, marker=mark, linewidths=0, label=plain(saved.class_names[label]))
     if len(guests):
         sign = PROXIES["fused" if "fused" in proxies else "learned"]
-        axis.scatter(*guests.T, s=9, marker=sign.matplotlib, fc="white", ec="black", lw=0.5, label=f"proxies {sign.letter}")
+        axis.scatter(
+            *guests.T, s=9, marker=sign.matplotlib, fc="white", ec="black", lw=0.5, label=f"proxies {sign.letter}"
+        )
     name = "UMAP" if projection == "umap" and len(saved) >= FEWEST_FOR_UMAP else "principal component"
     axis.set(xticks=[], yticks=[], xlabel=f"{name} 1", ylabel=f"{name} 2")
     axis.set_aspect("equal", adjustable="datalim")

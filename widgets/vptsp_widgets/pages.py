@@ -25,7 +25,9 @@ def sandbox_page(run: Run | None, path: Path, projection: Method) -> Path:
 def presenter_page(run: Run | None, path: Path, projection: Method) -> Path:
     """The seven stories for a lecture hall. Raises UsageError where a run is given: stories are not of one."""
     if run:
-        raise UsageError("the page presenter tells stories, and none of a run; leave RUN out, or take vptsp page sandbox")
+        raise UsageError(
+            "the page presenter tells stories, and none of a run; leave RUN out, or take vptsp page sandbox"
+        )
     return classroom_page(path)
 
 
