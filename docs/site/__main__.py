@@ -1,6 +1,6 @@
 """Builds the documentation: ``python docs/site [--out FOLDER] [--reuse] [--without-notebooks]``; ``make docs`` does.
 
-1. executes the notebooks at the length of ``lengths.toml`` (``executed.py``; kept in FOLDER/project while nothing changes)
+1. executes the notebooks at the length of ``lengths.toml`` (``executed.py``; kept in FOLDER/project)
 2. assembles the sources of the site in FOLDER/source: the pages of docs/, the notebooks' pages (``tutorials.py``), the
    reference made from the package (``reference.py``), the live pages of the demo run
 3. has Sphinx build FOLDER/html, which may be opened as files or served
@@ -76,8 +76,8 @@ def _tutorial(path: Path, source: Path, project: Path | None) -> None:
     given = ", ".join(f"`{key}={value!r}`" for key, value in lengths().get(name, {}).items())
     how = f"at a teaching length ({given})" if given else "with its own settings"
     note = (
-        f"```{{note}}\nThis page is [`{name}.ipynb`](../reference/commands.md#vptsp-notebooks-copy), executed {how}: its "
-        f"numbers show how, not how well. `vptsp lab` opens it live.\n```"
+        f"```{{note}}\nThis page is [`{name}.ipynb`](../reference/commands.md#vptsp-notebooks-copy), executed {how}: "
+        f"its numbers show how, not how well. `vptsp lab` opens it live.\n```"
     )
     text = tutorials.page_of(shown, path, source / "_static/outputs", "../_static/outputs", note)
     write_text(source / f"tutorials/{name}.md", moved_links(text, f"notebooks/{path.name}", f"tutorials/{name}.md"))

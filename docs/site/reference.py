@@ -33,8 +33,8 @@ def settings_page() -> str:
 
     parts = [
         "# Settings",
-        f"A run is one checked configuration of {len(Config.model_fields)} settings, given by name: as `key=value` on the "
-        "command line, as keywords in Python, as parameters of a notebook. `vptsp settings WORD` finds them in a "
+        f"A run is one checked configuration of {len(Config.model_fields)} settings, given by name: as `key=value` on "
+        "the command line, as keywords in Python, as parameters of a notebook. `vptsp settings WORD` finds them in a "
         "terminal. An unknown name or an impossible value is refused before anything is written.",
     ]
     for group, names in groups().items():

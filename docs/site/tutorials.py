@@ -60,7 +60,7 @@ def _output(output: nbformat.NotebookNode, pictures: Path, link: str) -> str:
     if kind == "image/png":
         return f"![output]({_kept(data[kind], 'png', pictures, link)})"
     if kind == "text/markdown":
-        return str(data[kind])
+        return re.sub(r"^#", "###", str(data[kind]), flags=re.M)  # below the headings of the notebook
     return _text(data[kind]) if kind else ""
 
 

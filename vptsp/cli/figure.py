@@ -8,7 +8,7 @@ import click
 
 from vptsp.cli.options import RUN
 
-KINDS = ("map", "curves", "recall", "spaces", "retrieval")
+KINDS = ("map", "curves", "recall", "spaces", "retrieval", "effect")
 
 
 @click.command()
@@ -32,6 +32,7 @@ def command(run: Path, kind: str, out: Path, columns: str, projection: str) -> N
     recall     R@K of the run and its baselines
     spaces     learned, semantic and fused proxies among the same images (VPTSP, Figure 4)
     retrieval  queries and what they find
+    effect     the same queries by the frozen backbone and by the run
 
     \b
     For example: vptsp figure runs/demo-1 map -o map.pdf --columns 2

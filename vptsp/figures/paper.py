@@ -13,6 +13,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg  # never pyplot: its state is global and not thread-safe
 from matplotlib.figure import Figure
 
@@ -212,18 +213,50 @@ def _retrieval(figure: Figure, run: Run, columns: int, projection: Method) -> No
     for line, row in zip(panels, rows, strict=True):
         found = [int(results.query_positions[row]), *(int(place) for place in results.neighbor_positions[row])]
         for rank, (axis, place) in enumerate(zip(line, found, strict=True)):
-            axis.set(xticks=[], yticks=[])
-            if place < 0:
-                axis.set_axis_off()
-                continue
-            axis.imshow(np.asarray(saved.thumbnails.image(saved.ids[place])))
             right = bool(results.matches[row, rank - 1]) if rank else None
-            colour = "black" if right is None else (RIGHT if right else WRONG).light
-            style: Any = (0, (1.6, 1.2)) if right is False else "-"
-            for spine in axis.spines.values():
-                spine.set(visible=True, color=colour, linewidth=1.4, linestyle=style, capstyle="butt")
+            _tile(axis, saved, saved.ids[place] if place >= 0 else None, right)
     for rank, axis in enumerate(panels[0]):
         axis.set_title(str(rank) if rank else "query")
+
+
+def _effect(figure: Figure, run: Run, columns: int, projection: Method) -> None:
+    """The same queries, drawn by lot, and what they find by the frozen backbone and by the run."""
+    frozen = Run(run.path / "baselines" / "frozen")
+    if not (frozen.path / "summary.json").exists():
+        raise RunError(f"{run.path} has no frozen baseline to be compared with; vptsp demo and notebook 01 train one")
+    ranks = 3 if columns == 1 else 5
+    sides = [("frozen backbone", frozen), (compared(run)[0].title, run)]
+    stored = [SavedEmbeddings.of_run(each, "test") for _, each in sides]
+    found = [search(each.embeddings, each.labels, each.is_query, each.is_gallery, k=ranks) for each in stored]
+    rows = np.random.default_rng(0).permutation(np.flatnonzero(found[0].relevant > 0))[:4]
+    panels = figure.subplots(len(rows), 2 * ranks + 1, squeeze=False)
+    figure.set_figheight(COLUMNS[columns] / (2 * ranks + 1) * len(rows) + 0.35)
+    for line, row in zip(panels, rows, strict=True):
+        query = stored[0].ids[int(found[0].query_positions[row])]
+        own = stored[1].ids.index(query)  # the two keep their images in an order of their own
+        places = np.flatnonzero(found[1].query_positions == own)
+        _tile(line[ranks], stored[0], query, None)
+        for side, saved, results, at in ((0, stored[0], found[0], row), (1, stored[1], found[1], places[0])):
+            for rank in range(ranks):
+                axis = line[ranks - 1 - rank] if side == 0 else line[ranks + 1 + rank]
+                place = int(results.neighbor_positions[at, rank])
+                _tile(axis, saved, saved.ids[place] if place >= 0 else None, bool(results.matches[at, rank]))
+    for (title, _), first in zip(sides, (0, ranks + 1), strict=True):
+        panels[0][first + ranks // 2].set_title(title)
+    panels[0][ranks].set_title("query")
+
+
+def _tile(axis: Axes, saved: SavedEmbeddings, name: str | None, right: bool | None) -> None:
+    """One image in its frame; a query has a black one, a hit a solid one, a mistake a dashed one."""
+    axis.set(xticks=[], yticks=[])
+    if name is None:
+        axis.set_axis_off()
+        return
+    axis.imshow(np.asarray(saved.thumbnails.image(name)))
+    colour = "black" if right is None else (RIGHT if right else WRONG).light
+    style: Any = (0, (1.6, 1.2)) if right is False else "-"
+    for spine in axis.spines.values():
+        spine.set(visible=True, color=colour, linewidth=1.4, linestyle=style, capstyle="butt")
 
 
 DRAWN: dict[str, Callable[[Figure, Run, int, Method], None]] = {
@@ -232,4 +265,5 @@ DRAWN: dict[str, Callable[[Figure, Run, int, Method], None]] = {
     "recall": _recall,
     "spaces": _spaces,
     "retrieval": _retrieval,
+    "effect": _effect,
 }

@@ -68,8 +68,8 @@ def _absent() -> float:
 EXERCISES = {
     "softmax": Exercise(
         session=2,
-        question="write softmax_loss(images, labels, proxies, scale): the mean over images (B, E) of the cross-entropy of "
-        "their cosines with the proxies (C, E), times scale.",
+        question="write softmax_loss(images, labels, proxies, scale): the mean over images (B, E) of the cross-entropy "
+        "of their cosines with the proxies (C, E), times scale.",
         hint="Vectors are made unit first; the cross-entropy of row x is log sum_c e^(a s(x,c)) - a s(x,own).",
         trials=_softmax,
         names=("images", "labels", "proxies", "scale"),
@@ -85,7 +85,8 @@ EXERCISES = {
     ),
     "same_scale": Exercise(
         session=2,
-        question="Proxy-NCA with scale 12 compares squared distances. Which scale of normalised softmax is the same loss?",
+        question="Proxy-NCA with scale 12 compares squared distances. Which scale of normalised softmax is "
+        "the same loss?",
         hint="For unit vectors the squared distance is 2 - 2 s; what cancels in the quotient?",
         value=_same_scale,
         tolerance=1e-2,
@@ -100,8 +101,8 @@ EXERCISES = {
     ),
     "absent": Exercise(
         session=2,
-        question="Six classes, two of them in the batch. By what is the pull of Proxy Anchor multiplied if its mean runs "
-        "over all classes instead of those present?",
+        question="Six classes, two of them in the batch. By what is the pull of Proxy Anchor multiplied if its mean "
+        "runs over all classes instead of those present?",
         hint="The story 'classes absent from the batch': the sum is the same, what it is divided by is not.",
         value=_absent,
         tolerance=1e-2,
