@@ -236,9 +236,8 @@ def api_pages() -> dict[str, str]:
         pages[name] = "\n".join(lines) + "\n"
     top = [name for name in modules if "." not in name]
     pages["index"] = (
-        "API\n===\n\nEvery module with its docstrings: shapes, units, errors, sources. What begins with an underscore is "
-        "nobody's business, and left out.\n\n.. toctree::\n   :maxdepth: 2\n\n"
-        + "".join(f"   {name}\n" for name in top)
+        "API\n===\n\nEvery module with its docstrings: shapes, units, errors, sources. What begins with an underscore "
+        "is left out.\n\n.. toctree::\n   :maxdepth: 2\n\n" + "".join(f"   {name}\n" for name in top)
     )
     return pages
 

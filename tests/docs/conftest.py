@@ -28,9 +28,7 @@ def small_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def reader(
-    small_demo: Path, image_folder: Path, tiny: Callable[..., object], tmp_path: Path
-) -> Callable[[], Path]:
+def reader(small_demo: Path, image_folder: Path, tiny: Callable[..., object], tmp_path: Path) -> Callable[[], Path]:
     """Makes a project of a reader: a finished run, a stopped one, photos, weights of another backbone."""
 
     def make() -> Path:

@@ -1,4 +1,4 @@
-"""Every block of the documentation is one that can be run; those that take a moment are, the others in make test-docs."""
+"""Every block of the documentation can be run: those that take a moment are, the others by make test-docs."""
 
 from __future__ import annotations
 

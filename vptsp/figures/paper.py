@@ -36,7 +36,7 @@ from vptsp.training.baselines import compared
 COLUMNS = {1: 3.25, 2: 6.875}  # inches, as CVPR's: 8.26 cm and 17.46 cm
 ENDINGS = ("pdf", "svg", "png")
 _DPI = 600  # of PNG, and of pictures within a PDF
-_SHAPES = "osD^vPX"  # of classes, beside their colours
+_SHAPES = "os^vPX<"  # of classes, beside their colours; a diamond is a proxy
 _STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # matplotlib's own: the same everywhere
