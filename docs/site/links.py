@@ -14,7 +14,6 @@ ELSEWHERE = {  # pages that do not lie in docs/
     "README.md": "index.md",
 }
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
-_CODE = re.compile(r"(^```.*?^```|`[^`\n]*`)", re.S | re.M)
 
 
 def place(path: str) -> str | None:
@@ -24,12 +23,17 @@ def place(path: str) -> str | None:
     at = PurePosixPath(path)
     if at.parts[:1] == ("notebooks",):
         return f"tutorials/{at.stem}.md" if at.suffix == ".ipynb" else "tutorials/index.md"
-    for folder, package in (("vptsp", "vptsp"), ("widgets/vptsp_widgets", "vptsp_widgets")):
-        if at.is_relative_to(folder):
-            inside = at.relative_to(folder).with_suffix("")
-            parts = [package, *(part for part in inside.parts if part != "__init__")]
-            return f"reference/api/{'.'.join(parts)}.rst" if at.suffix in (".py", "") else None
     return str(at.relative_to("docs")) if at.is_relative_to("docs") else None
+
+
+def module(path: str) -> str | None:
+    """The module that a path in the repository holds; none where it is no Python."""
+    at = PurePosixPath(path)
+    for folder, package in (("vptsp", "vptsp"), ("widgets/vptsp_widgets", "vptsp_widgets")):
+        if at.is_relative_to(folder) and at.suffix in (".py", ""):
+            inside = at.relative_to(folder).with_suffix("")
+            return ".".join([package, *(part for part in inside.parts if part != "__init__")])
+    return None
 
 
 def moved_links(text: str, was: str, now: str) -> str:
@@ -44,6 +48,8 @@ def moved_links(text: str, was: str, now: str) -> str:
             return match[0]
         path, _, anchor = target.partition("#")
         found = os.path.normpath(os.path.join(os.path.dirname(was), path)).replace(os.sep, "/")
+        if (name := module(found)) is not None:
+            return f"{{py:mod}}`{words.replace('`', '')} <{name}>`"  # its place in the page of its room
         if (page := place(found)) is None:
             return words
         link = os.path.relpath(page, os.path.dirname(now) or ".").replace(os.sep, "/")

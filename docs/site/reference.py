@@ -213,33 +213,30 @@ def _keys(path: Path) -> Iterator[tuple[str, str, str]]:
 
 # --- API ----------------------------------------------------------------------------------------------
 PACKAGES = ("vptsp", "vptsp_widgets")
-_SKIPPED = re.compile(r"(\.__main__|^vptsp\.moved|^vptsp_widgets\.moved|\.known_to_papermill|^vptsp\.cli\..*)$")
+_SKIPPED = re.compile(r"(\.__main__|^vptsp\.moved|^vptsp_widgets\.moved|\.known_to_papermill|^vptsp\.cli(\..*)?)$")
 
 
 def api_pages() -> dict[str, str]:
-    """reST of a page for each module by name, and ``index``."""
-    modules = {name: inspect.getdoc(importlib.import_module(name)) or "" for name in _modules()}
+    """reST of a page for each package by name, with all of its modules, and ``index``."""
+    modules = list(_modules())
+    packages = [name for name in modules if hasattr(importlib.import_module(name), "__path__")]
     pages = {}
-    for name in modules:
-        below = [other for other in modules if other.rpartition(".")[0] == name]
-        lines = [f"``{name}``", "=" * (len(name) + 4), "", f".. automodule:: {name}", "   :members:"]
-        lines += ["   :ignore-module-all:", "   :show-inheritance:"]  # a name has its page where it is defined
-        if below:
-            lines += [
-                "",
-                ".. toctree::",
-                "   :maxdepth: 1",
-                "   :caption: In this room",
-                "",
-                *(f"   {one}" for one in below),
-            ]
+    for name in packages:
+        lines = [f"``{name}``", "=" * (len(name) + 4), "", *_automodule(name)]
+        for inside in (other for other in modules if other.rpartition(".")[0] == name and other not in packages):
+            title = f"``{inside.rpartition('.')[2]}``"
+            lines += ["", title, "-" * len(title), "", *_automodule(inside)]
         pages[name] = "\n".join(lines) + "\n"
-    top = [name for name in modules if "." not in name]
     pages["index"] = (
-        "API\n===\n\nEvery module with its docstrings: shapes, units, errors, sources. What begins with an underscore "
-        "is left out.\n\n.. toctree::\n   :maxdepth: 2\n\n" + "".join(f"   {name}\n" for name in top)
+        "API\n===\n\nEvery room with its modules and their docstrings: shapes, units, errors, sources. What begins with "
+        "an underscore is left out.\n\n.. toctree::\n   :maxdepth: 1\n\n" + "".join(f"   {name}\n" for name in packages)
     )
     return pages
+
+
+def _automodule(name: str) -> list[str]:
+    # a name has its place where it is defined, not where it is named again
+    return [f".. automodule:: {name}", "   :members:", "   :ignore-module-all:", "   :show-inheritance:"]
 
 
 def _modules() -> Iterator[str]:

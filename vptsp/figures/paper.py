@@ -37,7 +37,7 @@ COLUMNS = {1: 3.25, 2: 6.875}  # inches, as CVPR's: 8.26 cm and 17.46 cm
 ENDINGS = ("pdf", "svg", "png")
 _DPI = 600  # of PNG, and of pictures within a PDF
 _SHAPES = "os^vPX<"  # of classes, beside their colours; a diamond is a proxy
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {  # matplotlib's type lists every key it has
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # matplotlib's own: the same everywhere
     "font.size": 7,
@@ -149,11 +149,27 @@ def _map(figure: Figure, run: Run, columns: int, projection: Method) -> None:
     size = 6 if len(images) <= 2000 else 2
     chosen = _spread(images, saved.labels)
     others = ~np.isin(saved.labels, chosen)
-    axis.scatter(*images[others].T, s=size * 0.6, c="#b8bcc2", linewidths=0, rasterized=True, label="other classes")
+    axis.scatter(
+        images[others, 0],
+        images[others, 1],
+        s=size * 0.6,
+        c="#b8bcc2",
+        linewidths=0,
+        rasterized=True,
+        label="other classes",
+    )
     colours = palette(len(chosen), dark=False) / 255
     for colour, mark, label in zip(colours, _SHAPES, chosen, strict=False):
         own = images[saved.labels == label]
-        axis.scatter(*own.T, s=size * 2, color=colour, marker=mark, linewidths=0, label=plain(saved.class_names[label]))
+        axis.scatter(
+            own[:, 0],
+            own[:, 1],
+            s=size * 2,
+            color=colour,
+            marker=mark,
+            linewidths=0,
+            label=plain(saved.class_names[label]),
+        )
     if len(guests):
         sign = PROXIES["fused" if "fused" in proxies else "learned"]
         axis.scatter(

@@ -56,6 +56,7 @@ class Classroom {
   /** The presenter, which asks for the whole screen: a browser gives it to who has just pressed something. */
   begin() {
     if (this.bar()) return;
+    this.root.hidden = false; // what is hidden cannot take the keyboard
     /** @type {HTMLElement} */ (this.root.querySelector(".vptsp-present")).click();
     const button = (/** @type {string} */ text, /** @type {string} */ title, /** @type {() => void} */ onclick) => make("button", { type: "button", title, onclick }, text);
     this.bar()?.querySelector("button:last-child")?.before(
