@@ -73,7 +73,7 @@ def _filled(text: str) -> str:
 
 
 def _stack(drawing: str) -> str:
-    """The rooms of a mermaid drawing as boxes one above the other: mermaid itself is 3 MB of script, for one picture."""
+    """The rooms of a mermaid drawing as boxes one above the other: mermaid is 3 MB of script, for one picture."""
     boxes = re.findall(r'\w+\["(.*?)"\]', drawing)
     inside = "".join(f"<li>{box.replace('<br>', ' ')}</li>" for box in boxes)
     return f'<ol class="rooms" aria-label="rooms, each may import what is below it">{inside}</ol>'

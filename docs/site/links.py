@@ -13,7 +13,11 @@ ELSEWHERE = {  # pages that do not lie in docs/
     "CHANGELOG.md": "reference/changelog.md",
     "README.md": "index.md",
 }
-_LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
+_FENCED_OR_LINK = re.compile(
+    r"^(?P<fence>`{3,})[^\n]*\n.*?^(?P=fence)[ \t]*$"
+    r"|(?P<picture>!?)\[(?P<words>(?:[^\[\]]|\[[^\]]*\])*)\]\((?P<target>[^)\s]+)\)",
+    re.S | re.M,
+)
 
 
 def place(path: str) -> str | None:
@@ -43,7 +47,7 @@ def moved_links(text: str, was: str, now: str) -> str:
     """
 
     def moved(match: re.Match[str]) -> str:
-        picture, words, target = match.groups()
+        picture, words, target = match["picture"], match["words"], match["target"]
         if "://" in target or target.startswith(("#", "mailto:")):
             return match[0]
         path, _, anchor = target.partition("#")
@@ -55,6 +59,5 @@ def moved_links(text: str, was: str, now: str) -> str:
         link = os.path.relpath(page, os.path.dirname(now) or ".").replace(os.sep, "/")
         return f"{picture}[{words}]({link}{'#' * bool(anchor)}{anchor})"
 
-    # links around code stay one match; fenced blocks are left alone
-    parts = re.split(r"(^```.*?^```)", text, flags=re.S | re.M)
-    return "".join(part if part.startswith("```") else _LINK.sub(moved, part) for part in parts)
+    # fenced blocks, of however many backticks, are left alone
+    return _FENCED_OR_LINK.sub(lambda match: match[0] if match["fence"] else moved(match), text)

@@ -228,8 +228,9 @@ def api_pages() -> dict[str, str]:
             lines += ["", title, "-" * len(title), "", *_automodule(inside)]
         pages[name] = "\n".join(lines) + "\n"
     pages["index"] = (
-        "API\n===\n\nEvery room with its modules and their docstrings: shapes, units, errors, sources. What begins with "
-        "an underscore is left out.\n\n.. toctree::\n   :maxdepth: 1\n\n" + "".join(f"   {name}\n" for name in packages)
+        "API\n===\n\nEvery room with its modules and their docstrings: shapes, units, errors, sources. What begins "
+        "with an underscore is left out.\n\n.. toctree::\n   :maxdepth: 1\n\n"
+        + "".join(f"   {name}\n" for name in packages)
     )
     return pages
 

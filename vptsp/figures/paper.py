@@ -173,7 +173,14 @@ def _map(figure: Figure, run: Run, columns: int, projection: Method) -> None:
     if len(guests):
         sign = PROXIES["fused" if "fused" in proxies else "learned"]
         axis.scatter(
-            *guests.T, s=9, marker=sign.matplotlib, fc="white", ec="black", lw=0.5, label=f"proxies {sign.letter}"
+            guests[:, 0],
+            guests[:, 1],
+            s=9,
+            marker=sign.matplotlib,
+            facecolors="white",
+            edgecolors="black",
+            linewidths=0.5,
+            label=f"proxies {sign.letter}",
         )
     name = "UMAP" if projection == "umap" and len(saved) >= FEWEST_FOR_UMAP else "principal component"
     axis.set(xticks=[], yticks=[], xlabel=f"{name} 1", ylabel=f"{name} 2")
