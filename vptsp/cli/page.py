@@ -36,7 +36,7 @@ def command(kind: str, run: Path | None, out: Path, projection: str) -> None:
     from vptsp.runs.run import Run
 
     if run is None and kind not in ("sandbox", "presenter"):
-        raise UsageError(f"the page {kind} shows a run and none is given; name one: vptsp page {kind} RUN -o FILE")
+        raise UsageError(f"the page {kind} shows a run and none is given; name one: vptsp page {kind} RUN --out FILE")
     opened = Run.open(run) if run else None
     if opened:
         opened.summary()  # refused here where the run is not finished

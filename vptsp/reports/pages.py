@@ -36,7 +36,7 @@ def write_page(kind: str, path: str | Path, run: Run | None = None, projection: 
     if kind not in KINDS:
         raise UsageError(f"{plain(kind)!r} is not a kind of page; choose one of {', '.join(KINDS)}")
     if run is None and kind not in WITHOUT_A_RUN:
-        raise UsageError(f"the page {kind} shows a run and none is given; name one: vptsp page {kind} RUN -o FILE")
+        raise UsageError(f"the page {kind} shows a run and none is given; name one: vptsp page {kind} RUN --out FILE")
     if Path(path).suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"{plain(path)} is not the name of a page; give a file that ends in .html")
     if run is not None:
