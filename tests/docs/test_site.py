@@ -83,10 +83,11 @@ def test_a_page_works_at_every_width_in_both_themes(site: Path, watched: Watched
         watched.page.set_viewport_size({"width": width, "height": 900})
         spilled = watched.page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert spilled <= 0, f"{spilled} pixels too wide at {width}"
-    found = Axe().run(watched.page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]})
+    assert watched.wrong == []
+    # not preloaded: a file may not read style sheets beside it, and the rules asked for need none
+    found = Axe().run(watched.page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"], "preload": False})
     serious = [rule for rule in found.response["violations"] if rule["impact"] in ("serious", "critical")]
     assert [f"{rule['id']}: {rule['nodes'][0]['html'][:160]} ({len(rule['nodes'])})" for rule in serious] == []
-    assert watched.wrong == []
 
 
 def test_the_first_page_is_light(site: Path, watched: Watched) -> None:

@@ -3,7 +3,7 @@ if (location.protocol === "file:" && window.DOCUMENTATION_OPTIONS) DOCUMENTATION
 
 // Tables and code that are wider than the page scroll by themselves, and by the keyboard as well.
 document.addEventListener("DOMContentLoaded", () => {
-  for (const box of document.querySelectorAll(".highlight pre, .table-wrapper, .nb-output")) {
+  for (const box of document.querySelectorAll(".highlight pre, .table-wrapper, .nb-output, .nb-output [style*=overflow]")) {
     if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
   }
 });
