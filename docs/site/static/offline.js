@@ -1,5 +1,5 @@
 // Opened as files, pages may not read each other: the search then lists titles without excerpts.
-if (location.protocol === "file:" && window.DOCUMENTATION_OPTIONS) DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 
 // Tables and code that are wider than the page scroll by themselves, and by the keyboard as well.
 document.addEventListener("DOMContentLoaded", () => {
