@@ -15,7 +15,7 @@ PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 WITHOUT_BROWSER := $(if $(filter none,$(BROWSER)),--without-browser)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo test test-quick test-slow test-devices test-wheel lock-check sweep-full lab bench notebooks-full errors lint lint-front format pretrain clean
+.PHONY: help setup browser demo test test-quick test-slow test-devices test-wheel lock-check sweep-full lab bench notebooks-full errors lint lint-front format pretrain clean docs test-docs notebook-heads
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,10 +32,10 @@ browser: setup
 	$(if $(WITHOUT_BROWSER),,$(BIN)/python tests/browsers.py)
 
 test: setup browser  ## run the tests; BROWSER=none leaves those out that need Chromium
-	$(BIN)/pytest -m "not slow and not wheel" $(PARALLEL) $(WITHOUT_BROWSER)
+	$(BIN)/pytest -m "not slow and not wheel and not docs" $(PARALLEL) $(WITHOUT_BROWSER)
 
 test-quick: setup  ## run the tests of the core, between two edits
-	$(BIN)/pytest -m "not slow and not wheel" $(PARALLEL) tests/core
+	$(BIN)/pytest -m "not slow and not wheel and not docs" $(PARALLEL) tests/core
 
 test-slow: setup browser  ## run the tests that take minutes
 	$(BIN)/pytest -m slow $(WITHOUT_BROWSER)
@@ -62,11 +62,20 @@ errors: setup  ## write docs/errors.md, every error sentence and its remedy
 bench: setup  ## measure speed, as ratios within one process
 	$(BIN)/python -m benchmarks
 
-notebooks-full: setup  ## run notebooks 05-07 at full length (about an hour) and render them into docs/
+notebooks-full: setup  ## run notebooks 05-07 at full length (about an hour), each into a page of runs/full/
 	for name in 05_compare_methods 07_recognition 06_ablations; do \
 	  OMP_NUM_THREADS=1 $(BIN)/python -c "from vptsp.notebooks import run_notebook; run_notebook('$$name', 'runs/full/$$name.ipynb', {'run_dir': 'runs/full/$$name'})" && \
-	  $(BIN)/python -m vptsp.reports.notebook_page runs/full/$$name.ipynb docs/$$name.html || exit 1; \
+	  $(BIN)/python -m vptsp.reports.notebook_page runs/full/$$name.ipynb runs/full/$$name.html || exit 1; \
 	done
+
+docs: setup  ## build the documentation into build/docs/html; executes the notebooks (about ten minutes the first time)
+	OMP_NUM_THREADS=1 $(BIN)/python docs/site
+
+test-docs: docs browser  ## run every block of the documentation, and look at all of its pages in Chromium
+	VPTSP_DOCS=$(CURDIR)/build/docs/html $(BIN)/pytest -m docs tests/docs $(WITHOUT_BROWSER)
+
+notebook-heads: setup  ## write times, needs and parameters' help into the notebooks
+	$(BIN)/python tests/notebook_heads.py
 
 lint: setup lint-front  ## ruff, mypy, which room may import which, and what lint-front does
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "vptsp"
-ROOMS = ("settings", "data", "notebooks", "sweeps", "analysis", "figures", "reports", "pretraining")
+ROOMS = ("settings", "data", "notebooks", "sweeps", "analysis", "figures", "reports", "pretraining", "teaching")
 
 
 @pytest.mark.parametrize("room", ROOMS)

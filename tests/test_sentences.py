@@ -26,6 +26,7 @@ ARGUMENTS = {
     *("alpha", "frame", "most", "source", "run", "n_neighbors", "min_dist", "resume", "key"),
     *("seeds", "notebook", "folder", "list", "random", "runs", "yes", "run_dir"),  # of a sweep
     "cluster",  # of a job
+    *("columns", "session"),  # of figures and of the course
 }
 
 

@@ -11,13 +11,16 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from notebook_heads import written
 
 from vptsp.cli import main
 from vptsp.cli.lab import lab_command
+from vptsp.core.losses import LOSSES
 from vptsp.errors import UsageError
 from vptsp.notebooks import library
 from vptsp.notebooks.library import copy_notebooks, find_notebook, list_notebooks, split_names
 from vptsp.project import VARIABLE
+from vptsp.settings.methods import METHODS
 
 ROOT = Path(__file__).parents[2]
 OWN = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -215,9 +218,20 @@ def test_lab_leaves_the_originals_of_a_clone_alone(here: Path, monkeypatch: pyte
 def test_the_first_notebook_leads_to_all_others() -> None:
     cells = json.loads((ROOT / "notebooks" / "00_start_here.ipynb").read_text())["cells"]
     (table,) = ["".join(cell["source"]) for cell in cells if cell["id"] == "notebooks"]
-    rows = re.findall(r"^\| \[(.+?)\]\((.+?)\.ipynb\) \| (.+?) \| (\d+) min \|$", table, re.MULTILINE)
+    rows = re.findall(r"^\| \[(.+?)\]\((.+?)\.ipynb\) \| (.+?) \| (\d+) min \| (.+?) \|$", table, re.MULTILINE)
     assert [name for name, *_ in rows] == [path.stem for path in OWN if path.stem != "00_start_here"]
     assert all(name == target for name, target, *_ in rows)
+
+
+def test_the_heads_of_notebooks_are_what_their_metadata_and_the_settings_say() -> None:
+    for notebook in list_notebooks():
+        assert json.loads(notebook.path.read_text(encoding="utf-8")) == written(notebook), (
+            "python tests/notebook_heads.py"
+        )
+    (cell,) = [cell for cell in json.loads(OWN[1].read_text())["cells"] if cell["id"] == "parameters"]
+    comments = dict(re.findall(r"^(\w+): .*?  # (.*)$", "".join(cell["source"]), re.MULTILINE))
+    assert f"one of {len(METHODS)};" in comments["method"]
+    assert all(loss in comments["loss"] for loss in LOSSES)
 
 
 def test_a_notebook_is_known_by_the_name_that_it_had() -> None:

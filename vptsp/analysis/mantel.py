@@ -70,8 +70,8 @@ def mantel(
 def gower(table: pd.DataFrame) -> Float64[np.ndarray, "C C"]:
     """Gower's distance between the rows of a table (Biometrics 27, 1971), from 0, equal, to 1.
 
-    The mean over the columns of |a - b| / (largest - smallest) for numbers, and of 0 or 1, equal or not, for anything
-    else. Raises DataError for a table without columns or with missing values.
+    The mean over the columns of ``|a - b| / (largest - smallest)`` for numbers, and of 0 or 1, equal or not,
+    for anything else. Raises DataError for a table without columns or with missing values.
     """
     if not len(table.columns) or table.isna().to_numpy().any():
         raise DataError("attribute distances need a table of one or more columns without missing values")

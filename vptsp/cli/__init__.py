@@ -17,6 +17,8 @@ COMMANDS = {
     "evaluate": "Score a run's checkpoint on its test images",
     "demo": "Train, evaluate and report on the embedded default",
     "report": "Write a run's report.html",
+    "page": "Write a live page as one file",
+    "figure": "Write a figure for a paper",
     "export": "Write a run's model to FILE",
     "runs": "List runs",
     "compare": "Compare runs, folders of runs, sweeps, ledgers",

@@ -65,8 +65,8 @@ def nmi(labels: Int64[np.ndarray, " N"], clusters: Int64[np.ndarray, " N"]) -> f
 def pairwise_f1(labels: Int64[np.ndarray, " N"], clusters: Int64[np.ndarray, " N"]) -> float:
     """F1 over pairs of images: a pair is predicted if clustered together, and right if of one class.
 
-    With n_ij images of class i in cluster j: precision = sum C(n_ij, 2) / sum C(n_.j, 2), recall =
-    sum C(n_ij, 2) / sum C(n_i., 2). 1 where no pair is predicted and none exists.
+    With n_ij images of class i in cluster j: ``precision = sum C(n_ij, 2) / sum C(n_.j, 2)``,
+    ``recall = sum C(n_ij, 2) / sum C(n_i., 2)``. 1 where no pair is predicted and none exists.
     """
     existing, predicted, right = map(_pairs, _contingency(labels, clusters)[:3])
     return 2 * right / (predicted + existing) if predicted + existing else 1.0

@@ -16,5 +16,6 @@ Read ``signs_and_colours.py`` first, the signs and colours of everything that is
     proxy_spaces    the three spaces of a run's proxies
     prompts         how prompts work: tokens, places, attention with and without
     parameters      what a model's parts count
+    paper           figures of a run for a paper: PDF, SVG and PNG of one or two columns
     stills          any of the plotly figures as a PNG, for pages without JavaScript
 """

@@ -22,16 +22,37 @@ _MARKS = re.compile(r"[*`]|\[([^]]*)\]\([^)]*\)")  # emphasis, code, and links, 
 
 @dataclass(frozen=True)
 class Notebook:
-    """A notebook of the workbench. ``title`` and ``purpose``: its heading, and the first sentence below it."""
+    """A notebook of the workbench. ``title`` and ``purpose``: its heading, and the first sentence below it.
+
+    ``minutes`` it takes on two processor cores with its own settings, what one ``learn``s, what it ``needs``.
+    """
 
     path: Path
     title: str
     purpose: str
+    minutes: int
+    learn: str
+    needs: str
 
     @property
     def name(self) -> str:
         """Its file's name without the ending: ``01_train``."""
         return self.path.stem
+
+    @property
+    def takes(self) -> str:
+        """Time, machine and needs, as a sentence."""
+        return f"About {self.minutes} min on two processor cores, without a GPU. Needs {self.needs}."
+
+
+def notebook_table(ending: str) -> str:
+    """All notebooks as a Markdown table: what one learns, how long it takes, what it needs. Links end in ``ending``."""
+    rows = [
+        f"| [{each.name}]({each.name}{ending}) | {each.learn} | {each.minutes} min | {each.needs} |"
+        for each in list_notebooks()
+        if each.name != "00_start_here"
+    ]
+    return "\n".join(["| notebook | what you learn | time | needs |", "|---|---|---|---|", *rows])
 
 
 def list_notebooks() -> list[Notebook]:
@@ -132,11 +153,13 @@ def _own(name: str) -> Path | None:
 
 def _described(path: Path) -> Notebook:
     try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        content = json.loads(path.read_text(encoding="utf-8"))
+        cells, about = content["cells"], content["metadata"]["vptsp"]
         text = next("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
     except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
         raise UsageError(f"{path} cannot be read as a notebook ({error}); install the workbench again") from None
     heading, _, body = text.partition("\n")
     body = " ".join(_MARKS.sub(r"\1", body).split())
     sentence = _SENTENCE.match(body)
-    return Notebook(path, _MARKS.sub(r"\1", heading).lstrip("# ").strip(), sentence[1] if sentence else body)
+    title = _MARKS.sub(r"\1", heading).lstrip("# ").strip()
+    return Notebook(path, title, sentence[1] if sentence else body, about["minutes"], about["learn"], about["needs"])

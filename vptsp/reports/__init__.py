@@ -5,6 +5,7 @@ Read ``report.py`` first: a run's ``report.html``. ::
     report          a run as one page that asks no network for anything
     templates/      its HTML
     views           its live blocks, from whoever offers some
+    pages           live pages of a run, a file each
     notebook_page   an executed notebook as one still page
     formulas        TeX of markdown as inline SVG
     tables          a table as CSV, Parquet, Markdown or LaTeX

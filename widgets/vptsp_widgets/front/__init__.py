@@ -23,7 +23,7 @@ from vptsp.text import script_json
 from vptsp_widgets.front import generate_signs as signs
 from vptsp_widgets.front.linker import link, variable
 
-__all__ = ["module", "page_block", "script_json", "style"]
+__all__ = ["module", "page_block", "script_json", "style", "style_of"]
 
 _PACKAGE = resources.files("vptsp_widgets")
 _HOST = "front/host.js"
@@ -39,16 +39,27 @@ def module(name: str) -> str:
 
 def style(name: str) -> str:
     """The style sheet of a view, after what all of them share."""
-    return signs.style() + _read("front/common.css") + _read(f"{name}/front/style.css")
+    return signs.style() + _read("front/common.css") + style_of(name)
+
+
+def style_of(name: str) -> str:
+    """A view's own style sheet alone."""
+    return _read(f"{name}/front/style.css")
 
 
 def page_block(
-    name: str, state: Mapping[str, Any], pages: Sequence[Path] = (), label: str = "", element: str | None = None
+    name: str,
+    state: Mapping[str, Any],
+    pages: Sequence[Path] = (),
+    label: str = "",
+    element: str | None = None,
+    around: str | None = None,
 ) -> str:
     """A view as HTML for a page without a kernel: its element, style, module and whole state; no request leaves it.
 
     ``state`` holds what the widget's synced traits would: JSON values, and bytes. ``pages`` are the thumbnail
-    pages, ``label`` is what a screen reader calls the view, and ``element`` its id in the page.
+    pages, ``label`` is what a screen reader calls the view, and ``element`` its id in the page. ``around``, a module's
+    path and the name of a function in it, makes another front end of the view's, for a page of another kind.
     """
     packed = {
         key: {"bytes": base64.b64encode(value).decode()} if isinstance(value, bytes) else value
@@ -57,10 +68,14 @@ def page_block(
     images = ["data:image/jpeg;base64," + base64.b64encode(page.read_bytes()).decode() for page in pages]
     data = script_json(json.dumps({"state": packed, "pages": images}, allow_nan=False))
     element = element or f"vptsp-{name}"
+    entries, front = [_HOST, _entry(name)], f"{variable(_entry(name))}.default"
+    if around:
+        path, _, function = around.partition(":")
+        entries, front = [*entries, path], f"{variable(path)}.{function}({front})"
     return (
         f'<style>{style(name)}</style><div id="{element}"></div>'
-        f'<script type="module">{_linked(_HOST, _entry(name))}\n'
-        f'{variable(_HOST)}.mount({variable(_entry(name))}.default, document.getElementById("{element}"), '
+        f'<script type="module">{_linked(*entries)}\n'
+        f'{variable(_HOST)}.mount({front}, document.getElementById("{element}"), '
         f"{data}, {script_json(json.dumps(label))});</script>"
     )
 

@@ -22,7 +22,7 @@ export class Stage {
     this.element = svg("svg", { class: "vptsp-sb-stage", role: "group", "aria-label": "points on the circle or sphere" });
     this.element.dataset.lmSuppressShortcuts = "true";
     this.layers = Object.fromEntries(["under", "ink", "over"].map((name) => [name, svg("g", name === "over" ? {} : { "aria-hidden": "true" })]));
-    this.ball = svg("circle", { "aria-label": "sphere: arrow keys turn it" });
+    this.ball = svg("circle", {});
     this.element.append(this.ball, this.layers.under, this.layers.ink, this.layers.over);
   }
 
@@ -86,6 +86,8 @@ export class Stage {
     const { sphere, middle, radius } = this.sight;
     const ball = { cx: middle, cy: middle, r: radius, class: sphere ? "vptsp-sb-ball" : "vptsp-sb-rim", tabindex: sphere ? 0 : -1, role: sphere ? "application" : "presentation" };
     for (const [key, value] of Object.entries(ball)) this.ball.setAttribute(key, String(value));
+    if (sphere) this.ball.setAttribute("aria-label", "sphere: arrow keys turn it");
+    else this.ball.removeAttribute("aria-label"); // the circle does nothing, and is not named
     this.layers.under.replaceChildren(...(sphere ? globe(this.sight, orthant) : ticks(this.sight)));
   }
 

@@ -131,7 +131,7 @@ class Sandbox {
     this.experiment.remember();
     this.experiment.become(state);
     this.renew();
-    this.report("set by the kernel");
+    this.report(this.model.live === false ? "opened" : "set by the kernel");
   }
 
   /** @param {Partial<State>} parts */
