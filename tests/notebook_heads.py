@@ -17,7 +17,7 @@ from vptsp.settings.config import Config
 
 LONGEST = 120  # letters of a line
 MOST_NAMED = 8  # values of a setting that a comment lists
-LISTED_BY = {"dataset": "vptsp data list", "method": "vptsp methods"}
+LISTED_BY = {"dataset": "vptsp data list", "method": "vptsp methods", "loss": "vptsp settings loss"}
 GENERIC = {
     "dataset",
     "data_root",
@@ -36,7 +36,8 @@ def help_of(name: str) -> str:
     """A setting's meaning in few words: its values where they are few, else who lists them, else its description."""
     legal = choices(name)
     if name in LISTED_BY:
-        return f"one of {len(legal)}; {LISTED_BY[name]} shows them"
+        others = " or pml:NAME" if name == "loss" else ""
+        return f"one of {len(legal)}{others}; {LISTED_BY[name]} shows them"
     if 2 < len(legal) <= MOST_NAMED:
         return f"{', '.join(legal[:-1])} or {legal[-1]}"
     description = (Config.model_fields[name].description or "").partition("; none:")[0]

@@ -127,7 +127,7 @@ def test_a_gru_begins_as_the_moving_average(keep: float) -> None:
 
 def test_numbers_that_leave_nothing_to_learn_are_refused() -> None:
     values, labels = features(4)
-    with pytest.raises(ConfigError, match="a whitened head needs a shrinkage above 0"):
+    with pytest.raises(ConfigError, match="whitening needs a shrinkage above 0"):
         start_whitened(Head(WIDTH, WIDTH), values, labels, 0.0)
     with pytest.raises(ConfigError, match="keeps a share between 0 and 1"):
         start_as_mean(GatedUnit(8), 1.0)

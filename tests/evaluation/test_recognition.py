@@ -144,7 +144,11 @@ def test_scores_train_by_cross_entropy_and_a_saved_model_scores_alike(tiny: Tiny
 
 
 # --- runs -----------------------------------------------------------------------------------------
-@pytest.mark.parametrize("method", TRAINABLE)
+# By what is scored: a classifier, proxies, guided prompts. The saved model of every method is tested above.
+@pytest.mark.parametrize(
+    "method",
+    [m if m in ("linear", "vptsp_g", "davpt") else pytest.param(m, marks=pytest.mark.slow) for m in TRAINABLE],
+)
 def test_a_run_is_selected_by_validation_and_evaluated_again(tiny: Tiny, tmp_path: Path, method: str) -> None:
     run = train(recognising(tiny, method, batch_size=16), tmp_path / "run", observer=silent)
     summary, lines = run.summary(), run.metrics()

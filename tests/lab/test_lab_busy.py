@@ -23,7 +23,7 @@ while time.monotonic() < end and not Path(ENOUGH).exists():
 
 
 # Over subshells, as JupyterLab comes, messages of widgets pass a busy kernel; else they wait for its main thread.
-@pytest.mark.parametrize("comms", ["perCommTarget", "disabled"])
+@pytest.mark.parametrize("comms", ["perCommTarget", pytest.param("disabled", marks=pytest.mark.slow)])
 def test_views_stay_alive_while_a_cell_runs(
     lab: Any, open_notebook: Callable[..., Any], tiny_run: Run, tmp_path: Path, comms: str
 ) -> None:

@@ -43,9 +43,8 @@ display(view)
 COUNTS = ("Nodes", "JSEventListeners")  # what a page holds, after a garbage collection
 
 
-@pytest.mark.parametrize(
-    "name", ["space", pytest.param("gallery", marks=pytest.mark.slow), pytest.param("why", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow  # that each view's own page leaves nothing is tested with the view
+@pytest.mark.parametrize("name", ["space", "gallery", "why"])
 def test_views_leave_nothing(lab: Any, open_notebook: Callable[..., Any], tiny_run: Run, name: str) -> None:
     cells = [SETUP.replace("RUN", repr(str(tiny_run.path))) + f"name = {name!r}", CYCLE, "view.close()\nclear_output()"]
     cells += ["display({'text/html': '<p>nothing</p>'}, raw=True)", "clear_output()"]

@@ -55,8 +55,15 @@ def test_committed_without_outputs_and_with_typed_helpful_parameters(name: str) 
         assert "  # " in parameters.source.splitlines()[statement.lineno - 1]
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("own_images", [False, True])
+@pytest.mark.parametrize(
+    ("name", "own_images"),
+    [
+        pytest.param("02_explore_embeddings", False, marks=pytest.mark.slow),  # runs twice in test_notebooks_again.py
+        ("03_retrieval_gallery", True),
+        pytest.param("02_explore_embeddings", True, marks=pytest.mark.slow),
+        pytest.param("03_retrieval_gallery", False, marks=pytest.mark.slow),
+    ],
+)
 def test_headless_it_shows_stills(
     name: str, own_images: bool, tiny_run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

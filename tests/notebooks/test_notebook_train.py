@@ -100,6 +100,7 @@ def test_headless_run_makes_run_report_and_stills(
         run_demo(tmp_path / "run", small)
 
 
+@pytest.mark.slow  # the family in training is tests/training/test_backbone_runs.py, the notebook the test above
 def test_the_smallest_dinov3_from_a_file_as_it_was_published(small: Settings, tmp_path: Path) -> None:
     """Of timm by name, its weights in Meta's layout: trained, compared with its probe, and reported."""
     name = "vit_tiny_patch16_dinov3_qkvb"

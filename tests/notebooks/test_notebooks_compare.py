@@ -111,6 +111,7 @@ def test_methods_side_by_side(tmp_path: Path) -> None:
     assert "4/4  VPTSP-G, seed 0: R@1" in text
 
 
+@pytest.mark.slow  # notebook 05 above runs by the same functions; the documentation executes this one
 def test_two_panels_and_a_table_share_the_default(tmp_path: Path) -> None:
     table, shown, _ = execute("06_ablations", tmp_path, panels="alpha, layers, table 5", **FEW)
     default = [name.split(", ") for name in table["experiment"] if "alpha: 0.5" in name]
@@ -124,6 +125,7 @@ def test_two_panels_and_a_table_share_the_default(tmp_path: Path) -> None:
     assert "3 comparisons" in differences
 
 
+@pytest.mark.slow  # notebook 05 above runs by the same functions; the documentation executes this one
 def test_prompts_against_linear_on_known_classes(tmp_path: Path) -> None:
     table, shown, _ = execute("07_recognition", tmp_path, only="linear probe, VPT-deep, pad, concat channel")
     assert table["experiment"].tolist() == ["linear probe", "VPT-deep", "concat channel", "pad"]
@@ -139,7 +141,7 @@ def test_prompts_against_linear_on_known_classes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "parameters", "message"),
     [
-        ("07_recognition", {"method": "frozen"}, "method='frozen' trains nothing"),
+        pytest.param("07_recognition", {"method": "frozen"}, "method='frozen' trains nothing", marks=pytest.mark.slow),
         ("05_compare_methods", {"seeds": "3"}, "seeds='3' is of type str; this notebook wants int"),
     ],
 )

@@ -70,6 +70,7 @@ def checked(path: Path, name: str) -> dict[str, Any]:
 
 
 # --- the notebooks -----------------------------------------------------------------------------------
+@pytest.mark.slow  # each view has tests of its own; the documentation executes this notebook
 def test_geometry_trains_and_shows_every_view(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     cells = checked(run_notebook(GEOMETRY, tmp_path / "out.ipynb", SMALL), GEOMETRY)
@@ -143,6 +144,7 @@ def test_misspelt_parameters_stop_at_once(name: str, tmp_path: Path) -> None:
         run_notebook(name, tmp_path / "out.ipynb", {"rundir": "mine"})
 
 
+@pytest.mark.slow  # as in notebook 01
 def test_a_wrong_type_is_refused_before_anything_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(PapermillExecutionError, match="classes='all' is of type str; this notebook wants list"):

@@ -274,8 +274,8 @@ class Config(BaseModel):
     # --- loss ---------------------------------------------------------------------------------
     loss: str = Field(
         "proxy_anchor",
-        description="loss of retrieval; image_anchor is what the published code calls nca, pml:NAME any loss of "
-        "pytorch-metric-learning. Recognition: cross-entropy",
+        description=f"loss of retrieval: {', '.join(LOSSES)} (image_anchor is what the published code calls nca), or "
+        "pml:NAME of pytorch-metric-learning. Recognition: cross-entropy",
     )
     loss_args: dict[str, JsonValue] = Field(
         {}, description="arguments of the loss by name, as a table: loss_args.alpha=2, or [loss_args] in a file"

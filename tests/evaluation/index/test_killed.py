@@ -73,7 +73,17 @@ def run(*arguments: Any, log: Path) -> processes.Process:
         return processes.Process(*fork_client.ask(forks.address(), files, path=sys.path, call=call))
 
 
-@pytest.mark.parametrize(("change", "moments"), [(add, 7), (remove, 5), (save, 3), (build, 3)])
+@pytest.mark.parametrize(
+    ("change", "moments"),
+    [
+        (add, 3),
+        (remove, 2),
+        *(
+            pytest.param(change, n, marks=pytest.mark.slow)
+            for change, n in ((add, 7), (remove, 5), (save, 3), (build, 3))
+        ),
+    ],
+)
 def test_a_writer_that_is_killed_loses_at_most_what_it_was_doing(
     change: Callable[[Path], None], moments: int, tmp_path: Path
 ) -> None:
