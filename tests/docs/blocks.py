@@ -20,7 +20,7 @@ PAGES = sorted(
 )
 KNOWN = {"python", "sh", "console", "toml", "mermaid", "text"}  # others are directives, in braces
 # No block of these can be run here: several machines, a scheduler. They are compiled, and their commands are checked.
-ELSEWHERE = {"docs/clusters.md"}
+ELSEWHERE = {"docs/clusters.md", "docs/devices.md"}  # commands of clusters and of several devices
 OWN_TEST = {"docs/extend.md"}  # tests/test_extend.py, block for block
 SHORT = ("epochs=1", "blossoms_classes=24", "blossoms_images=8", "batch_size=16", "num_workers=0")  # what takes minutes
 
