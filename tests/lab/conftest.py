@@ -110,8 +110,11 @@ class Window:
         page.wait_for_function("window.jupyterapp?.started.then(() => true)", timeout=90_000)
 
     def _console(self, message: Any) -> None:
-        if message.type == "error" and not any(noise in message.text for noise in _NOISE):
-            self.wrong.append(message.text)
+        place = str(message.location["url"])
+        # What JupyterLab asks its server about kernels and files that come and go; no view asks for anything.
+        own = any(noise in message.text for noise in _NOISE) or place.startswith(f"{self.lab.url}/api/")
+        if message.type == "error" and not own:
+            self.wrong.append(f"{message.text} ({place})")
 
     def _request(self, request: Any) -> None:
         own = (self.lab.url, self.lab.url.replace("http", "ws", 1), "data:", "blob:", "about:")
@@ -121,12 +124,17 @@ class Window:
     def clear(self) -> None:
         """As it was at first: no document, no kernel, the light theme.
 
+        Kernels that a page opened come up first, as turning them back is an error of JupyterLab's server.
         Documents close before their kernels end: parts of JupyterLab look for the kernel of a document for a while.
         """
         self.page.evaluate(
             """async () => {
                 const app = window.jupyterapp;
                 const documents = [...app.shell.widgets("main")].filter((widget) => widget.context);
+                const kernels = () => documents.map((widget) => widget.context.sessionContext.session?.kernel);
+                const until = performance.now() + 10_000; // a kernel that is on its way is not turned back
+                while (kernels().some((kernel) => kernel?.connectionStatus === "connecting")
+                    && performance.now() < until) await new Promise(requestAnimationFrame);
                 for (const widget of documents) {
                     widget.context.model.dirty = false; // nobody is asked whether to save
                     widget.close();
