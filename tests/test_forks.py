@@ -57,7 +57,10 @@ def until(true: Callable[[], bool], seconds: float = 60) -> None:
 
 
 def gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # asking first whether it is there would leave it time to go
+        return True
 
 
 def test_a_kernel_has_its_own_place_and_is_interrupted(kernel: Kernel, tmp_path: Path) -> None:
