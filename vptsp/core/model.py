@@ -7,6 +7,8 @@ semantic proxies.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -272,11 +274,26 @@ class EmbeddingModel(nn.Module):
 
     def head_output(self, encoded: Encoded, images: Float[Tensor, "B 3 H W"]) -> ModelOutput:
         """From the transformer's feature of images to their embeddings, whatever the method adds there."""
-        features = self._before_head(encoded, images)
+        return self._of_head(self._before_head(encoded, images), encoded)
+
+    def from_head_features(self, features: Float[Tensor, "B D"]) -> ModelOutput:
+        """What :meth:`forward` gives without labels, from what :meth:`head_features` gave."""
+        return self.with_proxies(self._of_head(features, Encoded(features)))
+
+    def _of_head(self, features: Tensor, encoded: Encoded) -> ModelOutput:
         if isinstance(self.head, Classifier):
             embeddings = F.normalize(features.float(), dim=1)
             return ModelOutput(embeddings=embeddings, encoded=encoded, logits=self.head(features))
         return ModelOutput(embeddings=self.head(features), encoded=encoded)
+
+    def before_head(self) -> Iterator[tuple[str, Tensor]]:
+        """Every weight and buffer that :meth:`head_features` depends on, by name, in a fixed order."""
+        after = ("head.", "learned", "semantic.", "guide.", "dynamics.", "criterion.", "class_scale")
+        # By every name they have: what towers share counts even if one that comes after the head lists it first.
+        every = self.named_parameters(remove_duplicate=False), self.named_buffers(remove_duplicate=False)
+        for name, value in itertools.chain(*every):
+            if not name.startswith(after):
+                yield name, value
 
     @property
     def rows(self) -> ClassPromptRows | None:

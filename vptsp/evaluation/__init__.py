@@ -12,6 +12,7 @@ Read it in this order:
 - :mod:`~vptsp.evaluation.clustering`: NMI and pairwise F1; :mod:`~vptsp.evaluation.recognition`: accuracies of a
   closed set;
 - :mod:`~vptsp.evaluation.evaluate`: the same for a model and images, and for whole runs;
+  :mod:`~vptsp.evaluation.kept_features`: what a pass over images gave, while nothing before the head changes;
 - :mod:`~vptsp.evaluation.gallery_index`: a gallery that is built once and asked often, exact or approximate, in memory;
   :mod:`~vptsp.evaluation.index`: one that is kept on disk, outgrows memory, and changes.
 

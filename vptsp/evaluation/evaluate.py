@@ -23,6 +23,7 @@ from vptsp.data.transforms import eval_transform
 from vptsp.data.unreadable import kept, unreadable
 from vptsp.devices.world import World
 from vptsp.errors import DataWarning, RunError
+from vptsp.evaluation.kept_features import head_features
 from vptsp.evaluation.metrics import evaluate_retrieval
 from vptsp.evaluation.recognition import recognition_metrics
 from vptsp.files import write_json
@@ -62,13 +63,12 @@ def predict(
     """
     world = world or World(fabric)
     passes = passes or eval_passes(model, [], config)
-    loader = passes.over(images, world.turn)
     training = model.training
     model.eval()
     embeddings, logits = [], []
-    with fabric.autocast():
-        for batch, _, _ in loader:
-            output = model(batch.to(fabric.device))
+    for features in head_features(model, images, passes, fabric, world):
+        with fabric.autocast():
+            output = model.from_head_features(features)
             embeddings.append(output.embeddings.float().cpu())
             if output.logits is not None:
                 logits.append(output.logits.float().cpu())

@@ -22,6 +22,7 @@ from vptsp.core.proxies.gru import GatedUnit
 from vptsp.data.image_set import ImageSet
 from vptsp.devices.world import World
 from vptsp.evaluation.evaluate import eval_passes
+from vptsp.evaluation.kept_features import head_features
 from vptsp.settings.build import ConfiguredModel
 from vptsp.settings.config import Config
 
@@ -102,13 +103,11 @@ def _feature_batches(
     world, passes, training = world or World(fabric), eval_passes(model, [], config), model.training
     model.eval()
     own = []
-    for batch, _, _ in passes.over(images, world.turn):
-        with fabric.autocast():
-            features = model.head_features(batch.to(fabric.device)).float()
+    for features in head_features(model, images, passes, fabric, world):
         if world.alone:
-            yield features
+            yield features.float()
         else:
-            own.append(features)
+            own.append(features.float())
     model.train(training)
     if not world.alone:
         yield from world.in_turn(own, passes.count(images))
