@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ from vptsp.errors import DataError, RunError
 from vptsp.evaluation.index import Index, StoredIndex
 from vptsp.evaluation.index.opened import open_index
 
-pytest.importorskip("lancedb")
-lance = pytest.importorskip("vptsp.evaluation.index.lance")
-LanceIndex = lance.LanceIndex
+if find_spec("lancedb") is None:  # found, and imported by the first test: each worker collects, one runs
+    pytest.skip("needs the package lancedb", allow_module_level=True)
+from vptsp.evaluation.index import lance
+from vptsp.evaluation.index.lance import LanceIndex
 
 
 @pytest.fixture(scope="module")
