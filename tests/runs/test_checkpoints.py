@@ -119,6 +119,15 @@ def test_files_that_are_no_checkpoints_are_refused(run: Run, tmp_path: Path) -> 
         load_inference(tmp_path / "other")
     with pytest.raises(RunError, match="does not exist; train the run to its end"):
         load_inference(tmp_path / "nowhere")
+    with pytest.raises(RunError, match="is not a run"):
+        load_inference(tmp_path)
+
+
+def test_a_run_can_be_named_by_its_folder(run: Run) -> None:
+    kept = load_inference(run, "last").state_dict()
+    named = load_inference(str(run.path), "last").state_dict()
+    assert named.keys() == kept.keys()
+    assert all(torch.equal(named[name], kept[name]) for name in kept)
 
 
 @pytest.mark.parametrize("name", ["tensors.safetensors", "state.json"])

@@ -159,11 +159,13 @@ def save_inference(path: Path, model: ConfiguredModel, config: Config, **facts: 
 
 
 def load_inference(source: Run | str | Path, which: str | None = None, device: str = "cpu") -> ConfiguredModel:
-    """A model ready to embed images, from a run (``which``: last, best_val or whitened; none: the selected one) or
-    a file.
+    """A model ready to embed images, from a run or its folder (``which``: last, best_val or whitened; none: the
+    selected one) or from a file.
 
     Raises :class:`RunError` for missing or damaged files and for weights of another backbone.
     """
+    if not isinstance(source, Run) and placed(source).is_dir():
+        source = Run.open(placed(source))
     path = inference_path(source, which) if isinstance(source, Run) else placed(source)
     tensors = read_tensors(path, "train the run to its end, or pass an inference checkpoint")
     with safe_open(path, "pt") as file:
