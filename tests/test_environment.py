@@ -62,6 +62,21 @@ def test_documents_name_files_that_are_there(document: str) -> None:
     assert missing == []
 
 
+def test_pages_lead_to_files_that_are_there() -> None:
+    """Out of docs/; within it, the built site's test follows every link."""
+    led, missing = 0, []
+    for page in (ROOT / "docs").rglob("*.md"):
+        for link in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
+            place = (page.parent / link).resolve()
+            if "://" in link or place.is_relative_to(ROOT / "docs"):
+                continue
+            led += 1
+            if not place.exists():
+                missing.append(f"{page.name}: {link}")
+    assert led > 10
+    assert missing == []
+
+
 @pytest.mark.parametrize("form", ["bug", "idea"])
 def test_issue_forms_ask_for_what_doctor_prints(form: str) -> None:
     body = yaml.safe_load((ROOT / f".github/ISSUE_TEMPLATE/{form}.yml").read_text())["body"]
