@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -104,7 +104,10 @@ def _unit(points: np.ndarray) -> np.ndarray:
 
 
 def _labels(given: Any, samples: int, classes: int) -> np.ndarray:
-    labels = np.asarray(given)
+    try:
+        labels = np.asarray(given)
+    except ValueError:  # rows of different lengths
+        raise DataError(f"labels are not a list of numbers; give one integer for each of {samples} samples") from None
     if labels.shape != (samples,) or labels.dtype.kind not in "iu":
         raise DataError(
             f"labels have shape {labels.shape} and type {labels.dtype}; give one integer for each of {samples} samples"
@@ -116,14 +119,18 @@ def _labels(given: Any, samples: int, classes: int) -> np.ndarray:
 
 
 def _names(given: Sequence[Any] | None, classes: int) -> list[str]:
-    names = [f"class {LETTERS[row]}" for row in range(classes)] if given is None else [plain(name) for name in given]
+    if given is None:
+        return [f"class {LETTERS[row]}" for row in range(classes)]
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise DataError(f"class_names={plain(given)} is not a list of names; give one name per class")
+    names = [plain(name) for name in given]
     if len(names) != classes:
         raise DataError(f"{len(names)} class names for {classes} proxies; give one name per class")
     return names
 
 
 def _one_of(given: Any, what: str, legal: tuple[str, ...]) -> str:
-    if given not in legal:
+    if not isinstance(given, str) or given not in legal:
         raise DataError(f"{what}={plain(given)!r} is unknown; choose one of {', '.join(legal)}")
     return str(given)
 
@@ -137,7 +144,8 @@ def _number(given: Any, what: str) -> float:
 
 
 def _movers(given: Any) -> Sequence[str]:
-    if isinstance(given, str) or any(name not in MOVERS for name in given):
+    known = isinstance(given, Iterable) and not isinstance(given, str)
+    if not known or not all(isinstance(name, str) and name in MOVERS for name in given):
         raise DataError(f"moves={plain(given)} is not a list of who moves; choose among {', '.join(MOVERS)}")
     return list(given)
 
@@ -146,7 +154,10 @@ def _turn(given: Any, width: int) -> list[list[float]] | None:
     """Rows: the directions in space that point right, up and towards the reader. None on the circle."""
     if width == 2:
         return None
-    turn = np.array(LOOK if given is None else given, dtype=np.float64)
+    try:
+        turn = np.array(LOOK if given is None else given, dtype=np.float64)
+    except (TypeError, ValueError):
+        turn = np.empty(0)  # no numbers
     if turn.shape != (3, 3) or not np.allclose(turn @ turn.T, np.eye(3), atol=1e-6):
         raise DataError("turn is not a rotation; give three orthogonal unit rows: right, up and towards the reader")
     return turn.tolist()
