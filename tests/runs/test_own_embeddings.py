@@ -15,6 +15,7 @@ from vptsp_widgets.space import SpaceExplorer
 
 from vptsp.errors import DataError
 from vptsp.runs.embeddings import SavedEmbeddings
+from vptsp.runs.own_embeddings import own
 from vptsp.verbs import search
 
 N, E = 24, 5
@@ -161,3 +162,17 @@ def test_views_show_them(paths: list[str]) -> None:
     assert (best["id"], best["similarity"]) == (expected["id"], pytest.approx(expected["similarity"], abs=1e-6))
     bare = SpaceExplorer.of_arrays(VECTORS, method="pca")
     assert [column.name for column in bare.columns] == ["class"]
+
+
+def test_labels_may_be_a_file_and_one_text_is_no_list(tmp_path: Path) -> None:
+    np.save(tmp_path / "vectors.npy", np.eye(4, dtype="<f4"))
+    np.save(tmp_path / "labels.npy", np.array(["a", "a", "b", "b"]))
+    found = own(tmp_path / "vectors.npy", labels=str(tmp_path / "labels.npy"))
+    assert found.labels == ["a", "a", "b", "b"]
+    with pytest.raises(DataError, match=r"labels='aabb' is one text; give a list"):
+        own(np.eye(4), labels="aabb")
+    with pytest.raises(DataError, match=r"labels='.*gone\.npy' cannot be read"):
+        own(np.eye(4), labels=tmp_path / "gone.npy")
+    (tmp_path / "text.npy").write_text("no array")
+    with pytest.raises(DataError, match="cannot be read as an array"):
+        own(np.eye(4), labels=tmp_path / "text.npy")

@@ -88,10 +88,24 @@ class _Files:
 def own(embeddings: Any, **given: Any) -> Own:
     """What was given, or is in the file that ``embeddings`` names; arguments that are given win over the file's.
 
-    Raises DataError for a file that cannot be read, and for embeddings that are no (N, E) finite numbers.
+    Labels, images and ids may be the path of a ``.npy`` file, too. Raises DataError for a file that cannot be read, and
+    for embeddings that are no (N, E) finite numbers.
     """
     found = read(Path(embeddings)) if isinstance(embeddings, (str, Path)) else Own(_vectors(embeddings))
-    return replace(found, **{name: value for name, value in given.items() if value is not None})
+    return replace(found, **{name: _listed_in(name, value) for name, value in given.items() if value is not None})
+
+
+def _listed_in(name: str, given: Any) -> Any:
+    """What is given, or the list in the file that it names."""
+    if not isinstance(given, (str, Path)):
+        return given
+    path = Path(given)
+    if path.suffix != ".npy":
+        raise DataError(f"{name}={str(given)!r} is one text; give a list, one for each embedding, or a .npy file of it")
+    try:
+        return np.load(path).tolist()
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{name}={str(given)!r} cannot be read as an array: {error}") from None
 
 
 def read(path: Path) -> Own:
