@@ -176,3 +176,8 @@ def test_labels_may_be_a_file_and_one_text_is_no_list(tmp_path: Path) -> None:
     (tmp_path / "text.npy").write_text("no array")
     with pytest.raises(DataError, match="cannot be read as an array"):
         own(np.eye(4), labels=tmp_path / "text.npy")
+    np.save(tmp_path / "one.npy", np.array(3))
+    np.save(tmp_path / "rows.npy", np.eye(4))
+    for name in ("one", "rows"):
+        with pytest.raises(DataError, match="holds no list; save one value for each embedding"):
+            own(np.eye(4), labels=tmp_path / f"{name}.npy")

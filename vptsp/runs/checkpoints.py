@@ -164,9 +164,10 @@ def load_inference(source: Run | str | Path, which: str | None = None, device: s
 
     Raises :class:`RunError` for missing or damaged files and for weights of another backbone.
     """
-    if not isinstance(source, Run) and placed(source).is_dir():
-        source = Run.open(placed(source))
-    path = inference_path(source, which) if isinstance(source, Run) else placed(source)
+    if not isinstance(source, Run):
+        source = placed(source)
+        source = Run.open(source) if source.is_dir() else source
+    path = inference_path(source, which) if isinstance(source, Run) else source
     tensors = read_tensors(path, "train the run to its end, or pass an inference checkpoint")
     with safe_open(path, "pt") as file:
         header = file.metadata() or {}

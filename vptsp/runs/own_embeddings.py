@@ -99,13 +99,16 @@ def _listed_in(name: str, given: Any) -> Any:
     """What is given, or the list in the file that it names."""
     if not isinstance(given, (str, Path)):
         return given
-    path = Path(given)
-    if path.suffix != ".npy":
-        raise DataError(f"{name}={str(given)!r} is one text; give a list, one for each embedding, or a .npy file of it")
+    path, what = Path(given), f"{name}={str(given)!r}"
+    if path.suffix.lower() != ".npy":
+        raise DataError(f"{what} is one text; give a list, one for each embedding, or a .npy file of it")
     try:
-        return np.load(path).tolist()
+        array = np.load(path)
     except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{name}={str(given)!r} cannot be read as an array: {error}") from None
+        raise DataError(f"{what} cannot be read as an array ({error}); save the list with numpy.save") from None
+    if not isinstance(array, np.ndarray) or array.ndim != 1:
+        raise DataError(f"{what} holds no list; save one value for each embedding with numpy.save")
+    return array.tolist()
 
 
 def read(path: Path) -> Own:
