@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,7 +39,10 @@ def test_training_prints_epochs_metrics_and_the_run_and_nothing_else(tiny: Tiny,
     config = tiny(epochs=1, precision="bf16", method="linear")
     ended = processes.vptsp(["train", *words(config), "--run-dir", str(tmp_path / "run")], tmp_path / "log")
     assert ended.code == 0, ended.output
-    lines = ended.output.splitlines()
+    reading, begins, *lines = ended.output.splitlines()
+    assert reading == "linear probe on folder: reading images and model"
+    assert begins.startswith(f"{tmp_path / 'run'}: ")
+    assert begins.endswith(", one epoch of 5 steps")
     assert lines[0].startswith("epoch 1/1  loss ")
     assert lines[1] == "test, epoch 1"
     assert lines[2].split()[0] == "recall_at_1"
@@ -75,8 +79,17 @@ def test_runs_lists_them(run: Run) -> None:
     result = vptsp("runs", run.path.parent)
     assert result.exit_code == 0
     header, row = result.output.splitlines()
-    assert header.split()[:3] == ["run", "state", "recall_at_1"]
+    assert header.split()[:4] == ["run", "state", "began", "recall_at_1"]
     assert row.split()[:2] == ["run", "done"]
+    assert re.search(r"  \d{4}-\d\d-\d\d \d\d:\d\d  ", row), "when it began"
+    assert f" {100 * run.result().metrics['recall_at_1']:.2f} %" in row, "in percent, as everywhere"
+
+
+def test_what_is_typed_wrong_is_answered_with_what_is_near(tmp_path: Path) -> None:
+    assert "No such command 'trian'. Did you mean 'train'?" in vptsp("trian").output
+    assert vptsp("zzzz").output.endswith("No such command 'zzzz'.\n")
+    assert f"{tmp_path / 'nowhere'} is not a folder" in vptsp("runs", tmp_path / "nowhere").output
+    assert "there are no runs in" in vptsp("runs", tmp_path).output
 
 
 def test_settings_lists_every_field() -> None:
@@ -133,7 +146,7 @@ def test_export_writes_what_the_suffix_says(tiny_run: Run, tmp_path: Path) -> No
         ),
         (["train", "device=cuda:99"], "device='cuda:99' does not exist"),
         (["evaluate", "PARENT"], "is not a run directory"),
-        (["runs", "/no/where"], "there are no runs in /no/where; vptsp train makes one, vptsp demo the first"),
+        (["runs", "/no/where"], "/no/where is not a folder; name one that holds runs"),
     ],
 )
 def test_errors_are_one_message_without_a_traceback(run: Run, arguments: list[str], message: str) -> None:
@@ -141,9 +154,10 @@ def test_errors_are_one_message_without_a_traceback(run: Run, arguments: list[st
     result = vptsp(*(places.get(argument, argument) for argument in arguments))
     assert result.exit_code == 1
     assert isinstance(result.exception, SystemExit)
-    assert result.output.startswith("Error: ")
-    assert message in result.output
-    assert len(result.output.splitlines()) == 1
+    *before, said = result.output.splitlines()
+    assert said.startswith("Error: ")
+    assert message in said
+    assert all(line.endswith("reading images and model") for line in before)
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ WITHOUT_SETTINGS = [
     ("presets nope", 1, "preset 'nope' is not known"),
     ("methods", 0, "VPT-deep"),
     ("sweep --list", 0, "table1"),
-    ("bogus", 2, "No such command"),
+    ("bogus", 2, "No such command 'bogus'"),
 ]
 WITH_SETTINGS = [
     ("settings", 0, "epochs = 12"),
@@ -98,8 +98,8 @@ WITH_SETTINGS = [
     ("recipes --record runs/done", 1, "--record RUN records a run of a preset; name it"),
     ("recipes demo --record runs/begun", 1, "the run's state is"),
     ("completion bash", 0, "_vptsp_completion"),
-    ("runs runs", 0, "0.625"),
-    ("runs nowhere", 1, "there are no runs in "),
+    ("runs runs", 0, "62.50 %"),
+    ("runs nowhere", 1, "is not a folder"),
     ("train epoch=3", 1, "epoch is not a setting; did you mean epochs"),
     ("train epochs", 1, "write key=value"),
     ("train method=linera", 1, "method='linera' is not known"),

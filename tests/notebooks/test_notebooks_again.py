@@ -267,7 +267,7 @@ def test_a_notebook_of_a_run_runs_again_and_backwards(
         "00_start_here": {"folder": str(tiny_run.path.parent)},
         "02_explore_embeddings": {"run": path, "projection": "pca"},
         "03_retrieval_gallery": {"run": path},
-        "08_how_prompts_work": {"run_dir": path},
+        "08_how_prompts_work": {"run": path},
         "09_compare_runs": {"runs": path},
     }
     cells = executed_again(name, tmp_path, given[name])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,11 @@ from markup import Markup, refused_by_sanitiser
 from papermill.exceptions import PapermillExecutionError
 from vptsp_widgets.sandbox import ProxySandbox
 
-from vptsp.analysis.proxy_spaces import moments, progress_table, share_table
+from vptsp.analysis.proxy_spaces import has_spaces, moments, progress_table, share_table
 from vptsp.core.losses import normalized_softmax, proxy_anchor, proxy_nca
-from vptsp.errors import UsageError
+from vptsp.errors import RunError, UsageError
 from vptsp.figures.proxy_spaces import frame_table, spaces_figure
-from vptsp.notebooks import answer, find_notebook, run_notebook
+from vptsp.notebooks import answer, find_notebook, run_notebook, run_to_show
 from vptsp.reports.formulas import drawn
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
@@ -92,7 +94,7 @@ def test_geometry_trains_and_shows_every_view(tmp_path: Path, monkeypatch: pytes
 
 def test_prompts_of_a_run(tiny_run: Run, tmp_path: Path) -> None:
     cells = checked(
-        run_notebook(PROMPTS, tmp_path / "out.ipynb", {"run_dir": str(tiny_run.path), "answers": True}), PROMPTS
+        run_notebook(PROMPTS, tmp_path / "out.ipynb", {"run": str(tiny_run.path), "answers": True}), PROMPTS
     )
     differences = [float(number) for number in re.findall(r"(\d\.\de[+-]\d+)", text_of(cells["identity"]))]
     assert len(differences) == 6
@@ -109,6 +111,30 @@ def test_prompts_of_a_run(tiny_run: Run, tmp_path: Path) -> None:
     assert table.count("✓") == 15  # seven parts of two models, and the caption
     assert "✗" not in table
     assert "5.49 GiB" in text_of(cells["exercise-bank"])
+
+
+def test_a_lecture_shows_the_newest_run_that_fits_unless_told_otherwise(
+    tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_to_show("", has_spaces, "semantic proxies", trains=False) is None
+    assert f"Trained here: no finished run in {tmp_path / 'runs'} has semantic proxies" in capsys.readouterr().out
+    (tmp_path / "runs").mkdir()
+    shutil.copytree(tiny_run.path, "runs/mine-1")
+    shutil.copytree(tiny_run.path, "runs/bare-1")
+    shutil.rmtree("runs/bare-1/snapshots")
+    os.utime("runs/mine-1/config.json", (1, 1))  # the older one
+    found = run_to_show("", has_spaces, "semantic proxies", trains=False)
+    assert found is not None
+    assert found.name == "mine-1"
+    assert f"Shown here: {tmp_path / 'runs' / 'mine-1'}, the newest" in capsys.readouterr().out
+    assert run_to_show("", has_spaces, "semantic proxies", trains=True) is None
+    assert 'run = "runs/mine-1" would show that one' in capsys.readouterr().out
+    named = run_to_show("runs/mine-1", has_spaces, "semantic proxies", trains=True)
+    assert named is not None
+    assert named.name == "mine-1", "what is named is shown, whatever else is set"
+    with pytest.raises(RunError, match="bare-1 has no semantic proxies; name a finished run that has"):
+        run_to_show("runs/bare-1", has_spaces, "semantic proxies", trains=False)
 
 
 @pytest.mark.slow
@@ -135,13 +161,13 @@ def test_committed_without_outputs_and_with_typed_helpful_parameters(name: str) 
         assert value is None or isinstance(value, types[statement.annotation.id])
         assert "  # " in parameters.splitlines()[statement.lineno - 1]
         names.add(statement.target.id)  # type: ignore[union-attr]
-    assert names - Config.model_fields.keys() <= {"run_dir", "preset", "classes", "answers"}
+    assert names - Config.model_fields.keys() <= {"run", "preset", "classes", "answers"}
 
 
 @pytest.mark.parametrize("name", [GEOMETRY, PROMPTS])
 def test_misspelt_parameters_stop_at_once(name: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="has no parameter rundir; it has: run_dir, "):
-        run_notebook(name, tmp_path / "out.ipynb", {"rundir": "mine"})
+    with pytest.raises(UsageError, match="has no parameter runs; it has: run, "):
+        run_notebook(name, tmp_path / "out.ipynb", {"runs": "mine"})
 
 
 @pytest.mark.slow  # as in notebook 01

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from vptsp.reports import demo
-from vptsp.runs.progress import Event, ProgressBar
+from vptsp.runs.progress import Event, Observer, ProgressBar, print_epochs
 
 
 def test_the_bar_says_how_much_time_is_left_before_a_narrow_terminal_cuts_it(
@@ -23,6 +23,20 @@ def test_the_bar_says_how_much_time_is_left_before_a_narrow_terminal_cuts_it(
     bar(Event("stopped", 0, 2, 4, 100))
     last = capsys.readouterr().out.split("\r")[-1]
     assert re.search(r"^ *4% .* 4/100 steps, \S+ left, loss=1\.25", last)
+
+
+@pytest.mark.parametrize("observer", [print_epochs, ProgressBar()])
+def test_the_start_says_where_the_run_is_and_what_it_trains_on(
+    observer: Observer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = {"run": "runs/mine-1", "images": 1200, "classes": 60}
+    observer(Event("start", 0, 8, 0, 80, told))
+    assert "runs/mine-1: 1,200 training images of 60 classes, 8 epochs of 10 steps\n" in capsys.readouterr().out
+    print_epochs(Event("start", 0, 1, 4, 80, told))
+    print_epochs(Event("start", 0, 0, 0, 0, told))
+    again, nothing = capsys.readouterr().out.splitlines()
+    assert again.endswith("one epoch of 80 steps, of which 4 are done")
+    assert nothing.endswith("60 classes; nothing to train, they are embedded")
 
 
 def test_the_demo_says_how_much_time_is_left(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -144,6 +144,8 @@ def test_every_run_is_a_row_of_the_overview(tiny: Tiny, tmp_path: Path) -> None:
     assert rows["done"]["recall_at_1"] == done.summary()["test"]["last"]["recall_at_1"]
     assert ["recall_at_1" in row for row in found.rows] == [False, False, False, True]
     assert rows["done"]["trained"] == 0
+    assert "recall_at_1" in found.metrics
+    assert "trained" not in found.metrics
     assert set(found.settings) == {"method", "seed"}, "settings in which the runs differ, and no others"
     assert {run.name for run in list_runs(tmp_path)} == {"new", "failed", "broken", "done"}
     assert overview([]).rows == []

@@ -73,6 +73,15 @@ def moments(run: Run) -> list[Moment]:
     return found
 
 
+def has_spaces(run: Run) -> bool:
+    """Whether :func:`moments` can tell of this run: it has snapshots with semantic proxies and training probe images."""
+    try:
+        first = next(iter(Snapshots(run)), None)
+    except (RunError, DataError):  # a damaged run is none to show
+        return False
+    return first is not None and first.semantic is not None and first.embeddings.get("train") is not None
+
+
 def progress_table(run_moments: Sequence[Moment]) -> pd.DataFrame:
     """One row per epoch; columns are (measure, kind) for the measures accuracy, own, others and crowding."""
     rows = {

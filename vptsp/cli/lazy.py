@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import warnings
 from collections.abc import Mapping
 from importlib import import_module
@@ -37,6 +38,16 @@ class LazyCommands(click.Group):
             return None
         command: click.Command = import_module(f"{self.package}.{name.replace('-', '_')}").command
         return command
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Raises click's UsageError for a name that is none, with the names that are near."""
+        if args and not args[0].startswith("-") and args[0] not in self.table:
+            near = difflib.get_close_matches(args[0], self.table, n=2)  # click's own look knows no table
+            hint = " or ".join(map(repr, near))
+            context.fail(f"No such command {args[0]!r}." + (f" Did you mean {hint}?" if near else ""))
+        return super().resolve_command(context, args)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -28,13 +28,15 @@ _STATE = re.compile(rf"(?<=  )({'|'.join(layout.STATES)})(?= |$)")
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default="runs", shell_complete=suggestions.runs)
 def command(folder: Path) -> None:
-    """List runs: state, test metrics, parameters, and the settings in which they differ.
+    """List runs: state, when they began, test metrics, parameters, and the settings in which they differ.
 
     On a terminal, what does not fit its width is left out and named; into a pipe or a file everything is written.
     """
     from vptsp.runs.run import list_runs
     from vptsp.runs.run_table import overview
 
+    if not placed(folder).is_dir() and folder != Path("runs"):
+        raise UsageError(f"{where(folder)} is not a folder; name one that holds runs, or none for the project's runs/")
     found = list_runs(folder)
     if not found:
         raise UsageError(f"there are no runs in {where(folder)}; vptsp train makes one, vptsp demo the first")
@@ -56,15 +58,15 @@ def table(found: Overview, width: int | None = None) -> list[str]:
 
     columns = found.results + found.settings
     longest = _WHOLE if width is None else _LONGEST
-    cells = {name: [name, *(_text(row.get(name), longest) for row in found.rows)] for name in columns}
+    cells = {name: [name, *(_text(row.get(name), longest, name in found.metrics) for row in found.rows)] for name in columns}
     sizes = {name: max(map(len, column)) for name, column in cells.items()}
     kept = columns
     if width is not None:
-        first = ["run", "state", *(task.metric for task in TASKS.values())]
+        first = ["run", "state", *(task.metric for task in TASKS.values()), "began"]
         kept = _fitting(dict.fromkeys([*first, *found.settings, "trained", *columns]), columns, sizes, width)
     lines = [
         _GAP.join(
-            cells[name][line].ljust(sizes[name]) if name in ("run", "state") else cells[name][line].rjust(sizes[name])
+            cells[name][line].ljust(sizes[name]) if name in ("run", "state", "began") else cells[name][line].rjust(sizes[name])
             for name in kept
         ).rstrip()
         for line in range(len(found.rows) + 1)
@@ -85,7 +87,9 @@ def _fitting(by_worth: Iterable[str], columns: list[str], sizes: dict[str, int],
     return [name for name in columns if name in chosen]
 
 
-def _text(value: Any, longest: int) -> str:
+def _text(value: Any, longest: int, share: bool) -> str:
     if value is None:
         return "-"
+    if share:
+        return f"{100 * value:.2f} %"
     return f"{value:.6g}" if isinstance(value, float) else plain(value, longest)

@@ -71,6 +71,8 @@ def command(
         return
     result = run.result()
     print_metrics(result.metrics, f"test, {result.title}")
+    if result.advice:
+        click.echo(result.advice)
     click.echo(f"run: {run.path.resolve()}")
 
 
@@ -80,6 +82,7 @@ def _trained(settings: dict[str, Any], preset: str | None, run_dir: Path | None)
     from vptsp.project import placed
     from vptsp.runs.run import Run
     from vptsp.settings.config import make_config
+    from vptsp.settings.methods import METHODS
 
     config = make_config(settings, preset=preset)
     if surroundings() is None:  # processes that torchrun has started look at this together
@@ -88,6 +91,8 @@ def _trained(settings: dict[str, Any], preset: str | None, run_dir: Path | None)
         if run_dir:
             Run(placed(run_dir)).require_free()
 
+    if is_first():  # what comes next is silent for seconds: torch, the images, the untrained model's score
+        click.echo(f"{METHODS[config.method].title} on {config.dataset}: reading images and model")
     from vptsp.training.loop import train  # imports torch: only now is there something to train
 
     return train(config, run_dir)

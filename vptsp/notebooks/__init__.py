@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from vptsp.notebooks.parameters import read_signature as read_signature
     from vptsp.notebooks.resolving import chosen as chosen
     from vptsp.notebooks.resolving import resolve as resolve
+    from vptsp.notebooks.resolving import run_to_show as run_to_show
     from vptsp.notebooks.resolving import train_or_resume as train_or_resume
     from vptsp.notebooks.run import execute as execute
     from vptsp.notebooks.run import run_notebook as run_notebook
@@ -42,6 +43,7 @@ _HOMES = {
     "read_signature": "parameters",
     "chosen": "resolving",
     "resolve": "resolving",
+    "run_to_show": "resolving",
     "train_or_resume": "resolving",
     "execute": "run",
     "run_notebook": "run",

@@ -6,11 +6,11 @@ The module is not called as its function is: importing it would put the module i
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from vptsp.data.batch_fits import require_classes
-from vptsp.errors import ConfigError
+from vptsp.errors import ConfigError, RunError
 from vptsp.notebooks.cells import parameter_names
 from vptsp.project import placed
 from vptsp.settings.config import Config, make_config
@@ -77,6 +77,34 @@ def chosen(parameter: str, text: str, known: Iterable[str]) -> list[str]:
     if unknown := [name for name in names if name not in every]:
         raise ConfigError(f"{parameter}={text!r}: {', '.join(unknown)} is not known; choose from {', '.join(every)}")
     return names or every
+
+
+def run_to_show(run: str, fits: Callable[[Run], bool], what: str, trains: bool) -> Run | None:
+    """The run that a notebook shows, or none if it is to train one; prints which, and how to have it otherwise.
+
+    That named by ``run``, or the newest finished one under ``runs/`` that ``fits``, which is to say that has ``what``;
+    none where there is no such run, or where the notebook was given settings to train with (``trains``).
+
+    Raises :class:`~vptsp.errors.RunError` if the run that is named has not ``what``.
+    """
+    from vptsp.runs.run import RUNS, Run, list_runs  # late: what only starts notebooks needs no torch
+
+    if run:
+        named = Run.of(run)
+        if not fits(named):
+            raise RunError(f"{named.path} has no {what}; name a finished run that has, or none, and one is trained here")
+        print(f"Shown here: {named.path.resolve()}")
+        return named
+    found = (run for run in reversed(list_runs()) if run.is_finished() and fits(run))
+    newest = next(found, None)
+    if newest is None:
+        print(f"Trained here: no finished run in {placed(RUNS).resolve()} has {what}")
+    elif trains:
+        print(f'Trained here, by the settings above; run = "{RUNS / newest.name}" would show that one instead')
+        newest = None
+    else:
+        print(f"Shown here: {newest.path.resolve()}, the newest finished run with {what}; run = ... shows another")
+    return newest
 
 
 def train_or_resume(config: Config, run_dir: str, observer: Observer | None = None) -> Run:

@@ -48,6 +48,8 @@ def run_demo(run_dir: str | Path | None = None, settings: Mapping[str, Any] | No
     with _progress(run, config.method):
         _execute(executed, parameters | {"run_dir": str(folder)})
     click.echo(result_line(run))
+    if advice := run.result().advice:
+        click.echo(advice)
     click.echo(f"notebook: {executed.resolve()}")
     click.echo(f"report:   {(folder / 'report.html').resolve()}")
     return run

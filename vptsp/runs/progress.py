@@ -18,7 +18,10 @@ from vptsp.runs.run import Run
 
 @dataclass(frozen=True)
 class Event:
-    """One moment of a run. ``step`` and ``epoch`` count finished ones; ``values`` are the latest numbers."""
+    """One moment of a run. ``step`` and ``epoch`` count finished ones; ``values`` are the latest numbers.
+
+    At the start these are the ``run``'s directory, and how many ``images`` of how many ``classes`` it trains on.
+    """
 
     kind: Literal["start", "step", "epoch", "done", "stopped"]
     epoch: int
@@ -49,11 +52,24 @@ def in_notebook() -> bool:
 
 def print_epochs(event: Event) -> None:
     """One line per epoch: for logs, pipes and papermill, where redrawn bars pile up as lines."""
-    if event.kind == "epoch":
+    if event.kind == "start" and event.values:
+        print(_beginning(event), flush=True)
+    elif event.kind == "epoch":
         numbers = "  ".join(f"{name} {value:.4g}" for name, value in event.values.items() if _shown(name, value))
         print(f"epoch {event.epoch}/{event.epochs}  {numbers}", flush=True)
     elif event.kind == "stopped":
         print(f"stopped after step {event.step} of {event.steps}", flush=True)
+
+
+def _beginning(event: Event) -> str:
+    """Where a run is and what it trains on, in one line."""
+    told = event.values
+    what = f"{told['run']}: {told['images']:,} training images of {told['classes']:,} classes"
+    if not event.steps:
+        return f"{what}; nothing to train, they are embedded"
+    again = f", of which {event.step:,} are done" if event.step else ""
+    epochs = f"{event.epochs} epochs" if event.epochs > 1 else "one epoch"
+    return f"{what}, {epochs} of {event.steps // event.epochs:,} steps{again}"
 
 
 # what matters first, as a narrow terminal cuts off the end
@@ -68,11 +84,13 @@ class ProgressBar:
 
     def __call__(self, event: Event) -> None:
         if self.bar is None:
+            if event.kind == "start" and event.values:
+                print(_beginning(event), flush=True)
             # plain tqdm redraws with a carriage return, which JupyterLab renders like a terminal does;
             # its widget form leaves dead models in the notebook file
             self.bar = tqdm(total=event.steps, initial=event.step, mininterval=0.3, file=sys.stdout, bar_format=_BAR)
         self.bar.update(event.step - self.bar.n)
-        if event.values:
+        if event.values and event.kind != "start":
             shown = {name: f"{value:.4g}" for name, value in event.values.items() if _shown(name, value)}
             self.bar.set_postfix(shown, refresh=False)
         if event.kind in ("done", "stopped"):

@@ -74,9 +74,10 @@ class RunResult:
         if self.epoch != 0 or not self.epochs:
             return ""
         tries = ["a smaller lr", "a larger crop_min", *["method=linear"] * (self.method != "linear")]
+        epochs = f"none of {self.epochs} epochs was" if self.epochs > 1 else "its one epoch was not"
         return (
-            f"Training did not help on held-out classes: the untrained model of epoch 0 is the selected one, as none "
-            f"of {self.epochs} epochs was better. Try {', '.join(tries[:-1])} or {tries[-1]}."
+            f"Training did not help on held-out classes: the untrained model of epoch 0 is the selected one, as "
+            f"{epochs} better. Try {', '.join(tries[:-1])} or {tries[-1]}."
         )
 
     @classmethod

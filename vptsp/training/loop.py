@@ -131,13 +131,19 @@ def _train(run: Run, session: Session, observer: Observer | None) -> Run:
         if trains:
             _train_epochs(run, session, state, ticker, stop)
         else:
-            ticker.tell("start", 0, 0)
+            ticker.tell("start", 0, 0, _told_of(run, session))
             start_centred(session.model, session.splits.train, session.config, session.fabric, world)
         if not state.lines:  # nothing was trained: the model as it starts is the result
             _keep(run, session, "last", epoch=0)
         _summarise(run, session, state)
         ticker.tell("done", epochs, epochs * per_epoch)
     return run
+
+
+def _told_of(run: Run, session: Session) -> dict[str, Any]:
+    """What whoever watches may want to know of a run that begins: its directory, and what it trains on."""
+    train = session.splits.train
+    return {"run": str(run.path), "images": len(train), "classes": len(train.class_names)}
 
 
 def _keep(run: Run, session: Session, which: str, epoch: int) -> None:
@@ -155,7 +161,7 @@ def _train_epochs(run: Run, session: Session, state: TrainingState, ticker: Tick
     if state.epoch == state.batch == 0:
         _begin(run, session, state)
         write_snapshot(run, session, probes, epoch=0)
-    ticker.tell("start", state.epoch, state.epoch * per_epoch + state.batch)
+    ticker.tell("start", state.epoch, state.epoch * per_epoch + state.batch, _told_of(run, session))
     while state.epoch < config.epochs:
         rates = set_learning_rates(session.optimizers, config, state.epoch)
         speed = _train_epoch(run, session, objective, state, ticker, stop)
