@@ -21,6 +21,7 @@ NAMES_ONLY = {*NOT_TRAINED_WITH, "torch", "timm", "numpy", "pydantic"}  # fronts
 BUDGETS = {
     "import vptsp, vptsp.core, vptsp.training, vptsp_widgets": NAMES_ONLY,
     "import vptsp.training.loop": NOT_TRAINED_WITH,
+    "import vptsp.data.load_splits": {*NOT_TRAINED_WITH, "torch", "torchvision", "timm"},
 }
 
 

@@ -133,7 +133,7 @@ def test_a_lecture_shows_the_newest_run_that_fits_unless_told_otherwise(
     named = run_to_show("runs/mine-1", has_spaces, "semantic proxies", trains=True)
     assert named is not None
     assert named.name == "mine-1", "what is named is shown, whatever else is set"
-    with pytest.raises(RunError, match="bare-1 has no semantic proxies; name a finished run that has"):
+    with pytest.raises(RunError, match="bare-1 has no semantic proxies; name a run that has"):
         run_to_show("runs/bare-1", has_spaces, "semantic proxies", trains=False)
 
 

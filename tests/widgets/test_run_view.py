@@ -90,11 +90,12 @@ def test_a_run_is_shown_and_searched_without_torch(tiny_run: Run) -> None:
         "bench = Workbench(sys.argv[1], method='pca'); bench.gallery.k = 20;"
         "bench._repr_mimebundle_(); views = [bench.space, bench.gallery];"
         "found = [(setattr(view, 'focus', view.ids[0]), view.still()) for view in views];"
-        "print(*views[0].glyphs, len(views[0]._near['rows']), len(views[1].results));"
+        "whole = views[1].searched.pictures.whole(views[1].ids[0]);"
+        "print(*views[0].glyphs, len(views[0]._near['rows']), len(views[1].results), whole[:2].hex());"
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )
     command = [sys.executable, "-c", code, str(tiny_run.path)]
     shown, modules = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    assert shown == "learned semantic fused 10 19"  # of 20 images
+    assert shown == "learned semantic fused 10 19 ffd8"  # of 20 images; a JPEG
     heavy = {"torch", "torchvision", "timm", "peft", "sklearn", "scipy", "umap", "numba", "plotly", "lightning_fabric"}
     assert set(modules.split()) & heavy == set()

@@ -74,7 +74,7 @@ def moments(run: Run) -> list[Moment]:
 
 
 def has_spaces(run: Run) -> bool:
-    """Whether :func:`moments` can tell of this run: it has snapshots with semantic proxies and training probe images."""
+    """Whether :func:`moments` can tell of this run: whether snapshots have semantic proxies and probe images."""
     try:
         first = next(iter(Snapshots(run)), None)
     except (RunError, DataError):  # a damaged run is none to show

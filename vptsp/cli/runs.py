@@ -58,7 +58,9 @@ def table(found: Overview, width: int | None = None) -> list[str]:
 
     columns = found.results + found.settings
     longest = _WHOLE if width is None else _LONGEST
-    cells = {name: [name, *(_text(row.get(name), longest, name in found.metrics) for row in found.rows)] for name in columns}
+    cells = {
+        name: [name, *(_text(row.get(name), longest, name in found.metrics) for row in found.rows)] for name in columns
+    }
     sizes = {name: max(map(len, column)) for name, column in cells.items()}
     kept = columns
     if width is not None:
@@ -66,7 +68,9 @@ def table(found: Overview, width: int | None = None) -> list[str]:
         kept = _fitting(dict.fromkeys([*first, *found.settings, "trained", *columns]), columns, sizes, width)
     lines = [
         _GAP.join(
-            cells[name][line].ljust(sizes[name]) if name in ("run", "state", "began") else cells[name][line].rjust(sizes[name])
+            cells[name][line].ljust(sizes[name])
+            if name in ("run", "state", "began")
+            else cells[name][line].rjust(sizes[name])
             for name in kept
         ).rstrip()
         for line in range(len(found.rows) + 1)

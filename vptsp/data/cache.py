@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from vptsp.data.image_set import Chained, ImageSet, ImageSize, LoadImage, Parts, Picked, drawn_side
+from vptsp.data.image_set import Chained, ImageSet, ImageSize, LoadImage, Parts, Picked, drawn_side, with_margin
 from vptsp.data.splits import some
-from vptsp.data.transforms import with_margin
 from vptsp.data.unreadable import without
 from vptsp.errors import DataError
 

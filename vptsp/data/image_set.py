@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LoadImage = Callable[[int], Image.Image]
 ImageSize = int | tuple[int, int]  # the side of a square, or height and width, in pixels
 DRAWN_SIZE = 64  # pixels of drawn images when a configuration leaves the size to the backbone
+_STRIP = 16  # times as long as wide
 
 
 def drawn_side(size: ImageSize | None) -> int:
@@ -25,6 +26,24 @@ def drawn_side(size: ImageSize | None) -> int:
     if size is None:
         return DRAWN_SIZE
     return size if isinstance(size, int) else max(size)
+
+
+def with_margin(size: int) -> int:
+    """Pixels of the shorter side before the central square of ``size`` is cut out."""
+    return round(size * 256 / 224)
+
+
+def shortened(image: Image.Image) -> Image.Image:
+    """The middle of an image more than 16 times as long as wide, and any other as it is.
+
+    Of a picture of 8,000 x 1 pixels a square is used in the end, but 2,048,000 x 256 would be made first.
+    """
+    width, height = image.size
+    most = _STRIP * min(width, height)
+    if max(width, height) <= most:
+        return image
+    left, top = max(0, width - most) // 2, max(0, height - most) // 2
+    return image.crop((left, top, left + min(width, most), top + min(height, most)))
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,10 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 
-from vptsp.data.image_set import ImageSize
+from vptsp.data.image_set import ImageSize, shortened, with_margin
 
 ImageTransform = Callable[[Image.Image], Tensor]
 
-_STRIP = 16  # times as long as wide
 _SMOOTH: dict[str, Any] = {"interpolation": InterpolationMode.BICUBIC, "antialias": True}
 
 
@@ -57,24 +56,11 @@ def eval_transform(size: ImageSize, mean: Sequence[float], std: Sequence[float],
 
 
 class ShortenStrip(torch.nn.Module):
-    """Cuts the middle out of an image more than 16 times as long as wide, before it is enlarged.
-
-    Of a picture of 8,000 x 1 pixels a square is used in the end, but 2,048,000 x 256 would be made first.
-    """
+    """:func:`~vptsp.data.image_set.shortened` as a step of a transform, before an image is enlarged."""
 
     def forward(self, image: Image.Image) -> Image.Image:
         """A PIL image, cut if need be."""
-        width, height = image.size
-        most = _STRIP * min(width, height)
-        if max(width, height) <= most:
-            return image
-        left, top = max(0, width - most) // 2, max(0, height - most) // 2
-        return image.crop((left, top, left + min(width, most), top + min(height, most)))
-
-
-def with_margin(size: int) -> int:
-    """Pixels of the shorter side before the central square of ``size`` is cut out."""
-    return round(size * 256 / 224)
+        return shortened(image)
 
 
 def resize_short(side: int) -> torch.nn.Module:

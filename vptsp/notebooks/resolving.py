@@ -92,7 +92,7 @@ def run_to_show(run: str, fits: Callable[[Run], bool], what: str, trains: bool) 
     if run:
         named = Run.of(run)
         if not fits(named):
-            raise RunError(f"{named.path} has no {what}; name a finished run that has, or none, and one is trained here")
+            raise RunError(f"{named.path} has no {what}; name a run that has, or none, and one is trained here")
         print(f"Shown here: {named.path.resolve()}")
         return named
     found = (run for run in reversed(list_runs()) if run.is_finished() and fits(run))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from vptsp.data.folder import any_folder
-from vptsp.data.image_set import ImageSet
+from vptsp.data.image_set import ImageSet, shortened
 from vptsp.errors import DataError, RunError
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
@@ -45,7 +45,7 @@ class Pictures:
         """The images a run was trained (``train``) or scored on (``test``), found again when first needed."""
 
         def load(side: int | None) -> ImageSet:
-            from vptsp.data import load_data  # torch and torchvision, which who looks at thumbnails need not wait for
+            from vptsp.data import load_data  # who looks at thumbnails need not wait for it
 
             config = run.config if side is None else run.config.changed(image_size=side, data_cache=None)
             splits = load_data(config)
@@ -73,9 +73,7 @@ class Pictures:
 
     def jpeg(self, image_id: str) -> bytes:
         """The central square that the model sees, ``SIDE`` pixels wide."""
-        from vptsp.data.transforms import ShortenStrip
-
-        image = ShortenStrip()(self._image(image_id, SIDE))
+        image = shortened(self._image(image_id, SIDE))
         scale = SIDE * 256 / 224 / min(image.size)
         size = [max(SIDE, round(scale * length)) for length in image.size]
         image = image.resize((size[0], size[1]), Image.Resampling.BICUBIC)

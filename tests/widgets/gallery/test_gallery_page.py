@@ -144,7 +144,13 @@ def test_a_click_searches_and_shows_rank_similarity_right_and_wrong(show: Show, 
     answer = view.searched.answer({"row": 10}, 12)
     expect(panel).to_contain_text(f"first right imagerank {answer['ranks'][0]}")
     expect(panel).to_contain_text(", ".join(map(str, answer["ranks"])))
-    expect(page.get_by_role("status")).to_contain_text(f"12 nearest of 20 gallery images: {table['right'].sum()} right")
+    judged = f"{table['right'].sum()} right of the 4 there are, {(~table['right'].astype(bool)).sum()} wrong"
+    assert answer["relevant"] == 4 < len(table)
+    expect(page.get_by_role("status")).to_contain_text(f"12 nearest of 20 gallery images: {judged}.")
+    line, first = (page.locator(which).first.bounding_box() for which in (".vptsp-status", ".vg-tile"))
+    assert line is not None
+    assert first is not None
+    assert line["y"] + line["height"] <= first["y"], "what is said stands above the tiles, where it is seen"
     tiles(page).nth(3).click()
     expect(panel).to_contain_text(table["id"][3])
     assert view.focus == table["id"][3]

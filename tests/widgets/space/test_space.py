@@ -169,6 +169,9 @@ def test_equal_images_are_found_in_the_order_in_which_the_gallery_finds_them(tmp
     saved = saved_images(tmp_path, [0, 1] * 15, ["a", "b"], vectors)
     expected = search(saved.embeddings, saved.labels, k=10).neighbor_positions
     assert [Near(saved).of(row)["rows"] for row in range(30)] == expected.tolist()
+    gallery = np.ones(30, bool) if saved.is_gallery is None else saved.is_gallery
+    others = [int(((saved.labels == saved.labels[row]) & gallery).sum() - gallery[row]) for row in range(30)]
+    assert [Near(saved).of(row)["relevant"] for row in range(30)] == others
     table = Near(saved).table()
     assert table is not None
     assert table.tolist() == expected.tolist()

@@ -38,12 +38,15 @@ class Near:
     def of(self, row: int) -> dict[str, Any]:
         """``row``, ``rows`` of its neighbours, the nearest first, and ``right``: whether each is of its class.
 
-        They are those that the gallery answers with. ``right`` is empty where nobody knows any class.
+        They are those that the gallery answers with. ``right`` is empty where nobody knows any class; ``relevant`` is
+        how many images of its class there are to find.
         """
         found, _ = self._index.search(self._unit[row][None], NEIGHBOURS, [self._saved.ids[row]])
         near = self._rows[found[0][found[0] >= 0]]
         right = self._saved.labels[near] == self._saved.labels[row] if self._saved.has_classes else np.empty(0, bool)
-        return {"row": row, "rows": near.tolist(), "right": right.tolist()}
+        same = self._rows[self._saved.labels[self._rows] == self._saved.labels[row]]
+        relevant = int((same != row).sum())
+        return {"row": row, "rows": near.tolist(), "right": right.tolist(), "relevant": relevant}
 
     def table(self, most_images: int = MOST_TABLED) -> Int32[np.ndarray, "N k"] | None:
         """The neighbours of all images, -1 where there are no more; none for too many images."""

@@ -1,6 +1,6 @@
 // What is searched with, the answer to it, and what was searched with before.
 
-import { count } from "../../front/text.js";
+import { count, ofAll } from "../../front/text.js";
 import { debounced } from "../../front/timing.js";
 import { isolated } from "./elements.js";
 /** @import { Message, Model } from "../../front/model.js" */
@@ -125,9 +125,9 @@ export class Search {
 
   /** The answer in a sentence. */
   outcome() {
-    const { rows, label } = /** @type {Result} */ (this.result);
+    const { rows, label, relevant } = /** @type {Result} */ (this.result);
     const right = rows.filter((row) => this.isRight(row) === true).length;
-    const judged = label < 0 ? "" : `: ${right} right, ${rows.length - right} wrong`;
+    const judged = label < 0 ? "" : `: ${right} right${ofAll(relevant, rows.length)}, ${rows.length - right} wrong`;
     return `${rows.length} nearest of ${count(this.images.gallery)} gallery images${judged}.`;
   }
 }

@@ -83,9 +83,9 @@ export default {
         make("label", {}, "Browse", lists.which), lists.stepper, lists.atLeastBox,
         manyLabel, make("label", {}, shown.onlyWrong, "only wrong ones"),
         make("span", { className: "vg-grow" }), selection.all, selection.none),
-      help.table, notes,
+      help.table, notes, status.line,
       make("div", { className: "vg-main vptsp-stretch" }, panel.element, make("div", { className: "vg-side" }, shown.title, tiles.element)),
-      status.line, uploads.dropHere, beside.element,
+      uploads.dropHere, beside.element,
     );
     el.append(root);
     onKeys(root, tiles, {

@@ -2,10 +2,14 @@
 
 import { make } from "../../front/dom.js";
 import { int32 } from "../../front/bytes.js";
+import { ofAll } from "../../front/text.js";
 /** @import { Model } from "../../front/model.js" */
 /** @import { Scene } from "./overlay.js" */
 
-/** @typedef {{ row: number, rows: number[], right: boolean[] }} Near - `right` is empty where no class is known */
+/**
+ * `right` is empty where no class is known; `relevant`, how many of its class there are to find, is known by the kernel.
+ * @typedef {{ row: number, rows: number[], right: boolean[], relevant?: number }} Near
+ */
 
 /**
  * What the kernel found for an image, or what a page without one holds; null while nobody knows.
@@ -69,7 +73,7 @@ export function aboutNear(near, drawn, change) {
   if (!near?.rows.length) return "";
   const right = near.right.filter(Boolean).length;
   const told = near.right.length
-    ? [": ", make("span", { className: "vptsp-space-right" }, `✓ ${right} right`), ", ",
+    ? [": ", make("span", { className: "vptsp-space-right" }, `✓ ${right} right${ofAll(near.relevant, near.rows.length)}`), ", ",
       make("span", { className: "vptsp-space-wrong" }, `✗ ${near.rows.length - right} wrong`)] : [];
   return make(
     "label", { className: "vptsp-space-near" },

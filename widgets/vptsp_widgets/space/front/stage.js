@@ -115,9 +115,9 @@ export class Stage {
     const pointed = state.truth ? this.hover.under?.row ?? -1 : -1;
     if (pointed >= 0 && pointed !== focused) drawNear(context, { ...scene, near: this.parent.near(pointed) });
     this.parent.noted(this.glyphs.draw(context, scene));
-    if (state.labels) this.classNames.draw(context, scene);
-    drawAxes(context, axes, scene);
     drawFocus(context, focused, this.pictured, scene);
+    if (state.labels) this.classNames.draw(context, scene); // over rings and lines, or they could not be read
+    drawAxes(context, axes, scene);
     if (this.gestures.polygon) drawLasso(context, this.gestures.polygon, scene);
     if (scene.flying) {
       this.looksOld = true;
