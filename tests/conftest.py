@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ _LEFT_OUT = pytest.StashKey[int]()  # browser tests that were left out
 # Small tensors: more threads than one only wait for each other, above all beside other test processes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
+# What is kept of drawn images is not the user's; all processes of all runs share it.
+os.environ.setdefault("VPTSP_CACHE", os.path.join(tempfile.gettempdir(), f"vptsp-tests-{getattr(os, 'getuid', int)()}"))
 # It takes two seconds of each process that reads a notebook, to check web addresses in schemas that have none.
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 

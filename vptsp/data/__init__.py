@@ -13,6 +13,7 @@ Read ``image_set.py`` first: the one shape in which every data set reaches the r
     folder, photos  folders of images: split already, or to be split here
     omniglot, digits, sample_photos   small sets for trying things
     blossoms, blossom_species, blossom_paint   drawn flowers, the embedded default: the set, its classes, its brush
+    kept_drawings   what one process has drawn, for the next
     hopeless_runs   what labels alone tell: which runs cannot end well
     splits, closed_set   which classes train, select and test; the same classes, other images
     samplers, loaders, transforms   batches of U classes x K images, as tensors

@@ -29,10 +29,12 @@ from vptsp.data.blossom_paint import (
 )
 from vptsp.data.blossom_species import COLOURS, Species, attribute_table, grow_species, name_species
 from vptsp.data.image_set import ImageSet, Parts, drawn_side
+from vptsp.data.kept_drawings import KeptDrawings
 from vptsp.data.settings import DataConfig
 from vptsp.errors import ConfigError
 
 CACHE_BYTES = 1 << 29
+_DRAWN_BY = (__name__, "vptsp.data.blossom_paint", "vptsp.data.blossom_species")
 TURN = 2 * math.pi
 PALETTE = np.array(list(COLOURS.values()), np.float32)
 GREEN, DRY = np.array([[0.30, 0.52, 0.14], [0.55, 0.36, 0.12]], np.float32)
@@ -180,20 +182,24 @@ def render(species: Species, size: int, seed: int, label: int, number: int) -> A
 
 @dataclass
 class BlossomLoader:
-    """Renders image ``position`` and keeps it in memory, up to half a gibibyte of images."""
+    """Renders image ``position`` and keeps it, in memory up to half a gibibyte of images, and on disk."""
 
     species: list[Species]
     first_label: int
     images: int
     size: int
     seed: int
+    kept: KeptDrawings
     cache: dict[int, Array] = field(default_factory=dict, repr=False)
 
     def __call__(self, position: int) -> Image.Image:
         pixels = self.cache.get(position)
         if pixels is None:
-            label, number = divmod(position, self.images)
-            pixels = render(self.species[label], self.size, self.seed, self.first_label + label, number)
+            pixels = self.kept.get(position)
+            if pixels is None:
+                label, number = divmod(position, self.images)
+                pixels = render(self.species[label], self.size, self.seed, self.first_label + label, number)
+                self.kept.keep(position, pixels)
             if (len(self.cache) + 1) * pixels.nbytes <= CACHE_BYTES:
                 self.cache[position] = pixels
         return Image.fromarray(pixels)
@@ -215,6 +221,7 @@ def blossom_sets(classes: int, images: int, image_size: int, seed: int = 0) -> t
     names = name_species(species)
     table = attribute_table(species, names)
     half = classes // 2
+    set_name = f"blossoms-{seed}-{classes}-{images}-{image_size}"
 
     def part(split: str, start: int, stop: int) -> ImageSet:
         return ImageSet(
@@ -222,7 +229,14 @@ def blossom_sets(classes: int, images: int, image_size: int, seed: int = 0) -> t
             ids=[f"{split}/{c}/{n:04d}" for c in names[start:stop] for n in range(images)],
             labels=np.repeat(np.arange(stop - start), images),
             class_names=names[start:stop],
-            load=BlossomLoader(species[start:stop], start, images, image_size, seed),
+            load=BlossomLoader(
+                species[start:stop],
+                start,
+                images,
+                image_size,
+                seed,
+                KeptDrawings(f"{set_name}-{split}", images * (stop - start), image_size, _DRAWN_BY),
+            ),
             attributes=table.iloc[start:stop],
         )
 
