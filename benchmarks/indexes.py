@@ -166,6 +166,8 @@ def main() -> None:
     if options.one:
         print(json.dumps(one(options.engines, images, options.dtype, options.folder)))
         return
+    if options.folder:
+        options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=options.folder) as root:
         print(f"{images:,} x {WIDTH} as {options.dtype}; a scan is the exact answer over the same file")
         print(f"assigning vectors to cells, as a share of FAISS's time: {cells_ratio():.2f}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 from views import make_views
 
-from vptsp.notebooks import find_notebook
+from vptsp.notebooks import copy_notebooks
 from vptsp.runs.run import Run
 
 pytestmark = pytest.mark.browser
@@ -22,11 +23,13 @@ PANEL = "window.jupyterapp.shell.currentWidget"
 
 def opened(lab: Any, open_notebook: Callable[..., Any], name: str, **parameters: str) -> tuple[Any, dict[str, int]]:
     """A copy of a bundled notebook with its parameters set; and the place of each cell by its id."""
-    content = nbformat.read(find_notebook(name), 4)
+    with tempfile.TemporaryDirectory() as folder:
+        content = nbformat.read(*copy_notebooks([name], Path(folder)), 4)
     (cell,) = [cell for cell in content.cells if "parameters" in cell.metadata.get("tags", [])]
     cell.source = "\n".join([cell.source, *(f"{key} = {value!r}" for key, value in parameters.items())])
     nbformat.write(content, lab.root / f"{name}.ipynb")
     notebook = open_notebook(lab, f"{name}.ipynb")
+    assert not notebook.page.evaluate(f"{PANEL}.context.model.dirty"), "who only opens it is not asked to save"
     return notebook, {cell.id: place for place, cell in enumerate(content.cells)}
 
 

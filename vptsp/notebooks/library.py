@@ -9,6 +9,7 @@ import contextlib
 import difflib
 import json
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,7 +112,7 @@ def copy_notebooks(names: Sequence[str], folder: Path) -> list[Path]:
         for name, source in sources.items():
             with (folder / name).open("xb") as file:  # x: also a file that came meanwhile is not written over
                 made.append(folder / name)
-                file.write(source.read_bytes())
+                file.write(_opened_once(source))
     except BaseException as error:
         for path in made:
             path.unlink(missing_ok=True)
@@ -127,6 +128,21 @@ def copy_notebooks(names: Sequence[str], folder: Path) -> list[Path]:
             ) from error
         raise
     return made
+
+
+def _opened_once(path: Path) -> bytes:
+    """A notebook that names the language as the kernel here does: else JupyterLab writes that in, unsaved, on opening."""
+    content = json.loads(path.read_bytes())
+    content["metadata"]["language_info"] = {
+        "codemirror_mode": {"name": "ipython", "version": sys.version_info.major},
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "nbconvert_exporter": "python",
+        "pygments_lexer": f"ipython{sys.version_info.major}",
+        "version": sys.version.split()[0],
+    }
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def _unknown(name: str) -> str:
