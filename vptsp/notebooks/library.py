@@ -131,7 +131,7 @@ def copy_notebooks(names: Sequence[str], folder: Path) -> list[Path]:
 
 
 def _opened_once(path: Path) -> bytes:
-    """A notebook that names its language as the kernel does: JupyterLab would else write that in, unsaved, on opening."""
+    """A notebook that names its language as the kernel does; else JupyterLab writes that in when it is opened."""
     content = json.loads(path.read_bytes())
     content["metadata"]["language_info"] = {
         "codemirror_mode": {"name": "ipython", "version": sys.version_info.major},
