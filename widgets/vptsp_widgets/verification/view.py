@@ -194,10 +194,6 @@ class SimilarityHistogram(RunView):
         }
 
     # --- display --------------------------------------------------------------------------------
-    def state_for_page(self) -> dict[str, Any]:
-        """Without a kernel, the worst pairs only: they are there for any threshold."""
-        return super().state_for_page() | {"order": "worst", "_near": {}}
-
     def summary(self) -> str:
         at = self.at
         return (

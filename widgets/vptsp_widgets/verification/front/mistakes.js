@@ -38,7 +38,7 @@ export function mistakes(model, say) {
   /** @param {Measured} measured */
   function show(measured, edge) {
     const at = measured.at(edge);
-    const chosen = model.get("order");
+    const chosen = live ? model.get("order") : "worst"; // which are there for any threshold
     order.value = chosen;
     const near = model.get("_near");
     const waiting = chosen === "nearest" && near.edge !== edge;

@@ -5,8 +5,8 @@ export function percent(share) {
   const value = 100 * share;
   if (value > 0 && value < 0.001) return "< 0.001 %";
   if (value > 99.999 && value < 100) return "> 99.999 %";
-  const near = (value > 0 && value < 0.1) || (value > 99.9 && value < 100);
-  return `${value.toFixed(near ? 3 : 1)} %`;
+  const digits = (value > 0 && value < 0.1) || (value > 99.9 && value < 100) ? 3 : 1;
+  return `${(Math.floor(value * 10 ** digits + 0.5) / 10 ** digits).toFixed(digits)} %`;
 }
 
 /** What a threshold does, as the end of a sentence. @param {{ tar: number, far: number }} at */
