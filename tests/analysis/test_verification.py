@@ -184,7 +184,7 @@ def test_what_cannot_be_told_apart_is_refused_in_a_sentence() -> None:
         verification(vectors, np.array([0, 0, 1, 1]), most=0)
     found = verification(vectors, np.array([0, 0, 1, 1]))
     for threshold in (1.5, float("nan")):
-        with pytest.raises(DataError, match=f"threshold={threshold} is no cosine; give a number from -1 to 1"):
+        with pytest.raises(DataError, match=f"a threshold of {threshold} is no cosine; give a number from -1 to 1"):
             found.at(threshold)
 
 

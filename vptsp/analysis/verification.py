@@ -100,7 +100,7 @@ class Verification:
     def edge(self, threshold: float) -> int:
         """The number of the edge nearest to a threshold. Raises DataError for one that no cosine can have."""
         if not -1 <= threshold <= 1:
-            raise DataError(f"threshold={threshold} is no cosine; give a number from -1 to 1")
+            raise DataError(f"a threshold of {threshold} is no cosine; give a number from -1 to 1")
         return round((threshold + 1) * self.bins / 2)
 
     def at(self, threshold: float) -> AtThreshold:

@@ -54,7 +54,7 @@ def test_the_threshold_is_kept_at_edges_and_within_cosines() -> None:
     assert view.threshold == 0.5
     view.threshold = 0.4999
     assert view.threshold == 0.5
-    with pytest.raises(DataError, match=r"threshold=1\.2 is no cosine; give a number from -1 to 1"):
+    with pytest.raises(DataError, match=r"a threshold of 1\.2 is no cosine; give a number from -1 to 1"):
         view.threshold = 1.2
     with pytest.raises(DataError, match="order='most' is unknown; legal: worst, nearest"):
         view.order = "most"
