@@ -116,30 +116,26 @@ class ImagePairs:
         """
         found: tuple[list[tuple[float, FoundPair]], ...] = ([], [])
         for block in self.blocks(once=False):
-            place = bins_of(block.cosines, bins)
+            accepted = None if edge is None else bins_of(block.cosines, bins) >= edge
             for same in (False, True):
                 wanted = (block.same == same) & ~block.left_out
-                if edge is not None:
-                    wanted &= (place < edge) if same else (place >= edge)
+                if accepted is not None:
+                    wanted &= accepted != same
                 most_similar = same == (edge is not None)  # first, else the least similar
                 scores = np.where(wanted, block.cosines if most_similar else -block.cosines, -np.inf)
-                found[same].extend(_best_of_rows(block, scores, place))
+                found[same].extend(_best_of_rows(block, scores, bins))
         return _each_once(found[False], most), _each_once(found[True], most)
 
 
-def _best_of_rows(block: Block, scores: np.ndarray, place: np.ndarray) -> list[tuple[float, FoundPair]]:
+def _best_of_rows(block: Block, scores: Float32[np.ndarray, "b c"], bins: int) -> list[tuple[float, FoundPair]]:
+    """The pair of each query with the highest score, where it has one that is not -inf."""
     best = scores.argmax(axis=1)
-    found = []
-    for row in np.flatnonzero(np.isfinite(scores[np.arange(len(best)), best])).tolist():
-        column = int(best[row])
-        pair = FoundPair(
-            int(block.rows[row]),
-            int(block.columns[column]),
-            float(block.cosines[row, column]),
-            int(place[row, column]),
-        )
-        found.append((float(scores[row, column]), pair))
-    return found
+    there = np.flatnonzero(np.isfinite(scores[np.arange(len(best)), best]))
+    best = best[there]
+    cosines = block.cosines[there, best]
+    columns = (scores[there, best], block.rows[there], block.columns[best], cosines, bins_of(cosines, bins))
+    lines = zip(*(column.tolist() for column in columns), strict=True)
+    return [(score, FoundPair(*pair)) for score, *pair in lines]
 
 
 def _each_once(found: list[tuple[float, FoundPair]], most: int) -> list[FoundPair]:
