@@ -142,14 +142,15 @@ def _mistakes(
     cells = ""
     for one, other, cosine, _ in pairs[:_SHOWN]:
         rows = [one, other]
-        named = " · ".join(safe(name, 20) for name in dict.fromkeys(shown.names[row] for row in rows))
+        words = [f"{cosine:.3f}", *(safe(name, 20) for name in dict.fromkeys(shown.names[row] for row in rows))]
+        named = "".join(f'<div style="font-size:12px;line-height:1.3">{word}</div>' for word in words)
         faces = "".join(
             f'<td style="padding:1px">{framed(source, shown.names[row], "", "1px solid transparent")}</td>'
             for row, source in zip(rows, pictures(thumbnails, [shown.ids[row] for row in rows]), strict=True)
         )
         cells += (
-            '<td style="padding:0 14px 4px 0"><table style="border-collapse:collapse"><tbody>'
-            f'<tr>{faces}</tr></tbody></table><div style="font-size:12px">{cosine:.3f} {named}</div></td>'
+            '<td style="padding:0 14px 4px 0;vertical-align:top"><table style="border-collapse:collapse"><tbody>'
+            f"<tr>{faces}</tr></tbody></table>{named}</td>"
         )
     found = f'<table style="border-collapse:collapse"><tbody><tr>{cells}</tr></tbody></table>' if cells else "none"
     return f'<div style="font-size:13px">{title}</div><div style="overflow-x:auto">{found}</div>'
