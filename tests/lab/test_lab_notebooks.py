@@ -161,7 +161,20 @@ def test_retrieval_gallery(lab: Any, open_notebook: Callable[..., Any], tiny_run
     expect(table.locator("tbody tr")).to_have_count(10)
     gallery = brought(notebook, cells["gallery"])
     expect(table.locator("tbody tr").first).to_contain_text(image_of(notebook, tiles.first))
-    in_both_themes(notebook, tmp_path, gallery=cells["gallery"], why=cells["why"])
+
+    similarities = brought(notebook, cells["similarities"])
+    before = notebook.value("similarities.threshold")
+    similarities.get_by_role("slider").focus()
+    for _ in range(4):
+        notebook.page.keyboard.press("Shift+ArrowLeft")
+    notebook.until("round(similarities.threshold, 4)", round(before - 0.002, 4))
+    similarities.locator("select").select_option("nearest")
+    notebook.until("similarities._near.get('edge')", round((before - 0.002 + 1) * 2000))
+    expect(similarities.locator(".vv-mistakes")).to_have_attribute("aria-busy", "false")
+    chosen = image_of(notebook, similarities.locator(".vv-thumb").last)
+    similarities.locator(".vv-thumb").last.click()
+    notebook.until("[gallery.focus, len(gallery.selection)]", [chosen, 2])
+    in_both_themes(notebook, tmp_path, gallery=cells["gallery"], similarities=cells["similarities"], why=cells["why"])
 
 
 def test_search_with_a_file_and_for_a_class(

@@ -25,7 +25,7 @@ from vptsp.runs.run import Run
 pytestmark = pytest.mark.usefixtures("forked_kernels")
 
 NAMES = ("02_explore_embeddings", "03_retrieval_gallery")
-VIEWS = {"02_explore_embeddings": ["bench"], "03_retrieval_gallery": ["strips", "gallery", "why"]}
+VIEWS = {"02_explore_embeddings": ["bench"], "03_retrieval_gallery": ["strips", "gallery", "similarities", "why"]}
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 from vptsp_widgets import moved
 from vptsp_widgets.front import linker, module, page_block
 
-ROOMS = (*moved.ROOMS, "flips")  # which never was one file
+ROOMS = (*moved.ROOMS, "flips", "verification")  # the last two never were one file
 FILES = resources.files("vptsp_widgets")
 
 

@@ -106,7 +106,7 @@ def test_stories_go_on_by_buttons_arrows_and_a_remote_control(page: Page, saved:
     expect(page.locator(".vptsp-presenter")).to_have_count(0)
 
 
-@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize("room", [*ROOMS, "verification"])
 def test_every_view_can_be_presented(room: str) -> None:
     from vptsp_widgets.front import module
 

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from vptsp_widgets import ConfusedPairs, ProxyAnatomy, RetrievalGallery, SpaceExplorer, TimeMachine, WhyNeighbour
+from vptsp_widgets import (
+    ConfusedPairs,
+    ProxyAnatomy,
+    RetrievalGallery,
+    SimilarityHistogram,
+    SpaceExplorer,
+    TimeMachine,
+    WhyNeighbour,
+)
 from vptsp_widgets.run_view import RunView
 
 from vptsp.errors import ConfigError
@@ -20,6 +28,7 @@ from vptsp.runs.run import Run
 
 VIEWS: list[tuple[type[RunView], dict[str, Any]]] = [
     *((view, {}) for view in (ConfusedPairs, ProxyAnatomy, RetrievalGallery, TimeMachine, WhyNeighbour)),
+    (SimilarityHistogram, {"order": "nearest"}),
     (SpaceExplorer, {"method": "pca"}),
 ]
 

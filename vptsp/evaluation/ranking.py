@@ -101,9 +101,9 @@ def search(
     Raises DataError for embeddings that are not finite, lengths that differ, and an empty query or gallery.
     """
     vectors = unit_rows(embeddings)
-    row_labels = _checked_labels(labels, len(vectors))
-    query_rows = _chosen_rows(is_query, len(vectors), "is_query", "query")
-    gallery_rows = _chosen_rows(is_gallery, len(vectors), "is_gallery", "gallery")
+    row_labels = checked_labels(labels, len(vectors))
+    query_rows = chosen_rows(is_query, len(vectors), "is_query", "query")
+    gallery_rows = chosen_rows(is_gallery, len(vectors), "is_gallery", "gallery")
     relevant = _count_relevant(row_labels, query_rows, gallery_rows)
     if k is None:
         k = max(int(relevant.max()) + 1, at_least)
@@ -157,7 +157,8 @@ def _array(given: Any) -> np.ndarray:
     return np.asarray((tensor.float() if tensor.is_floating_point() else tensor).numpy())
 
 
-def _checked_labels(labels: Array, images: int) -> Int64[np.ndarray, " N"]:
+def checked_labels(labels: Array, images: int) -> Int64[np.ndarray, " N"]:
+    """Labels as int64; DataError unless there is one integer per image."""
     array = _array(labels)
     if array.shape != (images,):
         raise DataError(f"{images} embeddings but labels of shape {array.shape}; give one label per image")
@@ -166,7 +167,8 @@ def _checked_labels(labels: Array, images: int) -> Int64[np.ndarray, " N"]:
     return array.astype(np.int64)
 
 
-def _chosen_rows(mask: Array | None, images: int, name: str, role: str) -> Int64[np.ndarray, " n"]:
+def chosen_rows(mask: Array | None, images: int, name: str, role: str) -> Int64[np.ndarray, " n"]:
+    """The rows of a mask (N,), all of them where it is none; DataError if it has another shape or picks none."""
     chosen = np.ones(images, dtype=bool) if mask is None else _array(mask)
     if chosen.shape != (images,) or chosen.dtype != bool:
         raise DataError(f"{name} is {chosen.dtype} {chosen.shape}; it must be boolean ({images},)")

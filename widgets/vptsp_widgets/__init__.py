@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vptsp_widgets.sandbox import ProxySandbox as ProxySandbox
     from vptsp_widgets.space import SpaceExplorer as SpaceExplorer
     from vptsp_widgets.timemachine import TimeMachine as TimeMachine
+    from vptsp_widgets.verification import SimilarityHistogram as SimilarityHistogram
     from vptsp_widgets.why import WhyNeighbour as WhyNeighbour
     from vptsp_widgets.workbench import Workbench as Workbench
 
@@ -41,6 +42,7 @@ _HOMES = {
     "sandbox": ("ProxySandbox",),
     "space": ("SpaceExplorer",),
     "timemachine": ("TimeMachine",),
+    "verification": ("SimilarityHistogram",),
     "why": ("WhyNeighbour",),
     "workbench": ("Workbench",),
 }

@@ -18,6 +18,7 @@ from vptsp.runs.run import RUNS, Run, newest_finished
 from vptsp.text import plain
 from vptsp_widgets.gallery.view import RetrievalGallery
 from vptsp_widgets.space.view import SpaceExplorer
+from vptsp_widgets.verification.view import SimilarityHistogram
 
 if TYPE_CHECKING:
     from vptsp_widgets.why.view import WhyNeighbour
@@ -50,6 +51,12 @@ class Source:
         if self.run:
             return RetrievalGallery.of_run(self.run, self.split)
         return RetrievalGallery(self.saved, model=self.model, images=self.images)
+
+    def similarities(self) -> SimilarityHistogram:
+        """Raises DataError where there are no two images of one class, or none of two classes."""
+        if self.run:
+            return SimilarityHistogram.of_run(self.run, self.split)
+        return SimilarityHistogram(self.saved, split=self.split)
 
     def why(self, query: str = "") -> WhyNeighbour:
         """Loads the model. ``query`` is an image's id; empty: one whose nearest image is of another class."""

@@ -1,7 +1,7 @@
 // How a chart is drawn: its scale, numbered axes, and the curve.
 
 import { svg } from "../../front/dom.js";
-import { ticks } from "./ticks.js";
+import { ticks } from "../../front/ticks.js";
 
 export const HEIGHT = 210;
 const [LEFT, RIGHT, TOP, BOTTOM] = [50, 12, 10, 40]; // margins
