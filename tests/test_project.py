@@ -66,7 +66,9 @@ def test_the_variable_decides(project: Path, monkeypatch: pytest.MonkeyPatch) ->
     Run.create(project / "runs" / "demo-1", Config())
     monkeypatch.setenv(VARIABLE, str(elsewhere))
     assert Run.create(None, Config()).path == elsewhere / "runs" / "blossoms-vptsp_g-1"
-    with pytest.raises(RunError, match=rf"no finished run in {elsewhere / 'runs'} \(where {VARIABLE} says\), only"):
+    with pytest.raises(
+        RunError, match=rf"no finished run in {elsewhere / 'runs'} \(the project's, as {VARIABLE} says\), only"
+    ):
         newest_finished()
     monkeypatch.setenv(VARIABLE, str(elsewhere / "none"))
     with pytest.raises(UsageError, match=f"{VARIABLE}=.*none is not a folder; make it"):

@@ -58,7 +58,7 @@ def where(path: str | Path) -> str:
     if path.parts[:1] != ("runs",):
         return whole
     if os.environ.get(VARIABLE):
-        return f"{whole} (where {VARIABLE} says)"
+        return f"{whole} (the project's, as {VARIABLE} says)"
     return f"{whole} (looked for from {Path.cwd()} upwards; {VARIABLE}=FOLDER chooses another project)"
 
 

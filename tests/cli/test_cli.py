@@ -44,7 +44,7 @@ def test_training_prints_epochs_metrics_and_the_run_and_nothing_else(tiny: Tiny,
     assert begins.startswith(f"{tmp_path / 'run'}: ")
     assert begins.endswith(", one epoch of 5 steps")
     assert lines[0].startswith("epoch 1/1  loss ")
-    assert lines[1] == "test, epoch 1"
+    assert lines[1] == "test, epoch 1, 20 images of 4 classes"
     assert lines[2].split()[0] == "recall_at_1"
     assert lines[2].endswith(" %")
     assert lines[-1] == f"run: {tmp_path / 'run'}"

@@ -62,4 +62,4 @@ def test_a_terminal_gets_what_fits_and_the_names_of_the_rest(width: int) -> None
     if left:
         named: list[Any] = lines[3].removeprefix("left out, as the terminal is narrow: ").partition(";")[0].split(", ")
         assert set(named) == left
-    assert ("recall_at_2" in shown) == (width >= 80), "the metrics that select and the settings stay longest"
+    assert ("recall_at_2" in shown) == (width >= 200), "the metrics that select and the settings stay longest"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 from collections.abc import Callable
@@ -13,8 +14,9 @@ import pytest
 from blocks import ELSEWHERE, KNOWN, OWN_TEST, PAGES, ROOT, blocks, commands, in_folder, project, run_page
 
 from vptsp.cli import main
+from vptsp.data.batch_fits import require_classes
 from vptsp.runs.run import Run
-from vptsp.settings.config import make_config, parse_assignments
+from vptsp.settings.config import Config, make_config, parse_assignments
 
 QUICK = [
     "docs/course/index.md",
@@ -25,6 +27,7 @@ QUICK = [
     "docs/explanation/proxies.md",
     "docs/explanation/published-code.md",
     "docs/how-to/own-backbone.md",
+    "docs/how-to/own-embeddings.md",
 ]
 LONG = sorted({page for page in PAGES if blocks(page)} - {*QUICK, *ELSEWHERE, *OWN_TEST, "CONTRIBUTING.md"})
 
@@ -59,8 +62,24 @@ def test_commands_of_blocks_exist_and_take_what_they_are_given() -> None:
                 context = command.make_context(name, rest, resilient_parsing=False)
                 if settings := [word for word in context.params.get("settings") or () if "=" in word]:
                     given = parse_assignments(settings)
-                    assert make_config(given, preset=context.params.get("preset"))
+                    require_classes(make_config(given, preset=context.params.get("preset")))
     assert tried > 30
+
+
+def test_trainings_of_blocks_can_be_trained() -> None:
+    """They are run with smaller settings than those that stand there."""
+    tried = 0
+    for page in PAGES:
+        for block in blocks(page) if page not in OWN_TEST else []:
+            for call in ast.walk(ast.parse(block.text)) if block.language == "python" else []:
+                if isinstance(call, ast.Call) and ast.unparse(call.func) == "vptsp.train":
+                    given = {
+                        each.arg: each.value.value for each in call.keywords if isinstance(each.value, ast.Constant)
+                    }
+                    own = {name: value for name, value in given.items() if name in Config.model_fields}
+                    require_classes(make_config(own, preset=given.get("preset")))
+                    tried += 1
+    assert tried > 3
 
 
 @pytest.fixture(scope="module")

@@ -102,7 +102,7 @@ def test_the_last_word_is_the_folder_unless_it_is_a_notebook(
     assert split_names(words, Path("notebooks")) == (wanted, Path(folder))
 
 
-@pytest.mark.parametrize("word", ["01_trian", "1_train", "12_none.ipynb"])
+@pytest.mark.parametrize("word", ["01_trian", "1_train", "12_none.ipynb", "99", "exlpore"])
 def test_what_looks_like_a_misspelt_name_is_no_folder(word: str, here: Path) -> None:
     result = vptsp("notebooks", "copy", word)
     assert result.exit_code == 1
@@ -177,9 +177,10 @@ def test_lab_opens_the_first_notebook_in_the_current_folder(here: Path, monkeypa
     root(monkeypatch, 1000)
     copy_notebooks(["00", "01"], Path("notebooks"))
     start = [sys.executable, "-m", "jupyterlab", "--notebook-dir=."]
-    assert lab_command(("--no-browser",)) == [*start, "notebooks/00_start_here.ipynb", "--no-browser"]
-    (here / "notebooks" / "00_start_here.ipynb").unlink()
-    assert lab_command(()) == [*start, "notebooks/01_train.ipynb"]
+    at = "--LabApp.default_url=/lab/tree/"  # also what JupyterLab prints, for whoever has no browser there
+    assert lab_command(("--no-browser",)) == [*start, f"{at}notebooks/00_start_here.ipynb", "--no-browser"]
+    (here / "notebooks" / "00_start_here.ipynb").rename(here / "notebooks" / "00 old.ipynb")
+    assert lab_command(()) == [*start, f"{at}notebooks/00%20old.ipynb"]
 
 
 def test_lab_lets_the_user_say_what_to_open_and_where(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,7 +222,7 @@ def test_lab_leaves_the_originals_of_a_clone_alone(here: Path, monkeypatch: pyte
         "00_start_here.ipynb",
         "01_train.ipynb",
     ]
-    assert "my_notebooks/00_start_here.ipynb" in lab_command(())
+    assert "--LabApp.default_url=/lab/tree/my_notebooks/00_start_here.ipynb" in lab_command(())
     ignored = (ROOT / ".gitignore").read_text().splitlines()
     assert "my_notebooks/" in ignored
 

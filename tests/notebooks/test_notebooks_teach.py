@@ -137,6 +137,23 @@ def test_a_lecture_shows_the_newest_run_that_fits_unless_told_otherwise(
         run_to_show("runs/bare-1", has_spaces, "semantic proxies", trains=False)
 
 
+def test_geometry_says_at_its_beginning_which_run_it_shows(
+    tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its first cells as they are; settings train, as they would do nothing to a run that is there."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(tiny_run.path, "runs/mine-1")
+    code = [cell.source for cell in nbformat.read(find_notebook(GEOMETRY), 4).cells if cell.cell_type == "code"]
+    for own, said in (("", "Shown here: "), ("alpha = 0.2", "Trained here, by the settings above; run = ")):
+        names: dict[str, Any] = {}
+        for source in (code[0], own, code[1]):
+            exec(source, names)  # as its kernel does
+        printed = capsys.readouterr().out
+        assert printed.startswith(said)
+        assert "runs/mine-1" in printed
+        assert (names["shown"] is None) == bool(own)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [GEOMETRY, PROMPTS])
 def test_whole_lecture_as_it_comes(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

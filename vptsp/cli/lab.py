@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import click
 
@@ -63,7 +64,9 @@ def lab_command(arguments: tuple[str, ...]) -> list[str]:
         if not any(Path(word).exists() for word in arguments):
             folder = own_folder()
             first = folder / FIRST
-            command.append(str(first if first.exists() else min(folder.glob("*.ipynb"))))
+            opened = first if first.exists() else min(folder.glob("*.ipynb"))
+            # as an address and not as a file: it is also printed, for whoever has no browser here
+            command.append(f"--LabApp.default_url=/lab/tree/{quote(opened.as_posix())}")
     if hasattr(os, "geteuid") and os.geteuid() == 0 and "--allow-root" not in arguments:
         command.append("--allow-root")
     return [*command, *arguments]

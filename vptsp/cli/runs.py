@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _GAP = "  "
 _LONGEST = 32  # letters of a name or setting on a terminal
 _WHOLE = 10_000
+# Settings that tell runs apart for most people, before those that a data set or a preset brings along
+_WORTH = ("dataset", "method", "blossoms_classes", "epochs", "backbone", "lr", "batch_size", "alpha", "seed")
 _STATE = re.compile(rf"(?<=  )({'|'.join(layout.STATES)})(?= |$)")
 
 
@@ -35,6 +37,8 @@ def command(folder: Path) -> None:
     from vptsp.runs.run import list_runs
     from vptsp.runs.run_table import overview
 
+    if (placed(folder) / "config.json").is_file():
+        raise UsageError(f"{folder} is a run; name the folder that it is in, or look at it: vptsp report {folder}")
     if not placed(folder).is_dir() and folder != Path("runs"):
         raise UsageError(f"{where(folder)} is not a folder; name one that holds runs, or none for the project's runs/")
     found = list_runs(folder)
@@ -65,6 +69,7 @@ def table(found: Overview, width: int | None = None) -> list[str]:
     kept = columns
     if width is not None:
         first = ["run", "state", *(task.metric for task in TASKS.values()), "began"]
+        first += [task.second for task in TASKS.values()] + [name for name in _WORTH if name in found.settings]
         kept = _fitting(dict.fromkeys([*first, *found.settings, "trained", *columns]), columns, sizes, width)
     lines = [
         _GAP.join(

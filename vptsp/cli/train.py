@@ -70,7 +70,8 @@ def command(
     if not is_first():
         return
     result = run.result()
-    print_metrics(result.metrics, f"test, {result.title}")
+    tested = f"{result.images['test']:,} images of {result.classes['test']:,} classes" if result.images else ""
+    print_metrics(result.metrics, ", ".join(filter(None, ["test", result.title, tested])))
     if result.advice:
         click.echo(result.advice)
     click.echo(f"run: {run.path.resolve()}")

@@ -72,7 +72,7 @@ def retrieval_strips(results: RetrievalResults, rows: list[int], saved: SavedEmb
                 similarity = float(results.similarities[row, rank - 1])
                 right = bool(results.matches[row, rank - 1])
                 cells += _neighbour_cell(int(position), rank, similarity, right, saved, thumbnails)
-        body += f"<tr>{cells}</tr>"
+        body += f'<tr style="background:none">{cells}</tr>'  # notebooks stripe tables
     ranks = "".join(f'<th style="{_HEAD}">{rank}</th>' for rank in range(1, results.k + 1))
     return (
         '<figure style="margin:0"><div style="overflow-x:auto">'

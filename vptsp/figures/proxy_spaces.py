@@ -21,7 +21,7 @@ def frame_table(frame: pd.DataFrame, caption: str, digits: int = 2) -> str:
     """Numbers as an HTML table; of two levels of columns the upper name comes first."""
     header = [" ".join(map(str, column)) if isinstance(column, tuple) else str(column) for column in frame.columns]
     rows = [
-        [str(index), *("" if pd.isna(v) else f"{v:.{digits}f}" for v in row)]
+        [str(index), *("" if pd.isna(v) else f"{round(v, digits) + 0.0:.{digits}f}" for v in row)]  # no -0.00
         for index, row in zip(frame.index, frame.to_numpy(dtype=float), strict=True)
     ]
     return html_table([str(frame.index.name), *header], rows, caption)

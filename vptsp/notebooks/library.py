@@ -85,7 +85,10 @@ def split_names(words: Sequence[str], default: Path) -> tuple[list[str], Path]:
         last = names.pop()
         known = [path.stem for path in _paths()]
         near = difflib.get_close_matches(last.removesuffix(".ipynb"), known, n=1, cutoff=0.75)
-        if (near or last.endswith(".ipynb")) and Path(last).name == last and not Path(last).is_dir():
+        parts = {part: stem for stem in known for part in stem.split("_")}
+        if not near and (likely := difflib.get_close_matches(last, parts, n=1, cutoff=0.7)):
+            near = [parts[likely[0]]]
+        if (near or last.endswith(".ipynb") or last.isdigit()) and Path(last).name == last and not Path(last).is_dir():
             meant = f". Did you mean {near[0]}? A folder of that name is ./{last}" if near else ""
             raise UsageError(_unknown(last) + meant)
         folder = Path(last)

@@ -14,6 +14,7 @@ from vptsp.errors import ConfigError, RunError
 from vptsp.notebooks.cells import parameter_names
 from vptsp.project import placed
 from vptsp.settings.config import Config, make_config
+from vptsp.settings.methods import METHODS
 
 if TYPE_CHECKING:
     from vptsp.runs.progress import Observer
@@ -103,7 +104,7 @@ def run_to_show(run: str, fits: Callable[[Run], bool], what: str, trains: bool) 
         print(f'Trained here, by the settings above; run = "{RUNS / newest.name}" would show that one instead')
         newest = None
     else:
-        print(f"Shown here: {newest.path.resolve()}, the newest finished run with {what}; run = ... shows another")
+        print(f'Shown here: {newest.path.resolve()}, the newest run with {what}; run = "runs/NAME" shows another')
     return newest
 
 
@@ -113,10 +114,13 @@ def train_or_resume(config: Config, run_dir: str, observer: Observer | None = No
     Raises :class:`~vptsp.errors.RunError` if the run that is there has other settings.
     """
     from vptsp.runs.run import Run, require_own  # late: what only starts notebooks needs no torch
-    from vptsp.training.loop import train
 
+    print(f"{METHODS[config.method].title} on {config.dataset}: reading images and model", flush=True)
     folder = placed(run_dir) if run_dir else None
     resume = folder is not None and Run(folder).has_begun()
     if folder is not None and resume:
         require_own(folder, config)
+
+    from vptsp.training.loop import train
+
     return train(config, folder, resume=resume, observer=observer)

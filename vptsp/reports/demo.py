@@ -22,7 +22,7 @@ from vptsp.settings.config import make_config
 from vptsp.settings.methods import METHODS
 
 _NOTEBOOK = "01_train"
-_POLL_SECONDS = 0.5
+_POLL_SECONDS, _SAID_SECONDS = 0.5, 30
 
 
 def run_demo(run_dir: str | Path | None = None, settings: Mapping[str, Any] | None = None) -> Run:
@@ -92,7 +92,8 @@ def _progress(run: Run, method: str) -> Iterator[None]:
 
 
 def _watch(stages: list[tuple[str, Run]], finished: threading.Event) -> None:
-    live, before = sys.stdout.isatty(), ""
+    live = sys.stdout.isatty()
+    before: tuple[object, ...] = ()  # in a log: a line for each epoch, and each half minute
     told: set[str] = set()
     begun: dict[str, tuple[float, int]] = {}  # when each stage was first seen to move, and how far it was
     while True:
@@ -105,8 +106,12 @@ def _watch(stages: list[tuple[str, Run]], finished: threading.Event) -> None:
             if live:
                 begun.setdefault(title, (time.monotonic(), state["step"]))
                 click.echo(f"\r{title:<13}{_bar(state, _left(state, *begun[title])):<66}", nl=done)
-            elif before != (before := f"{title}: {_epochs(state)}"):
-                click.echo(before)
+            else:
+                begun.setdefault(title, (time.monotonic(), state["step"]))
+                now = (title, state["epoch"], done, int((time.monotonic() - begun[title][0]) / _SAID_SECONDS))
+                if before != now:
+                    click.echo(f"{title}: {_epochs(state)}{_left(state, *begun[title])}{_loss(state)}")
+                before = now
             if done:
                 told.add(title)
                 break  # the next one's line is its own
@@ -131,5 +136,8 @@ def _bar(state: Mapping[str, Any], left: str = "", width: int = 18) -> str:
     if not state["steps"]:
         return _epochs(state)
     filled = width * state["step"] // state["steps"]
-    loss = f"  loss {state['loss']:.3f}" if "loss" in state else ""
-    return f"[{'#' * filled:.<{width}}] epoch {state['epoch']}/{state['epochs']}{left}{loss}"
+    return f"[{'#' * filled:.<{width}}] epoch {state['epoch']}/{state['epochs']}{left}{_loss(state)}"
+
+
+def _loss(state: Mapping[str, Any]) -> str:
+    return f"  loss {state['loss']:.3f}" if "loss" in state else ""

@@ -7,18 +7,20 @@ import math
 import threading
 import time
 from contextlib import AbstractContextManager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from vptsp.data.batch_fits import require_classes
 from vptsp.data.image_set import ImageSet
 from vptsp.data.passed_over import by_reason
 from vptsp.devices.launch import start_processes
 from vptsp.devices.surroundings import surroundings
 from vptsp.devices.world import World
 from vptsp.errors import ConfigError, RunError
-from vptsp.evaluation.evaluate import counts_of, eval_passes, predict, score, score_checkpoint
+from vptsp.evaluation.evaluate import eval_passes, predict, score, score_checkpoint
 from vptsp.files import write_json
 from vptsp.runs.checkpoints import inference_path, save_inference
 from vptsp.runs.data_record import data_differences, record_data
@@ -63,6 +65,8 @@ def train(
         )
     here = surroundings()
     again = Run.open(run_dir or "").elsewhere(**elsewhere) if resume else None
+    if again is None and here is None:
+        require_classes(config or Config())  # names what would do, before anything is read
     if again and here and not {"devices", "num_nodes"} & elsewhere.keys():  # whoever started this knows how many
         again = again.elsewhere(devices=here.local_size, num_nodes=here.nodes)
     config = again.config if again else config or Config()
@@ -144,6 +148,15 @@ def _told_of(run: Run, session: Session) -> dict[str, Any]:
     """What whoever watches may want to know of a run that begins: its directory, and what it trains on."""
     train = session.splits.train
     return {"run": str(run.path), "images": len(train), "classes": len(train.class_names)}
+
+
+def _counts(session: Session, selected: str) -> dict[str, object]:
+    """Parameters; what is kept of a whitened model is its whitening as well, which is fitted and not trained."""
+    counts = session.model.counts()
+    if selected == "whitened":
+        size = session.config.embedding_size
+        counts = replace(counts, kept=counts.kept + size * (size + 1))
+    return asdict(counts)
 
 
 def _keep(run: Run, session: Session, which: str, epoch: int) -> None:
@@ -290,7 +303,7 @@ def _summarise(run: Run, session: Session, state: TrainingState) -> None:
         "best_val": state.best,
         **({"whitened": whitened} if whitened else {}),
         "test": test,
-        "counts": counts_of(session.model),
+        "counts": _counts(session, selected),
         "classes": {
             "train": len(splits.train.class_names),
             "val": len(splits.val.class_names) if splits.val else 0,

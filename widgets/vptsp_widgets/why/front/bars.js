@@ -9,7 +9,8 @@ export function attentionBars() {
   const split = make("div", { className: "vptsp-why-split", title: "where the attention goes" });
   const bars = make("div", { className: "vptsp-why-bars" });
   const axis = make("div", { className: "vptsp-why-axis", "aria-hidden": "true" });
-  const chart = make("div", { className: "vptsp-why-chart" }, axis, bars);
+  const title = make("div", { className: "vptsp-why-bars-title" }, "attention to each prompt");
+  const chart = make("div", { className: "vptsp-why-chart" }, title, axis, bars);
 
   function bar(share, prompt, most, numbered, marked) {
     const said = `prompt ${prompt + 1}: ${percent(share)} of the attention`;
