@@ -8,11 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
+import pandas as pd
 import pytest
 from click.shell_completion import BashComplete
 from click.testing import CliRunner, Result
 
-from vptsp.cli import main
+from vptsp.cli import compare, main
 from vptsp.cli.completion import SHELLS
 from vptsp.cli.groups import choices, groups
 from vptsp.runs.run import Run
@@ -116,3 +118,20 @@ def test_a_shell_that_is_not_known_is_said(monkeypatch: pytest.MonkeyPatch) -> N
     assert "tcsh, is not one of bash, zsh, fish; name one: vptsp completion bash" in result.output
     monkeypatch.setenv("SHELL", "/bin/bash")
     assert "_vptsp_completion" in vptsp("completion").output
+
+
+def test_a_comparison_is_readable_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        {"": "*", "method": "linear", "note": "word " * 30, "p": "-"},
+        {"": "", "method": "lora", "note": "", "p": 1},
+    ]
+    table = pd.DataFrame(rows)
+    wide = compare._lines(table)
+    assert len(wide) == 3, "no terminal: a table, however wide"
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = click.unstyle("\n".join(compare._lines(table))).splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert lines[0] == "* method linear"
+    assert lines[-2:] == ["method lora", "    p 1"]
+    assert "p -" not in "\n".join(lines), "what is not known is left out"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from vptsp.cli import suggestions
+from vptsp.cli import layout, suggestions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,8 @@ def command(paths: tuple[Path, ...], reference: str | None, by_run: bool, to: Pa
     if to:
         click.echo(write_table(table, to))
         return
-    click.echo(_short(comparison, table, by_run).to_string(index=False))
+    for line in _lines(_short(comparison, table, by_run)):
+        click.echo(line)
     for name, experiment in comparison.experiments.items():
         for said in experiment.repetitions:
             click.echo(f"{name}: {said}")
@@ -50,7 +52,23 @@ def command(paths: tuple[Path, ...], reference: str | None, by_run: bool, to: Pa
     against = comparison.reference(reference)
     click.echo(f"\n{comparison.measure} minus that of {against}: paired bootstrap over test classes")
     found = comparison.differences(against).drop(columns="share_not_above")
-    click.echo(found.to_string(index=False, na_rep="-", float_format=lambda value: f"{value:+.4f}"))
+    known = found.notna()
+    told = found.map(lambda value: f"{value:+.4f}" if isinstance(value, float) else value)
+    for line in _lines(told.astype(object).where(known, "-")):
+        click.echo(line)
+
+
+def _lines(table: pd.DataFrame) -> list[str]:
+    """The table, or where a terminal is too narrow for it a paragraph for each row."""
+    whole: list[str] = table.to_string(index=False).splitlines()
+    if not sys.stdout.isatty() or max(map(len, whole)) <= layout.columns():
+        return whole
+    first, *others = [name for name in table.columns if name]
+    lines = []
+    for row in table.to_dict("records"):
+        said = " · ".join(f"{name} {row[name]}" for name in others if str(row[name]) not in ("", "-", "–"))
+        lines += [layout.name(f"{row.get('', '')} {first} {row[first]}".strip()), layout.paragraph(said)]
+    return lines
 
 
 def _short(comparison: Comparison, table: pd.DataFrame, by_run: bool) -> pd.DataFrame:
