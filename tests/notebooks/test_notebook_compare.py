@@ -21,7 +21,7 @@ from vptsp.settings.config import Config, make_config
 from vptsp.sweeps import Job, Sweep, SweepFolder, run_sweep
 from vptsp.training.loop import train
 
-pytestmark = pytest.mark.usefixtures("forked_kernels")
+pytestmark = [pytest.mark.notebooks, pytest.mark.usefixtures("forked_kernels")]
 
 PLOTLY = "application/vnd.plotly.v1+json"
 

@@ -22,7 +22,7 @@ from vptsp.notebooks import find_notebook, run_notebook
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 
-pytestmark = pytest.mark.usefixtures("forked_kernels")
+pytestmark = [pytest.mark.notebooks, pytest.mark.usefixtures("forked_kernels")]
 
 NAMES = ("02_explore_embeddings", "03_retrieval_gallery")
 VIEWS = {"02_explore_embeddings": ["bench"], "03_retrieval_gallery": ["strips", "gallery", "similarities", "why"]}

@@ -20,7 +20,7 @@ from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
 
-pytestmark = pytest.mark.usefixtures("forked_kernels")
+pytestmark = [pytest.mark.notebooks, pytest.mark.usefixtures("forked_kernels")]
 
 NAME = "10_your_own_images"
 SIDE = 32

@@ -26,7 +26,7 @@ from vptsp.runs.run import Run
 from vptsp.settings.config import Config
 from vptsp.training.baselines import result_line
 
-pytestmark = pytest.mark.usefixtures("forked_kernels")
+pytestmark = [pytest.mark.notebooks, pytest.mark.usefixtures("forked_kernels")]
 
 SOURCE = find_notebook("01_train")
 Settings = dict[str, Any]

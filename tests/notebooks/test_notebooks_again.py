@@ -256,6 +256,7 @@ def executed_again(name: str, folder: Path, given: dict[str, Any]) -> list[Any]:
     return nbformat.read(folder / "out.ipynb", 4).cells
 
 
+@pytest.mark.notebooks
 @pytest.mark.usefixtures("forked_kernels")
 @pytest.mark.parametrize("name", OF_A_RUN[:2] + [pytest.param(name, marks=pytest.mark.slow) for name in OF_A_RUN[2:]])
 def test_a_notebook_of_a_run_runs_again_and_backwards(
@@ -275,6 +276,7 @@ def test_a_notebook_of_a_run_runs_again_and_backwards(
 
 
 @pytest.mark.slow
+@pytest.mark.notebooks
 @pytest.mark.usefixtures("forked_kernels")
 @pytest.mark.parametrize("name", TRAINING)
 def test_a_notebook_that_trains_runs_again_and_backwards(

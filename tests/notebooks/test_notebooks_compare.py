@@ -15,7 +15,7 @@ from vptsp.notebooks import chosen, find_notebook, run_notebook
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
 
-pytestmark = pytest.mark.usefixtures("forked_kernels")
+pytestmark = [pytest.mark.notebooks, pytest.mark.usefixtures("forked_kernels")]
 
 NOTEBOOKS = ("05_compare_methods", "06_ablations", "07_recognition")
 PLOTLY = "application/vnd.plotly.v1+json"

@@ -92,6 +92,7 @@ def test_geometry_trains_and_shows_every_view(tmp_path: Path, monkeypatch: pytes
     assert both < proxies <= start
 
 
+@pytest.mark.notebooks
 def test_prompts_of_a_run(tiny_run: Run, tmp_path: Path) -> None:
     cells = checked(
         run_notebook(PROMPTS, tmp_path / "out.ipynb", {"run": str(tiny_run.path), "answers": True}), PROMPTS

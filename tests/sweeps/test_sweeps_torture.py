@@ -14,6 +14,7 @@ from toys import kernels, orphans, toy, wait_for
 
 from vptsp.sweeps import SweepFolder, load, overview, read_ledger
 
+pytestmark = pytest.mark.notebooks
 STATES = {"count": "done", "fail": "failed", "kill": "done"}
 
 

@@ -160,6 +160,7 @@ def test_a_page_without_a_kernel_measures_as_well(page: Page, tmp_path: Path) ->
     )
     page.locator(".vptsp-space-measures summary").click()
     expected = space.measured(space.ids[:14])
+    page.locator(".vptsp-space-measures tbody tr").first.wait_for()
     assert cells(page) == printed(expected, "here", "rest", "difference")
     ranges = page.locator(".vptsp-space-measures tbody td[title]").evaluate_all("all => all.map((one) => one.title)")
     low, high = (float(part.replace("−", "-")) for part in ranges[2].removeprefix("95 %: ").split(" to ", 1))
