@@ -66,20 +66,24 @@ def test_first_pictures_are_those_after_the_theme_was_changed_and_changed_back(
 
 
 def pictures(view: Locator, parts: str) -> list[np.ndarray]:
-    """Pictures of the parts, once they stand still."""
+    """Pictures of the parts, once they stand still: canvases, which move, and what they stand among."""
     view.scroll_into_view_if_needed()
     view.locator(parts).first.wait_for()
-    before, now = None, taken(view, parts)
+    before, now = None, state(view, parts)
     for _ in range(20):
-        if before is not None and len(before) == len(now) and not any(map(different, before, now)):
+        if before == now:
             break
         view.page.wait_for_timeout(300)
-        before, now = now, taken(view, parts)
-    return now
-
-
-def taken(view: Locator, parts: str) -> list[np.ndarray]:
+        before, now = now, state(view, parts)
     return [picture(part) for part in view.locator(parts).all() if part.is_visible()]
+
+
+def state(view: Locator, parts: str) -> list[str]:
+    """What the parts are made of: the pixels of canvases, the elements and styles of others. Takes no pictures."""
+    found: list[str] = view.locator(parts).evaluate_all(
+        "(all) => all.map((part) => part.getContext?.('2d') ? part.toDataURL() : part.outerHTML)"
+    )
+    return found
 
 
 def picture(part: Locator) -> np.ndarray:

@@ -108,6 +108,7 @@ def in_both_themes(notebook: Any, folder: Path, **views: int) -> None:
             view.screenshot(path=folder / f"{name}-{theme}.png")
 
 
+@pytest.mark.notebooks
 def test_explore_embeddings(lab: Any, open_notebook: Callable[..., Any], tiny_run: Run, tmp_path: Path) -> None:
     notebook, cells = opened(lab, open_notebook, "02_explore_embeddings", run=str(tiny_run.path), projection="pca")
     run_all(notebook)
@@ -143,6 +144,7 @@ def test_explore_embeddings(lab: Any, open_notebook: Callable[..., Any], tiny_ru
             view.screenshot(path=tmp_path / f"{view.get_attribute('class')}-{theme}.png")
 
 
+@pytest.mark.notebooks
 def test_retrieval_gallery(lab: Any, open_notebook: Callable[..., Any], tiny_run: Run, tmp_path: Path) -> None:
     notebook, cells = opened(lab, open_notebook, "03_retrieval_gallery", run=str(tiny_run.path))
     run_all(notebook)

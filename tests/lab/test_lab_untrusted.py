@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("forked_kernels")]
 COMPLETE = "(images) => images.every((image) => image.complete && image.naturalWidth > 0 && image.alt)"
 
 
+@pytest.mark.notebooks
 def test_papermilled_views_are_pictures(lab: Any, open_notebook: Callable[..., Any], tiny_run: Run) -> None:
     source = lab.root / "source.ipynb"
     lab.write("source.ipynb", [make_views(tiny_run), "space", "gallery", "why"])

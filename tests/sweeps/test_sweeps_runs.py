@@ -22,9 +22,9 @@ from vptsp.errors import RunError, UsageError
 from vptsp.sweeps import Job, Sweep, SweepFolder, load, merge_ledgers, overview, read_ledger, run_sweep, write_ledger
 from vptsp.sweeps.runner import local_places
 from vptsp.sweeps.supervisor import Place, execute
+from vptsp.sweeps.terminal import duration, table, watching
 
 pytestmark = pytest.mark.notebooks  # their runs are notebooks
-from vptsp.sweeps.terminal import duration, table, watching
 
 
 def vptsp(*arguments: object) -> Result:
