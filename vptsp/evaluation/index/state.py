@@ -18,6 +18,7 @@ from vptsp.evaluation.index.scan import rank, scan
 from vptsp.evaluation.index.table import Table
 from vptsp.evaluation.index.vectors import Vectors
 
+_DEEPER = 40  # times as many candidates, at most, where a filter leaves few
 _SMALL = 2**26  # bytes up to which a file of a segment is read whole before FAISS is given it
 
 
@@ -96,9 +97,10 @@ class State:
         assert self.segment is not None
         whole = allowed is self.alive
         share = max(1, self.images if whole else int(allowed.sum())) / max(1, len(allowed))
-        harder = int(np.ceil(effort / share))  # where few are allowed, they lie further apart
+        # where few are allowed, they lie further apart, and further down among what is alike
+        harder, deeper = int(np.ceil(effort / share)), min(_DEEPER, int(np.ceil(1 / share)))
         bits = self.bits if whole else np.packbits(allowed, bitorder="little")
-        guessed = self.segment.candidates(queries, k + 1, bits, harder)
+        guessed = self.segment.candidates(queries, deeper * (k + 1), bits, harder)
         behind, _ = scan(self.vectors, queries, k, allowed, own, self.sealed)
         return rank(self.vectors, queries, k, np.hstack([guessed, behind]), own)
 
