@@ -77,7 +77,7 @@ docs: setup  ## build the documentation into build/docs/html; executes the noteb
 	OMP_NUM_THREADS=1 $(BIN)/python docs/site
 
 test-docs: docs browser  ## run every block of the documentation, and look at all of its pages in Chromium
-	VPTSP_DOCS=$(CURDIR)/build/docs/html $(BIN)/pytest -m docs tests/docs $(WITHOUT_BROWSER)
+	VPTSP_DOCS=$(CURDIR)/build/docs/html $(BIN)/pytest -m docs tests/docs tests/test_extend.py $(WITHOUT_BROWSER)
 
 notebook-heads: setup  ## write times, needs and parameters' help into the notebooks
 	$(BIN)/python tests/notebook_heads.py

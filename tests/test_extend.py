@@ -24,6 +24,7 @@ from vptsp.settings.build import build_loss
 from vptsp.settings.config import make_config
 from vptsp.settings.methods import METHODS
 
+pytestmark = pytest.mark.docs
 PAGE = (Path(__file__).parent.parent / "docs/extend.md").read_text(encoding="utf-8")
 CATALOGUES: list[Catalogue[Any]] = [LOSSES, ACCUMULATORS, METHODS, FAMILIES, DATASETS, VIEWS]
 RECIPES = dict(re.findall(r"^\| \[.*?\]\(#([\w-]+)\) \| (.*?) \|", PAGE, re.M))

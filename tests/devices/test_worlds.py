@@ -64,7 +64,12 @@ A_FEW = ("gru", "rows", "in parts", "sharded image anchor")
 
 @pytest.mark.parametrize(
     ("size", "names"),
-    [(3, CASES), (4, A_FEW), pytest.param(2, CASES, marks=slow), pytest.param(4, CASES, marks=slow)],
+    [
+        (3, CASES),
+        pytest.param(4, A_FEW, marks=slow),
+        pytest.param(2, CASES, marks=slow),
+        pytest.param(4, CASES, marks=slow),
+    ],
     ids=["3", "4", "all-2", "all-4"],
 )
 def test_loss_and_every_gradient_are_those_of_one_process(

@@ -40,6 +40,7 @@ def test_other_values_are_refused(value: Any) -> None:
         as_literal("a", value)
 
 
+@pytest.mark.notebooks
 def test_a_notebook_without_a_language_is_run(tmp_path: Path) -> None:
     book = nbformat.v4.new_notebook(metadata={})
     cell = nbformat.v4.new_code_cell("a = None")

@@ -177,6 +177,7 @@ def test_a_notebook_that_takes_settings_says_so_to_papermill(path: Path) -> None
     assert (TAG in tags) == any(call_of_resolve(source) is not None for _, source in code_of(path))
 
 
+@pytest.mark.notebooks
 def test_papermill_itself_calls_no_setting_unknown_and_every_other_name(tmp_path: Path) -> None:
     """In a process of its own, in which papermill finds the entry point as in an installation."""
     (tmp_path / "entry-0.dist-info").mkdir()
