@@ -83,7 +83,6 @@ def _trained(settings: dict[str, Any], preset: str | None, run_dir: Path | None)
     from vptsp.project import placed
     from vptsp.runs.run import Run
     from vptsp.settings.config import make_config
-    from vptsp.settings.methods import METHODS
 
     config = make_config(settings, preset=preset)
     if surroundings() is None:  # processes that torchrun has started look at this together
@@ -92,9 +91,12 @@ def _trained(settings: dict[str, Any], preset: str | None, run_dir: Path | None)
         if run_dir:
             Run(placed(run_dir)).require_free()
 
-    if is_first():  # what comes next is silent for seconds: torch, the images, the untrained model's score
-        click.echo(f"{METHODS[config.method].title} on {config.dataset}: reading images and model")
-    from vptsp.training.loop import train  # imports torch: only now is there something to train
+    from vptsp.runs.progress import reading  # only now is there something to train
+
+    if is_first():
+        click.echo(reading(config))
+
+    from vptsp.training.loop import train  # imports torch
 
     return train(config, run_dir)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -221,6 +221,8 @@ def evaluate_run(run: Run | str | Path, which: str | None = None) -> Score:
     return report
 
 
-def counts_of(model: ConfiguredModel) -> dict[str, object]:
-    """Parameter counts for a summary."""
-    return asdict(model.counts())
+def counts_of(model: ConfiguredModel, whitened: bool = False) -> dict[str, object]:
+    """Parameter counts for a summary; what is kept of a ``whitened`` model is that map as well."""
+    counts = model.counts()
+    size = model.config.embedding_size
+    return asdict(replace(counts, kept=counts.kept + whitened * size * (size + 1)))

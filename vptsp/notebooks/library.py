@@ -115,7 +115,7 @@ def copy_notebooks(names: Sequence[str], folder: Path) -> list[Path]:
         for name, source in sources.items():
             with (folder / name).open("xb") as file:  # x: also a file that came meanwhile is not written over
                 made.append(folder / name)
-                file.write(_opened_once(source))
+                file.write(_as_opened(source))
     except BaseException as error:
         for path in made:
             path.unlink(missing_ok=True)
@@ -133,7 +133,7 @@ def copy_notebooks(names: Sequence[str], folder: Path) -> list[Path]:
     return made
 
 
-def _opened_once(path: Path) -> bytes:
+def _as_opened(path: Path) -> bytes:
     """A notebook that names its language as the kernel does; else JupyterLab writes that in when it is opened."""
     content = json.loads(path.read_bytes())
     content["metadata"]["language_info"] = {

@@ -14,7 +14,6 @@ from vptsp.errors import ConfigError, RunError
 from vptsp.notebooks.cells import parameter_names
 from vptsp.project import placed
 from vptsp.settings.config import Config, make_config
-from vptsp.settings.methods import METHODS
 
 if TYPE_CHECKING:
     from vptsp.runs.progress import Observer
@@ -113,9 +112,10 @@ def train_or_resume(config: Config, run_dir: str, observer: Observer | None = No
 
     Raises :class:`~vptsp.errors.RunError` if the run that is there has other settings.
     """
+    from vptsp.runs.progress import reading
     from vptsp.runs.run import Run, require_own  # late: what only starts notebooks needs no torch
 
-    print(f"{METHODS[config.method].title} on {config.dataset}: reading images and model", flush=True)
+    print(reading(config), flush=True)
     folder = placed(run_dir) if run_dir else None
     resume = folder is not None and Run(folder).has_begun()
     if folder is not None and resume:

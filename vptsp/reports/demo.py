@@ -103,14 +103,14 @@ def _watch(stages: list[tuple[str, Run]], finished: threading.Event) -> None:
             if not state or title in told:
                 continue
             done = state["state"] == "done"
+            since, first = begun.setdefault(title, (time.monotonic(), state["step"]))
+            left = _left(state, since, first)
             if live:
-                begun.setdefault(title, (time.monotonic(), state["step"]))
-                click.echo(f"\r{title:<13}{_bar(state, _left(state, *begun[title])):<66}", nl=done)
+                click.echo(f"\r{title:<13}{_bar(state, left):<66}", nl=done)
             else:
-                begun.setdefault(title, (time.monotonic(), state["step"]))
-                now = (title, state["epoch"], done, int((time.monotonic() - begun[title][0]) / _SAID_SECONDS))
+                now = (title, state["epoch"], done, int((time.monotonic() - since) / _SAID_SECONDS))
                 if before != now:
-                    click.echo(f"{title}: {_epochs(state)}{_left(state, *begun[title])}{_loss(state)}")
+                    click.echo(f"{title}: {_epochs(state)}{left}{_loss(state)}")
                 before = now
             if done:
                 told.add(title)

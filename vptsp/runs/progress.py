@@ -14,6 +14,8 @@ from tqdm import tqdm
 
 from vptsp.errors import UsageError
 from vptsp.runs.run import Run
+from vptsp.settings.config import Config
+from vptsp.settings.methods import METHODS
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,11 @@ def print_epochs(event: Event) -> None:
         print(f"epoch {event.epoch}/{event.epochs}  {numbers}", flush=True)
     elif event.kind == "stopped":
         print(f"stopped after step {event.step} of {event.steps}", flush=True)
+
+
+def reading(config: Config) -> str:
+    """What to say before seconds of silence: torch is imported, images are read, the untrained model is scored."""
+    return f"{METHODS[config.method].title} on {config.dataset}: reading images and model"
 
 
 def _beginning(event: Event) -> str:

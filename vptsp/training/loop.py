@@ -7,7 +7,6 @@ import math
 import threading
 import time
 from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from vptsp.devices.launch import start_processes
 from vptsp.devices.surroundings import surroundings
 from vptsp.devices.world import World
 from vptsp.errors import ConfigError, RunError
-from vptsp.evaluation.evaluate import eval_passes, predict, score, score_checkpoint
+from vptsp.evaluation.evaluate import counts_of, eval_passes, predict, score, score_checkpoint
 from vptsp.files import write_json
 from vptsp.runs.checkpoints import inference_path, save_inference
 from vptsp.runs.data_record import data_differences, record_data
@@ -148,15 +147,6 @@ def _told_of(run: Run, session: Session) -> dict[str, Any]:
     """What whoever watches may want to know of a run that begins: its directory, and what it trains on."""
     train = session.splits.train
     return {"run": str(run.path), "images": len(train), "classes": len(train.class_names)}
-
-
-def _counts(session: Session, selected: str) -> dict[str, object]:
-    """Parameters; what is kept of a whitened model is its whitening as well, which is fitted and not trained."""
-    counts = session.model.counts()
-    if selected == "whitened":
-        size = session.config.embedding_size
-        counts = replace(counts, kept=counts.kept + size * (size + 1))
-    return asdict(counts)
 
 
 def _keep(run: Run, session: Session, which: str, epoch: int) -> None:
@@ -303,7 +293,7 @@ def _summarise(run: Run, session: Session, state: TrainingState) -> None:
         "best_val": state.best,
         **({"whitened": whitened} if whitened else {}),
         "test": test,
-        "counts": _counts(session, selected),
+        "counts": counts_of(session.model, selected == "whitened"),
         "classes": {
             "train": len(splits.train.class_names),
             "val": len(splits.val.class_names) if splits.val else 0,

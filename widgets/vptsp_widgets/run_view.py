@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -104,3 +104,25 @@ class RunView(View):
                 self.set_trait(name, value)
             self.status = ""
             self._begin()
+
+
+class EmbeddingsView(RunView):
+    """Base of the views of a run for which embeddings are enough: their constructors take these first."""
+
+    @classmethod
+    def of_arrays(
+        cls,
+        embeddings: Any,
+        labels: Sequence[Any] | None = None,
+        *,
+        images: Sequence[str | Path] | None = None,
+        ids: Sequence[str] | None = None,
+        **options: Any,
+    ) -> Self:
+        """The view of embeddings of one's own, without a run: arrays, or a file of them.
+
+        Takes what :meth:`SavedEmbeddings.write <vptsp.runs.embeddings.SavedEmbeddings.write>` does, or what that
+        returned. Raises DataError for parts that do not fit together.
+        """
+        view: Callable[..., Self] = cls
+        return view(SavedEmbeddings.of_arrays(embeddings, labels, images=images, ids=ids), **options)

@@ -22,7 +22,7 @@ export function statusLine(model) {
 /** @typedef {ReturnType<typeof helpPanel>} Help */
 
 /**
- * A panel of keys and what they do, toggled by `?`.
+ * A panel of keys and what they do. `button` toggles it, and so does `?` anywhere in what `listen` is given.
  * @param {[key: string, what: string][]} rows
  */
 export function helpPanel(rows) {
@@ -31,5 +31,12 @@ export function helpPanel(rows) {
     { className: "vptsp-help", hidden: true },
     ...rows.map(([key, what]) => make("tr", {}, make("th", { scope: "row" }, key), make("td", {}, what))),
   );
-  return { table, toggle: () => (table.hidden = !table.hidden) };
+  const toggle = () => (table.hidden = !table.hidden);
+  const button = make("button", { type: "button", "aria-label": "keys", onclick: toggle }, "?");
+  const listen = (/** @type {HTMLElement} */ root) => root.addEventListener("keydown", (event) => {
+    if (event.key !== "?") return;
+    toggle();
+    event.stopPropagation();
+  });
+  return { table, toggle, button, listen };
 }

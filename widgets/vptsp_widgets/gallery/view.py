@@ -22,7 +22,7 @@ from vptsp.text import plain
 from vptsp_widgets.gallery.searched import Query, Searched
 from vptsp_widgets.gallery.still import html_of
 from vptsp_widgets.pictures import Pictures
-from vptsp_widgets.run_view import Content, RunView, run_of, thumbnails_of
+from vptsp_widgets.run_view import Content, EmbeddingsView, run_of, thumbnails_of
 from vptsp_widgets.view import told
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _PAGES_KEPT = 12  # thumbnail pages that the front end keeps
 
 
-class RetrievalGallery(RunView):
+class RetrievalGallery(EmbeddingsView):
     """Choose a query and see its most similar gallery images, ranked, with similarity, class, right or wrong.
 
     ``focus`` is the id of the image that is searched with: setting it, here or in a linked view, searches. It is ""
@@ -80,23 +80,6 @@ class RetrievalGallery(RunView):
     def of_run(cls, run: Run | str | Path, split: str = "test", **options: Any) -> Self:
         """The gallery of a run's images of ``split`` (test or train), with its model and its proxies."""
         return cls._opened(run, {"split": split}, **options)
-
-    @classmethod
-    def of_arrays(
-        cls,
-        embeddings: Any,
-        labels: Sequence[Any] | None = None,
-        *,
-        images: Sequence[str | Path] | None = None,
-        ids: Sequence[str] | None = None,
-        **options: Any,
-    ) -> RetrievalGallery:
-        """The gallery of embeddings of one's own, without a run: arrays, or a file of them.
-
-        Takes what :meth:`SavedEmbeddings.write <vptsp.runs.embeddings.SavedEmbeddings.write>` does, or what that
-        returned. Raises DataError for parts that do not fit together.
-        """
-        return cls(SavedEmbeddings.of_arrays(embeddings, labels, images=images, ids=ids), **options)
 
     @classmethod
     def _parts_of(cls, run: Run, split: str = "test") -> dict[str, Any]:

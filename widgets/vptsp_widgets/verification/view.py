@@ -21,7 +21,7 @@ from vptsp.errors import DataError
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 from vptsp.text import plain
-from vptsp_widgets.run_view import Content, RunView, run_of, thumbnails_of
+from vptsp_widgets.run_view import Content, EmbeddingsView, run_of, thumbnails_of
 from vptsp_widgets.verification.still import StillHistogram, html_of
 from vptsp_widgets.verification.words import said
 from vptsp_widgets.view import shown
@@ -32,7 +32,7 @@ _PAIRS = 8  # of either kind of mistake that are shown
 Pairs = dict[str, list[tuple[int, int, float, int]]]  # of impostors and genuine pairs: row, row, cosine, bin
 
 
-class SimilarityHistogram(RunView):
+class SimilarityHistogram(EmbeddingsView):
     """How similar pairs of one class are, and others: two histograms, and between them a ``threshold`` to be moved.
 
     A pair is taken for one of the same class if its cosine is at least ``threshold``, which is kept at an edge of the
@@ -69,23 +69,6 @@ class SimilarityHistogram(RunView):
     def of_run(cls, run: Run | str | Path, split: str = "test", **options: Any) -> Self:
         """The pairs of a run's images of ``split`` (test or train)."""
         return cls._opened(run, {"split": split}, **options)
-
-    @classmethod
-    def of_arrays(
-        cls,
-        embeddings: Any,
-        labels: Sequence[Any] | None = None,
-        *,
-        images: Sequence[str | Path] | None = None,
-        ids: Sequence[str] | None = None,
-        **options: Any,
-    ) -> SimilarityHistogram:
-        """The pairs of embeddings of one's own, without a run: arrays, or a file of them.
-
-        Takes what :meth:`SavedEmbeddings.write <vptsp.runs.embeddings.SavedEmbeddings.write>` does, or what that
-        returned. Raises DataError for parts that do not fit together, and without labels.
-        """
-        return cls(SavedEmbeddings.of_arrays(embeddings, labels, images=images, ids=ids), **options)
 
     @classmethod
     def _parts_of(cls, run: Run, split: str = "test") -> dict[str, Any]:

@@ -31,7 +31,7 @@ _MOST_LISTS = 2**12  # the time of building grows with them; that of a search ov
 class _Inverted(ABC):
     """``effort`` is the number of nearest lists that are searched."""
 
-    efforts = (4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)  # of ten million images as many as 1,024 lists were needed
+    efforts = (4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)  # of ten million images 256 are too few
     more: ClassVar[int]  # candidates for each one that is wanted
     least: int
 

@@ -30,7 +30,6 @@ export default {
 
     const title = make("b", { className: "va-title", dir: "auto" });
     const notes = make("div", { className: "va-notes" });
-    const helper = make("button", { type: "button", "aria-label": "keys", onclick: () => help.toggle() }, "?");
     const present = presenter({
       count: () => shown.parts.classes, at: () => table.placeOf(shown.label), go: (at) => shown.chooseClass(table.labelAt(at)),
       title: (at) => shown.parts.names[table.labelAt(at)],
@@ -45,18 +44,14 @@ export default {
     ]);
     const everyAlpha = make("section", { className: "va-card" }, make("h4", {}, "Every alpha"), curves.box);
     root.append(
-      make("div", { className: "vptsp-bar" }, title, make("span", { className: "va-grow" }), helper, present.button), help.table, notes, fusion.line, fusion.tiles,
+      make("div", { className: "vptsp-bar" }, title, make("span", { className: "va-grow" }), help.button, present.button), help.table, notes, fusion.line, fusion.tiles,
       make("div", { className: "va-pair" },
         make("section", { className: "va-card" }, make("div", { className: "va-head" }, make("h4", {}, "All classes"), map.axes), map.signs, map.box),
         make("section", { className: "va-card" }, plane.title, plane.signs, plane.box, plane.composition, plane.facts)),
       make("div", { className: "va-pair vptsp-fold" }, everyAlpha, make("section", { className: "va-card" }, table.title, table.tally, table.scroller)),
       make("section", { className: "va-card" }, strips.box), attributes.card, status.line,
     );
-    root.addEventListener("keydown", (event) => {
-      if (event.key !== "?") return;
-      help.toggle();
-      event.stopPropagation();
-    });
+    help.listen(root);
     el.append(root);
 
     // --- showing: at once what another run brings, once a frame what follows from alpha and the class

@@ -26,7 +26,6 @@ export default {
     const order = make("select", { onchange: () => pairs.sort(order.value) });
     const orderLabel = make("label", {}, "by", order);
     const help = helpPanel(HELP);
-    const helper = make("button", { type: "button", "aria-label": "keys", onclick: () => help.toggle() }, "?");
     const present = presenter({ count: () => pairs.all.length, at: () => pairs.at, go: (at) => pairs.choose(at), title: (at) => pairs.names(pairs.all[at]).join(" and ") });
     const notes = make("div", { className: "vc-notes" });
     const list = pairList(pairs);
@@ -38,14 +37,10 @@ export default {
     );
     const root = make(
       "div", { className: "vptsp vc", role: "group", "aria-label": "confused pairs of classes" },
-      make("div", { className: "vptsp-bar" }, title, orderLabel, make("span", { className: "vc-grow" }), helper, present.button), help.table, notes,
+      make("div", { className: "vptsp-bar" }, title, orderLabel, make("span", { className: "vc-grow" }), help.button, present.button), help.table, notes,
       make("div", { className: "vc-main vptsp-stretch" }, list.element, make("div", { className: "vc-right" }, pair.element, signs)), status.line,
     );
-    root.addEventListener("keydown", (event) => {
-      if (event.key !== "?") return;
-      help.toggle();
-      event.stopPropagation();
-    });
+    help.listen(root);
     el.append(root);
 
     function start() {

@@ -44,7 +44,6 @@ export default {
       model.save_changes();
     } });
     const help = helpPanel(HELP);
-    const helper = make("button", { type: "button", "aria-label": "keys", onclick: () => help.toggle() }, "?");
     /** @type {[name: string, edge: number][]} */
     let marks = [];
     const present = presenter({
@@ -57,14 +56,10 @@ export default {
     const wrong = mistakes(model, status.say);
     const root = make(
       "div", { className: "vptsp vptsp-verification vv", role: "group", "aria-label": "similarities of pairs" },
-      make("div", { className: "vptsp-bar" }, title, buttons, make("label", {}, log, "counts in powers of ten"), make("span", { className: "vv-grow" }), helper, present.button),
+      make("div", { className: "vptsp-bar" }, title, buttons, make("label", {}, log, "counts in powers of ten"), make("span", { className: "vv-grow" }), help.button, present.button),
       help.table, notes, legend, plot.element, told.sentence, told.tables, wrong.element, status.line,
     );
-    root.addEventListener("keydown", (event) => {
-      if (event.key !== "?") return;
-      help.toggle();
-      event.stopPropagation();
-    });
+    help.listen(root);
     el.append(root);
 
     function start() {

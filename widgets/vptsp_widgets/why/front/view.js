@@ -50,7 +50,6 @@ export default {
     }, say);
 
     const help = helpPanel(HELP);
-    const helper = make("button", { type: "button", "aria-label": "keys", onclick: () => help.toggle() }, "?");
     const present = presenter({
       count: () => numbersOf(model).blocks, at: () => model.get("block"),
       go: (at) => (put("block", at), draw()), title: (at) => `block ${at + 1}`,
@@ -62,7 +61,7 @@ export default {
     const legend = make("div", { className: "vptsp-why-legend" });
     const root = make(
       "div", { className: "vptsp vptsp-why", role: "group", "aria-label": "why is this a neighbour" },
-      make("div", { className: "vptsp-bar" }, ...controls.elements, helper, present.button), help.table,
+      make("div", { className: "vptsp-bar" }, ...controls.elements, help.button, present.button), help.table,
       make("div", { className: "vptsp-why-stage" }, sides[0].root, sides[1].root, panel), legend, status.line,
     );
     root.addEventListener("keydown", (event) => {
