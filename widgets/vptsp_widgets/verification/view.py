@@ -79,6 +79,10 @@ class SimilarityHistogram(EmbeddingsView):
             raise DataError(
                 f"nobody said which classes the images of {plain(saved.name)} are of; pairs of one class take labels"
             )
+        if not len(saved):
+            raise DataError(
+                f"there is no image to compare in {plain(saved.name)}: {saved.left_out_note or 'it is empty'}"
+            )
         pairs = ImagePairs(saved.embeddings, saved.labels, saved.is_query, saved.is_gallery)
         verification, worst = counted(pairs), pairs.wrong(_PAIRS)
         self.saved, self.verification, self._image_pairs = saved, verification, pairs
