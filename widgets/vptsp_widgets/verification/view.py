@@ -80,9 +80,7 @@ class SimilarityHistogram(EmbeddingsView):
                 f"nobody said which classes the images of {plain(saved.name)} are of; pairs of one class take labels"
             )
         if not len(saved):
-            raise DataError(
-                f"there is no image to compare in {plain(saved.name)}: {saved.left_out_note or 'it is empty'}"
-            )
+            raise DataError(f"no image of {plain(saved.name)} can be compared: {saved.left_out_note or 'it is empty'}")
         pairs = ImagePairs(saved.embeddings, saved.labels, saved.is_query, saved.is_gallery)
         verification, worst = counted(pairs), pairs.wrong(_PAIRS)
         self.saved, self.verification, self._image_pairs = saved, verification, pairs
