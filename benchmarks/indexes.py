@@ -42,11 +42,16 @@ def parts(images: int) -> Iterator[tuple[np.ndarray, list[str], dict[str, list[i
     """Embeddings, ids and a column ``year``, a part at a time."""
     centres = np.random.default_rng(0).standard_normal((max(1, images // PER_CLASS), WIDTH), dtype=np.float32)
     for start in range(0, images, PART):
-        rng, count = np.random.default_rng((1, start)), min(PART, images - start)
-        vectors = centres[rng.integers(len(centres), size=count)] + rng.standard_normal(
-            (count, WIDTH), dtype=np.float32
-        )
+        clouds, rng = clouds_of(start, images)
+        count = len(clouds)
+        vectors = centres[clouds] + rng.standard_normal((count, WIDTH), dtype=np.float32)
         yield vectors, [f"image {start + n}" for n in range(count)], {"year": [2000 + n % 25 for n in range(count)]}
+
+
+def clouds_of(start: int, images: int) -> tuple[np.ndarray, np.random.Generator]:
+    """The cloud of each image of the part that begins here, int64, and what draws on."""
+    rng = np.random.default_rng((1, start))
+    return rng.integers(max(1, images // PER_CLASS), size=min(PART, images - start)), rng
 
 
 def memory(name: str) -> float:
