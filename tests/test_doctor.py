@@ -194,4 +194,4 @@ def test_a_check_that_breaks_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> No
     found = {finding.name: finding for finding in doctor.run_checks()}
     assert found["threads"].state == "fail"
     assert "RuntimeError: no idea" in found["threads"].what
-    assert len(found) == len(doctor.PACKAGES) + 12
+    assert len(found) == len(doctor.PACKAGES) + 13

@@ -75,7 +75,13 @@ def run_checks() -> Iterator[Finding]:
     """All findings, each as soon as it is there."""
     checks: list[tuple[str, Callable[[], Finding]]] = [("python", python)]
     checks += [(name, partial(package, name, module)) for name, module in PACKAGES.items()]
-    checks += [("device", device), ("threads", threads), ("together", together), ("browser", browser)]
+    checks += [
+        ("device", device),
+        ("threads", threads),
+        ("attention", attention),
+        ("together", together),
+        ("browser", browser),
+    ]
     checks += [
         ("current folder", current_folder),
         ("runs", lambda: folder("runs", placed("runs"), "train elsewhere, or with --run-dir FOLDER")),
@@ -183,6 +189,30 @@ def threads() -> Finding:
     if torch.get_num_threads() > allowed:
         return Finding("threads", "warn", what, f"set OMP_NUM_THREADS={allowed}: more threads wait for each other")
     return Finding("threads", "ok", what)
+
+
+def attention() -> Finding:
+    """Which way of computing attention was the faster one where both were timed on this machine."""
+    from vptsp.attention_times import AttentionTimes, device_name
+    from vptsp.machine import make_fabric
+
+    kept = AttentionTimes.of_this_user()
+    if kept is None:
+        return Finding("attention", "ok", "by rule: there is no folder to keep times in")
+    times = kept.read().get(device_name(make_fabric().device), {})
+    gains: dict[str, list[float]] = {"fused": [], "matmul": []}
+    for seconds in times.values():
+        if gains.keys() <= seconds.keys():
+            first, second = sorted(gains, key=seconds.__getitem__)
+            gains[first].append(seconds[second] / seconds[first])
+    if not any(gains.values()):
+        return Finding("attention", "ok", "not timed on this machine yet; the first run does, shape by shape")
+    words = [
+        f"{way} is the faster way for {len(found)} (at most {max(found):.1f} x)"
+        for way, found in gains.items()
+        if found
+    ]
+    return Finding("attention", "ok", f"of {sum(map(len, gains.values()))} shapes {', '.join(words)}; {kept.file}")
 
 
 def together(code: str = TOGETHER, seconds: float = 300) -> Finding:

@@ -12,6 +12,7 @@ import os
 import sys
 
 STAND_IN = "VPTSP_HOME_STAND_IN"  # the folder that stands in, known to all processes started from here
+CACHE = "VPTSP_CACHE"
 _VARIABLE = "USERPROFILE" if os.name == "nt" else "HOME"
 
 # What each library is told by, and where it writes otherwise, below the home directory (or $XDG_CACHE_HOME: "cache:").
@@ -46,6 +47,20 @@ def stand_in() -> str:
             folder = tempfile.mkdtemp(prefix="vptsp-home-")
     os.environ[STAND_IN] = folder
     return folder
+
+
+def cache_folder() -> str:
+    """Where the workbench keeps what it can make again: ``VPTSP_CACHE``, else ``vptsp`` in the user's cache folder.
+
+    It may not be there yet. Raises RuntimeError where there is no home directory.
+    """
+    if given := os.environ.get(CACHE):
+        return os.path.expanduser(given)
+    cache = os.environ.get("XDG_CACHE_HOME")
+    home = os.path.expanduser("~")
+    if not cache and home == "~":
+        raise RuntimeError("there is no home directory; VPTSP_CACHE=FOLDER says where to keep caches")
+    return os.path.join(cache or os.path.join(home, ".cache"), "vptsp")
 
 
 def settle() -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from vptsp.attention_times import AttentionTimes
+from vptsp.core.backbones.kernels import measure_by, multiplies_bf16
 from vptsp.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ def make_fabric(
     device: str = "auto", precision: str = "auto", several: dict[str, Any] | None = None
 ) -> lightning.Fabric:
     """A Fabric for a device (auto, cpu, cuda, cuda:1, mps) and a precision (auto, fp32, bf16, fp16).
+
+    From then on this process takes the attention that is faster here (:mod:`vptsp.attention_times`).
 
     ``several``: its other arguments in a world of processes, the number of ``devices`` of this machine among them.
     Raises :class:`ConfigError` for devices and precisions that this machine does not have.
@@ -35,6 +39,7 @@ def make_fabric(
 
     for name in ("lightning_fabric", "lightning.fabric"):  # imported, they announce the precision that they are told
         logging.getLogger(name).setLevel(logging.WARNING)
+    measure_by(AttentionTimes.of_this_user())
     options: dict[str, Any] = {"devices": devices, **(several or {})}
     return lightning.Fabric(accelerator=accelerator, precision=kind, **options)  # type: ignore[arg-type]
 
@@ -64,8 +69,7 @@ def fast_bf16(accelerator: str) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if accelerator == "mps":
         return False
-    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("amx_tile"))
+    return multiplies_bf16()
 
 
 @contextlib.contextmanager

@@ -23,17 +23,15 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-VARIABLE = "VPTSP_CACHE"
+from vptsp.home import cache_folder
+
 MOST_OF_A_SET, MOST_OF_ALL = 1 << 29, 1 << 31  # bytes: of one file, and of the folder
 _SUM = 4  # bytes of a checksum
 
 
 def folder() -> Path:
     """Where drawings are kept; it may not be there yet. Raises RuntimeError where there is no home directory."""
-    if given := os.environ.get(VARIABLE):
-        return Path(given).expanduser() / "drawn"
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "vptsp" / "drawn"
+    return Path(cache_folder()) / "drawn"
 
 
 class KeptDrawings:

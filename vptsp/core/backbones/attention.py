@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar, TypeVarTuple, Unpack
+from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 import torch
 import torch.nn.functional as F
@@ -11,9 +11,9 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from vptsp.core.backbones.kernels import Compute, Kernel, Way, choose, multiplies_bf16
 from vptsp.core.errors import ConfigError
 
-Kernel = Literal["auto", "fused", "matmul"]
 Given = TypeVarTuple("Given")
 Result = TypeVar("Result")
 
@@ -85,21 +85,34 @@ def attend(
     want_weights: bool,
     bias: Tensor | None = None,
 ) -> tuple[Tensor, Tensor | None]:
-    """Softmax attention; the matmul form where it is faster, and always when the weights are asked for.
+    """Softmax attention; by ``auto`` in the way that is faster here, and by products when the weights are asked for.
 
     ``bias`` (..., queries, keys) is added to the scores.
     """
+
+    def fused(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        added = None if bias is None else bias.to(query.dtype)
+        return F.scaled_dot_product_attention(query, key, value, added, scale=scale)
+
+    def matmul(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        return _by_products(query, key, value, scale, bias)[0]
+
+    if want_weights:
+        return _by_products(query, key, value, scale, bias)
+    ways: dict[Way, Compute] = {"fused": fused, "matmul": matmul}
     if kernel == "auto":
-        kernel = choose_kernel(query)
-    if kernel == "fused" and not want_weights:
-        bias = None if bias is None else bias.to(query.dtype)
-        return F.scaled_dot_product_attention(query, key, value, bias, scale=scale), None
+        kernel = choose(ways, rule_for(query), query, key, value, bias)
+    return ways[kernel](query, key, value), None
+
+
+def _by_products(query: Tensor, key: Tensor, value: Tensor, scale: float, bias: Tensor | None) -> tuple[Tensor, Tensor]:
     scores = (query * scale) @ key.transpose(-2, -1)
     weights = (scores if bias is None else scores + bias).softmax(dim=-1)
-    return weights.to(value.dtype) @ value, weights if want_weights else None
+    return weights.to(value.dtype) @ value, weights
 
 
-def choose_kernel(query: Tensor) -> Literal["fused", "matmul"]:
-    # On CPUs torch's flash kernel is several times slower in bf16 than plain products at these lengths;
-    # in fp32 it is the faster one, and on GPUs it always is. `make bench` measures all of them.
-    return "matmul" if query.device.type == "cpu" and query.dtype == torch.bfloat16 else "fused"
+def rule_for(query: Tensor) -> Way:
+    # In bf16, CPUs with AMX or AVX512-BF16 multiply matrices several times faster than torch's flash kernel works;
+    # others do not, and in fp32 and on GPUs the kernel is the faster one. `make bench` measures all of them.
+    products = query.device.type == "cpu" and query.dtype == torch.bfloat16 and multiplies_bf16()
+    return "matmul" if products else "fused"

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from vptsp.core.backbones.attention import Kernel, effective_weight, per_image, run_block
 from vptsp.core.backbones.family import Encoded, Family, Grid, Pooling
+from vptsp.core.backbones.kernels import Compute, Way, choose
 from vptsp.core.errors import BackboneError, ConfigError
 
 
@@ -276,17 +277,26 @@ def _attend(
     kernel: Kernel,
     want_weights: bool,
 ) -> tuple[Float[Tensor, "B w heads Q d"], Tensor | None]:
-    """Softmax attention within windows; the matmul form where it is faster, and always for the weights.
+    """Softmax attention within windows; by ``auto`` in the way that is faster here, and by products for the weights.
 
-    On CPUs plain products are the faster ones for such short sequences with a bias, in fp32 and bf16.
+    On CPUs the rule is plain products, the faster ones for such short sequences with a bias.
     """
-    if kernel == "auto":
-        kernel = "matmul" if query.device.type == "cpu" else "fused"
-    if kernel == "fused" and not want_weights:
+
+    def fused(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         # Windows count as heads, so that one bias serves all images without a copy for each.
         count = query.shape[1]
+        added = bias.expand(count, -1, -1, -1).flatten(0, 1)[None].to(query.dtype)
         query, key, value = query.flatten(1, 2), key.flatten(1, 2), value.flatten(1, 2)
-        bias = bias.expand(count, -1, -1, -1).flatten(0, 1)[None].to(query.dtype)
-        return F.scaled_dot_product_attention(query, key, value, bias, scale=scale).unflatten(1, (count, -1)), None
-    weights = ((query * scale) @ key.transpose(-2, -1) + bias).softmax(dim=-1)
-    return weights.to(value.dtype) @ value, weights if want_weights else None
+        return F.scaled_dot_product_attention(query, key, value, added, scale=scale).unflatten(1, (count, -1))
+
+    def products(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        weights = ((query * scale) @ key.transpose(-2, -1) + bias).softmax(dim=-1)
+        return weights.to(value.dtype) @ value, weights
+
+    if want_weights:
+        return products(query, key, value)
+    ways: dict[Way, Compute] = {"fused": fused, "matmul": lambda *parts: products(*parts)[0]}
+    if kernel == "auto":
+        rule: Way = "matmul" if query.device.type == "cpu" else "fused"
+        kernel = choose(ways, rule, query, key, value, bias)
+    return ways[kernel](query, key, value), None
