@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from vptsp_widgets import (
     ConfusedPairs,
     ProxyAnatomy,
@@ -21,7 +23,7 @@ from vptsp_widgets import (
 )
 from vptsp_widgets.run_view import RunView
 
-from vptsp.errors import ConfigError
+from vptsp.errors import ConfigError, DataError
 from vptsp.files import write_json
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
@@ -108,3 +110,14 @@ def test_a_run_is_shown_and_searched_without_torch(tiny_run: Run) -> None:
     assert shown == "learned semantic fused 10 19 ffd8"  # of 20 images; a JPEG
     heavy = {"torch", "torchvision", "timm", "peft", "sklearn", "scipy", "umap", "numba", "plotly", "lightning_fabric"}
     assert set(modules.split()) & heavy == set()
+
+
+@pytest.mark.parametrize("kind", [kind for kind, _ in VIEWS])
+def test_what_another_way_in_takes_is_refused_with_that_way(kind: Any, tiny_run: Run, tmp_path: Path) -> None:
+    for given in (str(tiny_run.path), tiny_run.path, tiny_run):
+        with pytest.raises(DataError, match=rf"{kind.__name__}\.of_run\('.*{tiny_run.path.name}'\) reads a run's"):
+            kind(given)
+    if hasattr(kind, "of_arrays"):
+        for vectors in (np.eye(3), [[1.0, 0.0]], torch.eye(3)):
+            with pytest.raises(DataError, match=rf"{kind.__name__}\.of_arrays\(...\) takes arrays"):
+                kind(vectors)

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import traitlets
 
-from vptsp.errors import RunError
+from vptsp.errors import DataError, RunError
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 from vptsp.runs.thumbnails import Thumbnails
@@ -54,6 +54,20 @@ class RunView(View):
     run = traitlets.Unicode("", help="directory of the run shown; setting it shows another run, as link() does")
 
     _how: Mapping[str, Any] = MappingProxyType({})  # options of _parts_of with which this view was opened
+
+    def __new__(cls, *given: Any, **named: Any) -> Self:
+        """Refuses what ``of_run`` and ``of_arrays`` take: constructors take what was read already."""
+        first = given[0] if given else None
+        if isinstance(first, Run | str | Path):
+            where = str(first.path if isinstance(first, Run) else first)
+            raise DataError(
+                f"{cls.__name__} takes embeddings that were read; {cls.__name__}.of_run({where!r}) reads a run's"
+            )
+        if hasattr(cls, "of_arrays") and (hasattr(first, "shape") or isinstance(first, list)):
+            raise DataError(
+                f"{cls.__name__} takes embeddings that were kept; {cls.__name__}.of_arrays(...) takes arrays"
+            )
+        return super().__new__(cls, *given, **named)
 
     def __init__(self, content: Content, **traits: Any) -> None:
         self._shown_run = content.run
