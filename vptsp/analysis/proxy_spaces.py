@@ -121,5 +121,6 @@ def spread_classes(moment: Moment, classes: Sequence[str] = ()) -> list[int]:
         )
     if classes:
         return [moment.class_names.index(name) for name in classes]
-    full = np.flatnonzero(counts == counts.max())
+    most = np.sort(counts[counts > 0])[::-1][:MOST_CLASSES]
+    full = np.flatnonzero(counts >= most[-1])  # those of the most images, and as many classes as there are signs for
     return [int(full[i]) for i in np.linspace(0, len(full) - 1, min(len(full), MOST_CLASSES)).round().astype(int)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vptsp.cli import layout, suggestions
-from vptsp.errors import RunError, UsageError
+from vptsp.errors import DataError, RunError, UsageError
 from vptsp.text import plain
 
 if TYPE_CHECKING:
@@ -141,7 +141,15 @@ def search(folder: Path | str, query: str, k: int, where: str | None, run: Path 
 
     index = open_index(folder)
     if run is None:
-        vectors, own = index.vectors([query]), [query]
+        try:
+            vectors, own = index.vectors([query]), [query]
+        except DataError:
+            if not Path(query).is_file():
+                raise
+            raise UsageError(
+                f"{query} is a file and no id of this index; to search with an image name the run that embeds it: "
+                "--run RUN"
+            ) from None
     else:
         from vptsp.evaluation.index.sources import query_of
 

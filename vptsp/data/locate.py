@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from vptsp.data.registry import DATASETS
 from vptsp.data.set_description import Source
 from vptsp.data.settings import DataConfig
 from vptsp.errors import ConfigError, DataError
+from vptsp.project import project_root
 
 _MOVED = "; of data that were moved, say where they are now with data_root=PATH"
 
@@ -34,6 +36,15 @@ def find_source(name: str) -> Source:
     return DATASETS[name]
 
 
+def _looked_for(root: Path) -> str:
+    """A path as it was given, and what it means here: a notebook's folder is not the one that a shell works in."""
+    if root.is_absolute():
+        return str(root)
+    there = project_root() / root
+    hint = f", and {os.path.normpath(there)} is there" if there.exists() else ""
+    return f"{root} (from here {os.path.abspath(root)}{hint})"
+
+
 def _root(config: DataConfig, source: Source) -> Path:
     root = config.data_root
     if root is None:
@@ -43,10 +54,12 @@ def _root(config: DataConfig, source: Source) -> Path:
         return Path()
     if source.root == "folder" and not root.is_dir():
         raise DataError(
-            f"data_root={root} is not a folder; for dataset={config.dataset} it must hold {source.layout}{_MOVED}"
+            f"data_root={_looked_for(root)} is not a folder; for dataset={config.dataset} it must hold "
+            f"{source.layout}{_MOVED}"
         )
     if source.root == "file" and not root.is_file():
         raise DataError(
-            f"data_root={root} is not a file; for dataset={config.dataset} it must be {source.layout}{_MOVED}"
+            f"data_root={_looked_for(root)} is not a file; for dataset={config.dataset} it must be "
+            f"{source.layout}{_MOVED}"
         )
     return root
