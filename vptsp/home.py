@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
+CACHE = "VPTSP_CACHE"  # the folder of what is kept to be quicker next time, if another than the user's is wanted
 STAND_IN = "VPTSP_HOME_STAND_IN"  # the folder that stands in, known to all processes started from here
 _VARIABLE = "USERPROFILE" if os.name == "nt" else "HOME"
 
@@ -46,6 +48,17 @@ def stand_in() -> str:
             folder = tempfile.mkdtemp(prefix="vptsp-home-")
     os.environ[STAND_IN] = folder
     return folder
+
+
+def cache_folder() -> Path:
+    """Where things are kept to be quicker next time; it may not be there yet, and may be deleted at any time.
+
+    Raises RuntimeError where there is no home directory.
+    """
+    if given := os.environ.get(CACHE):
+        return Path(given).expanduser()
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "vptsp"
 
 
 def settle() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vptsp import home
 from vptsp.data import blossoms, kept_drawings
 from vptsp.data.blossoms import blossom_sets, render
 from vptsp.data.image_set import ImageSet
@@ -21,7 +22,7 @@ SETTINGS = (4, 3, 32)  # classes, images of each, side
 
 @pytest.fixture(autouse=True)
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(kept_drawings.VARIABLE, str(tmp_path))
+    monkeypatch.setenv(home.CACHE, str(tmp_path))
     return tmp_path / "drawn"
 
 

@@ -63,6 +63,13 @@ DATASETS.add(
     layout="a table with the columns path,label,split and, if wanted, is_query,is_gallery",
 )
 DATASETS.add(
+    "shards",
+    f"{_HERE}.sources.shards:shards",
+    title="WebDataset shards: tars of images with labels",
+    layout="train/*.tar and test/*.tar, or tars that say train or test in their names; each sample an image and a "
+    ".cls, .json or .txt, as vptsp data prepare DATASET --shards --out FOLDER writes them",
+)
+DATASETS.add(
     "hub",
     f"{_HERE}.sources.hub:hub",
     title="Hugging Face data set",
