@@ -65,7 +65,9 @@ def read_tar(path: Path, wanted: Collection[str]) -> TarIndex:
     Raises DataError for what is no tar, for a compressed one and one that is cut off, and for a member that is there
     twice or is no JSON; OSError where the file cannot be read.
     """
-    found, seen, samples = TarIndex(), set(), {}
+    found = TarIndex()
+    seen: set[tuple[str, str]] = set()
+    samples: dict[str, int] = {}
     with path.open("rb") as file:
         _require_plain(path, file)
         for info in _members(path, file):
@@ -98,8 +100,8 @@ def read_tar(path: Path, wanted: Collection[str]) -> TarIndex:
                         found.names.append(name)
                     if name in wanted:
                         found.put(f"json:{name}", sample, _short(value))
-    for values in found.texts.values():
-        values += [None] * (len(found.keys) - len(values))
+    for texts in found.texts.values():
+        texts += [None] * (len(found.keys) - len(texts))
     return found
 
 
@@ -121,7 +123,7 @@ def _members(path: Path, file: BinaryIO) -> Iterator[tarfile.TarInfo]:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             while (info := tar.next()) is not None:
                 yield info
-                tar.members.clear()  # which tarfile keeps; a shard may have a million
+                tar.members.clear()  # type: ignore[attr-defined]  # which tarfile keeps; a shard may have a million
             end = tar.offset
     except tarfile.TarError as error:
         if "unexpected end" not in str(error):

@@ -149,8 +149,8 @@ def _image_set(root: Path, part: str, found: list[Shard], kind: str, look: Looke
         values = tar.texts.get(kind, [None] * len(tar.keys))
         texts += [str(values[n]) for n in taken] if written else _labels(root / shard.path, tar, kind, values, taken)
         for role in ROLES:
-            values = tar.texts.get(f"json:{role}")
-            roles[role] += [values[n] if values else None for n in taken]
+            given = tar.texts.get(f"json:{role}")
+            roles[role] += [given[n] if given else None for n in taken]
     if not ids:
         raise DataError(f"{root}: the shards of {part} hold no images; legal endings: jpg, png, webp, tif and others")
     if written is not None:
