@@ -269,7 +269,9 @@ def test_tars_that_are_none_or_not_whole_are_refused(
 
 def test_folders_that_hold_no_shards_are_refused(settings: Settings, tmp_path: Path) -> None:
     config = settings(dataset="shards", data_root=tmp_path)
-    with pytest.raises(DataError, match=r"has no shards \(.tar\) of 'test', 'train'; put them into the folders train/"):
+    with pytest.raises(
+        DataError, match=r"has no shards \(.tar\) of 'test', 'train'; for dataset=shards data_root must hold train/"
+    ):
         load_data(config)
     write_set(tmp_path)
     (tmp_path / "test/0.tar").unlink()

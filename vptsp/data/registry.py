@@ -66,8 +66,9 @@ DATASETS.add(
     "shards",
     f"{_HERE}.sources.shards:shards",
     title="WebDataset shards: tars of images with labels",
-    layout="train/*.tar and test/*.tar, or tars that say train or test in their names; each sample an image and a "
-    ".cls, .json or .txt, as vptsp data prepare DATASET --shards --out FOLDER writes them",
+    layout="train/*.tar and test/*.tar (or tars with these words in their names, as in birds-train-000000.tar), each "
+    "sample an image and its .cls, .json or .txt",
+    where="vptsp data prepare DATASET --shards --out FOLDER writes them of any data set",
 )
 DATASETS.add(
     "hub",

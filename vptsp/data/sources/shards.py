@@ -24,6 +24,7 @@ from vptsp.data.shard_index import indexed
 from vptsp.data.shard_loader import ShardLoader
 from vptsp.data.shard_manifest import NAME as MANIFEST
 from vptsp.data.shard_manifest import Written, read_manifest
+from vptsp.data.sources.text_lists import LayoutError
 from vptsp.data.splits import ROLES, some
 from vptsp.data.tar_index import TarIndex, stamp
 from vptsp.errors import ConfigError, DataError
@@ -56,10 +57,7 @@ def shards(config: DataConfig, root: Path) -> Parts:
     look, manifest = Looked(), read_manifest(root)
     tars = _tars(root, look)
     if missing := [part for part in ("train", "test") if part not in tars and not (part == "test" and "val" in tars)]:
-        raise DataError(
-            f"data_root={root} has no shards (.tar) of {some(missing)}; put them into the folders train/ and test/, or "
-            "let their names say it, as in birds-train-000000.tar"
-        )
+        raise LayoutError(f"data_root={root} has no shards (.tar) of {some(missing)}")
     wanted = {*NAMES, *ROLES, "id"} | ({config.label_column} if config.label_column else set())
     index = indexed(root, [path for paths in tars.values() for path in paths], wanted)
     found = {part: [Shard(path, index[path]) for path in paths] for part, paths in tars.items()}
