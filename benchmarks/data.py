@@ -1,7 +1,9 @@
-"""Images per second of the training loader, from a cache of ``vptsp data prepare`` against decoding the originals.
+"""Images per second of the training loader: from files, from WebDataset shards of them, and from a decoded cache.
 
-Run as ``python -m benchmarks.data [--small]``. Photographs of 500 x 375 pixels are drawn and saved as JPEG; both
+Run as ``python -m benchmarks.data [--small]``. Photographs of 500 x 375 pixels are drawn and saved as JPEG; the three
 loaders then read all of them in turns, in one process, with the same draws and the same augmentation for 224 pixels.
+Ratios are medians over the rounds, to files. What shards are for, a network disk that is slow to open files, is not
+here: files and shards lie in the system's memory.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from PIL import Image
 from vptsp.data import load_data, train_loader, train_transform
 from vptsp.data.load_splits import read_parts
 from vptsp.data.prepare import prepare
+from vptsp.data.write_shards import write_shards
 from vptsp.settings.config import make_config
 
 CLASSES, SIZE, BATCH = 10, (500, 375), 32
@@ -64,24 +67,38 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        root, cache = Path(folder) / "images", Path(folder) / "cache"
+        root, cache, shards = (Path(folder) / name for name in ("images", "cache", "shards"))
         write_photographs(root, 200 if options.small else 1000)  # half of them train
         size = statistics.mean(file.stat().st_size for file in root.rglob("*.jpg"))
         config = make_config({"dataset": "folder", "data_root": root, "val_fraction": 0.0, "image_size": 224})
-        start = time.perf_counter()
         parts = read_parts(config)
-        *_, done = prepare(parts, cache, "folder")
-        seconds = time.perf_counter() - start
         print(f"{sum(map(len, parts.each()))} JPEG files of {SIZE[0]} x {SIZE[1]}, {size / 1000:.0f} KB on average")
-        print(f"prepared in {seconds:.1f} s, {done.bytes / 2**20:.0f} MiB")
-        print(f"{'workers':>8}{'originals/s':>14}{'cache/s':>10}{'ratio':>8}")
+        for name, steps in (
+            ("cache", prepare(parts, cache, "folder")),
+            ("shards", write_shards(parts, shards, "folder")),
+        ):
+            start = time.perf_counter()
+            *_, done = steps
+            print(f"{name} written in {time.perf_counter() - start:.1f} s, {done.bytes / 2**20:.0f} MiB")
+        variants = {
+            "files": config,
+            "shards": config.changed(dataset="shards", data_root=shards),
+            "cache": config.changed(data_cache=cache),
+        }
+        print(
+            f"{'workers':>8}{'files/s':>10}{'shards/s':>10}{'cache/s':>10}{'shards : files':>17}{'cache : files':>16}"
+        )
         for workers in (0, 2):
-            plain, cached = [], []
+            speeds: dict[str, list[float]] = {name: [] for name in variants}
             for epoch in range(options.rounds):
-                plain.append(images_per_second(config, epoch, workers))
-                cached.append(images_per_second(config.changed(data_cache=cache), epoch, workers))
-            ratio = statistics.median(c / p for c, p in zip(cached, plain, strict=True))
-            print(f"{workers:8}{max(plain):14.0f}{max(cached):10.0f}{ratio:8.2f}", flush=True)
+                for name, variant in variants.items():
+                    speeds[name].append(images_per_second(variant, epoch, workers))
+            ratios = [
+                statistics.median(s / f for s, f in zip(speeds[name], speeds["files"], strict=True))
+                for name in ("shards", "cache")
+            ]
+            best = "".join(f"{max(speeds[name]):10.0f}" for name in variants)
+            print(f"{workers:8}{best}{ratios[0]:17.2f}{ratios[1]:16.2f}", flush=True)
 
 
 if __name__ == "__main__":

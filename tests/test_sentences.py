@@ -24,7 +24,7 @@ EXTRA = re.compile(r"vptsp-workbench\[(\w+)\]")
 # Words before a "=" that are no settings: arguments of functions that the sentence is raised by, or of notebooks.
 ARGUMENTS = {
     *("alpha", "frame", "most", "source", "run", "n_neighbors", "min_dist", "resume", "key"),
-    *("seeds", "notebook", "folder", "list", "random", "runs", "yes", "run_dir"),  # of a sweep
+    *("seeds", "notebook", "folder", "list", "random", "runs", "yes", "run_dir", "workers"),  # of a sweep
     "cluster",  # of a job
     *("columns", "session"),  # of figures and of the course
 }

@@ -38,7 +38,7 @@ class AttentionTimes:
     def of_this_user(cls) -> AttentionTimes | None:
         """That of the cache folder; none where there is no home directory."""
         try:
-            return cls(Path(cache_folder()))
+            return cls(cache_folder())
         except RuntimeError:
             return None
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
+CACHE = "VPTSP_CACHE"  # the folder of what is kept to be quicker next time, if another than the user's is wanted
 STAND_IN = "VPTSP_HOME_STAND_IN"  # the folder that stands in, known to all processes started from here
-CACHE = "VPTSP_CACHE"
 _VARIABLE = "USERPROFILE" if os.name == "nt" else "HOME"
 
 # What each library is told by, and where it writes otherwise, below the home directory (or $XDG_CACHE_HOME: "cache:").
@@ -49,18 +50,15 @@ def stand_in() -> str:
     return folder
 
 
-def cache_folder() -> str:
-    """Where the workbench keeps what it can make again: ``VPTSP_CACHE``, else ``vptsp`` in the user's cache folder.
+def cache_folder() -> Path:
+    """Where things are kept to be quicker next time; it may not be there yet, and may be deleted at any time.
 
-    It may not be there yet. Raises RuntimeError where there is no home directory.
+    Raises RuntimeError where there is no home directory.
     """
     if given := os.environ.get(CACHE):
-        return os.path.expanduser(given)
+        return Path(given).expanduser()
     cache = os.environ.get("XDG_CACHE_HOME")
-    home = os.path.expanduser("~")
-    if not cache and home == "~":
-        raise RuntimeError("there is no home directory; VPTSP_CACHE=FOLDER says where to keep caches")
-    return os.path.join(cache or os.path.join(home, ".cache"), "vptsp")
+    return (Path(cache) if cache else Path.home() / ".cache") / "vptsp"
 
 
 def settle() -> None:

@@ -117,6 +117,17 @@ def test_one_command_trains_on_two_devices(tiny: Tiny, tmp_path: Path) -> None:
     assert Run(run).summary()["processes"] == 2
 
 
+def test_a_kernel_of_a_notebook_starts_processes_too(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fabric refuses what it takes for a person's prompt, which the processes inherit from a kernel."""
+    import lightning_fabric.connector
+
+    monkeypatch.setattr(lightning_fabric.connector, "_IS_INTERACTIVE", True)
+    run = train(tiny(epochs=1, devices=2, method="linear"), tmp_path / "run", observer=silent)
+    assert run.summary()["processes"] == 2
+
+
 def pid_of(run: Path) -> int:
     """Of the process that writes a run, once it has made a step."""
     for _ in range(600):

@@ -20,7 +20,7 @@ from toys import kernels, orphans, toy
 from vptsp.cli import main
 from vptsp.errors import RunError, UsageError
 from vptsp.sweeps import Job, Sweep, SweepFolder, load, merge_ledgers, overview, read_ledger, run_sweep, write_ledger
-from vptsp.sweeps.runner import local_places
+from vptsp.sweeps.places import local_places
 from vptsp.sweeps.supervisor import Place, execute
 from vptsp.sweeps.terminal import duration, table, watching
 
@@ -143,7 +143,7 @@ def test_a_stop_file_stops_and_a_wish_to_kill_does_not_wait(tmp_path: Path) -> N
 
 # --- places -----------------------------------------------------------------------------------------
 def test_workers_share_the_cores_and_take_turns_with_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vptsp.sweeps.runner.cores", lambda: 8)
+    monkeypatch.setattr("vptsp.sweeps.places.cores", lambda: 8)
     assert local_places(None, None, ()) == [Place(index, 2) for index in range(4)]
     assert local_places(2, None, ()) == [Place(0, 4), Place(1, 4)]
     assert local_places(None, 3, [0, 2]) == [Place(0, 3, "0"), Place(1, 3, "2")]

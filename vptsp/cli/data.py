@@ -77,15 +77,35 @@ def check(name: str, root: Path | None, settings: tuple[str, ...], sheet: Path |
 @command.command()
 @click.argument("name")
 @ROOT
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the cache.")
-@click.option("--size", type=click.IntRange(16), default=256, show_default=True, help="Shorter side, in pixels.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the cache, or of the shards.")
+@click.option("--size", type=click.IntRange(16), help="Shorter side in a cache, in pixels; default: 256.")
+@click.option("--shards", is_flag=True, help="Write WebDataset shards (tars of the image files) instead of a cache.")
+@click.option("--shard-mb", type=click.IntRange(1), help="Megabytes of a shard, about; default: 250.")
 @SETTINGS
-def prepare(name: str, root: Path | None, out: Path, size: int, settings: tuple[str, ...]) -> None:
+def prepare(
+    name: str,
+    root: Path | None,
+    out: Path,
+    size: int | None,
+    shards: bool,
+    shard_mb: int | None,
+    settings: tuple[str, ...],
+) -> None:
     """Decode and shrink the images of data set NAME into a cache for data_cache=OUT. Stopped, it goes on later.
 
     skip_bad=true leaves unreadable images out, num_workers=8 uses eight processes. The size 256 is right for
     image_size=224 (S * 256 / 224 in general).
+
+    With --shards the image files are copied as they are into a few large tars, as network disks like them, for
+    dataset=shards data_root=OUT; validation images that the set brings stay apart.
     """
+    if shards and size is not None:
+        raise UsageError("--size is of a cache of decoded images; --shards copies image files as they are: drop one")
+    if shard_mb is not None and not shards:
+        raise UsageError("--shard-mb is of shards; add --shards, or drop it")
+    if shards:
+        _write_shards(name, root, out, shard_mb, settings)
+        return
     config = _config(name, root, settings)
 
     from vptsp.data.load_splits import read_parts
@@ -93,12 +113,40 @@ def prepare(name: str, root: Path | None, out: Path, size: int, settings: tuple[
     from vptsp.data.prepare import prepare as fill
 
     parts = read_parts(config)
-    steps = fill(parts, out, name, size, skip_bad=config.skip_bad, num_workers=config.num_workers)
+    steps = fill(parts, out, name, size or 256, skip_bad=config.skip_bad, num_workers=config.num_workers)
     done = _last(steps, sum(map(len, parts.each())), "preparing")
     assert isinstance(done, Prepared)
     click.echo(
         f"{done.made:,} images made, {done.reused:,} were there, {len(done.unreadable):,} cannot be read; "
         f"{done.bytes / 2**20:,.0f} MiB in {out}\ntrain with: data_cache={out}"
+    )
+
+
+def _write_shards(name: str, root: Path | None, out: Path, megabytes: int | None, settings: tuple[str, ...]) -> None:
+    config = _config(name, root, ("val_fraction=0.2", *settings))  # any that has validation images kept apart
+
+    from vptsp.data.load_splits import read_parts
+    from vptsp.data.unreadable import refuse_missing
+    from vptsp.data.write_shards import MEGABYTES, ShardsWritten, write_shards
+
+    parts = read_parts(config)
+    if not config.skip_bad:
+        refuse_missing(name, parts)
+    steps = write_shards(
+        parts,
+        out,
+        name,
+        megabytes=megabytes or MEGABYTES,
+        skip_bad=config.skip_bad,
+        num_workers=config.num_workers,
+    )
+    done = _last(steps, sum(map(len, parts.each())), "writing")
+    assert isinstance(done, ShardsWritten)
+    task = f" task={config.task}" if config.task != "retrieval" else ""
+    click.echo(
+        f"{done.made:,} images written, {done.reused:,} were there, {len(done.unreadable):,} cannot be read; "
+        f"{done.shards:,} shards of {done.bytes / 10**6:,.1f} MB together in {out}\n"
+        f"train with: dataset=shards data_root={out}{task}"
     )
 
 

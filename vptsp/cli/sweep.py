@@ -24,9 +24,13 @@ if TYPE_CHECKING:
 @click.argument("sweep", metavar="SWEEP", shell_complete=suggestions.sweeps)
 @SETTINGS
 @click.option("--folder", type=click.Path(path_type=Path), help="Where the runs are kept; default: as the sweep says.")
-@click.option("--workers", type=int, help="Runs at once; default: one per GPU, else one per two cores.")
-@click.option("--threads", type=int, help="Threads of each run; default: the cores divided among the workers.")
-@click.option("--gpus", default="", metavar="0,1", help="GPUs, one for each worker in turn.")
+@click.option(
+    "--workers",
+    type=int,
+    help="Devices at once, of which a run of devices=N takes N; default: one per GPU, else per two cores.",
+)
+@click.option("--threads", type=int, help="Threads of each device; default: the cores divided among the workers.")
+@click.option("--gpus", default="", metavar="0,1", help="GPUs, one for each worker in turn, N for a run of devices=N.")
 @click.option("--dask", metavar="ADDRESS", help="Run on the workers of this Dask scheduler.")
 @click.option("--retry-failed", is_flag=True, help="Also run again what failed by its own error.")
 @click.option("--any-code", is_flag=True, help="Count runs as done that other versions of the code have done.")
@@ -60,6 +64,7 @@ def command(
     Ctrl-C lets running jobs write theirs; a second one kills them.
     """
     from vptsp.settings.config import parse_assignments
+    from vptsp.sweeps.places import places_for
     from vptsp.sweeps.plan import make_plan
     from vptsp.sweeps.runner import choose, run_sweep
 
@@ -68,6 +73,9 @@ def command(
     plan = make_plan(wanted, yes)
     path = placed(folder or wanted.folder or "").absolute()
     chosen = choose(plan, path, retry_failed, any_code)
+    named = [gpu.strip() for gpu in gpus.split(",") if gpu.strip()]
+    if dask is None:
+        places_for(plan, workers, threads, named)  # what finds no room is refused, by --dry-run too
     for note in chosen.notes:
         click.echo(note)
     click.echo(f"{len(chosen.to_run)} of {len(plan.jobs)} runs to do in {path}")
@@ -88,7 +96,7 @@ def command(
             path,
             workers=workers,
             threads=threads,
-            gpus=[gpu.strip() for gpu in gpus.split(",") if gpu.strip()],
+            gpus=named,
             executor=executor,
             retry_failed=retry_failed,
             any_code=any_code,

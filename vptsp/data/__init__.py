@@ -17,6 +17,8 @@ Read ``image_set.py`` first: the one shape in which every data set reaches the r
     hopeless_runs   what labels alone tell: which runs cannot end well
     splits, closed_set   which classes train, select and test; the same classes, other images
     samplers, loaders, transforms   batches of U classes x K images, as tensors
+    tar_index, shard_index, shard_loader   WebDataset shards: what is in a tar, kept on disk, and images out of it
+    write_shards, shard_manifest, raw_files   any data set as shards; what a folder of them says; files as they are
     cache, prepare  images decoded once, so that training is not bound by JPEG
     check, published_counts, unreadable, contact_sheet   what is damaged, doubled or missing; some images on a page
     batch_fits      whether there are classes enough for a batch, known before anything is read

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from vptsp.data.folder import FileLoader
 from vptsp.data.image_set import ImageSet, Parts
 from vptsp.data.passed_over import by_reason, lines
 from vptsp.data.published_counts import Counts
+from vptsp.data.raw_files import raw_file
 from vptsp.errors import DataError
 
 ORIENTATION = 0x0112  # the EXIF tag
@@ -92,10 +92,11 @@ def _per_class(images: ImageSet) -> tuple[int, float, int]:
 
 
 def _turned(images: ImageSet, position: int) -> bool:
-    if not isinstance(images.load, FileLoader):
+    file = raw_file(images.load, position)
+    if file is None:
         return False
-    with Image.open(Path(images.load.paths[position])) as file:
-        return file.getexif().get(ORIENTATION, 1) != 1
+    with Image.open(io.BytesIO(file.content)) as opened:
+        return opened.getexif().get(ORIENTATION, 1) != 1
 
 
 def _examples(title: str, items: list[str], most: int) -> Iterator[str]:

@@ -6,6 +6,7 @@ name and the reason (:mod:`vptsp.data.passed_over`): nothing disappears.
 
 from __future__ import annotations
 
+import io
 import os
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -13,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from vptsp.data.file_endings import READ, is_image, is_read, register_plugins, why_not
 from vptsp.data.image_set import ImageSet, Parts
@@ -67,15 +68,24 @@ def _eight_bits(values: np.ndarray, mode: str, form: str | None) -> np.ndarray:
 def read_image(path: Path) -> Image.Image:
     """The file as an RGB image, upright: turned by its EXIF orientation, which the published code of this field
     ignores (``vptsp data check`` counts the images that it turns). Raises DataError naming the file."""
+    return decode(path, str(path))
+
+
+def decode(file: Path | bytes, name: str) -> Image.Image:
+    """:func:`read_image` of a file, or of the content of one, that an error calls ``name``."""
     register_plugins()
     try:
-        with Image.open(path) as file:
-            return to_rgb(ImageOps.exif_transpose(file), file.format)
+        with Image.open(file if isinstance(file, Path) else io.BytesIO(file)) as opened:
+            return to_rgb(ImageOps.exif_transpose(opened), opened.format)
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, ...
-        what = "it is a Git LFS pointer; fetch the file with git lfs pull" if is_pointer(path) else error
+        what: object = error
+        if is_pointer(file):
+            what = "it is a Git LFS pointer; fetch the file with git lfs pull"
+        elif isinstance(error, UnidentifiedImageError) and not isinstance(file, Path):
+            what = "cannot identify image file"  # Pillow adds which object it was given
         raise DataError(
-            f"cannot read the image {path} ({what}); replace or remove it, "
-            "or set skip_bad=true to leave such images out"
+            f"cannot read the image {name} ({what}); replace or remove it, or set skip_bad=true to leave such images "
+            "out"
         ) from error
 
 
@@ -87,6 +97,17 @@ class FileLoader:
 
     def __call__(self, position: int) -> Image.Image:
         return read_image(Path(self.paths[position]))
+
+    def raw(self, position: int) -> tuple[bytes, str]:
+        """The file as it is, and its ending. Raises DataError where it cannot be read."""
+        path = Path(self.paths[position])
+        try:
+            return path.read_bytes(), path.suffix.lower()
+        except OSError as error:
+            raise DataError(
+                f"cannot read the file {path} ({error.strerror or error}); put it there, or set skip_bad=true to go "
+                "without it"
+            ) from None
 
     def fingerprint(self, position: int) -> str:
         """Changes when the file does; survives a move of the folder."""

@@ -5,8 +5,8 @@ ones again. A set's images are kept in one file of records of equal length, each
 record that nobody wrote, or not to its end, is drawn again. Processes write the same bytes at the same places, so that
 they need not agree on anything.
 
-The files lie in ``drawn/`` of the folder that ``VPTSP_CACHE`` names, else of ``vptsp/`` in the user's cache folder, and
-may be deleted at any time. Where nothing can be written, nothing is kept.
+The files lie in ``drawn/`` of the folder that ``VPTSP_CACHE`` names, else of ``vptsp/`` in the user's cache folder
+(:func:`vptsp.home.cache_folder`), and may be deleted at any time. Where nothing can be written, nothing is kept.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SUM = 4  # bytes of a checksum
 
 def folder() -> Path:
     """Where drawings are kept; it may not be there yet. Raises RuntimeError where there is no home directory."""
-    return Path(cache_folder()) / "drawn"
+    return cache_folder() / "drawn"
 
 
 class KeptDrawings:

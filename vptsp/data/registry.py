@@ -63,6 +63,14 @@ DATASETS.add(
     layout="a table with the columns path,label,split and, if wanted, is_query,is_gallery",
 )
 DATASETS.add(
+    "shards",
+    f"{_HERE}.sources.shards:shards",
+    title="WebDataset shards: tars of images with labels",
+    layout="train/*.tar and test/*.tar (or tars with these words in their names, as in birds-train-000000.tar), each "
+    "sample an image and its .cls, .json or .txt",
+    where="vptsp data prepare DATASET --shards --out FOLDER writes them of any data set",
+)
+DATASETS.add(
     "hub",
     f"{_HERE}.sources.hub:hub",
     title="Hugging Face data set",

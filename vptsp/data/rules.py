@@ -50,8 +50,10 @@ def refuse_pointer(file: Path, start: bytes) -> None:
         raise DataError(f"{file} is a Git LFS pointer and not the file itself; fetch it with git lfs pull")
 
 
-def is_pointer(file: Path) -> bool:
-    """Whether a file, which may be missing, is a Git LFS pointer."""
+def is_pointer(file: Path | bytes) -> bool:
+    """Whether a file, which may be missing, or the content of one is a Git LFS pointer."""
+    if isinstance(file, bytes):
+        return file.startswith(_LFS)
     try:
         with file.open("rb") as opened:
             return opened.read(len(_LFS)) == _LFS

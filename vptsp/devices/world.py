@@ -215,6 +215,19 @@ def _several(place: Place, patience: float, in_parts: bool) -> dict[str, Any]:
     """What Fabric is told of a world: DistributedDataParallel, of processes that somebody else has started."""
     from lightning_fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
     from lightning_fabric.strategies import DDPStrategy
+    from lightning_fabric.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
+
+    class Started(_SubprocessScriptLauncher):
+        """Starts nothing, so it may be used by what a notebook's kernel has forked, which Fabric would refuse."""
+
+        @property
+        def is_interactive_compatible(self) -> bool:
+            return True
+
+    class OfStarted(DDPStrategy):
+        def _configure_launcher(self) -> None:
+            assert self.cluster_environment is not None
+            self._launcher = Started(self.cluster_environment, self.num_processes, self.num_nodes)
 
     if place.slurm:
         # Fabric reads these of the whole allocation, of which the step may be a part
@@ -226,7 +239,7 @@ def _several(place: Place, patience: float, in_parts: bool) -> dict[str, Any]:
         "devices": place.local_size,
         "num_nodes": place.nodes,
         "plugins": [SLURMEnvironment(auto_requeue=False) if place.slurm else TorchElasticEnvironment()],
-        "strategy": DDPStrategy(
+        "strategy": OfStarted(
             timeout=timedelta(seconds=patience),
             find_unused_parameters=in_parts,
             **buffers,

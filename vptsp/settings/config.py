@@ -105,7 +105,8 @@ class Config(BaseModel):
     hub_name: str | None = Field(None, description="data set of the Hugging Face hub, for dataset=hub")
     label_column: str | None = Field(
         None,
-        description="which column of a table or hub set is the label; none: label, fine_label, class or target",
+        description="which column of a table or hub set, or key of the JSON in shards, is the label; none: label, "
+        "fine_label, class or target",
     )
     data_cache: OptionalPath = Field(None, description="cache of decoded images made by vptsp data prepare")
     augment: Literal["resized_crop", "crop", "resize"] = Field(

@@ -15,6 +15,7 @@ Read ``plan.py`` first, then ``supervisor.py``. ::
     plan            from a sweep to its runs, all checked before the first is started
     folder          the sweep's folder and its jobs, readable at any time
     runner          what is done is skipped, what was cut off goes on
+    places          where runs compute: a run takes as many places as it has devices
     supervisor      one run as a process of its own, watched
     worker          that process
     process_ends    what it means that a process ended as it did

@@ -48,7 +48,8 @@ class Job:
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """``job.json``: name, labels, notebook, parameters, key, meaning_key, code, cwd, run_dir."""
+        """``job.json``: name, labels, notebook, parameters, key, meaning_key, code, cwd, run_dir,
+        devices."""
         return read_json(self.path / "job.json", "it is not a job of a sweep, or its disk was full")
 
     @property
@@ -69,6 +70,11 @@ class Job:
     def key(self) -> str:
         """Hash of what the parameters mean, of the notebook and of the code."""
         return self.record["key"]
+
+    @property
+    def devices(self) -> int:
+        """Processes of the run, each on a device of its own; jobs of earlier versions have one."""
+        return self.record.get("devices", 1)
 
     def status(self) -> dict[str, Any]:
         """``state`` (one of :data:`STATES`), ``attempts`` and ``error``; once it ran also pid, host, worker, gpu,

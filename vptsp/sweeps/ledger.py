@@ -93,6 +93,7 @@ def _line(job: Job) -> dict[str, Any]:
             "code": job.record["code"],
             "code_version": environment.get("code"),
             "device": environment.get("device"),
+            "devices": job.devices,
             "versions": environment.get("packages", {}),
         }
     )

@@ -32,13 +32,17 @@ _NAME_LENGTH = 72
 
 @dataclass
 class Planned:
-    """One run to be: ``parameters`` to pass, ``key`` its identity, ``meaning_key`` the same whatever the code."""
+    """One run to be: ``parameters`` to pass, ``key`` its identity, ``meaning_key`` the same whatever the code;
+    ``devices`` and ``nodes`` are its processes on a machine and its machines, ``on_gpu`` whether it may use GPUs."""
 
     parameters: dict[str, Any]
     key: str
     meaning_key: str
     labels: list[str] = field(default_factory=list)
     name: str = ""
+    devices: int = 1
+    nodes: int = 1
+    on_gpu: bool = True
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ def make_plan(sweep: Sweep, yes: bool = False) -> Plan:
         meaning = _hash({"notebook": signature.source.stem, "meaning": checked.meaning})
         key = _hash({"meaning": meaning, "notebook": signature.content, "code": code})
         merged += key in jobs
-        job = jobs.setdefault(key, Planned(checked.passed, key, meaning))
+        job = jobs.setdefault(key, Planned(checked.passed, key, meaning, **_asked(checked.meaning)))
         if label and label not in job.labels:
             job.labels.append(label)
     planned = list(jobs.values())
@@ -91,6 +95,15 @@ def make_plan(sweep: Sweep, yes: bool = False) -> Plan:
         job.name = name
     notes = [f"{merged} of {count} runs have the same parameters as others and are run once"] if merged else []
     return Plan(sweep, signature, code, planned, notes)
+
+
+def _asked(meaning: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run computes on, as settings say it; a notebook may call other things by these names."""
+    asked: dict[str, Any] = {"on_gpu": meaning.get("device", "auto") not in ("cpu", "mps")}
+    for name, setting in (("devices", "devices"), ("nodes", "num_nodes")):
+        if isinstance(value := meaning.get(setting), int) and value >= 1:
+            asked[name] = value
+    return asked
 
 
 def code_key(named: Collection[str] = (), package: Path = Path(__file__).parents[1]) -> str:

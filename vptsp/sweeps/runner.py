@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import os
-import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +18,7 @@ from vptsp.files import write_bytes, write_json
 from vptsp.project import placed
 from vptsp.sweeps.folder import Job, SweepFolder, load
 from vptsp.sweeps.ledger import write_ledger
+from vptsp.sweeps.places import Room, places_for
 from vptsp.sweeps.plan import Plan, Planned, differing, make_plan
 from vptsp.sweeps.spec import Sweep, sweep_from
 from vptsp.sweeps.supervisor import Place, execute
@@ -55,9 +54,10 @@ def run_sweep(
 ) -> SweepFolder:
     """Run every job of a sweep that is not done and return the folder. A folder's path runs its own sweep again.
 
-    ``workers`` processes run at once (default: one per GPU, else one per two cores), each with ``threads`` threads
-    (default: the cores divided among them). ``executor`` is any ``concurrent.futures`` executor whose workers see
-    the same files; then both are its business, unless ``threads`` is given. ``any_code`` counts what other
+    ``workers`` devices compute at once (default: one per GPU, else one per two cores), each with ``threads`` threads
+    (default: the cores divided among them); a run of ``devices=N`` takes N of them. ``executor`` is any
+    ``concurrent.futures`` executor whose workers see the same files; then all of that is its business, unless
+    ``threads`` is given. ``any_code`` counts what other
     code has done. ``watch`` is called about twice a second. A run that fails is a state, not an exception.
 
     The first Ctrl-C or SIGTERM lets running jobs write a checkpoint; the second kills them.
@@ -67,7 +67,7 @@ def run_sweep(
     path = placed(folder or plan.sweep.folder or "")
     if path == Path():
         raise ConfigError("a sweep needs a folder; pass one, for example runs/sweeps/first")
-    places = local_places(workers, threads, gpus)
+    places = places_for(plan, workers, threads, gpus) if executor is None else []
     with _held(path) as held:
         chosen = choose(plan, path, retry_failed, any_code)
         _write(held, plan, chosen, len(places) if executor is None else None)
@@ -78,7 +78,7 @@ def run_sweep(
                 _run_all(held, jobs, executor, lambda job: execute_args(job, Place(threads=threads)), watch)
             else:
                 with _Slots(places) as slots:
-                    _run_all(held, jobs, slots.executor, lambda job: (slots.execute, str(job.path)), watch)
+                    _run_all(held, jobs, slots.executor, lambda job: (slots.execute, str(job.path), job.devices), watch)
         finally:
             held.ask("")
     return held
@@ -126,41 +126,21 @@ def _is_done(job: Job) -> bool:
     return job.status()["state"] == "done"
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def local_places(workers: int | None, threads: int | None, gpus: Sequence[str | int]) -> list[Place]:
-    """One place per worker on this machine."""
-    for name, value in (("workers", workers), ("threads", threads)):
-        if value is not None and value < 1:
-            raise ConfigError(f"{name}={value} is too few; legal: 1 or more")
-    workers = workers or len(gpus) or max(1, cores() // 2)
-    threads = threads or max(1, cores() // workers)
-    return [Place(index, threads, str(gpus[index % len(gpus)]) if gpus else None) for index in range(workers)]
-
-
 def execute_args(job: Job, place: Place) -> tuple[Any, ...]:
     """What an executor gets for a job."""
     return execute, str(job.path), place
 
 
 class _Slots:
-    """Threads that supervise one run each, at a place of its own."""
+    """Threads that supervise one run each, at places of its own."""
 
     def __init__(self, places: list[Place]) -> None:
-        self._free: queue.SimpleQueue[Place] = queue.SimpleQueue()
-        for place in places:
-            self._free.put(place)
+        self._room = Room(places)
         self.executor = concurrent.futures.ThreadPoolExecutor(len(places), "run")
 
-    def execute(self, path: str) -> str:
-        place = self._free.get()
-        try:
+    def execute(self, path: str, devices: int) -> str:
+        with self._room.taken(devices) as place:
             return execute(path, place)
-        finally:
-            self._free.put(place)
 
     def __enter__(self) -> _Slots:
         return self
@@ -209,6 +189,7 @@ def _write(folder: SweepFolder, plan: Plan, chosen: Chosen, workers: int | None)
                 "meaning_key": planned.meaning_key,
                 "code": plan.code,
                 "cwd": str(Path.cwd()),
+                "devices": planned.devices,
             }
             write_json(job.path / "job.json", record)
         status = job.status()

@@ -32,13 +32,16 @@ def watching(console: Console) -> Iterator[Watcher]:
 def table(rows: list[Row]) -> Table:
     """Rows as a table; validation and test are the task's own metric."""
     shown = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("state", "run", "progress", "val", "test", "time", "left", "error or directory"):
-        right = heading in ("progress", "val", "test", "time", "left")
+    several = any(row.devices > 1 for row in rows)
+    headings = ("state", "run", *(("devices",) if several else ()), "progress", "val", "test", "time", "left")
+    for heading in (*headings, "error or directory"):
+        right = heading in ("devices", "progress", "val", "test", "time", "left")
         shown.add_column(heading, justify="right" if right else "left", no_wrap=True, overflow="ellipsis")
     for row in rows:
         shown.add_row(
             Text(row.state, _STYLES.get(row.state, "dim")),
             Text(row.title),
+            *([f"{row.devices} (GPU {row.gpu})" if row.gpu else str(row.devices)] if several else []),
             _progress(row),
             _share(row.best),
             _share(row.test),

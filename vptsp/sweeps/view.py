@@ -18,7 +18,8 @@ from vptsp.sweeps.plan import describe
 @dataclass(frozen=True)
 class Row:
     """One job. ``fraction`` is the share that is done, ``best`` the best validation metric so far, ``test`` the test
-    metric of the selected epoch, both shares of 1; times are in seconds; what is unknown is none."""
+    metric of the selected epoch, both shares of 1; times are in seconds; what is unknown is none. ``gpu`` names the
+    GPUs that it was given, if any, and ``devices`` is the number of its processes."""
 
     name: str
     title: str
@@ -37,6 +38,8 @@ class Row:
     path: Path
     notebook: Path | None
     report: Path | None
+    devices: int = 1
+    gpu: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,8 @@ def _row(job: Job, names: Sequence[str]) -> Row:
         path=job.path,
         notebook=job.notebook(),
         report=job.report(),
+        devices=job.devices,
+        gpu=status.get("gpu") or "",
     )
 
 
@@ -131,6 +136,9 @@ def _time_left(rows: list[Row], workers: int | None) -> float | None:
         return None
     usual = median(known)
     running = [row for row in rows if row.state == "running"]
-    work = sum(row.left if row.left is not None else max(usual - (row.seconds or 0), 0) for row in running)
-    at_once = workers or len(running)  # Dask's workers come and go
-    return (work + usual * sum(row.state == "queued" for row in rows)) / max(1, at_once)
+    work = sum(
+        row.devices * (row.left if row.left is not None else max(usual - (row.seconds or 0), 0)) for row in running
+    )
+    work += usual * sum(row.devices for row in rows if row.state == "queued")
+    at_once = workers or sum(row.devices for row in running)  # Dask's workers come and go
+    return work / max(1, at_once)

@@ -130,7 +130,9 @@ def run(folder: Path, link: Link) -> dict[str, str]:
     except RuntimeError as error:  # DeadKernelError is one; a kernel that dies at its start raises no more than that
         if link.kernel is None or not str(error).startswith("Kernel died"):
             raise
-        return _how_it_died(link.kernel.wait(), error)
+        code = link.kernel.wait()
+        link.kill()  # its other processes, of several devices, which would train on without it
+        return _how_it_died(code, error)
     return {"outcome": "done", "error": ""}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import shutil
 import subprocess
@@ -258,6 +259,19 @@ def test_what_was_said_of_stopping_goes_when_it_has_stopped(board: SweepBoard, s
 
 
 # --- without a kernel, and its thread ---------------------------------------------------------------
+def test_what_a_job_computes_on_is_told(board: SweepBoard, sweep: Sweeping) -> None:
+    assert board.state_for_page()["_head"]["several"] is False
+    for number, devices, gpu in ((2, 2, "0,1"), (3, 2, None), (4, 1, "3")):
+        record = sweep.jobs[number].path / "job.json"
+        record.write_text(json.dumps(json.loads(record.read_text()) | {"devices": devices}))
+        sweep.put(number, "running", epochs=2, gpu=gpu)
+    board.look()
+    state = board.state_for_page()
+    told = [row["devices"] for row in state["_rows"]]
+    assert told == ["", "", "2 devices (GPU 0,1)", "2 devices", "GPU 3", "", ""]
+    assert state["_head"]["several"] is True
+
+
 def test_the_still_is_a_line_and_a_table(board: SweepBoard) -> None:
     board.job = "job-3"
     page = board.still()

@@ -57,6 +57,16 @@ def test_a_look_at_the_sweep(page: Page, board: SweepBoard) -> None:
     assert chips == ["1 running", "1 failed", "1 killed", "1 interrupted", "2 done", "1 queued"]
 
 
+def test_devices_of_a_job_and_of_the_sweep(page: Page, sweep: Sweeping) -> None:
+    record = sweep.jobs[2].path / "job.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"devices": 2}))
+    sweep.put(2, "running", val=[0.3], epochs=4, gpu="0,1")
+    page.set_content(page_block("board", still_board(sweep).state_for_page()))
+    expect(page.locator(".vptsp-facts")).to_contain_text("2 devices at a time")
+    page.locator("tr[data-row]").nth(2).click()
+    expect(page.locator(".vptsp-detail")).to_contain_text("on2 devices (GPU 0,1)")
+
+
 def test_headings_sort_and_come_back_to_the_plan(page: Page, board: SweepBoard) -> None:
     page.set_content(page_block("board", board.state_for_page()))
     heading = page.get_by_role("button", name="val R@1")

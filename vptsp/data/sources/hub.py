@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -32,13 +32,29 @@ class HubLoader:
         try:
             return _upright(self.split[position][self.column])
         except Exception as error:  # whatever the decoder or the file system raises
-            raise DataError(
-                f"image {position} of {self.split.info.dataset_name or 'the data set'} cannot be read ({error}); "
-                "set skip_bad=true to leave such images out"
-            ) from error
+            raise _unreadable(self.split, position, error) from error
+
+    def raw(self, position: int) -> tuple[bytes, str]:
+        """The file as it was when the set was made, and the ending that it had or none."""
+        import datasets
+
+        stored = self.split.cast_column(self.column, datasets.Image(decode=False))
+        try:
+            cell = stored[position][self.column]
+            content = cell["bytes"] if cell["bytes"] is not None else Path(cell["path"]).read_bytes()
+        except Exception as error:  # as above
+            raise _unreadable(self.split, position, error) from error
+        return content, PurePosixPath(cell["path"] or "").suffix.lower()
 
     def fingerprint(self, position: int) -> str:
         return f"{self.split._fingerprint}-{position}"
+
+
+def _unreadable(split: Any, position: int, error: Exception) -> DataError:
+    return DataError(
+        f"image {position} of {split.info.dataset_name or 'the data set'} cannot be read ({error}); "
+        "set skip_bad=true to leave such images out"
+    )
 
 
 def _upright(image: Image.Image) -> Image.Image:

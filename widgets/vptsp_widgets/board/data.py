@@ -28,7 +28,8 @@ class SweepWatch:
     """Follows one sweep. :meth:`look` reads what has changed; the attributes hold plain JSON values.
 
     ``rows``: one per job, in the plan's order. ``head``: phase (running, stopping, not running, ended, done), counts
-    per state, the share that is done, seconds left, and per metric the best row by validation. Writes nothing.
+    per state, the share that is done, seconds left, whether a job has several devices, and per metric the best row by
+    validation. Writes nothing.
     """
 
     def __init__(self, folder: SweepFolder) -> None:
@@ -80,6 +81,7 @@ class SweepWatch:
             "fraction": share / len(self.rows) if self.rows else 0.0,
             "left": left,
             "workers": record.get("workers"),
+            "several": any(row.devices > 1 for row in view.rows),
             "started": record.get("started"),
             "names": [text(name) for name in differing],
             "best": self._best(),
@@ -205,10 +207,17 @@ def _shown(row: Row, differing: list[str], progress: dict[str, Any], labels: lis
         "left": row.left,
         "attempts": row.attempts,
         "memory": row.memory_peak,
+        "devices": _devices(row),
         "error": row.error.encode("utf-8", "replace").decode()[:_LONGEST_ERROR],
         "files": [kind for kind, name in FILES.items() if (row.path / name).is_file()],
     }
     return to_plain(shown)
+
+
+def _devices(row: Row) -> str:
+    """What a job computes on, where there is something to say: ``2 devices (GPU 0,1)``, ``GPU 3``."""
+    gpu = f"GPU {text(row.gpu)}" if row.gpu else ""
+    return gpu if row.devices == 1 else f"{row.devices} devices" + f" ({gpu})" * bool(gpu)
 
 
 def _value(value: Any) -> str:

@@ -25,6 +25,7 @@ export function jobDetail(sweep, close) {
     const heading = make("div", { className: "vptsp-head" }, badge(job.state), make("strong", { className: "vptsp-sweepname" }, job.title), make("span", { className: "vptsp-ends" }, button));
     const known = [
       job.epochs ? fact("trained", epochs(job)) : null,
+      job.devices ? fact("on", job.devices) : null,
       job.attempts ? fact("started", several(job.attempts, "time")) : null,
       job.memory ? fact("peak memory", `${(job.memory / 2 ** 30).toFixed(1)} GiB`) : null,
     ];

@@ -45,7 +45,7 @@ export function sweepHead(sweep, choose) {
     const { head } = sweep;
     const parts = [`${Math.floor(100 * head.fraction)} % of the work done`];
     if (head.left !== null) parts.push(`about ${duration(head.left)} left`);
-    if (sweep.runs && head.workers) parts.push(`${head.workers} at a time`);
+    if (sweep.runs && head.workers) parts.push(`${head.workers} ${head.several ? "devices " : ""}at a time`);
     if (head.started) parts.push(`started ${moment(head.started)}`);
     if (head.phase === "stopping") parts.push("running jobs write a checkpoint and end");
     return parts;
