@@ -51,6 +51,16 @@ def placed(path: str | Path) -> Path:
         return path
 
 
+def found(path: str | Path) -> Path:
+    """:func:`placed` for what is there already, where a name by itself may also be that of a run in ``runs/``."""
+    path = placed(path)
+    if len(path.parts) == 1 and not path.exists():
+        there = placed(Path("runs") / path)
+        if there.exists():
+            return there
+    return path
+
+
 def where(path: str | Path) -> str:
     """For messages: a folder's whole path, and how another one is chosen if it is the project's ``runs/``."""
     path = Path(path)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     help="Print the line that records a finished run of PRESET; several times for several seeds.",
 )
 def command(preset: str | None, every: bool, record: tuple[Path, ...]) -> None:
-    """Recipe cards: what a preset needs, is expected to give, and gave here.
+    """Recipe cards: what a preset needs, is expected to give, and gave us.
 
     Without PRESET one line each, for example: vptsp recipes cub_vit_s
     """
@@ -52,13 +52,13 @@ def command(preset: str | None, every: bool, record: tuple[Path, ...]) -> None:
 
 
 def _line(card: Recipe) -> str:
-    """Name, what was published, what came out here, and whether a fair split chose it."""
+    """Name, what was published, what came out for us, and whether a fair split chose it."""
     from vptsp.runs.recorded_results import headline
 
     published = headline(card.expected).partition(",")[0] or ("per task" if card.expected else "–")
     ours = headline(card.ours[-1].metrics, card.ours[-1].spread).partition(",")[0] if card.ours else "–"
     chosen = "held out" if card.config.val_fraction else "last epoch"
-    return f"{layout.name(f'{card.preset:<37}')} paper {published:<11} here {ours:<17} {chosen}".rstrip()
+    return f"{layout.name(f'{card.preset:<37}')} paper {published:<11} ours {ours:<17} {chosen}".rstrip()
 
 
 def _card(card: Recipe) -> str:
@@ -73,7 +73,7 @@ def _card(card: Recipe) -> str:
     expected = [", ".join(rest if len(rest) > 1 or not led else [led]), card.source] if card.expected else []
     sections.append(("expected", expected or ["nothing is published for it"]))
     ours = [line for result in card.ours for line in _result(result, card.preset)]
-    sections.append(("here", ours or [f"not recorded yet; vptsp train --preset {card.preset}"]))
+    sections.append(("ours", ours or [f"not recorded yet; vptsp train --preset {card.preset}"]))
     sections.append(("chosen by", [card.chosen_by]))
     sections.append(("differs", list(card.differs) or ["in nothing that is known but what is said above"]))
     for title, lines in sections:

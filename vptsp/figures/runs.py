@@ -101,7 +101,7 @@ def result_table(results: Sequence[Result]) -> str:
     header = ["method", task.title, task.second_title, "trained parameters", "kept at inference"]
     rows = [
         [
-            each.title,
+            each.title + (" (selected before training)" if each.result.advice else ""),
             f"{100 * each.test[task.metric]:.1f} %",
             f"{100 * each.test[task.second]:.1f} %",
             f"{each.result.counts['trained']:,}",

@@ -6,6 +6,7 @@ Read ``run.py`` first: how a notebook becomes a headless run. ::
     parameters      what a notebook takes: names, types and defaults of its first cell
     resolving       what a notebook's own cells call: settings from the names it defined, a run trained once
     answers         what the cells of exercises find, hidden until the reader asks
+    notes           what is said of the data, as lines and not as warnings
     cells           which names its parameter cells defined, whatever other cells have left behind
     known_to_papermill   loaded by papermill itself, so that it knows which settings they take
     library         where the workbench's notebooks are, what each is for, copies of them

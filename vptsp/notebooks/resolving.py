@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from vptsp.data.batch_fits import require_classes
 from vptsp.errors import ConfigError, RunError
 from vptsp.notebooks.cells import parameter_names
+from vptsp.notebooks.notes import say_notes
 from vptsp.project import placed
 from vptsp.settings.config import Config, make_config
 
@@ -35,6 +36,7 @@ def resolve(
     Raises :class:`ConfigError` for names that are neither, for values of the wrong type, and for settings that cannot
     be trained with, as far as that is known before any data is read.
     """
+    say_notes()
     defined = parameter_names(namespace, {*extras, *Config.model_fields})
     given = {
         name: value

@@ -120,7 +120,14 @@ def _watch(stages: list[tuple[str, Run]], finished: threading.Event) -> None:
 
 
 def _epochs(state: Mapping[str, Any]) -> str:
-    return f"epoch {state['epoch']} of {state['epochs']}" if state["steps"] else "nothing to train, embedding images"
+    """The epoch under way, as the monitor counts; after the last, what is done then."""
+    if not state["steps"]:
+        return "nothing to train, embedding images"
+    if state["state"] == "done":
+        return f"{state['epochs']} epochs, scored"
+    if state["step"] >= state["steps"]:
+        return f"{state['epochs']} epochs done, embedding images to score them"
+    return f"epoch {min(state['epoch'] + 1, state['epochs'])} of {state['epochs']}"
 
 
 def _left(state: Mapping[str, Any], since: float, first: int) -> str:
@@ -136,7 +143,7 @@ def _bar(state: Mapping[str, Any], left: str = "", width: int = 18) -> str:
     if not state["steps"]:
         return _epochs(state)
     filled = width * state["step"] // state["steps"]
-    return f"[{'#' * filled:.<{width}}] epoch {state['epoch']}/{state['epochs']}{left}{_loss(state)}"
+    return f"[{'#' * filled:.<{width}}] {_epochs(state)}{left}{_loss(state) * (filled < width)}"
 
 
 def _loss(state: Mapping[str, Any]) -> str:
