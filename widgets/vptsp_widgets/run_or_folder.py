@@ -16,6 +16,7 @@ from vptsp.project import placed
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import RUNS, Run, newest_finished
 from vptsp.text import plain
+from vptsp_widgets.confused.view import ConfusedPairs
 from vptsp_widgets.gallery.view import RetrievalGallery
 from vptsp_widgets.space.view import SpaceExplorer
 from vptsp_widgets.verification.view import SimilarityHistogram
@@ -51,6 +52,12 @@ class Source:
         if self.run:
             return RetrievalGallery.of_run(self.run, self.split)
         return RetrievalGallery(self.saved, model=self.model, images=self.images)
+
+    def confused(self) -> ConfusedPairs:
+        """Raises DataError for images of fewer than two classes."""
+        if self.run:
+            return ConfusedPairs.of_run(self.run, self.split)
+        return ConfusedPairs(self.saved, split=self.split)
 
     def similarities(self) -> SimilarityHistogram:
         """Raises DataError where there are no two images of one class, or none of two classes."""
