@@ -54,13 +54,13 @@ def test_placing_is_that_of_comparing_all_with_all(page: Page) -> None:
         assert rows == with_room(case["points"].astype(float), case["side"] + case["gap"], 40)
 
 
-def pictured(view: Map) -> list[int]:
-    """Rows whose own picture is what is drawn at their points."""
+def pictured(view: Map, beside: tuple[int, int] = (-8, -8)) -> list[int]:
+    """Rows whose own picture is what is drawn beside their points, where no ring or sign is."""
     places = np.round(view.screen() - (view.left, view.top)).astype(int)
     seen = view.page.evaluate(
         """(places) => { const c = document.querySelector('.vptsp-space-over'); const pen = c.getContext('2d');
           return places.map(([x, y]) => [...pen.getImageData(x, y, 1, 1).data]); }""",
-        (places - 8).tolist(),  # beside the middle, where no ring or sign is
+        (places + beside).tolist(),
     )
     there = [
         row
@@ -81,7 +81,7 @@ def test_zoomed_in_none_covers_another(page: Page, tmp_path: Path, width: int, t
     page.set_viewport_size({"width": width, "height": 900})
     rng = np.random.default_rng(1)
     points = np.concatenate([rng.normal(0, 1, (150, 2)), rng.uniform(-4, 4, (49, 2))])
-    saved = saved_images(tmp_path, (np.arange(199) % 3).tolist(), ["rose", "lily", "iris"])
+    saved = saved_images(tmp_path, (np.arange(199) % 40).tolist(), [f"class {label}" for label in range(40)])
     view = Map(page, SpaceExplorer(saved, points), theme)
     bare(view)
     assert pictured(view) == []  # of the whole map, points
@@ -94,6 +94,9 @@ def test_zoomed_in_none_covers_another(page: Page, tmp_path: Path, width: int, t
     assert apart.min() >= side
     bare(view, x=0.0, y=0.0, zoom=2.5)
     assert pictured(view) == shown  # the same again
+    bare(view, x=0.0, y=0.0, zoom=2.5, labels=True)
+    for across in range(-12, 13, 4):  # no name of a class is written over a picture, which may be of another one
+        assert set(pictured(view, (across, 0))) == set(shown)
     for row in shown[:3]:  # all of a picture is its image
         page.mouse.move(*(view.screen()[row] + (side / 2 - 3, 3 - side / 2)))
         view.settle()

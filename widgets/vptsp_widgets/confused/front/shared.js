@@ -21,7 +21,7 @@ export function sharedNegatives(pairs, pair, thumb) {
       "div", { className: "vc-hub", role: "group", "aria-label": `an image of ${own}, ${said}` },
       thumb(hub, 0, 64),
       make("div", {},
-        make("small", {}, make("bdi", {}, short(own, 28)), " ◂ hard negative of ", `${count(number)} of `, make("bdi", {}, short(other, 28)), mistaken, some),
+        make("small", {}, make("bdi", {}, short(own, 28)), ": hard negative of ", `${count(number)} of `, make("bdi", {}, short(other, 28)), mistaken, some),
         make("div", { className: "vc-thumbs" }, ...of.map(([row, kind]) => thumb(row, kind, 48, hub)))),
     );
   });

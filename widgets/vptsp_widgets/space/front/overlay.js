@@ -26,7 +26,8 @@ export class ClassNames {
   /**
    * @param {CanvasRenderingContext2D} context
    * @param {Scene} scene
-   * @param {Placed[]} pictures - on the map; the name of a class stands below the one that stands for it
+   * @param {Placed[]} pictures - on the map, which a name near them would be taken for that of; where some stand for their
+   *   classes, these have their names below them, and no other class has one
    * @param {number} side - of a picture
    */
   draw(context, { cloud, state, camera, inks }, pictures, side) {
@@ -41,11 +42,11 @@ export class ClassNames {
     const first = cloud.classes.indexOf(state.find);
     const below = new Map(pictures.map(({ code, x, y }) => [code, [x, y + side / 2 + 9]]));
     below.delete(-1);
-    const covers = below.size ? pictures : []; // among pictures that stand for classes, names keep off all of them
     let looked = 0;
     for (const code of first < 0 ? cloud.bySize : [first, ...cloud.bySize]) {
       const name = cloud.classes[code];
       if (taken.length >= most || looked > 500) break;
+      if (below.size && !below.has(code)) continue;
       if (!cloud.centres[code] || (solo.size && !solo.has(name)) || (first >= 0 && name !== state.find)) continue;
       const [x, y] = below.get(code) ?? camera.screen(...cloud.centres[code]);
       if (x < 0 || y < 0 || x > width || y > height) continue;
@@ -55,7 +56,8 @@ export class ClassNames {
       const half = this.widths.get(text);
       const at = clip(x, half + 2, width - half - 2);
       if (taken.some(([other, line, wide]) => Math.abs(other - at) < wide + half && Math.abs(line - y) < 17)) continue;
-      if (covers.some((one) => Math.abs(one.x - at) < side / 2 + half - 4 && Math.abs(one.y - y) < side / 2 + 7)) continue;
+      const apart = below.size ? 7 : 15; // from a picture that is of another class, or may be
+      if (pictures.some((one) => Math.abs(one.x - at) < side / 2 + half && Math.abs(one.y - y) < side / 2 + apart)) continue;
       taken.push([at, y, half, text]);
     }
     context.lineWidth = 4;
