@@ -43,10 +43,9 @@ class Hand:
 def test_three_clicks_from_confused_classes_to_why_and_back(
     lab: Any, open_notebook: Callable[..., Any], confusing: Run, keys: bool
 ) -> None:
-    cells = [
-        f"from vptsp_widgets import Workbench\nbench = Workbench({str(confusing.path)!r}, method='pca')\nbench.why\nbench"
-    ]
-    notebook = open_notebook(lab, lab.write(f"mistakes-{keys}.ipynb", cells))
+    make = f"bench = Workbench({str(confusing.path)!r}, method='pca')\nbench.why\nbench"
+    cell = f"from vptsp_widgets import Workbench\n{make}"
+    notebook = open_notebook(lab, lab.write(f"mistakes-{keys}.ipynb", [cell]))
     bench = notebook.run(0)
     hand = Hand(keys)
     bench.locator(".vptsp-why").wait_for()

@@ -10,7 +10,7 @@ LINKED = ("selection", "focus", "run", "neighbour")
 
 
 def link(*views: Any) -> Callable[[], None]:
-    """Selecting, focusing, comparing or choosing a run in any of the views does the same in the others; returns an undo.
+    """Selecting, focusing or choosing a neighbour or a run in any of the views does so in the others; returns an undo.
 
     Images that a view does not have are passed over there. The first view's state is taken over at once.
     """

@@ -95,8 +95,11 @@ def test_zoomed_in_none_covers_another(page: Page, tmp_path: Path, width: int, t
     bare(view, x=0.0, y=0.0, zoom=2.5)
     assert pictured(view) == shown  # the same again
     bare(view, x=0.0, y=0.0, zoom=2.5, labels=True)
+    left = view.screen() - (view.left, view.top)
+    right = (view.width, view.height) - left
+    inner = {row for row in shown if min(*left[row], *right[row]) > 40}  # off the words along both axes
     for across in range(-12, 13, 4):  # no name of a class is written over a picture, which may be of another one
-        assert set(pictured(view, (across, 0))) == set(shown)
+        assert inner <= set(pictured(view, (across, 0)))
     for row in shown[:3]:  # all of a picture is its image
         page.mouse.move(*(view.screen()[row] + (side / 2 - 3, 3 - side / 2)))
         view.settle()

@@ -117,7 +117,8 @@ def test_confused_classes_come_when_they_are_asked_for(bench: Workbench, tmp_pat
     assert not bench._above.children
     bench._opener.value = True
     place, why = bench._above.children
-    assert (type(place), why) == (Awaited, bench.why)
+    assert isinstance(place, Awaited)
+    assert why is bench.why
     assert bench._row.children == (bench.space, bench.gallery)
     place._handle({"kind": "shown"}, [])
     wait(lambda: place not in bench._above.children)

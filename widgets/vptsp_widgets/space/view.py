@@ -49,12 +49,12 @@ class SpaceExplorer(RunView):
     ``view_state`` is the view as one small JSON object: camera (``x``, ``y``, ``zoom``), ``colour`` (a column),
     ``solo`` (the categories shown, empty for all), ``find`` (a class), ``filter`` (conditions on columns, as in
     ``{"column": "size", "low": 2}`` or ``{"column": "soil", "values": ["wet"]}``), ``labels``, ``pictures`` (of
-    images, where one has zoomed in), ``examples`` (the image nearest to its class's mean, of each class that has room),
-    ``proxies`` (kinds shown of all classes; of a class looked at the others are, too), ``arrows``, ``neighbours`` (whether lines lead from the
-    image of ``focus`` to those nearest to it), ``truth`` (the same for the image pointed at, and columns that say how
-    far the map can be trusted, :mod:`vptsp.analysis.distortion`) and ``all`` (whether to show images beyond the
-    sample). What is not given is as at the start. ``map_alone`` makes a map of the images selected, ``map_all`` that of
-    all again.
+    images, where one has zoomed in), ``examples`` (the image nearest to its class's mean, of each class that has
+    room), ``proxies`` (kinds shown of all classes; of a class looked at the others are, too), ``arrows``,
+    ``neighbours`` (whether lines lead from the image of ``focus`` to those nearest to it), ``truth`` (the same for the
+    image pointed at, and columns that say how far the map can be trusted, :mod:`vptsp.analysis.distortion`) and
+    ``all`` (whether to show images beyond the sample). What is not given is as at the start. ``map_alone`` makes a map
+    of the images selected, ``map_all`` that of all again.
 
     ``tags`` are words of one's own by image id, given on the map or by :meth:`tag`, and a column of it; they and the
     ``selections`` with a name are kept with the run (:mod:`vptsp.runs.marks`), and

@@ -49,13 +49,13 @@ class Workbench(ipywidgets.VBox):
 
     ``run`` is a run, its directory, or what :func:`~vptsp_widgets.run_or_folder.open_source` gives, which may be a
     folder of one's own images; empty: the newest finished run. ``split`` is test or train, ``method`` says how the map
-    is made. The views are ``space``, ``gallery``, ``why``, ``confused`` and ``picker``; ``picker`` is none for images of
-    no run. ``selection``, ``focus`` and ``run`` are theirs.
+    is made. The views are ``space``, ``gallery``, ``why``, ``confused`` and ``picker``; ``picker`` is none for images
+    of no run. ``selection``, ``focus`` and ``run`` are theirs.
 
     Map and gallery are there at once. ``why`` needs the model, which takes seconds to load: it comes into its place
-    after they are drawn, or when Python asks for it. Headless, all are there from the beginning. ``confused`` comes when
-    its button is pressed, beside ``why``: a click on one of its images shows that query in the map and in the gallery,
-    and in ``why`` the image that stands in its way.
+    after they are drawn, or when Python asks for it. Headless, all are there from the beginning. ``confused`` comes
+    when its button is pressed, beside ``why``: a click on one of its images shows that query in the map and in the
+    gallery, and in ``why`` the image that stands in its way.
 
     Raises RunError when there is no such run, or when it keeps no embeddings, naming the command that makes them.
     """
