@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from vptsp_widgets.why.view import WhyNeighbour
 
 _ROOM = "1 1 440px"  # a view stands beside another where both have so much, below it elsewhere
+_HIGH = "720px"  # of the confused classes, about as high as why: the map stays in reach
 _WRAPPED = {"flex_flow": "row wrap", "align_items": "flex-start", "grid_gap": "6px"}
 _NEIGHBOURS = 12  # in the gallery: as many as are seen beside the map
 _LOADING = "The model is being loaded, to show why images are neighbours …"
@@ -147,7 +148,7 @@ class Workbench(ipywidgets.VBox):
         if self._closed:  # meanwhile
             found.close()
             return
-        found.layout.flex = _ROOM
+        found.layout.flex, found.layout.max_height, found.layout.overflow = _ROOM, _HIGH, "auto"
         if self._source.run:
             found.run = self.run
         self._link_anew()
