@@ -16,12 +16,12 @@ from vptsp.project import placed
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import RUNS, Run, newest_finished
 from vptsp.text import plain
-from vptsp_widgets.confused.view import ConfusedPairs
 from vptsp_widgets.gallery.view import RetrievalGallery
 from vptsp_widgets.space.view import SpaceExplorer
 from vptsp_widgets.verification.view import SimilarityHistogram
 
 if TYPE_CHECKING:
+    from vptsp_widgets.confused.view import ConfusedPairs
     from vptsp_widgets.why.view import WhyNeighbour
 
 
@@ -55,6 +55,8 @@ class Source:
 
     def confused(self) -> ConfusedPairs:
         """Raises DataError for images of fewer than two classes."""
+        from vptsp_widgets.confused.view import ConfusedPairs  # scipy, which no view needs that is there at once
+
         if self.run:
             return ConfusedPairs.of_run(self.run, self.split)
         return ConfusedPairs(self.saved, split=self.split)

@@ -23,7 +23,6 @@ from vptsp.errors import UsageError
 from vptsp.runs.progress import headless
 from vptsp.runs.run import Run
 from vptsp.text import plain
-from vptsp_widgets.confused.view import ConfusedPairs
 from vptsp_widgets.linking import link
 from vptsp_widgets.neighbours import Neighbours
 from vptsp_widgets.picker.view import RunPicker
@@ -33,6 +32,7 @@ from vptsp_widgets.view import View, told, with_still
 from vptsp_widgets.workbench.awaited import Awaited
 
 if TYPE_CHECKING:
+    from vptsp_widgets.confused.view import ConfusedPairs
     from vptsp_widgets.why.view import WhyNeighbour
 
 _ROOM = "1 1 440px"  # a view stands beside another where both have so much, below it elsewhere
