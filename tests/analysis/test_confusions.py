@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from sklearn.metrics.pairwise import cosine_similarity
 
 from vptsp.analysis import confusions
-from vptsp.analysis.confusions import confused_pairs, hard_negatives, overlapping_proxies
+from vptsp.analysis.confusions import (
+    confused_pairs,
+    hard_negatives,
+    overlapping_proxies,
+    shared_hard_negatives,
+)
 from vptsp.errors import DataError
 
 
@@ -61,6 +66,34 @@ def test_as_by_brute_force_in_blocks_of_any_size(seed: int, images: int, classes
     assert sum(pair.count for pair in pairs) == (wrong >= 0).sum()
     assert sum(pair.mistakes for pair in pairs) == ((cosine > right) & np.isfinite(right)).sum()
     assert all(pair.first < pair.second and pair.count <= pair.images for pair in pairs)
+
+
+def test_a_hard_negative_that_several_share() -> None:
+    # class 0 at 0, 20 and 28 degrees, class 1 at 32 and 120
+    vectors, labels = directions(0, 20, 28, 32, 120), np.array([0, 0, 0, 1, 1])
+    one, other = shared_hard_negatives(hard_negatives(vectors, labels), labels, 0, 1)
+    # 32 stands in the way of all of class 0; only 28 is nearer to it than to its own
+    assert (one.image, one.of, one.mistakes) == (3, (2, 1, 0), 1)
+    # and 28 in the way of 32, which is mistaken, and of 120, which has its own at 88 degrees and 28 at 92
+    assert (other.image, other.of, other.mistakes) == (2, (3, 4), 1)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 25))
+def test_shared_hard_negatives_are_those_counted_by_hand(seed: int, images: int) -> None:
+    rng = np.random.default_rng(seed)
+    vectors, labels = rng.standard_normal((images, 2)), rng.integers(0, 3, images)
+    found = hard_negatives(vectors, labels)
+    wrong, cosine, right = found
+    shared = shared_hard_negatives(found, labels, 0, 1, most=1000)
+    by_hand: dict[int, set[int]] = {}
+    for row in np.flatnonzero(wrong >= 0):
+        if {labels[row], labels[wrong[row]]} == {0, 1}:
+            by_hand.setdefault(int(wrong[row]), set()).add(int(row))
+    assert {one.image: set(one.of) for one in shared} == {hub: of for hub, of in by_hand.items() if len(of) > 1}
+    missed = (cosine > right) & np.isfinite(right)
+    assert [one.mistakes for one in shared] == [int(missed[list(one.of)].sum()) for one in shared]
+    assert [one.mistakes for one in shared] == sorted((one.mistakes for one in shared), reverse=True)
+    assert shared_hard_negatives(found, labels, 0, 1, most=1) == shared[:1]
 
 
 def test_most_mistaken_first_and_no_more_than_asked_for() -> None:

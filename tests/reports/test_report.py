@@ -101,7 +101,7 @@ def test_hostile_class_names_stay_text(run: Run) -> None:
     path.write_text(json.dumps(index))
     page = write_report(run, projection="pca").read_text(encoding="utf-8")
     assert "<script>alert(" not in page
-    assert len(Markup(page).all("script")) == 6
+    assert len(Markup(page).all("script")) == 7
 
 
 def test_unfinished_run_has_no_report(run: Run) -> None:

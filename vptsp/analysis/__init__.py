@@ -8,6 +8,7 @@ Read ``anatomy.py`` first: what a class's proxy is made of, measured on a run's 
     mantel          whether two kinds of distances between the same classes agree
     enrolment       new classes by a few images, beside those that were trained
     confusions      which classes are mistaken for which
+    representatives  the image of each class that is nearest to its mean
     verification    are two images of one class: what each threshold of their cosine is worth
     image_pairs     the pairs it counts, and those that go wrong
     guided_prompts  which of DA-VPT's prompts speaks for which classes, and how that changes over the epochs

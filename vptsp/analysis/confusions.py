@@ -77,6 +77,43 @@ def hard_negatives(
     return wrong, wrong_cosine, right_cosine
 
 
+@dataclass(frozen=True)
+class SharedNegative:
+    """An image (as a row) that is the hard negative of several images of one other class.
+
+    ``of`` are those images, mistaken ones first, then the most similar; ``mistakes`` is how many of them are mistaken.
+    """
+
+    image: int
+    of: tuple[int, ...]
+    mistakes: int
+
+
+def shared_hard_negatives(
+    found: tuple[Int64[np.ndarray, " N"], Float[np.ndarray, " N"], Float[np.ndarray, " N"]],
+    labels: Int64[np.ndarray, " N"],
+    first: int,
+    second: int,
+    most: int = 6,
+) -> list[SharedNegative]:
+    """Images of either class that stand in the way of two or more of the other: by mistakes, then by how many.
+
+    ``found`` is what :func:`hard_negatives` gives for these ``labels``; at most ``most`` images are answered.
+    """
+    wrong, cosine, right = found
+    missed = (cosine > right) & np.isfinite(right)
+    shared = []
+    for own, other in ((first, second), (second, first)):
+        rows = np.flatnonzero((labels == own) & (wrong >= 0))
+        rows = rows[labels[wrong[rows]] == other]
+        rows = rows[np.lexsort((rows, -cosine[rows], ~missed[rows]))]
+        images, counts = np.unique(wrong[rows], return_counts=True)
+        for image in images[counts > 1]:
+            mine = rows[wrong[rows] == image]
+            shared.append(SharedNegative(int(image), tuple(mine.tolist()), int(missed[mine].sum())))
+    return sorted(shared, key=lambda one: (-one.mistakes, -len(one.of), one.image))[:most]
+
+
 def confused_pairs(
     embeddings: Float[np.ndarray, "N E"], labels: Int64[np.ndarray, " N"], most: int = 20
 ) -> list[ConfusedPair]:

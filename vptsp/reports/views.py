@@ -16,7 +16,8 @@ from vptsp.text import plain
 
 View = Callable[[Run, Method], str]
 VIEWS: Registry[View] = Registry("view of the report")
-PLACED = ("space", "gallery", "timemachine")  # the template has a place for these; others follow one another
+# the template has a place for these; others follow one another
+PLACED = ("space", "gallery", "confused", "timemachine")
 
 
 def view_blocks(run: Run, projection: Method) -> dict[str, str]:

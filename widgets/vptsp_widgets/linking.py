@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-LINKED = ("selection", "focus", "run")  # traits that views share, as far as they have them
+# traits that views share, as far as they have them; the neighbour last, as another focus brings another one
+LINKED = ("selection", "focus", "run", "neighbour")
 
 
 def link(*views: Any) -> Callable[[], None]:
-    """Selecting, focusing or choosing a run in any of the views does the same in the others; returns an undo.
+    """Selecting, focusing or choosing a neighbour or a run in any of the views does so in the others; returns an undo.
 
     Images that a view does not have are passed over there. The first view's state is taken over at once.
     """
@@ -54,5 +55,8 @@ def _take(view: Any, name: str, value: Any) -> None:
     elif name == "focus":
         if not value or view.known([value]):
             view.focus = value
+    elif name == "neighbour":
+        if value and view.known([value]):
+            view.neighbour = value
     else:
         setattr(view, name, value)

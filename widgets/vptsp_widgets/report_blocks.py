@@ -9,6 +9,7 @@ from vptsp.errors import UsageError
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 from vptsp.text import safe
+from vptsp_widgets.confused.view import ConfusedPairs
 from vptsp_widgets.gallery.view import RetrievalGallery
 from vptsp_widgets.space.view import SpaceExplorer
 from vptsp_widgets.timemachine.view import TimeMachine
@@ -30,6 +31,18 @@ def gallery_block(run: Run, projection: Method) -> str:
     view = RetrievalGallery.of_run(run)
     try:
         return view.page_block("Retrieval gallery of the test images", thumbnails=False)
+    finally:
+        view.close()
+
+
+def confused_block(run: Run, projection: Method) -> str:
+    """Classes taken for each other, from whose images a click leads to map and gallery; empty for a single class."""
+    saved = SavedEmbeddings.of_run(run)
+    if len(saved) > _MOST_POINTS or len(np.unique(saved.labels)) < 2:
+        return ""
+    view = ConfusedPairs.of_run(run)
+    try:
+        return view.page_block("Classes of the test images that are taken for each other", thumbnails=False)
     finally:
         view.close()
 

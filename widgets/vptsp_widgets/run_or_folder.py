@@ -21,6 +21,7 @@ from vptsp_widgets.space.view import SpaceExplorer
 from vptsp_widgets.verification.view import SimilarityHistogram
 
 if TYPE_CHECKING:
+    from vptsp_widgets.confused.view import ConfusedPairs
     from vptsp_widgets.why.view import WhyNeighbour
 
 
@@ -51,6 +52,14 @@ class Source:
         if self.run:
             return RetrievalGallery.of_run(self.run, self.split)
         return RetrievalGallery(self.saved, model=self.model, images=self.images)
+
+    def confused(self) -> ConfusedPairs:
+        """Raises DataError for images of fewer than two classes."""
+        from vptsp_widgets.confused.view import ConfusedPairs  # scipy, which no view needs that is there at once
+
+        if self.run:
+            return ConfusedPairs.of_run(self.run, self.split)
+        return ConfusedPairs(self.saved, split=self.split)
 
     def similarities(self) -> SimilarityHistogram:
         """Raises DataError where there are no two images of one class, or none of two classes."""

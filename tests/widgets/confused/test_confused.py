@@ -14,8 +14,9 @@ from vptsp_widgets.confused import ConfusedPairs
 from vptsp_widgets.confused.data import HARD, MISTAKE, OTHER, Pairs
 from vptsp_widgets.linking import link
 from vptsp_widgets.space import SpaceExplorer
+from vptsp_widgets.why import WhyNeighbour
 
-from vptsp.analysis.confusions import confused_pairs, overlapping_proxies
+from vptsp.analysis.confusions import confused_pairs, hard_negatives, overlapping_proxies
 from vptsp.data.image_set import ImageSet
 from vptsp.errors import DataError
 from vptsp.runs.embeddings import SavedEmbeddings, save_embeddings
@@ -100,6 +101,40 @@ def test_choosing_a_pair_selects_both_classes_in_linked_views(saved: SavedEmbedd
     assert space.selection == [name for name, of in zip(saved.ids, saved.names, strict=True) if of in both]
     space.focus = saved.ids[3]
     assert view._focused == 3
+
+
+def test_an_image_is_looked_at_beside_what_stands_in_its_way_and_back(saved: SavedEmbeddings) -> None:
+    view, space = ConfusedPairs(saved), SpaceExplorer(saved, "pca")
+    link(view, space)
+    pair = view._lists["images"][0]
+    hub, _, _, ((row, _), *_) = pair["shared"][0]
+    space.selection = saved.ids[:2]
+    view._on_look({"row": row, "against": hub}, [])
+    assert (view.focus, view.neighbour, space.focus) == (saved.ids[row], saved.ids[hub], saved.ids[row])
+    assert saved.labels[hub] != saved.labels[row]
+    assert (view._focused, view._against) == (row, hub)
+    view.look(saved.ids[hub])  # beside its own hard negative
+    assert view._against == hard_negatives(saved.embeddings, saved.labels)[0][hub]
+    view._on_return({"order": "images", "pair": 1, "row": -1, "against": -1, "selected": [3, 4]}, [])
+    assert (view.pair, view.focus, view.neighbour) == (1, "", "")
+    assert space.selection == view.selection == list(saved.ids[3:5])  # not the images of the pair
+    view.look(saved.ids[row])
+    space.focus = saved.ids[0]
+    assert view.neighbour == ""  # nobody said beside which
+    with pytest.raises(DataError, match="is not an image of this view"):
+        view.neighbour = "nobody"
+
+
+def test_why_explains_the_pair_that_was_clicked(tiny_run: Run) -> None:
+    view, why = ConfusedPairs.of_run(tiny_run), WhyNeighbour.of_run(tiny_run)
+    link(view, why)
+    one, other, _, _ = view._lists["images"][0]["links"][-1]
+    for row, against in ((one, other), (other, one)):
+        view._on_look({"row": row, "against": against}, [])
+        assert [why.query, why.neighbour] == [view.ids[row], view.ids[against]] == [view.focus, view.neighbour]
+    another = next(name for name in why.ids if name not in (why.query, why.neighbour))
+    why.neighbour = another
+    assert view.neighbour == another  # chosen there
 
 
 def test_what_is_not_there_cannot_be_chosen(saved: SavedEmbeddings) -> None:

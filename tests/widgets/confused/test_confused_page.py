@@ -97,6 +97,64 @@ def test_a_page_of_test_images_is_not_moved_by_training_images(page: Page, train
     assert in_model(page, "return model.get('_focused')") == -1
 
 
+def state_of(page: Page) -> list[Any]:
+    """Pair, selected rows, row focused, row beside it."""
+    script = "return [model.get('pair'), [...new Int32Array(model.get('_selected').buffer)], model.get('_focused'),"
+    return in_model(page, script + " model.get('_against')]")
+
+
+@pytest.mark.parametrize("keys", [False, True], ids=["mouse", "keyboard"])
+def test_from_a_pair_to_a_shared_hard_negative_and_back(page: Page, unseen: ConfusedPairs, keys: bool) -> None:
+    place, pair = next((at, one) for at, one in enumerate(unseen._lists["images"]) if one["shared"] and at)
+    hub, number, _, of = pair["shared"][0]
+    show(page, unseen)
+    item = page.locator(".vc-item").nth(place)
+    if keys:
+        page.locator(".vc-item").first.focus()
+        for _ in range(place):
+            page.keyboard.press("ArrowDown")
+    else:
+        item.click()
+    both = np.flatnonzero(np.isin(unseen.saved.labels, pair["classes"])).tolist()
+    assert state_of(page) == [place, both, -1, -1]
+    group = page.locator(".vc-hub").first
+    assert f"hard negative of {number} of" in group.inner_text()
+    assert [int(thumb.get_attribute("data-row") or -1) for thumb in group.locator(".vc-thumb").all()] == [
+        hub,
+        *(row for row, _ in of),
+    ]
+    scrolled = page.locator(".vc-list").evaluate("(list) => list.scrollTop")
+    thumb = group.locator(".vc-thumb").nth(1)
+    if keys:
+        thumb.focus()
+        page.keyboard.press("Enter")
+    else:
+        thumb.click()
+    assert state_of(page) == [place, both, of[0][0], hub]
+    assert {mark.get_attribute("data-row") for mark in page.locator(".vc-thumb.vc-is-against").all()} == {str(hub)}
+    assert "takes a kernel" in page.get_by_role("status").inner_text()
+
+    in_model(page, "model.set('_selected', new DataView(new ArrayBuffer(0)))")  # elsewhere, meanwhile
+    back = page.get_by_role("button", name="Back")
+    page.keyboard.press("Backspace") if keys else back.click()
+    assert state_of(page) == [place, both, -1, -1]
+    if keys:
+        assert thumb.evaluate("(thumb) => thumb === document.activeElement")
+    page.keyboard.press("Backspace") if keys else back.click()
+    assert state_of(page) == [0, [], -1, -1]  # all pairs that arrows passed by are one step
+    assert page.locator(".vc-list").evaluate("(list) => list.scrollTop") <= scrolled
+    assert back.get_attribute("aria-disabled") == "true"
+    page.keyboard.press("Backspace")
+    assert state_of(page) == [0, [], -1, -1]
+
+
+def test_the_first_pair_can_be_chosen_too(page: Page, unseen: ConfusedPairs) -> None:
+    show(page, unseen)
+    page.locator(".vc-item").first.click()
+    both = np.flatnonzero(np.isin(unseen.saved.labels, unseen._lists["images"][0]["classes"])).tolist()
+    assert state_of(page) == [0, both, -1, -1]
+
+
 def test_names_are_text(page: Page, unseen: ConfusedPairs) -> None:
     show(page, unseen, live=True)
     name = "<img src=x onerror=alert(1)>"

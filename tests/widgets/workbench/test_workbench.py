@@ -112,6 +112,60 @@ def test_why_is_of_the_run_chosen_meanwhile(bench: Workbench, tmp_path: Path) ->
     assert bench.focus == bench.space.focus == bench.why.query == bench.gallery.ids[1]
 
 
+def test_confused_classes_come_when_they_are_asked_for(bench: Workbench, tmp_path: Path) -> None:
+    assert bench.why is not None
+    assert not bench._above.children
+    bench._opener.value = True
+    place, why = bench._above.children
+    assert isinstance(place, Awaited)
+    assert why is bench.why
+    assert bench._row.children == (bench.space, bench.gallery)
+    place._handle({"kind": "shown"}, [])
+    wait(lambda: place not in bench._above.children)
+    confused = bench.confused
+    assert confused is not None
+    assert bench._above.children == (confused, bench.why)
+    assert bench.selection == []  # nobody has chosen a pair
+    confused.pair = 1
+    chosen = bench.selection
+    assert bench.gallery.selection == chosen != []
+    one, other, _, _ = confused._lists["images"][1]["links"][0]
+    confused.look(bench.space.ids[one], bench.space.ids[other])
+    assert bench.focus == bench.space.focus == bench.gallery.focus == bench.why.query == bench.space.ids[one]
+    assert bench.why.neighbour == bench.space.ids[other]
+    assert bench.selection == chosen
+    bench.run = str(tmp_path / "other")
+    assert confused.saved.folder.is_relative_to(tmp_path / "other")
+    assert bench.selection == []
+    bench._opener.value = False
+    assert bench._above.children == ()
+    assert bench._row.children == (bench.space, bench.gallery, bench.why)
+
+
+def test_a_pair_that_was_clicked_before_why_is_there(bench: Workbench) -> None:
+    confused = bench.confused
+    assert confused is not None
+    one, other, _, _ = confused._lists["images"][0]["links"][-1]
+    confused.look(bench.space.ids[other], bench.space.ids[one])
+    assert bench.why is not None
+    assert (bench.why.query, bench.why.neighbour) == (bench.space.ids[other], bench.space.ids[one])
+
+
+def test_images_of_one_class_are_not_confused_and_it_says_so(tiny_run: Run, image_folder: Path, tmp_path: Path) -> None:
+    one = next(folder for folder in sorted((image_folder / "test").iterdir()) if folder.is_dir())
+    shutil.copytree(one, tmp_path / "images" / one.name)
+    bench = Workbench(open_source(images=str(tmp_path / "images"), model=str(tiny_run.path)), method="pca")
+    bench._opener.value = True
+    assert bench.confused is None
+    assert "confusion takes two" in bench._above.children[0].status
+    bench.close()
+
+
+def test_its_page_holds_the_way_from_mistake_to_query(bench: Workbench, tmp_path: Path) -> None:
+    text = bench.save_html(tmp_path / "bench.html").read_text()
+    assert [name for name in ("space", "gallery", "confused", "why") if f'id="vptsp-{name}"' not in text] == []
+
+
 def test_closed_while_the_model_is_loaded(tiny_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from ipywidgets.widgets import widget
 

@@ -8,7 +8,14 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int64
 
-from vptsp.analysis.confusions import ConfusedPair, ProxyOverlap, confused_pairs, hard_negatives, overlapping_proxies
+from vptsp.analysis.confusions import (
+    ConfusedPair,
+    ProxyOverlap,
+    confused_pairs,
+    hard_negatives,
+    overlapping_proxies,
+    shared_hard_negatives,
+)
 from vptsp.analysis.mantel import visible
 from vptsp.errors import DataError
 from vptsp.evaluation.ranking import unit_rows
@@ -16,6 +23,7 @@ from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.text import plain
 
 LINKS = 10  # pairs of images shown of a pair of classes
+SHARING = 8  # images shown of those that share a hard negative
 GALLERY = 24  # images shown of each class
 OTHER, HARD, MISTAKE = 0, 1, 2  # what an image of the other class is to an image
 
@@ -29,7 +37,8 @@ class Pairs:
         self.saved, self.labels = saved, saved.labels
         self.unit = unit_rows(saved.embeddings)
         self.proxies = None if proxies is None else unit_rows(proxies)
-        self.wrong, cosine, right = hard_negatives(saved.embeddings, saved.labels)
+        self.found = hard_negatives(saved.embeddings, saved.labels)
+        self.wrong, cosine, right = self.found
         self.missed = (cosine > right) & np.isfinite(right)
         self.table = visible(saved.attributes) if saved.attributes is not None else None
 
@@ -55,6 +64,7 @@ class Pairs:
             "mistakes": counted.mistakes if counted else 0,
             "images": [len(side) for side in sides],
             "proxies": None if self.proxies is None else float(self.proxies[first] @ self.proxies[second]),
+            "shared": self._shared(first, second),
             "links": self._links(sides, cosines) if cosines.size else [],
             "galleries": [
                 self._gallery(sides[side], second if side == 0 else first, cosines.max(axis=1 - side, initial=-1))
@@ -62,6 +72,14 @@ class Pairs:
             ],
             "attributes": self._attributes(first, second),
         }
+
+    def _shared(self, first: int, second: int) -> list[list[Any]]:
+        """[row, how many it is the hard negative of, how many of them are mistaken, [[row, kind], ...]] for each."""
+        shared = shared_hard_negatives(self.found, self.labels, first, second)
+        return [
+            [one.image, len(one.of), one.mistakes, [[row, self._kind(row, one.image)] for row in one.of[:SHARING]]]
+            for one in shared
+        ]
 
     def _links(self, sides: list[Int64[np.ndarray, " n"]], cosines: Float[np.ndarray, "n m"]) -> list[list[float]]:
         """[row, row, cosine, kind]: each image with its nearest of the other class, most similar first, once."""

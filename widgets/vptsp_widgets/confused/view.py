@@ -32,7 +32,8 @@ class ConfusedPairs(RunView):
 
     ``order`` is ``"images"``, pairs whose images are each other's hard negatives, or ``"proxies"``, pairs whose
     proxies overlap (training classes only: test classes have none). ``pair`` is the place in that list; choosing one
-    selects the images of both classes, in linked views as well.
+    selects the images of both classes, in linked views as well. An image that is clicked is their ``focus``, and
+    ``neighbour`` the image that stands in its way, which a linked ``WhyNeighbour`` explains; Back returns.
 
     ``proxies`` (C, E) are those of the C classes of ``saved``, fused as the loss sees them. ``split`` says which
     images these are (blocks of one page share the test images), ``note`` what else is to be said of them.
@@ -43,6 +44,9 @@ class ConfusedPairs(RunView):
 
     order = traitlets.Unicode("images", help="images or proxies").tag(sync=True)
     pair = traitlets.Int(0, help="place of the pair shown in the list").tag(sync=True)
+    neighbour = traitlets.Unicode("", help="id of the image that the focus is compared with; empty: none")
+    _against = traitlets.Int(-1).tag(sync=True)  # its row
+    _wrong = traitlets.Bytes(b"").tag(sync=True)  # int32 (N,): the hard negative of each image, -1: none
     _lists = traitlets.Dict().tag(sync=True)  # order -> pairs
     _class_names = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _labels = traitlets.Bytes(b"").tag(sync=True)  # int32 (N,)
@@ -85,7 +89,7 @@ class ConfusedPairs(RunView):
                 f"and embeddings of size {saved.embeddings.shape[1]}"
             )
         found = Pairs(saved, proxies)
-        self.saved = saved
+        self.saved, self._hard_negatives = saved, found.wrong
         notes = [note] if note else []
         if saved.left_out:
             notes.append(saved.left_out_note)
@@ -96,6 +100,7 @@ class ConfusedPairs(RunView):
             "_lists": {"images": found.by_images(self._most), "proxies": found.by_proxies(self._most)},
             "_class_names": [plain(name) for name in saved.class_names],
             "_labels": saved.labels.astype("<i4").tobytes(),
+            "_wrong": found.wrong.astype("<i4").tobytes(),
             "_about": {
                 "name": plain(saved.name),
                 "split": split,
@@ -178,6 +183,41 @@ class ConfusedPairs(RunView):
     def _select_both_classes(self, change: Any) -> None:
         classes = self._lists[self.order][change["new"]]["classes"]
         self.selection = [self.ids[row] for row in np.flatnonzero(np.isin(self.saved.labels, classes))]
+
+    # --- from a mistake to its cause, and back -----------------------------------------------------
+    def look(self, image: str, neighbour: str = "") -> None:
+        """Make an image the focus of all linked views, beside ``neighbour``, or its hard negative if that is empty.
+
+        Raises DataError for ids that this view does not have.
+        """
+        self.focus = image
+        hard = int(self._hard_negatives[self._row[image]])
+        self.neighbour = neighbour or (self.ids[hard] if hard >= 0 else "")
+
+    def _on_look(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        against = int(content["against"])
+        self.look(self.ids[int(content["row"])], self.ids[against] if against >= 0 else "")
+
+    def _on_return(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        """As it was before a step: pair, selection and focus."""
+        order, pair, focus, against = content["order"], *(int(content[name]) for name in ("pair", "row", "against"))
+        self.order = order
+        self.pair = pair
+        self.selection = [self.ids[int(row)] for row in content["selected"]]
+        self.focus = self.ids[focus] if focus >= 0 else ""
+        self.neighbour = self.ids[against] if against >= 0 else ""
+
+    @traitlets.validate("neighbour")
+    def _check_neighbour(self, proposal: Any) -> str:
+        return self._check_focus(proposal)
+
+    @traitlets.observe("neighbour")
+    def _send_neighbour(self, change: Any) -> None:
+        self._against = self._row.get(change["new"], -1)
+
+    @traitlets.observe("focus")
+    def _beside_nobody(self, change: Any) -> None:
+        self.neighbour = ""  # until somebody says beside which
 
     # --- display --------------------------------------------------------------------------------
     def summary(self) -> str:

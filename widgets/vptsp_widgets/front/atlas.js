@@ -8,7 +8,7 @@ import { make, penOf } from "./dom.js";
 export class Atlas {
   /**
    * The model's trait `_atlas` = {tile, side, places: null | [place of row or -1]}; null: the row is the place.
-   * @param {Pick<Model, "get" | "on" | "off" | "send">} model
+   * @param {Pick<Model, "get" | "on" | "off" | "send" | "live">} model
    * @param {(page: number) => void} onPage - hears of pages that have come
    */
   constructor(model, onPage, most = 12) {

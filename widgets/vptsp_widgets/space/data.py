@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from vptsp.analysis.representatives import representatives
 from vptsp.errors import DataError
 from vptsp.evaluation.ranking import search
 from vptsp.figures.palettes import palette, ramp
@@ -101,6 +102,13 @@ def nearest_columns(saved: SavedEmbeddings) -> pd.DataFrame:
     return pd.DataFrame(
         {NEAREST: pd.Categorical(answer, order), "similarity to nearest": similarity}, index=pd.Index(saved.ids)
     )
+
+
+def examples(saved: SavedEmbeddings) -> bytes:
+    """An image of each class, as int32 rows; none where no classes are known."""
+    if not saved.has_classes:
+        return b""
+    return representatives(saved.embeddings, saved.labels, len(saved.class_names)).astype("<i4").tobytes()
 
 
 def attribute_columns(saved: SavedEmbeddings) -> pd.DataFrame | None:

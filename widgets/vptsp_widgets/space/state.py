@@ -22,6 +22,8 @@ VIEW_STATE: dict[str, Any] = {
     "find": "",
     "filter": [],
     "labels": True,
+    "pictures": True,
+    "examples": False,
     "proxies": ["fused"],  # of a class looked at, the others are shown as well
     "arrows": True,
     "neighbours": True,

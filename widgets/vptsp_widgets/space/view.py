@@ -48,12 +48,13 @@ class SpaceExplorer(RunView):
 
     ``view_state`` is the view as one small JSON object: camera (``x``, ``y``, ``zoom``), ``colour`` (a column),
     ``solo`` (the categories shown, empty for all), ``find`` (a class), ``filter`` (conditions on columns, as in
-    ``{"column": "size", "low": 2}`` or ``{"column": "soil", "values": ["wet"]}``), ``labels``, ``proxies`` (kinds shown
-    of all classes; of a class looked at the others are, too), ``arrows``, ``neighbours`` (whether lines lead from the
-    image of ``focus`` to those nearest to it), ``truth`` (the same for the image pointed at, and columns that say how
-    far the map can be trusted, :mod:`vptsp.analysis.distortion`) and ``all`` (whether to show images beyond the
-    sample). What is not given is as at the start. ``map_alone`` makes a map of the images selected, ``map_all`` that of
-    all again.
+    ``{"column": "size", "low": 2}`` or ``{"column": "soil", "values": ["wet"]}``), ``labels``, ``pictures`` (of
+    images, where one has zoomed in), ``examples`` (the image nearest to its class's mean, of each class that has
+    room), ``proxies`` (kinds shown of all classes; of a class looked at the others are, too), ``arrows``,
+    ``neighbours`` (whether lines lead from the image of ``focus`` to those nearest to it), ``truth`` (the same for the
+    image pointed at, and columns that say how far the map can be trusted, :mod:`vptsp.analysis.distortion`) and
+    ``all`` (whether to show images beyond the sample). What is not given is as at the start. ``map_alone`` makes a map
+    of the images selected, ``map_all`` that of all again.
 
     ``tags`` are words of one's own by image id, given on the map or by :meth:`tag`, and a column of it; they and the
     ``selections`` with a name are kept with the run (:mod:`vptsp.runs.marks`), and
@@ -75,6 +76,7 @@ class SpaceExplorer(RunView):
     _columns = traitlets.List(traitlets.Dict()).tag(sync=True)
     _ids = traitlets.Bytes(b"").tag(sync=True)  # UTF-8, with NUL between two ids
     _sample = traitlets.Bytes(b"").tag(sync=True)  # int32 rows
+    _examples = traitlets.Bytes(b"").tag(sync=True)  # int32 (C,) rows
     _glyphs = traitlets.Bytes(b"").tag(sync=True)  # float32 (kinds, C, 2)
     _proxies = traitlets.Dict().tag(sync=True)  # kinds and names
     _colours = traitlets.Bytes(b"").tag(sync=True)
@@ -194,6 +196,7 @@ class SpaceExplorer(RunView):
             "_odd_ids": {str(row): name for row, name in enumerate(saved.ids) if _line(name) != name},
             "_tag_column": tag_column_name([column.name for column in self._given]),
             "_sample": self.sample.tobytes(),
+            "_examples": data.examples(saved),
             "_glyphs": np.concatenate([*placed.values(), np.empty((0, 2))]).astype("<f4").tobytes(),
             "_proxies": {"kinds": list(placed), "names": [plain(name) for name in proxy_names]},
             "_colours": data.both_themes(self.columns),

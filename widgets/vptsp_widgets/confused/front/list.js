@@ -5,10 +5,12 @@ import { short } from "../../front/text.js";
 /** @import { Pair, Pairs } from "./pairs.js" */
 
 /**
- * `draw` makes the items, `mark` shows which one is chosen.
+ * `draw` makes the items, `mark` shows which one is chosen. `choose(place, passing)` hears of another one, `passing` where
+ * the focus of the keyboard came upon it.
  * @param {Pairs} pairs
+ * @param {(place: number, passing: boolean) => void} choose
  */
-export function pairList(pairs) {
+export function pairList(pairs, choose) {
   const element = make("div", { className: "vc-list vptsp-fold", role: "listbox", "aria-label": "pairs of classes, most confused first" });
   /** @type {HTMLElement[]} */
   let items = [];
@@ -31,9 +33,19 @@ export function pairList(pairs) {
     if (byProxies) bar.append(piece(pair.proxies / most, "vc-proxy"));
     else bar.append(piece(pair.mistakes / most, "vc-mistake"), piece((total - pair.mistakes) / most, "vc-hard"));
     const said = byProxies ? `cosine ${pair.proxies.toFixed(3)}` : `${pair.mistakes} mistaken, ${total} hard of ${pair.images[0] + pair.images[1]}`;
-    const choose = () => pairs.choose(place);
+    let [pressed, done] = [false, false]; // the press of a click brings the focus before the click comes
+    const press = () => (pressed = true);
+    const pass = () => {
+      if (place === pairs.at) return;
+      done = pressed;
+      choose(place, !pressed);
+    };
+    const click = () => {
+      if (!done) choose(place, false); // the pair shown at first, too
+      pressed = done = false;
+    };
     return make(
-      "div", { role: "option", className: "vc-item", tabIndex: -1, "aria-label": `${one} and ${other}: ${said}`, onclick: choose, onfocus: choose },
+      "div", { role: "option", className: "vc-item", tabIndex: -1, "aria-label": `${one} and ${other}: ${said}`, onpointerdown: press, onclick: click, onfocus: pass },
       make("div", { className: "vc-names" }, make("bdi", {}, short(one, 32)), make("bdi", {}, short(other, 32))), bar, make("small", {}, said),
     );
   }

@@ -4,12 +4,13 @@ import { make } from "../../front/dom.js";
 import { count, short } from "../../front/text.js";
 import { attributeTable } from "./attributes.js";
 import { WORDS } from "./pairs.js";
+import { sharedNegatives } from "./shared.js";
 /** @import { Pair, Pairs } from "./pairs.js" */
 
 /**
  * `draw` shows the pair chosen, `mark` the image in focus.
  * @param {Pairs} pairs
- * @param {{ thumb: (row: number, kind: number, size: number) => HTMLElement, mark: (within: HTMLElement) => void }} thumbs
+ * @param {{ thumb: (row: number, kind: number, size: number, against?: number) => HTMLElement, mark: (within: HTMLElement) => void }} thumbs
  */
 export function chosenPair(pairs, thumbs) {
   const element = make("section", { className: "vc-shown", "aria-label": "the pair chosen" });
@@ -23,6 +24,7 @@ export function chosenPair(pairs, thumbs) {
     element.replaceChildren(
       make("h3", {}, make("bdi", {}, one), make("span", {}, pair.mistakes ? " taken for " : " beside "), make("bdi", {}, other)),
       make("p", {}, facts(pair)),
+      make("h4", {}, "Hard negatives that several images share"), sharedNegatives(pairs, pair, thumbs.thumb),
       make("h4", {}, "Most similar images of the two"), make("div", { className: "vc-links" }, ...pair.links.map(link)),
       make("div", { className: "vc-sides" }, gallery(pair, 0), gallery(pair, 1)),
       ...(known ? [known] : []),
@@ -42,7 +44,7 @@ export function chosenPair(pairs, thumbs) {
     const word = kind ? make("span", { className: kind === 2 ? "vc-word vc-red" : "vc-word" }, WORDS[kind]) : null;
     return make(
       "div", { className: "vc-link", role: "group", "aria-label": `cosine ${cosine.toFixed(3)}${kind ? `, ${WORDS[kind]}` : ""}` },
-      make("div", { className: "vc-two" }, thumbs.thumb(one, kind, 64), thumbs.thumb(other, kind, 64)), make("small", {}, cosine.toFixed(3), word),
+      make("div", { className: "vc-two" }, thumbs.thumb(one, kind, 64, other), thumbs.thumb(other, kind, 64, one)), make("small", {}, cosine.toFixed(3), word),
     );
   }
 

@@ -51,18 +51,52 @@ export class Pairs {
     this.put("order", order);
   }
 
-  choose(place) {
-    if (place === this.at) return;
-    this.put("pair", place);
-    // without a kernel, blocks of one page share rows only where all show the test images
-    if (this.live || this.about.split !== "test") return;
-    const classes = new Set(this.all[place].classes);
-    const rows = [...int32(this.model.get("_labels"))].flatMap((label, row) => (classes.has(label) ? [row] : []));
-    this.model.set("_selected", bytesOf(Int32Array.from(rows)));
+  /** Whether other blocks of a page without a kernel have the same rows: those of the test images do. */
+  get shares() {
+    return this.live || this.about.split === "test";
   }
 
-  look(row) {
-    if (this.live || this.about.split === "test") this.put("_focused", row);
+  /** The image of another class that is nearest to one, -1: none. */
+  hardNegative(row) {
+    return int32(this.model.get("_wrong"))[row] ?? -1;
+  }
+
+  /** Another pair; its images are selected. @param {number} place */
+  choose(place) {
+    this.put("pair", place);
+    if (!this.shares) return;
+    const classes = new Set(this.all[place].classes);
+    const rows = [...int32(this.model.get("_labels"))].flatMap((label, row) => (classes.has(label) ? [row] : []));
+    this.put("_selected", bytesOf(Int32Array.from(rows)));
+  }
+
+  /**
+   * An image is looked at, beside the one that stands in its way.
+   * @param {number} row
+   * @param {number} against
+   */
+  look(row, against) {
+    if (!this.shares) return;
+    this.put("_focused", row);
+    if (this.live) this.model.send({ kind: "look", row, against });
+    else this.put("_against", against);
+  }
+
+  /** What is chosen. */
+  now() {
+    const { order, at, model } = this;
+    return { order, pair: at, row: model.get("_focused"), against: model.get("_against"), selected: [...int32(model.get("_selected"))] };
+  }
+
+  /** @param {ReturnType<Pairs["now"]>} step */
+  restore({ order, pair, row, against, selected }) {
+    if (this.live) return this.model.send({ kind: "return", order, pair, row, against, selected });
+    this.put("order", order);
+    this.put("pair", pair);
+    if (!this.shares) return;
+    this.put("_selected", bytesOf(Int32Array.from(selected)));
+    this.put("_focused", row);
+    this.put("_against", against);
   }
 
   put(name, value) {

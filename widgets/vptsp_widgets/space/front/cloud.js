@@ -8,6 +8,7 @@ import { lassoOf } from "./lasso.js";
 /** @import { Model } from "../../front/model.js" */
 /** @import { State } from "./state.js" */
 
+const ANSWERS = "nearest image"; // the column that says whether it is of the same class
 export const REACH = 14; // pixels from the pointer within which a point is meant
 export const images = (number) => `${count(number)} image${number === 1 ? "" : "s"}`;
 export const figure = (number) => (Number.isInteger(number) ? count(number) : Number(number.toPrecision(4)).toString());
@@ -50,11 +51,13 @@ export class Cloud {
     this.classes = this.columns[0].values;
     this.proxies = model.get("_proxies");
     this.glyphs = float32(model.get("_glyphs"));
+    this.examples = int32(model.get("_examples")); // for each class the image nearest to its mean, -1: none; empty: no classes
     this.lit = new Uint8Array(this.size); // 0: not shown, 1: shown faintly, 2: shown
     this.selected = new Uint8Array(this.size);
     this.sx = new Float32Array(this.size); // on the screen, CSS pixels
     this.sy = new Float32Array(this.size);
     this.orders = new Map(); // name of a column -> order of drawing
+    this.answers = this.columns.some(({ name }) => name === ANSWERS) ? this.column(ANSWERS) : null;
     this.measure();
   }
 
@@ -103,6 +106,13 @@ export class Cloud {
 
   className(row) {
     return this.classes[this.codes[row]] ?? "";
+  }
+
+  /** Whether the nearest image of an image is of its class; null where that is not known. */
+  isRight(row) {
+    if (!this.answers) return null;
+    const answer = this.answers.values[this.codes[this.answers.start + row]];
+    return answer === "right" ? true : answer === "wrong" ? false : null;
   }
 
   id(row) {

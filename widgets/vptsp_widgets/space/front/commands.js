@@ -48,7 +48,18 @@ export function commandsOf(space) {
     say(`${name}: ${rows.length ? images(rows.length) : "proxies only, no images here"}`);
   }
 
+  /** Pictures of one kind come or go. @param {"pictures" | "examples"} kind */
+  function toggle(kind, what) {
+    if (!space.model.get("_atlas")?.tile) return say("there are no thumbnails to show");
+    if (kind === "examples" && !space.cloud.examples.length) return say("there are no classes to show an image of");
+    const on = !space.state[kind];
+    space.change({ [kind]: on });
+    say(`${what}: ${on ? "on" : "off"}`);
+  }
+
   return {
+    pictures: () => toggle("pictures", "images when zoomed in"),
+    examples: () => toggle("examples", "one image of each class"),
     step, enter, escape,
     found: find,
     help: () => space.help.toggle(),

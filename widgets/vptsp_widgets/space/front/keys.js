@@ -11,6 +11,8 @@ export const HELP = [
   ["Ctrl or ⌘ + Z", "take the last selection or tag back; with Shift, do it again"],
   ["/", "find a class"],
   ["F", "filter by any column"],
+  ["P", "pictures of images when zoomed in, or none"],
+  ["R", "a representative image of each class, or none"],
   ["?", "this list"],
 ];
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -44,6 +46,8 @@ function pressMapKey(event, acts) {
   else if (event.key === "-") acts.zoom(1 / 1.5);
   else if (event.key === "0") acts.whole();
   else if (event.key === "f" || event.key === "F") acts.filter();
+  else if (event.key === "p" || event.key === "P") acts.pictures();
+  else if (event.key === "r" || event.key === "R") acts.examples();
   else if (event.key === "l" || event.key === "L") acts.lasso();
   else return false;
   return true;

@@ -1,13 +1,13 @@
-// What is drawn over the points: pictures, names of the classes, axes, the focus, and the lasso.
+// What is drawn over the points: names of the classes, axes, the focus, and the lasso.
 
 import { clip } from "../../front/numbers.js";
 import { short } from "../../front/text.js";
-import { unpacked } from "./colours.js";
 /** @import { Atlas } from "../../front/atlas.js" */
 /** @import { Camera } from "./camera.js" */
 /** @import { Cloud } from "./cloud.js" */
 /** @import { Colours, Inks } from "./colours.js" */
 /** @import { Looked } from "./classes_looked_at.js" */
+/** @import { Placed } from "./pictures.js" */
 /** @import { Near } from "./neighbours.js" */
 /** @import { State } from "./state.js" */
 
@@ -16,31 +16,6 @@ import { unpacked } from "./colours.js";
  * @typedef {{ cloud: Cloud, state: State, camera: Camera, inks: Inks, colours: Colours, pictures: Atlas | null,
  *   looked: Looked, near: Near | null, flying: boolean }} Scene
  */
-
-/**
- * So far zoomed in that a few images are left, their pictures take the place of dots; answers whether they do.
- * @param {CanvasRenderingContext2D} context
- * @param {Scene} scene
- */
-export function drawPictures(context, { cloud, state, camera, inks, colours, pictures }) {
-  if (state.zoom < 1.5 || !pictures) return false;
-  const { width, height } = camera;
-  const rows = [];
-  for (let row = 0; row < cloud.size && rows.length <= 60; row++) {
-    const [x, y] = [cloud.sx[row], cloud.sy[row]];
-    if (cloud.lit[row] === 2 && x > -24 && y > -24 && x < width + 24 && y < height + 24) rows.push(row);
-  }
-  const pages = new Set(rows.map((row) => pictures.place(row)?.page));
-  if (rows.length > 60 || pages.size > 8) return false; // more pages would drive each other out
-  for (const row of rows) {
-    const [x, y] = [cloud.sx[row] - 22, cloud.sy[row] - 22];
-    context.fillStyle = cloud.selected[row] ? inks.ink : unpacked(colours.rows[row]);
-    const rim = cloud.selected[row] ? 4 : 2;
-    context.fillRect(x - rim, y - rim, 44 + 2 * rim, 44 + 2 * rim);
-    pictures.draw(context, row, x, y, 44);
-  }
-  return true;
-}
 
 /** Names of the classes in the middle of their images: the largest first, as many as there is room for. */
 export class ClassNames {
@@ -51,8 +26,11 @@ export class ClassNames {
   /**
    * @param {CanvasRenderingContext2D} context
    * @param {Scene} scene
+   * @param {Placed[]} pictures - on the map, which a name near them would be taken for that of; where some stand for their
+   *   classes, these have their names below them, and no other class has one
+   * @param {number} side - of a picture
    */
-  draw(context, { cloud, state, camera, inks }) {
+  draw(context, { cloud, state, camera, inks }, pictures, side) {
     const { width, height } = camera;
     const most = Math.round(((width * height) / 22000) * clip(state.zoom, 1, 4));
     const taken = [];
@@ -62,12 +40,15 @@ export class ClassNames {
     context.lineJoin = "round";
     const solo = state.colour === cloud.columns[0].name ? new Set(state.solo) : new Set();
     const first = cloud.classes.indexOf(state.find);
+    const below = new Map(pictures.map(({ code, x, y }) => [code, [x, y + side / 2 + 9]]));
+    below.delete(-1);
     let looked = 0;
     for (const code of first < 0 ? cloud.bySize : [first, ...cloud.bySize]) {
       const name = cloud.classes[code];
       if (taken.length >= most || looked > 500) break;
+      if (below.size && !below.has(code)) continue;
       if (!cloud.centres[code] || (solo.size && !solo.has(name)) || (first >= 0 && name !== state.find)) continue;
-      const [x, y] = camera.screen(...cloud.centres[code]);
+      const [x, y] = below.get(code) ?? camera.screen(...cloud.centres[code]);
       if (x < 0 || y < 0 || x > width || y > height) continue;
       looked += 1;
       const text = short(name, 28);
@@ -75,6 +56,8 @@ export class ClassNames {
       const half = this.widths.get(text);
       const at = clip(x, half + 2, width - half - 2);
       if (taken.some(([other, line, wide]) => Math.abs(other - at) < wide + half && Math.abs(line - y) < 17)) continue;
+      const apart = below.size ? 7 : 15; // from a picture that is of another class, or may be
+      if (pictures.some((one) => Math.abs(one.x - at) < side / 2 + half && Math.abs(one.y - y) < side / 2 + apart)) continue;
       taken.push([at, y, half, text]);
     }
     context.lineWidth = 4;
@@ -115,7 +98,7 @@ export function drawAxes(context, [across, up], { camera, inks }) {
  * A ring around the image focused, a frame where it is `pictured`.
  * @param {CanvasRenderingContext2D} context
  * @param {any} row
- * @param {any} pictured
+ * @param {number} pictured - the side of its picture; 0: it is a dot
  * @param {Scene} scene
  */
 export function drawFocus(context, row, pictured, { cloud, inks }) {
@@ -123,7 +106,7 @@ export function drawFocus(context, row, pictured, { cloud, inks }) {
   const [x, y] = [cloud.sx[row], cloud.sy[row]];
   for (const { colour, width } of [{ colour: inks.paper, width: 6 }, { colour: inks.accent, width: 3 }]) {
     context.beginPath();
-    if (pictured && cloud.lit[row] === 2) context.rect(x - 28, y - 28, 56, 56);
+    if (pictured) context.rect(x - pictured / 2 - 2, y - pictured / 2 - 2, pictured + 4, pictured + 4);
     else context.arc(x, y, 11, 0, 7);
     context.strokeStyle = colour;
     context.lineWidth = width;

@@ -7,8 +7,9 @@ import { Gestures } from "./gestures.js";
 import { Hover } from "./hover.js";
 import { aboutImage } from "./image.js";
 import { drawNear } from "./neighbours.js";
-import { ClassNames, drawAxes, drawFocus, drawLasso, drawPictures } from "./overlay.js";
+import { ClassNames, drawAxes, drawFocus, drawLasso } from "./overlay.js";
 import { Painter } from "./painter.js";
+import { MapPictures } from "./pictures.js";
 import { Glyphs } from "./proxies.js";
 /** @import { Near } from "./neighbours.js" */
 /** @import { Scene } from "./overlay.js" */
@@ -37,7 +38,6 @@ export class Stage {
   frame = 0; // 0: none is under way
   pointsOld = false;
   looksOld = false;
-  pictured = false; // whether the images nearby are drawn as pictures
   closed = false;
   /** @type {Painter | undefined} */ painter;
 
@@ -50,11 +50,12 @@ export class Stage {
     });
     this.glyphs = new Glyphs();
     this.classNames = new ClassNames();
+    this.pictures = new MapPictures(() => this.schedule(false));
     this.hover = new Hover({
       look: (x, y) => ({ row: this.rowAt(x, y), glyph: this.glyphs.under(x, y) }),
       about: (row) => aboutImage(row, 96, parent.scene()),
       seen: (row, glyph) => this.seen(row, glyph),
-      stage: () => ({ cloud: parent.scene().cloud, pictured: this.pictured, width: this.width, height: this.height }),
+      stage: () => ({ cloud: parent.scene().cloud, pictured: this.pictures.has(this.hover.under?.row ?? -1), width: this.width, height: this.height }),
     });
     this.gestures = new Gestures(this.over, {
       camera: () => parent.scene().camera,
@@ -101,6 +102,7 @@ export class Stage {
     const { order, axes, focused } = this.parent.more();
     if (pointsToo) {
       this.pointsOld = false;
+      this.pictures.old = true;
       cloud.place(scene.camera);
       if (this.looksOld) this.painter.look(cloud);
       this.looksOld = false;
@@ -110,13 +112,13 @@ export class Stage {
     const context = penOf(this.over);
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.clearRect(0, 0, this.width, this.height);
-    this.pictured = drawPictures(context, scene);
+    const pictures = this.pictures.draw(context, scene, focused);
     drawNear(context, scene);
     const pointed = state.truth ? this.hover.under?.row ?? -1 : -1;
     if (pointed >= 0 && pointed !== focused) drawNear(context, { ...scene, near: this.parent.near(pointed) });
     this.parent.noted(this.glyphs.draw(context, scene));
-    drawFocus(context, focused, this.pictured, scene);
-    if (state.labels) this.classNames.draw(context, scene); // over rings and lines, or they could not be read
+    drawFocus(context, focused, this.pictures.has(focused) ? this.pictures.side : 0, scene);
+    if (state.labels) this.classNames.draw(context, scene, pictures, this.pictures.side); // over rings and lines, or they could not be read
     drawAxes(context, axes, scene);
     if (this.gestures.polygon) drawLasso(context, this.gestures.polygon, scene);
     if (scene.flying) {
@@ -126,9 +128,16 @@ export class Stage {
   }
 
   // --- pointing ---------------------------------------------------------------------------------
-  /** The image at a place of the screen; where pictures are shown, all of a picture is the image. */
+  /** The image at a place of the screen; all of a picture is its image. */
   rowAt(x, y) {
-    return this.parent.scene().cloud.nearest(x, y, this.pictured ? 30 : REACH);
+    const pictured = this.pictures.at(x, y);
+    return pictured >= 0 ? pictured : this.parent.scene().cloud.nearest(x, y, REACH);
+  }
+
+  /** More thumbnails have come, or others. */
+  picturesCame() {
+    this.pictures.old = true;
+    this.schedule(false);
   }
 
   /** What is under the pointer: an image, or a proxy, whose whole class is drawn then. */
@@ -154,5 +163,6 @@ export class Stage {
     this.sizes.disconnect();
     cancelAnimationFrame(this.frame);
     this.hover.close();
+    this.pictures.close();
   }
 }

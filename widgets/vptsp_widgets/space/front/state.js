@@ -15,6 +15,8 @@ import { debounced } from "../../front/timing.js";
  * @property {string} find - a class
  * @property {Condition[]} filter - of which all must hold
  * @property {boolean} labels
+ * @property {boolean} pictures - of single images, where one has zoomed in
+ * @property {boolean} examples - whether an image of each class stands on the map
  * @property {string[]} proxies - kinds shown
  * @property {boolean} arrows
  * @property {boolean} neighbours - whether lines lead to those of the image focused

@@ -22,6 +22,7 @@ import { KeptSelections } from "./kept.js";
 import { Legend } from "./legend.js";
 import { codesLooked, lookedAt } from "./classes_looked_at.js";
 import { nearOf } from "./neighbours.js";
+import { PictureToggles } from "./picture_toggles.js";
 import { MeasurePanel } from "./measures.js";
 import { answerOffline } from "./offline.js";
 import { ProxyToggles } from "./proxies.js";
@@ -71,6 +72,7 @@ export class Space {
     this.focusPanel = new FocusPanel(change, model);
     this.selectionPanel = new SelectionPanel((row) => this.focus(row), this.makeActs());
     this.measurePanel = new MeasurePanel(model, () => this.cloud);
+    this.pictureToggles = new PictureToggles(change);
     this.proxyToggles = new ProxyToggles(change);
     this.legend = new Legend((solo) => this.solo(solo), (code) => {
       this.pointed = code;
@@ -158,7 +160,7 @@ export class Space {
       "div", { className: "vptsp vptsp-space" }, this.bar.element, this.filters.element, this.help.table,
       make("div", { className: "vptsp-space-main vptsp-stretch" }, this.stage.element,
         make("div", { className: "vptsp-space-side vptsp-fold" },
-          this.focusPanel.element, this.selectionPanel.element, this.measurePanel.element, this.proxyToggles.element, this.legend.element)),
+          this.focusPanel.element, this.selectionPanel.element, this.measurePanel.element, this.pictureToggles.element, this.proxyToggles.element, this.legend.element)),
       this.counts.element, this.status.line,
     );
     this.root.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take the arrows and Enter for its own
@@ -236,6 +238,7 @@ export class Space {
     this.look(true);
     this.legend.show(column, cloud, state.solo, this.colours.css, unpacked(inks.packed.faint));
     this.proxyToggles.show(cloud.proxies, state, inks);
+    this.pictureToggles.show(cloud, state, Boolean(this.model.get("_atlas")?.tile));
     this.counts.show(cloud, state);
     stage.looksOld = true;
     this.takeSelection();
@@ -266,7 +269,7 @@ export class Space {
 
   pageCame() {
     this.atlas.refill(this.root);
-    if (this.stage.pictured) this.stage.schedule(false);
+    this.stage.picturesCame();
   }
 
   /** Some categories alone, none for all of them; the map flies there and back. @param {string[]} values */

@@ -104,8 +104,14 @@ export default {
       requests.effects(pair);
     }
 
+    /** Another view of a page without a kernel has another image in focus. */
+    function focusCame() {
+      const other = model.live === false && model.get("_focused") >= 0 && model.get("_focused") !== model.get("_pair").query.row;
+      status.say(other ? "This page holds one pair; why another image is near takes a kernel: run Workbench(run) in a notebook." : model.get("status") || "");
+    }
+
     const ends = [
-      onTraits(model, { _pair: showPair, _effects: draw, block: draw, head: draw, opacity: draw }),
+      onTraits(model, { _focused: () => model.live === false && focusCame(), _pair: showPair, _effects: draw, block: draw, head: draw, opacity: draw }),
       onTheme(root), status.end, () => requests.close(), ...sides.map((side) => side.close),
     ];
     showPair();
