@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from vptsp import doctor
 from vptsp.attention_times import AttentionTimes, device_name
 from vptsp.core.backbones import kernels
-from vptsp.core.backbones.attention import attend, rule_for
+from vptsp.core.backbones.attention import attend, rule_for, run_block
 
 CPU = torch.device("cpu")
 
@@ -113,6 +113,17 @@ def test_without_a_keeper_or_while_it_is_traced_the_rule_decides(kept: Attention
     kept.file.unlink()
     attend(*parts(), 1.0, "auto", False)
     assert not kept.file.exists()
+
+
+def test_a_trial_inside_of_what_is_computed_again_is_no_part_of_it(kept: AttentionTimes) -> None:
+    query, key, value = (part.requires_grad_() for part in parts())
+
+    def block(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        return attend(query, key, value, 0.5, "auto", False)[0]
+
+    run_block(block, True, query, key, value).sum().backward()
+    assert list(kept.read()[device_name(CPU)]) == ["float32 2x5x7x8 gradients"]
+    assert query.grad is not None
 
 
 def _chosen(folder: Path) -> str:

@@ -106,7 +106,7 @@ WITH_SETTINGS = [
     ("train --preset nope", 1, "preset 'nope' is not known"),
     ("train dataset=nope", 1, "dataset='nope' is unknown"),
     ("train dataset=folder", 1, "needs data_root=FOLDER"),
-    ("train dataset=folder data_root=nowhere", 1, "data_root=nowhere is not a folder"),
+    ("train dataset=folder data_root=nowhere", 1, "nowhere) is not a folder"),
     ("train dataset=fgvc_cub data_root=runs", 1, "use it with task=recognition"),
     ("train --run-dir runs/done", 1, "already holds a run"),
     ("train --resume nowhere", 1, "nowhere is not a run directory"),

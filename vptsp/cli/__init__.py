@@ -27,7 +27,7 @@ COMMANDS = {
     "index": "An index of images on disk",
     "settings": "List every setting with its default and meaning",
     "presets": "List the presets, or print the settings of one",
-    "recipes": "Recipe cards: what a preset needs, is expected to give, and gave here",
+    "recipes": "Recipe cards: what a preset needs, is expected to give, and gave us",
     "methods": "List the tuning methods and what each trains",
     "backbones": "List the backbones: the families, or the models whose name contains WORD",
     "notebooks": "List the workbench's notebooks",
