@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -32,6 +32,12 @@ if TYPE_CHECKING:
 @click.option("--threads", type=int, help="Threads of each device; default: the cores divided among the workers.")
 @click.option("--gpus", default="", metavar="0,1", help="GPUs, one for each worker in turn, N for a run of devices=N.")
 @click.option("--dask", metavar="ADDRESS", help="Run on the workers of this Dask scheduler.")
+@click.option(
+    "--slurm",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Queue each run on a SLURM cluster, with this option of sbatch; may be repeated.",
+)
 @click.option("--retry-failed", is_flag=True, help="Also run again what failed by its own error.")
 @click.option("--any-code", is_flag=True, help="Count runs as done that other versions of the code have done.")
 @click.option("--yes", is_flag=True, help="Do not ask, however many runs there are.")
@@ -52,6 +58,7 @@ def command(
     threads: int | None,
     gpus: str,
     dask: str | None,
+    slurm: tuple[str, ...],
     retry_failed: bool,
     any_code: bool,
     yes: bool,
@@ -68,13 +75,15 @@ def command(
     from vptsp.sweeps.plan import make_plan
     from vptsp.sweeps.runner import choose, run_sweep
 
+    if slurm and (dask or gpus or workers is not None):
+        raise UsageError("--slurm leaves it to the cluster where runs compute; drop --dask, --gpus and --workers")
     wanted = _read(sweep).with_parameters(parse_assignments(settings))
     yes = yes or dry_run or _confirmed(wanted)
     plan = make_plan(wanted, yes)
     path = placed(folder or wanted.folder or "").absolute()
     chosen = choose(plan, path, retry_failed, any_code)
     named = [gpu.strip() for gpu in gpus.split(",") if gpu.strip()]
-    if dask is None:
+    if dask is None and not slurm:
         places_for(plan, workers, threads, named)  # what finds no room is refused, by --dry-run too
     for note in chosen.notes:
         click.echo(note)
@@ -90,7 +99,7 @@ def command(
     from vptsp.sweeps.view import overview
 
     console = Console()
-    with _executor(dask) as executor, watching(console) as watch:
+    with _executor(dask, parse_assignments(slurm)) as executor, watching(console) as watch:
         done = run_sweep(
             plan,
             path,
@@ -148,8 +157,14 @@ def _confirmed(wanted: Sweep) -> bool:
 
 
 @contextlib.contextmanager
-def _executor(address: str | None) -> Iterator[Executor | None]:
-    """The workers of a Dask scheduler, or none for this machine's own."""
+def _executor(address: str | None, slurm: dict[str, Any]) -> Iterator[Executor | None]:
+    """The workers of a Dask scheduler, the queue of a cluster, or none for this machine's own."""
+    if slurm:
+        from vptsp.sweeps.slurm import SlurmExecutor
+
+        with SlurmExecutor(slurm) as queue:
+            yield queue
+        return
     if address is None:
         yield None
         return

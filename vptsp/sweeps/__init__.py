@@ -16,6 +16,7 @@ Read ``plan.py`` first, then ``supervisor.py``. ::
     folder          the sweep's folder and its jobs, readable at any time
     runner          what is done is skipped, what was cut off goes on
     places          where runs compute: a run takes as many places as it has devices
+    slurm           runs as jobs of a SLURM cluster
     supervisor      one run as a process of its own, watched
     worker          that process
     process_ends    what it means that a process ended as it did

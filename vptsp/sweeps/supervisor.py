@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -53,8 +53,10 @@ class Place:
         return values | {"PYTHONUNBUFFERED": "1"}
 
 
-def execute(path: str, place: Place | None = None) -> str:
+def execute(path: str, place: Place | None = None, stop: Callable[[], bool] = lambda: False) -> str:
     """Run the job in the directory ``path`` to its end, whatever that is, and return its state.
+
+    ``stop`` says whether this run alone is to write a checkpoint and end, as an unfinished one.
 
     A job that is done stays so. One that another supervisor still holds is waited for.
     Raises :class:`~vptsp.errors.RunError` if its status cannot be written.
@@ -65,7 +67,7 @@ def execute(path: str, place: Place | None = None) -> str:
         state = job.status()["state"]
         if lock is None or state == "done" or folder.wish():
             return state
-        return _Supervisor(job, folder, place or Place()).run(lock)
+        return _Supervisor(job, folder, place or Place(), stop).run(lock)
 
 
 @contextlib.contextmanager
@@ -92,8 +94,8 @@ def _hold(job: Job, folder: SweepFolder) -> Iterator[int | None]:
 
 
 class _Supervisor:
-    def __init__(self, job: Job, folder: SweepFolder, place: Place) -> None:
-        self.job, self.folder, self.place = job, folder, place
+    def __init__(self, job: Job, folder: SweepFolder, place: Place, stop: Callable[[], bool]) -> None:
+        self.job, self.folder, self.place, self.stop = job, folder, place, stop
         before = job.status()
         self.status: dict[str, Any] = {
             "state": "running",
@@ -159,7 +161,7 @@ class _Supervisor:
                     *lines, rest = (rest + data).split(b"\n")
                     for line in lines:
                         self._hear(json.loads(line))
-                wish = self.folder.wish()
+                wish = self.folder.wish() or ("stop" if self.stop() else "")
                 if wish and not asked:
                     asked = time.monotonic()
                     with contextlib.suppress(BrokenPipeError):

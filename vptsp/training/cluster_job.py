@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,24 +38,18 @@ class TrainJob:
         from vptsp.training.guards import TrainingStopped
         from vptsp.training.loop import train
 
-        told, queue = False, signal.getsignal(_signal())
-
-        def stop(number: int, frame: Any) -> None:
-            nonlocal told
-            told = True
+        def stop() -> None:
             if is_first() and (self.run_dir / "config.json").exists():
                 (self.run_dir / "STOP").touch()
 
-        signal.signal(_signal(), stop)
+        turn = Turn(stop)
         begun = Run(self.run_dir).has_begun()
         try:
             run = train(None if begun else self.config, self.run_dir, resume=begun, observer=print_epochs)
         except TrainingStopped:
-            if not told:
+            if not turn.over:
                 raise
-            signal.signal(_signal(), queue)
-            os.kill(os.getpid(), _signal())  # submitit's own answer to it: back into the queue, and out
-            signal.pause()
+            turn.queue_again()
             raise
         return str(run.path)
 
@@ -74,27 +68,61 @@ def submit(config: Config, run_dir: str | Path, options: Mapping[str, Any] | Non
     ``num_nodes`` and ``devices``. Raises :class:`ConfigError` without submitit, without SLURM, and for options that
     neither knows.
     """
+    folder = placed(run_dir).resolve()
+    require_submitit()
+    if not Run(folder).has_begun():
+        Run(folder).require_free()
+    return enqueue(TrainJob(config, folder), folder / ".slurm", folder.name, config, options or {})
+
+
+# --- what any job of a cluster does -------------------------------------------------------------------
+class Turn:
+    """A job's time on a machine, at the end of which it is told so: ``ask`` is called then, and ``over`` is true."""
+
+    def __init__(self, ask: Callable[[], None]) -> None:
+        self.over, self._ask, self._queue = False, ask, signal.getsignal(_signal())
+        signal.signal(_signal(), self._told)
+
+    def _told(self, number: int, frame: Any) -> None:
+        self.over = True
+        self._ask()
+
+    def queue_again(self) -> None:
+        """submitit's own answer to the signal: back into the queue, and out. Does not return."""
+        signal.signal(_signal(), self._queue)
+        os.kill(os.getpid(), _signal())
+        signal.pause()
+
+
+def require_submitit() -> None:
+    """Raises :class:`ConfigError` where it is not installed."""
     if importlib.util.find_spec("submitit") is None:
         raise ConfigError(
             "a job of a cluster needs submitit, which is not installed; pip install 'vptsp-workbench[slurm]'"
         )
+
+
+def enqueue(
+    work: Callable[[], str], logs: Path, name: str, config: Config, options: Mapping[str, Any], tasks: int | None = None
+) -> Job[str]:
+    """Put ``work`` into the queue, on as many devices as ``config`` says: ``tasks`` of a machine, none: one for each.
+
+    Raises :class:`ConfigError` where the cluster does not take it.
+    """
     import submitit
 
-    given = dict(options or {})
+    given = dict(options)
     cluster = given.pop("cluster", "slurm")
-    folder = placed(run_dir).resolve()
-    if not Run(folder).has_begun():
-        Run(folder).require_free()
     local = cluster == "local"
-    layout: dict[str, Any] = {"name": folder.name, "timeout_min": 24 * 60.0}
+    layout: dict[str, Any] = {"name": name, "timeout_min": 24 * 60.0}
     if not local:
-        layout |= {"nodes": config.num_nodes, "tasks_per_node": config.devices}
+        layout |= {"nodes": config.num_nodes, "tasks_per_node": config.devices if tasks is None else tasks}
         layout |= {} if config.device == "cpu" else {"gpus_per_node": config.devices}
     layout |= {name if local or name in _SHARED else f"slurm_{name}": value for name, value in given.items()}
     try:
-        executor = submitit.AutoExecutor(folder / ".slurm", cluster, **{f"{cluster}_max_num_timeout": _TIMES})
+        executor = submitit.AutoExecutor(logs, cluster, **{f"{cluster}_max_num_timeout": _TIMES})
         executor.update_parameters(**layout)
-        return executor.submit(TrainJob(config, folder))
+        return executor.submit(work)
     except (RuntimeError, NameError, ValueError, TypeError) as error:
         raise ConfigError(
             f"the cluster does not take this job ({str(error).splitlines()[0]}); see the options of submitit and "
