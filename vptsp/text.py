@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import html
 import unicodedata
+from collections.abc import Iterable
 
 _ISOLATE, _END = "\u2068", "\u2069"  # first-strong isolate: right-to-left names cannot turn what stands beside them
 
@@ -13,6 +15,12 @@ def plain(name: object, longest: int = 80) -> str:
     text = "".join(" " if unicodedata.category(sign) in ("Cc", "Cf", "Zl", "Zp") else sign for sign in str(name))
     text = " ".join(text.split()) or "(no name)"
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def meant(name: object, known: Iterable[str]) -> str:
+    """`` (did you mean this or that?)`` for a name that is none of the known ones but near to some; else nothing."""
+    near = difflib.get_close_matches(str(name), list(known), n=2, cutoff=0.6)
+    return f" (did you mean {' or '.join(near)}?)" if near else ""
 
 
 def safe(name: object, longest: int = 80) -> str:

@@ -218,3 +218,11 @@ def test_a_configuration_survives_the_command_line(settings: dict[str, Any]) -> 
 def test_none_as_a_choice_can_be_typed(name: str) -> None:
     assert getattr(make_config(parse_assignments([f"{name}=none"])), name) == "none"
     assert make_config(parse_assignments(["data_root=none"])).data_root is None
+
+
+@pytest.mark.parametrize(
+    ("given", "near"), [({"method": "vptsp-g"}, "vptsp_g or vptsp_m"), ({"loss": "proxy_ancor"}, "proxy_anchor")]
+)
+def test_a_value_that_is_nearly_one_is_told_which(given: dict[str, str], near: str) -> None:
+    with pytest.raises(ConfigError, match=rf"\(did you mean {near}.*\?\)"):
+        make_config(given)

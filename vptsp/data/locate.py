@@ -10,6 +10,7 @@ from vptsp.data.set_description import Source
 from vptsp.data.settings import DataConfig
 from vptsp.errors import ConfigError, DataError
 from vptsp.project import project_root
+from vptsp.text import meant
 
 _MOVED = "; of data that were moved, say where they are now with data_root=PATH"
 
@@ -32,7 +33,7 @@ def place_of(config: DataConfig) -> tuple[Source, Path]:
 def find_source(name: str) -> Source:
     """Raises ConfigError listing the names there are."""
     if name not in DATASETS:
-        raise ConfigError(f"dataset={name!r} is unknown; choose one of {', '.join(DATASETS)}")
+        raise ConfigError(f"dataset={name!r} is unknown{meant(name, DATASETS)}; choose one of {', '.join(DATASETS)}")
     return DATASETS[name]
 
 

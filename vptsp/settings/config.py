@@ -35,6 +35,7 @@ from vptsp.errors import ConfigError
 from vptsp.settings.methods import METHODS
 from vptsp.settings.presets import read_preset
 from vptsp.settings.tasks import TASKS
+from vptsp.text import meant
 
 Positive = Annotated[int, Field(ge=1)]
 Side = Annotated[int, Field(ge=16)]
@@ -381,8 +382,9 @@ class Config(BaseModel):
     @model_validator(mode="after")
     def _fields_agree(self) -> Self:
         for name, legal in (("method", METHODS), ("semantic_unit", ("method", *ACCUMULATORS))):
-            if getattr(self, name) not in legal:
-                raise ValueError(f"{name}={getattr(self, name)!r} is not known; legal: {', '.join(legal)}")
+            given = getattr(self, name)
+            if given not in legal:
+                raise ValueError(f"{name}={given!r} is not known; legal: {', '.join(legal)}{meant(given, legal)}")
         self._loss_agrees()
         method = METHODS[self.method]
         if self.task == "recognition":
@@ -431,7 +433,7 @@ class Config(BaseModel):
         if not library and self.loss not in LOSSES:
             raise ValueError(
                 f"loss={self.loss!r} is not known; legal: {', '.join(LOSSES)}, or {PREFIX}NAME, a loss of "
-                "pytorch-metric-learning"
+                f"pytorch-metric-learning{meant(self.loss, LOSSES)}"
             )
         if self.miner is None and self.miner_args:
             raise ValueError(f"miner_args={self.miner_args!r} are of a miner; name it with miner={PREFIX}NAME")

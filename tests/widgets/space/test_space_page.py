@@ -287,6 +287,7 @@ def test_of_many_classes_those_looked_at_have_colours(page: Page, tmp_path: Path
     page.evaluate("() => window.vptspModels[0].set('_selected', new DataView(Int32Array.of(3, 5).buffer))")
     view.settle()
     assert coloured() == [3, 5]
+    assert "38 are grey until looked at" in view.text("legend")
     filled = page.locator(".vptsp-space-entry:not(.vptsp-space-rest)")
     assert [text.split("\n")[0] for text in filled.all_inner_texts()] == ["class 03", "class 05"]
 

@@ -17,6 +17,8 @@ export class Legend {
   constructor(choose, point) {
     this.choose = choose;
     this.point = point;
+    /** @type {(looked: Set<number> | null) => void} */
+    this.say = () => {}; // numbers have no categories
     this.element = make("div", { className: "vptsp-space-legend" });
   }
 
@@ -28,6 +30,7 @@ export class Legend {
   show(column, cloud, solo, css, faint) {
     const head = make("h4", { dir: "auto" }, `Colour: ${column.name}`);
     if (column.kind === "number") {
+      this.say = () => {};
       this.element.replaceChildren(head, ...ramp(column, css), missingSwatch(faint, countMissing(column, cloud)));
       return;
     }
@@ -48,8 +51,14 @@ export class Legend {
       return entry;
     });
     const more = order.length > MOST_IN_LEGEND ? make("p", {}, `and ${count(order.length - MOST_IN_LEGEND)} more`) : "";
-    const rest = column.grey ? `${count(order.length)} are grey until looked at: point at one, ` : "";
-    const hint = make("p", { className: "vptsp-space-hint" }, solo.length ? "click again to show all" : `${rest}click one to see it alone`);
+    const hint = make("p", { className: "vptsp-space-hint" });
+    /** Of `looked` categories nothing is said: they are in colour. @param {Set<number> | null} looked */
+    this.say = (looked) => {
+      const grey = looked ? order.filter((code) => !looked.has(code)).length : 0;
+      const rest = grey ? `${count(grey)} are grey until looked at: point at one, ` : "";
+      hint.textContent = solo.length ? "click again to show all" : `${rest}click one to see it alone`;
+    };
+    this.say(column.grey ? new Set() : null);
     const kept = this.element.scrollTop;
     this.element.replaceChildren(head, hint, ...entries, missingSwatch(faint, counts[0]), more);
     this.element.scrollTop = kept;
@@ -57,6 +66,7 @@ export class Legend {
 
   /** Which categories are in colour on the map. @param {Set<number> | null} looked - null: all */
   mark(looked) {
+    this.say(looked);
     for (const entry of this.element.querySelectorAll("button")) {
       entry.classList.toggle("vptsp-space-rest", Boolean(looked && !looked.has(Number(entry.dataset.code))));
     }
