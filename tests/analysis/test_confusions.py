@@ -46,18 +46,20 @@ def test_one_class_confuses_nothing_and_no_images_neither() -> None:
     assert confused_pairs(np.empty((0, 3)), np.empty(0, dtype=np.int64)) == []
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(2, 25), st.integers(1, 5))
-def test_as_by_brute_force_in_blocks_of_any_size(seed: int, images: int, classes: int) -> None:
+@given(st.integers(0, 2**32 - 1), st.integers(2, 25), st.integers(1, 5), st.booleans())
+def test_as_by_brute_force_in_blocks_of_any_size(seed: int, images: int, classes: int, roles: bool) -> None:
     rng = np.random.default_rng(seed)
     vectors, labels = rng.standard_normal((images, 3)), rng.integers(0, classes, images)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(confusions, "_CELLS_AT_ONCE", int(rng.integers(1, 200)))
-        wrong, cosine, right = hard_negatives(vectors, labels)
-        pairs = confused_pairs(vectors, labels, most=1000)
+        is_query, is_gallery = rng.integers(0, 2, (2, images)).astype(bool) if roles else np.ones((2, images), bool)
+        found = hard_negatives(vectors, labels, *((is_query, is_gallery) if roles else ()))
+        pairs = confused_pairs(vectors, labels, 1000, *((found,) if roles else ()))
+        wrong, cosine, right = found
     cosines = cosine_similarity(vectors)
     for row in range(images):
-        others = np.flatnonzero(labels != labels[row])
-        own = [other for other in np.flatnonzero(labels == labels[row]) if other != row]
+        others = np.flatnonzero((labels != labels[row]) & is_gallery & is_query[row])
+        own = [other for other in np.flatnonzero((labels == labels[row]) & is_gallery & is_query[row]) if other != row]
         assert (wrong[row] >= 0) == bool(len(others))
         if len(others):
             assert labels[wrong[row]] != labels[row]

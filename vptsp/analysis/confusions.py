@@ -9,12 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 
 from vptsp.errors import DataError
 from vptsp.evaluation.ranking import unit_rows
 
 _CELLS_AT_ONCE = 2**24  # similarities held at once, in fp32
+
+
+Found = tuple[Int64[np.ndarray, " N"], Float[np.ndarray, " N"], Float[np.ndarray, " N"]]
 
 
 @dataclass(frozen=True)
@@ -51,11 +54,15 @@ class ProxyOverlap:
 
 
 def hard_negatives(
-    embeddings: Float[np.ndarray, "N E"], labels: Int64[np.ndarray, " N"]
-) -> tuple[Int64[np.ndarray, " N"], Float[np.ndarray, " N"], Float[np.ndarray, " N"]]:
+    embeddings: Float[np.ndarray, "N E"],
+    labels: Int64[np.ndarray, " N"],
+    is_query: Bool[np.ndarray, " N"] | None = None,
+    is_gallery: Bool[np.ndarray, " N"] | None = None,
+) -> Found:
     """For each image the row of its hard negative, the cosine to it, and the cosine to its nearest right image.
 
-    Row -1 and cosine -inf where there is no such image. Of equally near images the first counts.
+    Row -1 and cosine -inf where there is no such image. Of equally near images the first counts. With roles only
+    queries have any, among the gallery; none: every image is both.
     """
     rows = unit_rows(embeddings)
     if len(labels) != len(rows):
@@ -66,6 +73,8 @@ def hard_negatives(
     for start in range(0, len(rows), step):
         part = np.arange(start, min(start + step, len(rows)))
         cosines = rows[part] @ rows.T
+        if is_gallery is not None:
+            cosines[:, ~is_gallery] = -np.inf
         same = labels[part, None] == labels[None, :]
         others = np.where(same, -np.inf, cosines)
         best = others.argmax(axis=1)
@@ -74,6 +83,8 @@ def hard_negatives(
         cosines[~same] = -np.inf
         cosines[np.arange(len(part)), part] = -np.inf
         right_cosine[part] = cosines.max(axis=1)
+    if is_query is not None:
+        wrong[~is_query], wrong_cosine[~is_query], right_cosine[~is_query] = -1, -np.inf, -np.inf
     return wrong, wrong_cosine, right_cosine
 
 
@@ -90,7 +101,7 @@ class SharedNegative:
 
 
 def shared_hard_negatives(
-    found: tuple[Int64[np.ndarray, " N"], Float[np.ndarray, " N"], Float[np.ndarray, " N"]],
+    found: Found,
     labels: Int64[np.ndarray, " N"],
     first: int,
     second: int,
@@ -115,24 +126,25 @@ def shared_hard_negatives(
 
 
 def confused_pairs(
-    embeddings: Float[np.ndarray, "N E"], labels: Int64[np.ndarray, " N"], most: int = 20
+    embeddings: Float[np.ndarray, "N E"], labels: Int64[np.ndarray, " N"], most: int = 20, found: Found | None = None
 ) -> list[ConfusedPair]:
     """The ``most`` confused pairs of classes: by mistakes, then by shared hard negatives, then by their similarity.
 
+    ``found`` is what :func:`hard_negatives` gave for these images, where that is known already (or with roles).
     Raises DataError for embeddings that are not finite and lengths that differ.
     """
     labels = np.asarray(labels)
-    wrong, cosine, right = hard_negatives(embeddings, labels)
-    found = wrong >= 0
+    wrong, cosine, right = found or hard_negatives(embeddings, labels)
+    there = wrong >= 0
     sizes = dict(zip(*np.unique(labels, return_counts=True), strict=True))
-    own, other = labels[found], labels[wrong[found]]
+    own, other = labels[there], labels[wrong[there]]
     ends = np.stack([np.minimum(own, other), np.maximum(own, other)], axis=1)
     pairs, place = np.unique(ends, axis=0, return_inverse=True)
     # an image alone in its class has no right image to be missed
-    missed = (cosine[found] > right[found]) & np.isfinite(right[found])
+    missed = (cosine[there] > right[there]) & np.isfinite(right[there])
     total, forward, mistakes, sums = (
         np.bincount(place.ravel(), weights=weights, minlength=len(pairs))
-        for weights in (None, own < other, missed, cosine[found])
+        for weights in (None, own < other, missed, cosine[there])
     )
     made = [
         ConfusedPair(

@@ -37,20 +37,21 @@ class Pairs:
         self.saved, self.labels = saved, saved.labels
         self.unit = unit_rows(saved.embeddings)
         self.proxies = None if proxies is None else unit_rows(proxies)
-        self.found = hard_negatives(saved.embeddings, saved.labels)
+        self.found = hard_negatives(saved.embeddings, saved.labels, saved.is_query, saved.is_gallery)
         self.wrong, cosine, right = self.found
         self.missed = (cosine > right) & np.isfinite(right)
         self.table = visible(saved.attributes) if saved.attributes is not None else None
 
     def by_images(self, most: int) -> list[dict[str, Any]]:
         """The most confused pairs by shared hard negatives, as the front end takes them."""
-        return [self._pair(pair.first, pair.second, pair) for pair in confused_pairs(self.unit, self.labels, most)]
+        pairs = confused_pairs(self.unit, self.labels, most, self.found)
+        return [self._pair(pair.first, pair.second, pair) for pair in pairs]
 
     def by_proxies(self, most: int) -> list[dict[str, Any]]:
         """The pairs whose proxies overlap most."""
         if self.proxies is None:
             return []
-        counted = confused_pairs(self.unit, self.labels, most=len(self.labels))  # all there are
+        counted = confused_pairs(self.unit, self.labels, len(self.labels), self.found)  # all there are
         every = {(pair.first, pair.second): pair for pair in counted}
         found: list[ProxyOverlap] = overlapping_proxies(self.proxies, most)
         return [self._pair(pair.first, pair.second, every.get((pair.first, pair.second))) for pair in found]
