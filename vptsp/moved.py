@@ -93,6 +93,8 @@ MOVED: dict[str, Places] = {
     # notebooks
     "vptsp.parameters": "vptsp.notebooks.parameters",
     "vptsp.sweeps.endings": "vptsp.sweeps.process_ends",
+    "vptsp.sweeps.runner:cores": "vptsp.sweeps.places:cores",
+    "vptsp.sweeps.runner:local_places": "vptsp.sweeps.places:local_places",
     "vptsp.sweeps.search": "vptsp.sweeps.random_search",
     # numbers about finished runs
     "vptsp.aligned": "vptsp.analysis.aligned",

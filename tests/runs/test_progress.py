@@ -40,11 +40,15 @@ def test_the_start_says_where_the_run_is_and_what_it_trains_on(
 
 
 def test_the_demo_says_how_much_time_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    state: dict[str, Any] = {"step": 30, "steps": 130, "epoch": 1, "epochs": 8, "loss": 3.25}
+    state: dict[str, Any] = {"state": "training", "step": 30, "steps": 130, "epoch": 1, "epochs": 8, "loss": 3.25}
     monkeypatch.setattr(demo.time, "monotonic", lambda: 100.0)
     left = demo._left(state, since=80.0, first=10)  # 20 steps in 20 seconds, 100 to go
     line = f"{'linear probe':<13}{demo._bar(state, left)}"
-    assert line.endswith("epoch 1/8  1:40 left  loss 3.250")
+    assert line.endswith("epoch 2 of 8  1:40 left  loss 3.250")  # the one under way
     assert len(line) < 80
     assert demo._left(state, since=80.0, first=29) == "", "one step is no pace"
     assert demo._left(state | {"step": 130}, since=80.0, first=10) == ""
+    trained = state | {"step": 130, "epoch": 8}
+    assert demo._bar(trained).endswith("] 8 epochs done, embedding images to score them")
+    assert demo._bar(trained | {"state": "done"}).endswith("] 8 epochs, scored")
+    assert demo._bar(trained | {"steps": 0}) == "nothing to train, embedding images"

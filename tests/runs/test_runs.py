@@ -68,10 +68,11 @@ def test_a_name_alone_is_told_what_runs_the_project_has(tmp_path: Path, monkeypa
     Run.create(tmp_path / "runs" / "mine", Config())
     (tmp_path / "notebooks").mkdir()
     monkeypatch.chdir(tmp_path / "notebooks")
+    assert Run.open("mine").path == tmp_path / "runs" / "mine"
     with pytest.raises(
-        RunError, match=rf"mine is not a run .*; in {tmp_path / 'runs'} \(looked for .* are: .*runs/mine"
+        RunError, match=rf"mime is not a run .*; in {tmp_path / 'runs'} \(looked for .* are: .*runs/mine"
     ):
-        Run.open("mine")
+        Run.open("mime")
 
 
 def test_a_directory_is_held_by_one_process(tiny: Tiny, tmp_path: Path) -> None:
