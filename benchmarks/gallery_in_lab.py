@@ -5,7 +5,7 @@ Run as ``python -m benchmarks.gallery_in_lab [--images 1000000] [--engine ivfpq]
 thumbnails are a page of 1,024 drawn images, which every page repeats. Images of a class lie anywhere, so that a query's
 24 tiles come from as many pages. Printed in seconds: until the gallery is there (its cell, imports included), and from
 the key for a random query to the frame in which the query and all tiles in sight have their thumbnails, the median and
-the longest of 20: *in all*, and of that the *search* in the kernel.
+the longest of 20: *in all*, of that until the *answer* stands in the page, and of that the *search* in the kernel.
 """
 
 from __future__ import annotations
@@ -60,9 +60,13 @@ _ASKED = """async () => {
         one.checkVisibility() && one.getBoundingClientRect().top < innerHeight);
     const before = rows(), start = performance.now();
     gallery.dispatchEvent(new KeyboardEvent("keydown", { key: "r", bubbles: true }));
-    do await new Promise(requestAnimationFrame);
-    while (gallery.getAttribute("aria-busy") === "true" || rows() === before || !rows() || waiting());
-    return (performance.now() - start) / 1000;
+    let answered = 0;
+    do {
+        await new Promise(requestAnimationFrame);
+        const there = gallery.getAttribute("aria-busy") !== "true" && rows() !== before && rows();
+        answered ||= there ? performance.now() : 0;
+    } while (!answered || waiting());
+    return [(answered - start) / 1000, (performance.now() - start) / 1000];
 }"""
 
 
@@ -110,7 +114,8 @@ def main() -> None:
                 window.page.evaluate(_ASKED)  # the first query opens the index
                 seconds = [window.page.evaluate(_ASKED) for _ in range(QUERIES)]
                 search = notebook.value(f"times[-{QUERIES}:]")
-                for name, values in {"in all": seconds, "search": search}.items():
+                answered, pictured = zip(*seconds, strict=True)
+                for name, values in {"in all": pictured, "answer": answered, "search": search}.items():
                     print(f"{name:<16}{statistics.median(values):8.3f}, at most {max(values):.3f}")
                 if options.folder:
                     window.page.screenshot(path=options.folder / "gallery_in_lab.png")
