@@ -172,3 +172,11 @@ def test_the_doctor_tells_what_was_measured(monkeypatch: pytest.MonkeyPatch, kep
     attend(*parts(torch.float64), 1.0, "auto", False)
     set_times(kept, 1.0, 3.0)
     assert doctor.attention().what == f"of 2 shapes fused is the faster way for 2 (at most 3.0 x); {kept.file}"
+
+
+def test_a_trial_that_finds_no_memory_beside_a_training_decides_nothing() -> None:
+    def full(*parts: torch.Tensor) -> torch.Tensor:
+        raise torch.OutOfMemoryError("not a byte left")
+
+    assert kernels._seconds({"fused": full, "matmul": full}, list(parts()), True) == {}
+    assert kernels.faster({}, "fused") == "fused"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vptsp.errors import RunError, UsageError
-from vptsp.project import VARIABLE, found, placed, project_root
+from vptsp.project import VARIABLE, existing, placed, project_root
 from vptsp.runs.run import Run, list_runs, newest_finished
 from vptsp.settings.config import Config
 
@@ -102,8 +102,8 @@ def test_a_run_is_found_by_its_name_alone_and_a_folder_of_that_name_comes_first(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs" / "demo-1").mkdir(parents=True)
-    assert found("demo-1").resolve() == tmp_path / "runs" / "demo-1"
-    assert found("demo-2") == Path("demo-2")
-    assert found("deeper/demo-1") == Path("deeper/demo-1")
+    assert existing("demo-1").resolve() == tmp_path / "runs" / "demo-1"
+    assert existing("demo-2") == Path("demo-2")
+    assert existing("deeper/demo-1") == Path("deeper/demo-1")
     (tmp_path / "demo-1").mkdir()
-    assert found("demo-1") == Path("demo-1")
+    assert existing("demo-1") == Path("demo-1")

@@ -51,7 +51,7 @@ def placed(path: str | Path) -> Path:
         return path
 
 
-def found(path: str | Path) -> Path:
+def existing(path: str | Path) -> Path:
     """:func:`placed` for what is there already, where a name by itself may also be that of a run in ``runs/``."""
     path = placed(path)
     if len(path.parts) == 1 and not path.exists():

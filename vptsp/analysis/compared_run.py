@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vptsp.errors import ConfigError, RunError
 from vptsp.files import read_json
-from vptsp.project import found as there
+from vptsp.project import existing
 from vptsp.runs.result import RunResult
 from vptsp.runs.run import Run, list_runs
 from vptsp.settings.config import Config, make_config
@@ -117,7 +117,7 @@ def find_runs(paths: Iterable[str | Path]) -> list[ComparedRun]:
     Raises RunError for a path that is none of these.
     """
     found: dict[Path, ComparedRun] = {}
-    for path in map(there, paths):
+    for path in map(existing, paths):
         for run in _under(path):
             found.setdefault(run.path.resolve(), run)
     return list(found.values())

@@ -41,9 +41,9 @@ def _looked_for(root: Path) -> str:
     """A path as it was given, and what it means here: a notebook's folder is not the one that a shell works in."""
     if root.is_absolute():
         return str(root)
-    there = project_root() / root
-    hint = f", and {os.path.normpath(there)} is there" if there.exists() else ""
-    return f"{root} (from here {os.path.abspath(root)}{hint})"
+    here, there = os.path.abspath(root), os.path.normpath(project_root() / root)
+    hint = f", and {there} is there" if there != here and os.path.exists(there) else ""
+    return f"{root} (from here {here}{hint})"
 
 
 def _root(config: DataConfig, source: Source) -> Path:

@@ -110,11 +110,16 @@ def _require_plain(path: Path, file: BinaryIO) -> None:
     refuse_pointer(path, start)
     for magic, name in _PACKED.items():
         if start.startswith(magic):
-            raise DataError(
-                f"{path} is compressed ({name}), so that images in it cannot be read one by one; decompress it: "
-                "images are compressed already"
-            )
+            raise compressed(path, f" ({name})")
     file.seek(0)
+
+
+def compressed(path: Path, form: str = "") -> DataError:
+    """What to say of a tar that is compressed; `` (gzip)`` where it is known how."""
+    return DataError(
+        f"{path} is compressed{form}, so that images in it cannot be read one by one; decompress it: images are "
+        "compressed already"
+    )
 
 
 def _members(path: Path, file: BinaryIO) -> Iterator[tarfile.TarInfo]:

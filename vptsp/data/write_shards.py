@@ -95,7 +95,7 @@ def write_shards(
     something else or shards of other images, for an unreadable image unless ``skip_bad``, for a full disk, and where
     another process writes into the folder.
     """
-    sets = {"train": parts.train, "test": parts.test} | ({} if parts.val is None else {"val": parts.val})
+    sets = _by_name(parts)
     total = sum(map(len, sets.values()))
     try:
         _claim(folder, dataset)
@@ -117,6 +117,11 @@ def write_shards(
             f"cannot write shards into {folder} ({error.strerror or error}); what is finished stays: free some space "
             "or mend the folder and run the same command again"
         ) from None
+
+
+def _by_name(parts: Parts) -> dict[str, ImageSet]:
+    """The parts that there are, by the names of their folders."""
+    return dict(zip(("train", "test", "val"), parts.each(), strict=False))
 
 
 def _claim(folder: Path, dataset: str) -> None:
@@ -234,7 +239,7 @@ def _finished(folder: Path, dataset: str, parts: Parts, every: list[_Part], reus
     """Writes what the folder says of itself, which makes it one that can be read."""
     bad = {part.images.ids[position] for part in every for position in sorted(part.bad)}
     kept = without(replace(parts, passed_over=(), notes=()), bad)
-    sets = {"train": kept.train, "test": kept.test} | ({} if kept.val is None else {"val": kept.val})
+    sets = _by_name(kept)
     for part in every:
         if len(sets[part.name]) != len(part.done):
             raise DataError(f"the images of {part.name} changed while they were written; run the same command again")

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 from vptsp.errors import ConfigError, RunError, explained
 from vptsp.files import read_arrays, read_json, read_tensors, write_json, write_text
-from vptsp.project import found, placed, where
+from vptsp.project import existing, placed, where
 from vptsp.runs.environment import environment
 from vptsp.runs.result import RunResult
 from vptsp.settings.config import Config, make_config
@@ -119,7 +119,7 @@ class Run:
         """An existing run directory."""
         if not isinstance(path, str | os.PathLike):
             raise RunError(f"{path!r} is not a run directory; give the path of one, vptsp runs lists them")
-        folder = found(path)
+        folder = existing(path)
         if not (folder / "config.json").is_file():
             near = [str(run.path) for run in list_runs(folder if folder.is_dir() else folder.parent)][:5]
             told = f"runs near it: {', '.join(near)}"
@@ -199,14 +199,13 @@ class Run:
         Raises :class:`RunError` for a run that is not finished or whose file is cut off.
         """
         state = self.state()
-        if state == "training":
-            remedy = f"process {self.progress().get('pid')} is training it; it comes when that is done"
-            return read_json(self.path / "summary.json", remedy)
-        return read_json(
-            self.path / "summary.json",
-            f"the run's state is {state!r}. Finish it with vptsp train --resume {self.path}, "
-            f"or score what it has with vptsp evaluate {self.path}",
+        remedy = (
+            f"process {self.progress().get('pid')} is training it; it comes when that is done"
+            if state == "training"
+            else f"the run's state is {state!r}. Finish it with vptsp train --resume {self.path}, "
+            f"or score what it has with vptsp evaluate {self.path}"
         )
+        return read_json(self.path / "summary.json", remedy)
 
     def is_finished(self) -> bool:
         """Whether the run is scored, so that there is nothing left to resume."""

@@ -29,7 +29,7 @@ from typing import Any
 
 from vptsp.errors import RunError
 from vptsp.files import read_json, write_json, write_text
-from vptsp.project import found
+from vptsp.project import existing
 from vptsp.runs.result import RunResult
 
 STATES = ("queued", "running", "done", "failed", "killed", "interrupted")
@@ -181,7 +181,7 @@ def load(folder: str | Path) -> SweepFolder:
 
     Raises :class:`~vptsp.errors.RunError` where there is none.
     """
-    path = found(folder)
+    path = existing(folder)
     if not (path / "sweep.json").is_file():
         raise RunError(f"{path} is not the folder of a sweep (it holds no sweep.json); vptsp sweep makes one")
     return SweepFolder(path)

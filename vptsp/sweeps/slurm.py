@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vptsp.errors import RunError
-from vptsp.settings.config import make_config
 from vptsp.sweeps.folder import Job, SweepFolder
 from vptsp.sweeps.supervisor import Place, execute
-from vptsp.training.cluster_job import Turn, enqueue, require_submitit
+from vptsp.training.cluster_job import Queued, Turn, enqueue, require_submitit
 
 if TYPE_CHECKING:
     import submitit
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 1.0
 
 
-class SweepJob:
+class SweepJob(Queued):
     """What the cluster runs: one run of a sweep, or what is left of it."""
 
     def __init__(self, path: str, place: Place) -> None:
@@ -37,12 +36,6 @@ class SweepJob:
             Job(self.path).write_status(**Job(self.path).status() | {"state": "queued"})
             turn.queue_again()
         return state
-
-    def checkpoint(self) -> Any:
-        """What submitit queues when the job was preempted: the same again, which goes on."""
-        from submitit.helpers import DelayedSubmission
-
-        return DelayedSubmission(self)
 
 
 class SlurmExecutor(concurrent.futures.Executor):
@@ -65,10 +58,9 @@ class SlurmExecutor(concurrent.futures.Executor):
     ) -> concurrent.futures.Future[str]:
         """Queue the run in the directory ``path``."""
         job = Job(path)
-        config = make_config({"devices": job.devices, "device": job.parameters.get("device") or "auto"})
-        queued = enqueue(
-            SweepJob(path, place or Place()), job.path.parent / ".slurm", job.name, config, self.options, tasks=1
-        )
+        gpus = 0 if job.parameters.get("device") == "cpu" else job.devices
+        work = SweepJob(path, place or Place())
+        queued = enqueue(work, job.path.parent / ".slurm", job.name, self.options, gpus=gpus)
         future: concurrent.futures.Future[str] = concurrent.futures.Future()
         self._queued[future] = queued
         return future
@@ -92,6 +84,5 @@ class SlurmExecutor(concurrent.futures.Executor):
         """Watch no longer; jobs that are in the queue still leave it."""
         self._closed.set()
         self._watcher.join()
-        for future, job in self._queued.items():
-            if future.cancelled() or cancel_futures:
-                job.cancel()
+        for job in self._queued.values():
+            job.cancel()

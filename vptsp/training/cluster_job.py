@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,55 +28,20 @@ _SHARED = ("name", "nodes", "tasks_per_node", "gpus_per_node", "cpus_per_task", 
 _TIMES = 1000  # that a job may come to the end of its time and be queued again
 
 
-class TrainJob:
-    """What the cluster runs: train, or go on where an earlier turn of this job was stopped."""
+# --- what any job of a cluster does -------------------------------------------------------------------
+class Queued(ABC):
+    """Work that is called on the cluster; a job that was preempted is queued again as the same, which goes on."""
 
-    def __init__(self, config: Config, run_dir: Path) -> None:
-        self.config, self.run_dir = config, run_dir
-
-    def __call__(self) -> str:
-        from vptsp.runs.progress import print_epochs
-        from vptsp.training.guards import TrainingStopped
-        from vptsp.training.loop import train
-
-        def stop() -> None:
-            if is_first() and (self.run_dir / "config.json").exists():
-                (self.run_dir / "STOP").touch()
-
-        turn = Turn(stop)
-        begun = Run(self.run_dir).has_begun()
-        try:
-            run = train(None if begun else self.config, self.run_dir, resume=begun, observer=print_epochs)
-        except TrainingStopped:
-            if not turn.over:
-                raise
-            turn.queue_again()
-            raise
-        return str(run.path)
+    @abstractmethod
+    def __call__(self) -> str: ...
 
     def checkpoint(self) -> Any:
-        """What submitit queues when the job was preempted: the same again, which resumes."""
+        """What submitit asks for then."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
 
 
-def submit(config: Config, run_dir: str | Path, options: Mapping[str, Any] | None = None) -> Job[str]:
-    """Put a training into the queue, and return at once; the job's logs are in ``<run_dir>/.slurm``.
-
-    ``options`` are submitit's (``timeout_min``, ``mem_gb``, ``cpus_per_task``) or sbatch's own (``partition``,
-    ``account``, ``qos``); ``cluster=local`` runs the job on this machine. Machines and tasks are those of the settings
-    ``num_nodes`` and ``devices``. Raises :class:`ConfigError` without submitit, without SLURM, and for options that
-    neither knows.
-    """
-    folder = placed(run_dir).resolve()
-    require_submitit()
-    if not Run(folder).has_begun():
-        Run(folder).require_free()
-    return enqueue(TrainJob(config, folder), folder / ".slurm", folder.name, config, options or {})
-
-
-# --- what any job of a cluster does -------------------------------------------------------------------
 class Turn:
     """A job's time on a machine, at the end of which it is told so: ``ask`` is called then, and ``over`` is true."""
 
@@ -103,9 +69,9 @@ def require_submitit() -> None:
 
 
 def enqueue(
-    work: Callable[[], str], logs: Path, name: str, config: Config, options: Mapping[str, Any], tasks: int | None = None
+    work: Queued, logs: Path, name: str, options: Mapping[str, Any], *, gpus: int, nodes: int = 1, tasks: int = 1
 ) -> Job[str]:
-    """Put ``work`` into the queue, on as many devices as ``config`` says: ``tasks`` of a machine, none: one for each.
+    """Put ``work`` into the queue, for so many machines with so many ``tasks`` and ``gpus`` each.
 
     Raises :class:`ConfigError` where the cluster does not take it.
     """
@@ -116,8 +82,7 @@ def enqueue(
     local = cluster == "local"
     layout: dict[str, Any] = {"name": name, "timeout_min": 24 * 60.0}
     if not local:
-        layout |= {"nodes": config.num_nodes, "tasks_per_node": config.devices if tasks is None else tasks}
-        layout |= {} if config.device == "cpu" else {"gpus_per_node": config.devices}
+        layout |= {"nodes": nodes, "tasks_per_node": tasks, **({"gpus_per_node": gpus} if gpus else {})}
     layout |= {name if local or name in _SHARED else f"slurm_{name}": value for name, value in given.items()}
     try:
         executor = submitit.AutoExecutor(logs, cluster, **{f"{cluster}_max_num_timeout": _TIMES})
@@ -133,3 +98,48 @@ def enqueue(
 def _signal() -> signal.Signals:
     """What submitit tells a job by that it is preempted or out of time."""
     return signal.Signals[f"SIG{os.environ.get('SUBMITIT_PREEMPT_SIGNAL', 'USR2')}"]
+
+
+# --- training ---------------------------------------------------------------------------------------------
+class TrainJob(Queued):
+    """What the cluster runs: train, or go on where an earlier turn of this job was stopped."""
+
+    def __init__(self, config: Config, run_dir: Path) -> None:
+        self.config, self.run_dir = config, run_dir
+
+    def __call__(self) -> str:
+        from vptsp.runs.progress import print_epochs
+        from vptsp.training.guards import TrainingStopped
+        from vptsp.training.loop import train
+
+        def stop() -> None:
+            if is_first() and (self.run_dir / "config.json").exists():
+                (self.run_dir / "STOP").touch()
+
+        turn = Turn(stop)
+        begun = Run(self.run_dir).has_begun()
+        try:
+            run = train(None if begun else self.config, self.run_dir, resume=begun, observer=print_epochs)
+        except TrainingStopped:
+            if not turn.over:
+                raise
+            turn.queue_again()
+            raise
+        return str(run.path)
+
+
+def submit(config: Config, run_dir: str | Path, options: Mapping[str, Any] | None = None) -> Job[str]:
+    """Put a training into the queue, and return at once; the job's logs are in ``<run_dir>/.slurm``.
+
+    ``options`` are submitit's (``timeout_min``, ``mem_gb``, ``cpus_per_task``) or sbatch's own (``partition``,
+    ``account``, ``qos``); ``cluster=local`` runs the job on this machine. Machines and tasks are those of the settings
+    ``num_nodes`` and ``devices``. Raises :class:`ConfigError` without submitit, without SLURM, and for options that
+    neither knows.
+    """
+    folder = placed(run_dir).resolve()
+    require_submitit()
+    if not Run(folder).has_begun():
+        Run(folder).require_free()
+    gpus = 0 if config.device == "cpu" else config.devices
+    job, logs = TrainJob(config, folder), folder / ".slurm"
+    return enqueue(job, logs, folder.name, options or {}, gpus=gpus, nodes=config.num_nodes, tasks=config.devices)

@@ -94,21 +94,33 @@ def attend(
         added = None if bias is None else bias.to(query.dtype)
         return F.scaled_dot_product_attention(query, key, value, added, scale=scale)
 
-    def matmul(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        return _by_products(query, key, value, scale, bias)[0]
+    return attend_by(fused, rule_for(query), query, key, value, scale, kernel, want_weights, bias)
+
+
+def attend_by(
+    fused: Compute,
+    rule: Way,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    scale: float,
+    kernel: Kernel,
+    want_weights: bool,
+    bias: Tensor | None,
+) -> tuple[Tensor, Tensor | None]:
+    """:func:`attend` with a family's own ``fused`` way, and the ``rule`` where nothing was measured."""
+
+    def products(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        scores = (query * scale) @ key.transpose(-2, -1)
+        weights = (scores if bias is None else scores + bias).softmax(dim=-1)
+        return weights.to(value.dtype) @ value, weights
 
     if want_weights:
-        return _by_products(query, key, value, scale, bias)
-    ways: dict[Way, Compute] = {"fused": fused, "matmul": matmul}
+        return products(query, key, value)
+    ways: dict[Way, Compute] = {"fused": fused, "matmul": lambda *parts: products(*parts)[0]}
     if kernel == "auto":
-        kernel = choose(ways, rule_for(query), query, key, value, bias)
+        kernel = choose(ways, rule, query, key, value, bias)
     return ways[kernel](query, key, value), None
-
-
-def _by_products(query: Tensor, key: Tensor, value: Tensor, scale: float, bias: Tensor | None) -> tuple[Tensor, Tensor]:
-    scores = (query * scale) @ key.transpose(-2, -1)
-    weights = (scores if bias is None else scores + bias).softmax(dim=-1)
-    return weights.to(value.dtype) @ value, weights
 
 
 def rule_for(query: Tensor) -> Way:

@@ -23,7 +23,8 @@ Compute = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 GAIN = 1.25  # how much faster the other way must be than the rule's, so that chance changes no run's numbers
 _ROUNDS = 4  # of which the first is not counted
-_MOST = 2**20  # scores of a trial on a CPU: a few milliseconds
+_MOST = {"cpu": 2**20}  # scores of a trial: a few milliseconds
+_MOST_ELSEWHERE = 2**26  # which fills a GPU, and takes a few hundred megabytes of it
 
 
 @cache
@@ -87,28 +88,30 @@ def _traced(query: Tensor) -> bool:
 
 
 def _rows(query: Tensor, key: Tensor, bias: Tensor | None) -> int:
-    """Images that are enough for a trial: all on a GPU, which a part would not fill."""
+    """Images that are enough for a trial; all where each has a bias of its own."""
     count = int(query.shape[0])
-    of_image = bias is not None and bias.dim() == query.dim() and bias.shape[0] != 1
-    if query.device.type != "cpu" or of_image:
+    if bias is not None and bias.dim() == query.dim() and bias.shape[0] != 1:
         return count
     scores = query[0].numel() // max(1, query.shape[-1]) * key.shape[-2]
-    return max(1, min(count, _MOST // max(1, scores)))
+    return max(1, min(count, _MOST.get(query.device.type, _MOST_ELSEWHERE) // max(1, scores)))
 
 
 def _seconds(ways: Mapping[Way, Compute], parts: list[Tensor], grad: bool) -> dict[str, float]:
-    """Least time of each way, measured in turn."""
+    """Least time of each way, measured in turn; nothing where the trial finds no memory beside the training."""
     parts = [part.detach().requires_grad_(grad) for part in parts]
     taken: dict[str, list[float]] = {way: [] for way in ways}
     # What is computed again in the backward pass must not count the trial's tensors among its own: hooks of its own.
     with torch.set_grad_enabled(grad), torch.autograd.graph.saved_tensors_hooks(_as_it_is, _as_it_is):
-        for _ in range(_ROUNDS):
-            for way, compute in ways.items():
-                start = _now(parts[0].device)
-                out = compute(*parts)
-                if grad:
-                    torch.autograd.grad(out, parts, torch.ones_like(out))
-                taken[way].append(_now(parts[0].device) - start)
+        try:
+            for _ in range(_ROUNDS):
+                for way, compute in ways.items():
+                    start = _now(parts[0].device)
+                    out = compute(*parts)
+                    if grad:
+                        torch.autograd.grad(out, parts, torch.ones_like(out))
+                    taken[way].append(_now(parts[0].device) - start)
+        except torch.OutOfMemoryError:
+            return {}
     return {way: min(times[1:]) for way, times in taken.items()}
 
 

@@ -22,9 +22,9 @@ from jaxtyping import Float, Int
 from timm.models.swin_transformer import SwinTransformer, window_partition, window_reverse
 from torch import Tensor, nn
 
-from vptsp.core.backbones.attention import Kernel, effective_weight, per_image, run_block
+from vptsp.core.backbones.attention import Kernel, attend_by, effective_weight, per_image, run_block
 from vptsp.core.backbones.family import Encoded, Family, Grid, Pooling
-from vptsp.core.backbones.kernels import Compute, Way, choose
+from vptsp.core.backbones.kernels import Way
 from vptsp.core.errors import BackboneError, ConfigError
 
 
@@ -289,14 +289,5 @@ def _attend(
         query, key, value = query.flatten(1, 2), key.flatten(1, 2), value.flatten(1, 2)
         return F.scaled_dot_product_attention(query, key, value, added, scale=scale).unflatten(1, (count, -1))
 
-    def products(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        weights = ((query * scale) @ key.transpose(-2, -1) + bias).softmax(dim=-1)
-        return weights.to(value.dtype) @ value, weights
-
-    if want_weights:
-        return products(query, key, value)
-    ways: dict[Way, Compute] = {"fused": fused, "matmul": lambda *parts: products(*parts)[0]}
-    if kernel == "auto":
-        rule: Way = "matmul" if query.device.type == "cpu" else "fused"
-        kernel = choose(ways, rule, query, key, value, bias)
-    return ways[kernel](query, key, value), None
+    rule: Way = "matmul" if query.device.type == "cpu" else "fused"
+    return attend_by(fused, rule, query, key, value, scale, kernel, want_weights, bias)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -36,15 +37,19 @@ class HubLoader:
 
     def raw(self, position: int) -> tuple[bytes, str]:
         """The file as it was when the set was made, and the ending that it had or none."""
-        import datasets
-
-        stored = self.split.cast_column(self.column, datasets.Image(decode=False))
         try:
-            cell = stored[position][self.column]
+            cell = self._stored[position][self.column]
             content = cell["bytes"] if cell["bytes"] is not None else Path(cell["path"]).read_bytes()
         except Exception as error:  # as above
             raise _unreadable(self.split, position, error) from error
         return content, PurePosixPath(cell["path"] or "").suffix.lower()
+
+    @cached_property
+    def _stored(self) -> Any:
+        """The split with images as they are stored."""
+        import datasets
+
+        return self.split.cast_column(self.column, datasets.Image(decode=False))
 
     def fingerprint(self, position: int) -> str:
         return f"{self.split._fingerprint}-{position}"

@@ -26,7 +26,7 @@ from vptsp.data.shard_manifest import NAME as MANIFEST
 from vptsp.data.shard_manifest import Written, read_manifest
 from vptsp.data.sources.text_lists import LayoutError
 from vptsp.data.splits import ROLES, some
-from vptsp.data.tar_index import TarIndex, stamp
+from vptsp.data.tar_index import TarIndex, compressed, stamp
 from vptsp.errors import ConfigError, DataError
 
 NAMES = ("label_name", "class_name", *LABELS)  # keys of JSON that are labels, those that people read first
@@ -89,10 +89,7 @@ def _tars(root: Path, look: Looked) -> dict[str, list[str]]:
                 look.pass_over(map(printable, below), "deeper than <part>/<tar>")
                 continue
             if file.name.lower().endswith(_PACKED):
-                raise DataError(
-                    f"{file} is compressed, so that images in it cannot be read one by one; decompress it: images are "
-                    "compressed already"
-                )
+                raise compressed(file)
             if file.suffix.lower() != ".tar":
                 look.pass_over([printable(path)], "no tar")
                 continue
