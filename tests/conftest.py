@@ -26,6 +26,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 # What is kept of drawn images is not the user's; all processes of all runs share it.
 os.environ.setdefault("VPTSP_CACHE", os.path.join(tempfile.gettempdir(), f"vptsp-tests-{getattr(os, 'getuid', int)()}"))
+# What is compared bit by bit must not depend on what a busy machine measured.
+os.environ.setdefault("VPTSP_ATTENTION", "rule")
 # It takes two seconds of each process that reads a notebook, to check web addresses in schemas that have none.
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vptsp import doctor
-from vptsp.attention_times import AttentionTimes, device_name
+from vptsp.attention_times import HOW, AttentionTimes, device_name
 from vptsp.core.backbones import kernels
 from vptsp.core.backbones.attention import attend, rule_for, run_block
+from vptsp.machine import make_fabric
 
 CPU = torch.device("cpu")
 
@@ -172,6 +173,18 @@ def test_the_doctor_tells_what_was_measured(monkeypatch: pytest.MonkeyPatch, kep
     attend(*parts(torch.float64), 1.0, "auto", False)
     set_times(kept, 1.0, 3.0)
     assert doctor.attention().what == f"of 2 shapes fused is the faster way for 2 (at most 3.0 x); {kept.file}"
+
+
+def test_the_rule_can_be_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("VPTSP_CACHE", str(tmp_path))
+    monkeypatch.delenv(HOW)
+    assert AttentionTimes.of_this_user().file == tmp_path / "attention.json"
+    assert AttentionTimes.of_this_user() is AttentionTimes.of_this_user()
+    monkeypatch.setenv(HOW, "rule")
+    assert AttentionTimes.of_this_user() is None
+    assert doctor.attention().what.startswith("by rule")
+    make_fabric("cpu")
+    assert kernels._keeper is None
 
 
 def test_a_trial_that_finds_no_memory_beside_a_training_decides_nothing() -> None:

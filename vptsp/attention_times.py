@@ -3,12 +3,14 @@
 ``attention.json`` in the cache folder (``VPTSP_CACHE``) holds the seconds of each way of computing it, by processor or
 GPU, torch, number of threads, and shape. One process at a time measures, the others wait and read, so that all choose
 alike; the file may be deleted at any time, after which a run that is resumed may differ in rounding. Where nothing can
-be written, nothing is measured, and :func:`vptsp.core.backbones.attention.rule_for` decides.
+be written, or ``VPTSP_ATTENTION=rule`` asks for the same choice on all machines, nothing is measured, and
+:func:`vptsp.core.backbones.attention.rule_for` decides.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,6 +25,7 @@ from vptsp.files import write_json
 from vptsp.home import cache_folder
 
 Times = dict[str, dict[str, float]]  # seconds of each way, by shape
+HOW = "VPTSP_ATTENTION"  # "rule": nothing is measured
 WAIT = 20.0  # seconds for another process that measures
 
 
@@ -34,11 +37,12 @@ class AttentionTimes:
         self._usable = True
 
     @classmethod
-    @cache
     def of_this_user(cls) -> AttentionTimes | None:
-        """That of the cache folder; none where there is no home directory."""
+        """That of the cache folder; none where there is no home directory, or where the rule is to decide."""
+        if os.environ.get(HOW) == "rule":
+            return None
         try:
-            return cls(cache_folder())
+            return _of(cache_folder())
         except RuntimeError:
             return None
 
@@ -71,6 +75,11 @@ class AttentionTimes:
         except (OSError, RunError, NotImplementedError):  # a full disk, no locks, somebody who measures for ever
             self._usable = False
             return {}
+
+
+@cache  # one for each folder: it remembers that its file cannot be written
+def _of(folder: Path) -> AttentionTimes:
+    return AttentionTimes(folder)
 
 
 def _numbers(found: object) -> dict[str, float]:

@@ -198,7 +198,7 @@ def attention() -> Finding:
 
     kept = AttentionTimes.of_this_user()
     if kept is None:
-        return Finding("attention", "ok", "by rule: there is no folder to keep times in")
+        return Finding("attention", "ok", "by rule: VPTSP_ATTENTION asks for it, or there is no folder for times")
     times = kept.read().get(device_name(make_fabric().device), {})
     gains: dict[str, list[float]] = {"fused": [], "matmul": []}
     for seconds in times.values():
