@@ -47,7 +47,7 @@ _SCORED_AT_ONCE = 4096
 _REMEDY = "build the index again and save it"
 
 
-def check_kind(kind: str) -> None:
+def check_kind(kind: object) -> None:
     """Raises ConfigError for a kind of index that there is not."""
     if kind not in get_args(Kind):
         raise ConfigError(f"index kind {kind!r} is unknown; legal: {', '.join(get_args(Kind))}")

@@ -39,6 +39,7 @@ Candidates: TypeAlias = tuple[Float32[np.ndarray, "B m"], Int64[np.ndarray, "B m
 
 _SPARE = 4  # candidates beyond k, among which a gap in similarity decides who is in
 _PAIRS_AT_ONCE = 2**14  # (pair, E) products held in fp64 when single candidates are scored again
+_ROWS_AT_ONCE = 1024  # embeddings that are scaled together
 _CELLS_AT_ONCE = 2**25  # (query, gallery) similarities held in fp64 when whole rows are
 
 
@@ -136,17 +137,20 @@ def unit_rows(embeddings: Array) -> Float32[np.ndarray, "N E"]:
     vectors = _array(embeddings)
     if vectors.dtype.kind not in "fiub":
         raise DataError(f"embeddings are of the kind {vectors.dtype}; they must be numbers")
-    if vectors.dtype != np.float32:
-        with np.errstate(over="ignore"):  # what does not fit is infinite, and refused as that
-            vectors = vectors.astype(np.float32)
     if vectors.ndim != 2 or not vectors.shape[1]:
         raise DataError(f"embeddings have shape {vectors.shape}; they must be (images, size)")
-    bad = int((~np.isfinite(vectors).all(axis=1)).sum())
+    unit, bad = np.empty(vectors.shape, dtype=np.float32), 0
+    for start in range(0, len(vectors), _ROWS_AT_ONCE):  # a part at a time stays in the processor's cache
+        part = vectors[start : start + _ROWS_AT_ONCE]
+        with np.errstate(over="ignore", invalid="ignore"):  # what does not fit is infinite, and refused as that
+            part = part.astype(np.float32, copy=False)
+            bad += int((~np.isfinite(part).all(axis=1)).sum())
+            norms = np.sqrt(np.einsum("ne,ne->n", part, part, dtype=np.float64))[:, None]
+            # in fp64, so that neither tiny nor huge embeddings lose their direction; a zero vector stays zero
+            unit[start : start + _ROWS_AT_ONCE] = part / np.maximum(norms, np.finfo(np.float64).tiny)
     if bad:
         raise DataError(f"{bad} of {len(vectors)} embeddings hold NaN or infinity; leave those images out")
-    norms = np.sqrt(np.einsum("ne,ne->n", vectors, vectors, dtype=np.float64))[:, None]
-    # in fp64, so that neither tiny nor huge embeddings lose their direction; a zero vector stays zero
-    return (vectors / np.maximum(norms, np.finfo(np.float64).tiny)).astype(np.float32)
+    return unit
 
 
 def _array(given: Any) -> np.ndarray:

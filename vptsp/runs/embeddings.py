@@ -98,13 +98,13 @@ class SavedEmbeddings:
             raise DataError(
                 f"{self.folder} holds labels that none of its {len(self.class_names)} classes has; {remedy}"
             )
-        finite = np.isfinite(vectors).all(axis=1)
-        self.left_out = [name for name, kept in zip(names, finite, strict=True) if not kept]
-        self.embeddings = vectors[finite]
-        self.labels = labels[finite]
-        self.is_query = arrays["is_query"][finite] if "is_query" in arrays else None
-        self.is_gallery = arrays["is_gallery"][finite] if "is_gallery" in arrays else None
-        self.ids: list[str] = [name for name, kept in zip(names, finite, strict=True) if kept]
+        kept = np.isfinite(vectors).all(axis=1)
+        self.left_out = [names[row] for row in np.flatnonzero(~kept)]
+        rows = kept if self.left_out else slice(None)  # of a million images a copy takes seconds
+        self.embeddings, self.labels = vectors[rows], labels[rows]
+        self.is_query = arrays["is_query"][rows] if "is_query" in arrays else None
+        self.is_gallery = arrays["is_gallery"][rows] if "is_gallery" in arrays else None
+        self.ids: list[str] = [names[row] for row in np.flatnonzero(kept)] if self.left_out else names
         self.model: str | None = index.get("model")
         self.origin = Origin(index["checkpoint"], index["epoch"]) if {"checkpoint", "epoch"} <= index.keys() else None
 

@@ -14,10 +14,11 @@ from PIL import Image, ImageDraw
 from vptsp.data.image_set import ImageSet
 from vptsp.errors import RunError
 from vptsp.files import read_json, write_bytes, write_json
-from vptsp.runs.tiles import cut, save_options
+from vptsp.runs.tiles import TilePage, save_options
 from vptsp.text import plain
 
 TILE = 64
+_PAGES_KEPT = 16  # decoded ones, of 12 MB each
 PER_SIDE = 32  # 32 tiles of 64 px: pages of 2048 px, which every browser can decode and draw
 
 
@@ -49,7 +50,7 @@ def placeholder(name: str, side: int = TILE) -> Image.Image:
 
 
 class Thumbnails:
-    """Reads what :func:`write_thumbnails` wrote; pages are decoded once, when first needed.
+    """Reads what :func:`write_thumbnails` wrote; pages are decoded when first needed, and the last of them kept.
 
     An image without a tile, or whose page cannot be read, has a :func:`placeholder` with its id.
     """
@@ -82,23 +83,24 @@ class Thumbnails:
 
     def jpegs(self, image_ids: Sequence[str]) -> list[bytes]:
         """Thumbnails as JPEG files, cut from the pages where they allow it."""
-        pages: dict[int, bytes] = {}
+        pages: dict[int, TilePage | None] = {}
         files = []
         for image_id in image_ids:
             file = None
             if image_id in self.place:
-                page, place = divmod(self.place[image_id], self.per_side**2)
-                if page not in pages:
-                    pages[page] = self._page_if_readable(page)
-                file = cut(pages[page], self.tile, self.per_side, place % self.per_side, place // self.per_side)
+                number, place = divmod(self.place[image_id], self.per_side**2)
+                if number not in pages:
+                    pages[number] = self._page_to_cut(number)
+                if page := pages[number]:
+                    file = page.cut(place % self.per_side, place // self.per_side)
             files.append(file or self._encoded(image_id))
         return files
 
-    def _page_if_readable(self, page: int) -> bytes:
+    def _page_to_cut(self, page: int) -> TilePage | None:
         try:
-            return self.page_bytes(page)
-        except RunError:
-            return b""
+            return TilePage(self.page_bytes(page), self.tile, self.per_side)
+        except (RunError, ValueError):  # missing, or saved by an earlier version
+            return None
 
     def image(self, image_id: str) -> Image.Image:
         """The thumbnail of an image."""
@@ -108,6 +110,8 @@ class Thumbnails:
         try:
             if page not in self._pages:
                 self._pages[page] = Image.open(io.BytesIO(self.page_bytes(page))).convert("RGB")
+                for oldest in list(self._pages)[:-_PAGES_KEPT]:
+                    del self._pages[oldest]
         except (RunError, OSError):  # a page that is gone, or no image
             return placeholder(image_id, self.tile)
         left, top = (place % self.per_side) * self.tile, (place // self.per_side) * self.tile

@@ -108,7 +108,8 @@ class Pictures:
         except DataError as error:
             name = plain(image_id, 120)
             try:
-                image, what = self._saved.thumbnails.image(image_id), "The thumbnail"
+                (file,) = self._saved.thumbnails.jpegs([image_id])  # decodes no page of a thousand
+                image, what = Image.open(io.BytesIO(file)).convert("RGB"), "The thumbnail"
             except RunError:
                 image, what = placeholder(image_id, SIDE), "A grey square"
             self._notes[image_id] = f"{what} stands in for {name}: {plain(error, 200)}."

@@ -46,14 +46,17 @@ def test_answers_are_those_of_the_search(tmp_path: Path, roles: bool) -> None:
     expected = search(saved.embeddings, saved.labels, None, saved.is_gallery)
     everyone = search(saved.embeddings, saved.labels, None, saved.is_gallery, k=len(saved))
     for row in range(len(saved)):
-        (content, _), *_ = sent(view, {"kind": "query", "number": 7, "query": {"row": row}})
+        ((content, _),) = sent(view, {"kind": "query", "number": 7, "query": {"row": row}})
         assert (content["kind"], content["number"], content["label"]) == ("result", 7, saved.labels[row])
         near = everyone.neighbor_positions[row]
         assert content["rows"] == near[near >= 0][:6].tolist()
         assert row not in content["rows"]
-        assert content["ranks"] == (np.flatnonzero(everyone.matches[row]) + 1).tolist()
+        wanted = {"kind": "ranks", "number": 8, "query": {"row": row}, "certain": content["rows"]}
+        ((ranks, _),) = sent(view, wanted)
+        assert (ranks["kind"], ranks["number"]) == ("ranks", 8)
+        assert ranks["ranks"] == (np.flatnonzero(everyone.matches[row]) + 1).tolist()
         assert content["relevant"] == expected.relevant[row]
-        assert content["precision"] == pytest.approx(everyone.matches[row, : content["relevant"]].mean())
+        assert ranks["precision"] == pytest.approx(everyone.matches[row, : content["relevant"]].mean())
 
 
 def test_the_whole_picture_is_the_image_itself(tiny_run: Run, saved: SavedEmbeddings, image_folder: Path) -> None:
@@ -267,6 +270,8 @@ def test_a_missing_page_of_thumbnails_leaves_the_answers(tmp_path: Path, monkeyp
     assert len(Markup(view.still()).all("img")) == 4
     ((answer, buffers),) = sent(view, {"kind": "query", "number": 1, "query": {"row": 4}})
     assert (answer["kind"], len(buffers)) == ("result", 4)
+    ((answer, buffers),) = sent(view, {"kind": "tiles", "rows": [3, 5]})
+    assert (answer, len(buffers)) == ({"kind": "tiles", "rows": [3, 5]}, 2)
     sent(view, {"kind": "page", "page": 0})
     assert view.status.startswith(f"the thumbnails {tmp_path / 'page_0.jpg'} cannot be read")
 

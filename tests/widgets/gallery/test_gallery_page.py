@@ -472,6 +472,31 @@ def test_evil_names_are_text_and_missing_pictures_are_named(page: Page, saved: S
     assert page.locator("img:not([src^='blob:'])").count() == 0
 
 
+def test_of_a_large_set_only_what_is_shown_is_sent(
+    page: Page, saved: SavedEmbeddings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vptsp_widgets.gallery.view._PAGES_KEPT", 0)
+    view, asked = RetrievalGallery(saved, k=6), list[Any]()
+    act = view._receive
+    monkeypatch.setattr(view, "_receive", lambda _, content, buffers: (asked.append(content), act(_, content, buffers)))
+    bridge = Bridge(page, view)
+    expect(tiles(page).locator("img")).to_have_count(len(saved.class_names))  # one of each, to begin with
+    expect(page.locator(".vptsp-waiting")).to_have_count(0)
+    tiles(page).first.click()
+    ranked(page)
+    expect(tiles(page).locator("img")).to_have_count(6)
+    answer = view.searched.answer({"row": 0}, 6)
+    expect(page.get_by_role("region", name="query")).to_contain_text(", ".join(map(str, answer["ranks"])))
+    far = min(set(range(len(saved))) - set(answer["rows"]) - set(asked[0]["rows"]))
+    view.selection = [saved.ids[far], saved.ids[0]]
+    bridge.flush()
+    expect(tiles(page).locator("img")).to_have_count(2)
+    assert [content["kind"] for content in asked if content["kind"] != "large"] == ["tiles", "query", "ranks", "tiles"]
+    assert asked[-1]["rows"] == [far], "what is here is not asked for again"
+    sizes = page.locator(".vg-tile img").evaluate_all("all => all.map((one) => one.naturalWidth)")
+    assert set(sizes) == {64}
+
+
 def in_page(page: Page, view: RetrievalGallery, **options: Any) -> None:
     pages = [view.saved.thumbnails.page_path(0)]
     page.set_content(page_block("gallery", view.state_for_page(**options), pages, "gallery"))

@@ -71,12 +71,12 @@ class Searched:
         """Of the index, with which another set can be searched alike; an index on disk is of its own images only."""
         if isinstance(self._given, GalleryIndex):
             return self._given.kind
-        return "exact" if isinstance(self._given, Index) else self._given
+        return self._given if isinstance(self._given, str) else "exact"
 
     @cached_property
     def index(self) -> Index:
         """The index of the gallery images; built at the first search."""
-        if isinstance(self._given, Index):
+        if not isinstance(self._given, str):
             return self._given
         ids = [self.saved.ids[row] for row in self.gallery_rows]
         return GalleryIndex.build(self.unit[self.gallery_rows], ids, self._given)
@@ -87,22 +87,36 @@ class Searched:
         return QueryLists(self.unit, self.saved.labels, self.is_query, self.is_gallery)
 
     def answer(self, query: Query, k: int) -> dict[str, Any]:
-        """Rows and similarities of the nearest gallery images, and the ranks of those of the query's class.
+        """:meth:`nearest` and :meth:`ranks` of a query."""
+        nearest = self.nearest(query, k)
+        return nearest | self.ranks(query, [] if nearest["recall"] else nearest["rows"])
+
+    def nearest(self, query: Query, k: int) -> dict[str, Any]:
+        """Rows and similarities of the nearest gallery images, the query's label (-1: not known), and R, all of that.
 
         ``recall`` says of an approximate answer how much of the truth it holds; it is "" for an exact one.
         """
         vector, label, own = self._resolve(query)
         found = self.index.find(vector[None], k, [None if own is None else self.saved.ids[own]])
-        rows = np.array([self._row[name] for name in found.ids[0]], dtype=np.int64)
-        certain = rows if found.recall is None else rows[:0]
-        ranks = true_ranks(self.unit @ vector, self.saved.labels == label, self.is_gallery, own, certain)
+        true = (self.saved.labels == label) & self.is_gallery
         return {
-            "rows": rows.tolist(),
-            "similarities": found.similarities[0][: len(rows)].tolist(),
+            "rows": [self._row[name] for name in found.ids[0]],
+            "similarities": found.similarities[0][: len(found.ids[0])].tolist(),
             "recall": "" if found.recall is None else str(found.recall),
             "label": label,
+            "relevant": int(true.sum()) - (own is not None and bool(true[own])),
+        }
+
+    def ranks(self, query: Query, certain: Sequence[int]) -> dict[str, Any]:
+        """Ranks among the whole gallery of the images of the query's class, and how many of the first R are right.
+
+        ``certain`` are the nearest rows as an exact search found them; they come first.
+        """
+        vector, label, own = self._resolve(query)
+        true, first = self.saved.labels == label, np.array(certain, dtype=np.int64)
+        ranks = true_ranks(self.unit @ vector, true, self.is_gallery, own, first)
+        return {
             "ranks": ranks.tolist(),
-            "relevant": len(ranks),
             "precision": float((ranks <= len(ranks)).mean()) if len(ranks) else None,
         }
 
@@ -129,7 +143,7 @@ class Searched:
 
 
 def _check_index(index: Kind | Index, ids: list[str], size: int) -> None:
-    if not isinstance(index, Index):
+    if isinstance(index, str) or not hasattr(index, "describe"):  # isinstance of Index asks for all ids
         check_kind(index)
     elif set(index.ids) != set(ids) or index.size != size:
         raise DataError(

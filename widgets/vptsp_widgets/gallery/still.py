@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from vptsp.evaluation.ranking import RetrievalResults, search
+from vptsp.evaluation.ranking import RetrievalResults
 from vptsp.figures.gallery import choose_queries, retrieval_strips
 from vptsp.runs.thumbnails import Thumbnails
 from vptsp.text import safe
 from vptsp_widgets.gallery.searched import Query, Searched
 
-_STILL_K, _STILL_SEARCHED = 10, 300
+_STILL_K = 10
+_MOST, _FEWEST, _COMPARED = 300, 12, 10_000_000  # queries to choose from, and what they are compared with in all
 
 
 def html_of(searched: Searched, query: Query, k: int, thumbnails: Thumbnails | None, notes: Sequence[str]) -> str:
@@ -25,28 +27,38 @@ def html_of(searched: Searched, query: Query, k: int, thumbnails: Thumbnails | N
 
 
 def _of_a_few(searched: Searched, k: int, pictures: Thumbnails) -> str:
-    saved = searched.saved
-    chosen = np.zeros(len(saved), dtype=bool)
-    chosen[np.random.default_rng(0).permutation(np.flatnonzero(searched.is_query))[:_STILL_SEARCHED]] = True
-    results = search(searched.unit, saved.labels, chosen, searched.is_gallery, k=k)
-    return retrieval_strips(results, choose_queries(results, 4), saved, pictures)
+    """Found as the gallery itself finds, of as many queries as the budget of comparisons allows."""
+    queries = np.random.default_rng(0).permutation(np.flatnonzero(searched.is_query))
+    rows = np.sort(queries[: max(_FEWEST, min(_MOST, _COMPARED // len(searched.saved)))])
+    answers = [searched.nearest({"row": int(row)}, k) for row in rows]
+    results = _results(searched, rows, answers, k)
+    return retrieval_strips(results, choose_queries(results, 4), searched.saved, pictures)
+
+
+def _results(searched: Searched, rows: np.ndarray, answers: Sequence[dict[str, Any]], k: int) -> RetrievalResults:
+    labels = searched.saved.labels
+    positions = np.full((len(rows), k), -1)
+    similarities = np.full((len(rows), k), -np.inf, dtype=np.float32)
+    for place, answer in enumerate(answers):
+        positions[place, : len(answer["rows"])] = answer["rows"]
+        similarities[place, : len(answer["rows"])] = answer["similarities"]
+    return RetrievalResults(
+        query_positions=rows,
+        query_labels=labels[rows],
+        neighbor_positions=positions,
+        neighbor_labels=np.where(positions < 0, -1, labels[positions]),
+        similarities=similarities,
+        relevant=np.array([answer["relevant"] for answer in answers]),
+    )
 
 
 def _of_image(searched: Searched, query: Query, k: int, pictures: Thumbnails) -> str:
-    answer, saved = searched.answer(query, k), searched.saved
-    results = RetrievalResults(
-        query_positions=np.array([query["row"]]),
-        query_labels=saved.labels[[query["row"]]],
-        neighbor_positions=np.array([answer["rows"]], dtype=np.int64),
-        neighbor_labels=saved.labels[[answer["rows"]]],
-        similarities=np.array([answer["similarities"]], dtype=np.float32),
-        relevant=np.array([answer["relevant"]]),
-    )
-    return retrieval_strips(results, [0], saved, pictures)
+    results = _results(searched, np.array([query["row"]]), [searched.nearest(query, k)], k)
+    return retrieval_strips(results, [0], searched.saved, pictures)
 
 
 def _of_vector(searched: Searched, query: Query, k: int, pictures: Thumbnails) -> str:
-    answer, saved = searched.answer(query, k), searched.saved
+    answer, saved = searched.nearest(query, k), searched.saved
     cells = ""
     for rank, (row, value) in enumerate(zip(answer["rows"], answer["similarities"], strict=True), start=1):
         name = safe(saved.class_names[saved.labels[row]])

@@ -28,7 +28,7 @@ from vptsp_widgets.view import told
 if TYPE_CHECKING:
     from vptsp.settings.build import ConfiguredModel
 
-_PAGES_KEPT = 12  # thumbnail pages that the front end keeps
+_PAGES_KEPT = 12  # thumbnail pages that the front end keeps; of larger sets it gets single tiles
 
 
 class RetrievalGallery(EmbeddingsView):
@@ -59,6 +59,7 @@ class RetrievalGallery(EmbeddingsView):
     _proxy_kinds = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _proxy_names = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _can_embed = traitlets.Bool(False).tag(sync=True)
+    _singly = traitlets.Bool(False).tag(sync=True)  # whether thumbnails are sent one by one
     _notes = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
     searched: Searched  # the images, and all that they can be searched with
@@ -102,7 +103,8 @@ class RetrievalGallery(EmbeddingsView):
         notes = [saved.left_out_note] if saved.left_out else []
         notes += [saved.no_thumbnails_note] if saved.no_thumbnails_note else []
         roles = searched.is_query + 2 * searched.is_gallery
-        traits = {
+        thumbnails = thumbnails_of(saved)
+        traits: dict[str, Any] = {
             "_query": {},
             "_ids": "\0".join(name.replace("\0", " ") for name in saved.ids).encode(errors="replace"),
             "_labels": saved.labels.astype("<i4").tobytes(),
@@ -111,9 +113,10 @@ class RetrievalGallery(EmbeddingsView):
             "_proxy_kinds": list(searched.proxies),
             "_proxy_names": searched.proxy_names,
             "_can_embed": searched.can_embed,
+            "_singly": thumbnails is not None and len(thumbnails.place) > _PAGES_KEPT * thumbnails.per_side**2,
             "_notes": notes,
         }
-        return Content(saved.ids, traits, thumbnails_of(saved), run_of(saved))
+        return Content(saved.ids, traits, thumbnails, run_of(saved))
 
     # --- what is searched -------------------------------------------------------------------------
     @property
@@ -179,9 +182,10 @@ class RetrievalGallery(EmbeddingsView):
 
     # --- answers ------------------------------------------------------------------------------------
     @contextlib.contextmanager
-    def _answering(self, content: dict[str, Any]) -> Iterator[None]:
-        """A request that fails is answered too: the front end waits for it."""
-        self.status = ""
+    def _answering(self, content: dict[str, Any], said: str | None = "") -> Iterator[None]:
+        """A request that fails is answered too: the front end waits for it. None as ``said`` leaves what is said."""
+        if said is not None:
+            self.status = said
         try:
             yield
         except Exception as error:
@@ -191,13 +195,19 @@ class RetrievalGallery(EmbeddingsView):
     def _on_query(self, content: dict[str, Any], buffers: list[Any]) -> None:
         with self._answering(content):
             query = content["query"]
-            answer = self.searched.answer(query, self.k)
+            answer = self.searched.nearest(query, self.k)
             # of a large set, the few tiles to show: fetching the pages that hold them takes seconds
-            tiles = [*answer["rows"], *([query["row"]] if "row" in query else [])] if self._many_pages() else []
-            pictures = self._thumbnails.jpegs([self.ids[row] for row in tiles]) if self._thumbnails else []
+            tiles = [*answer["rows"], *([query["row"]] if "row" in query else [])] if self._singly else []
+            pictures = self._tiles(tiles)
             preview = [self.searched.uploads.preview(query["upload"])] if "upload" in query else []
             message = {"kind": "result", "number": content["number"], "tiles": tiles, **answer}
             self.send(message, [*preview, *pictures])
+
+    def _on_ranks(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        """They take a look at the whole gallery, so they are asked for once the pictures are there."""
+        with self._answering(content, said=None):
+            ranks = self.searched.ranks(content["query"], content["certain"])
+            self.send({"kind": "ranks", "number": content["number"], **ranks})
 
     def _on_large(self, content: dict[str, Any], buffers: list[Any]) -> None:
         """The whole picture of an image; one that cannot be had is answered with its thumbnail and a note."""
@@ -205,8 +215,12 @@ class RetrievalGallery(EmbeddingsView):
         picture = self.searched.pictures.whole(self.ids[row])
         self.send({"kind": "large", "row": row, "note": self.searched.pictures.note(self.ids[row])}, [picture])
 
-    def _many_pages(self) -> bool:
-        return self._thumbnails is not None and len(self._thumbnails.place) > _PAGES_KEPT * self._thumbnails.per_side**2
+    def _tiles(self, rows: Sequence[int]) -> list[bytes]:
+        return self._thumbnails.jpegs([self.ids[row] for row in rows]) if self._thumbnails else []
+
+    def _on_tiles(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        rows = [int(row) for row in content["rows"]]
+        self.send({"kind": "tiles", "rows": rows}, self._tiles(rows))
 
     def _on_upload(self, content: dict[str, Any], buffers: list[Any]) -> None:
         with self._answering(content):

@@ -75,14 +75,14 @@ export function queryPanel(model, images, pictures) {
   /** @param {Result} result */
   function factsOf({ ranks, relevant, precision }) {
     if (!relevant) return [make("div", {}, "No other image of its class is in the gallery.")];
-    const some = ranks.slice(0, 8).map(count).join(", ") + (relevant > 8 ? ", …" : "");
+    const some = (ranks?.slice(0, 8).map(count).join(", ") ?? "…") + (ranks && relevant > 8 ? ", …" : "");
     const strip = make("canvas", { role: "img", "aria-label": `ranks of the images of its class: ${some}` });
     const rows = [
       ["to find (R)", count(relevant)],
-      ["first right image", `rank ${count(ranks[0])}`],
-      [`right in the top ${count(relevant)}`, `${(100 * precision).toFixed(0)} %`],
+      ["first right image", ranks ? `rank ${count(ranks[0])}` : "…"],
+      [`right in the top ${count(relevant)}`, precision === undefined ? "…" : `${(100 * precision).toFixed(0)} %`],
     ];
-    requestAnimationFrame(() => strip.isConnected && drawRanks(strip, ranks, Math.max(2, images.gallery)));
+    requestAnimationFrame(() => strip.isConnected && drawRanks(strip, ranks ?? [], Math.max(2, images.gallery)));
     return [
       make("table", {}, ...rows.map(([what, value]) => make("tr", {}, make("th", { scope: "row" }, what), make("td", {}, value)))),
       make("div", { className: "vg-soft" }, "ranks of the right images"),

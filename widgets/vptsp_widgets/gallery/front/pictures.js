@@ -5,6 +5,7 @@ import { make } from "../../front/dom.js";
 import { PROXIES } from "../../front/signs.js";
 import { bdi, oneLine } from "./elements.js";
 import { LargeImages } from "./large.js";
+import { SmallImages } from "./small.js";
 /** @import { Model } from "../../front/model.js" */
 /** @import { Images } from "./images.js" */
 /** @import { Query } from "./requests.js" */
@@ -23,40 +24,50 @@ export class Pictures {
     this.images = images;
     this.atlas = new Atlas(model, () => this.atlas.refill(root));
     this.previews = new Map(); // upload -> URL
-    this.small = new Map(); // row -> URL of its thumbnail
+    this.root = root;
+    this.small = new SmallImages(model, () => this.refill());
   }
 
   /** What came with an answer: last a tile for each of `rows`, and before them the picture of an upload, if any. */
   take(rows, buffers, upload) {
     const tiles = buffers?.slice(buffers.length - (rows?.length ?? 0)) ?? [];
-    rows?.forEach((row, place) => this.keepTile(row, tiles[place]));
+    this.small.take(rows ?? [], tiles);
     if (buffers?.length > tiles.length && upload && !this.previews.has(upload)) {
       this.previews.set(upload, URL.createObjectURL(new Blob([buffers[0]], { type: "image/jpeg" })));
     }
   }
 
-  /** Of large sets the kernel sends the tiles of an answer, not the pages that hold them. */
-  keepTile(row, bytes) {
-    if (this.small.has(row)) return;
-    this.small.set(row, URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" })));
-    while (this.small.size > 2000) this.dropTile(this.small.keys().next().value);
-  }
-
-  dropTile(row) {
-    URL.revokeObjectURL(this.small.get(row));
-    this.small.delete(row);
-  }
-
   /** The picture of an image; `alt` is what a screen reader says. */
   element(row, size, alt) {
     const { tile } = this.model.get("_atlas") ?? {};
-    if (tile && this.small.has(row)) return make("img", { src: this.small.get(row), alt, width: size, height: size });
-    if (tile && this.atlas.place(row)) return this.atlas.element(row, size, alt);
+    if (tile && this.atlas.place(row)) return this.singly ? this.single(row, size, alt) : this.atlas.element(row, size, alt);
     const id = this.images.ids[row];
     return make(
       "span", { className: "vg-missing", role: "img", "aria-label": `${alt}; no picture`, title: id, style: { width: `${size}px`, height: `${size}px` } },
       "no picture of", bdi(id.split("/").at(-1)),
     );
+  }
+
+  /** Whether thumbnails come one by one. */
+  get singly() {
+    return this.live && this.model.get("_singly");
+  }
+
+  /** A thumbnail, or a grey tile until it comes. */
+  single(row, size, alt) {
+    const url = this.small.get(row, true);
+    if (url) return make("img", { src: url, alt, width: size, height: size });
+    const waiting = make(
+      "span", { className: "vptsp-waiting vg-waiting", role: "img", "aria-label": alt, style: { width: `${size}px`, height: `${size}px` } });
+    Object.assign(waiting.dataset, { row: String(row), size: String(size) });
+    return waiting;
+  }
+
+  refill() {
+    for (const waiting of /** @type {NodeListOf<HTMLElement>} */ (this.root.querySelectorAll("span.vptsp-waiting"))) {
+      const { row, size } = waiting.dataset;
+      if (this.small.get(Number(row))) waiting.replaceWith(this.single(Number(row), Number(size), waiting.getAttribute("aria-label")));
+    }
   }
 
   /** The picture of an upload, or a sign that it is on its way. */
@@ -85,17 +96,13 @@ export class Pictures {
     for (const number of [...this.atlas.pages.keys()]) this.atlas.drop(number);
     this.atlas.asked.clear();
     this.large.forget();
-    this.dropTiles();
-  }
-
-  dropTiles() {
-    for (const row of [...this.small.keys()]) this.dropTile(row);
+    this.small.forget();
   }
 
   close() {
     this.atlas.close();
     this.large.close();
-    this.dropTiles();
+    this.small.close();
     for (const url of this.previews.values()) URL.revokeObjectURL(url);
   }
 }

@@ -11,9 +11,10 @@
  * @property {string} [name] - of the file
  */
 /**
- * The answer: rows of images, the most similar first; `label` is the query's class, -1 if it is not known.
- * @typedef {Message & { rows: number[], similarities: number[], label: number, relevant: number, ranks: number[],
- *   precision: number, recall?: string }} Result
+ * The answer: rows of images, the most similar first; `label` is the query's class, -1 if it is not known. `ranks` of the
+ * right images and `precision` may come after it.
+ * @typedef {Message & { rows: number[], similarities: number[], label: number, relevant: number, ranks?: number[],
+ *   precision?: number, recall?: string }} Result
  */
 
 export class Requests {
@@ -31,7 +32,6 @@ export class Requests {
     this.waiting = false;
   }
 
-  /** @param {Message} message */
   /**
    * @param {string} kind
    * @param {Record<string, any>} message
@@ -39,10 +39,20 @@ export class Requests {
    * @param {ArrayBuffer[]} [buffers]
    */
   send(kind, message, text, buffers) {
-    this.latest[kind] = ++this.count;
     this.waiting = true;
     this.announce(text);
     this.root.setAttribute("aria-busy", "true");
+    this.ask(kind, message, buffers);
+  }
+
+  /**
+   * Without a word to anybody.
+   * @param {string} kind
+   * @param {Record<string, any>} message
+   * @param {ArrayBuffer[]} [buffers]
+   */
+  ask(kind, message, buffers) {
+    this.latest[kind] = ++this.count;
     this.model.send({ kind, number: this.count, ...message }, undefined, buffers);
   }
 

@@ -1,19 +1,21 @@
 // What is searched with, the answer to it, and what was searched with before.
 
 import { count, ofAll } from "../../front/text.js";
-import { debounced } from "../../front/timing.js";
+import { debounced, promptly } from "../../front/timing.js";
 import { isolated } from "./elements.js";
 /** @import { Message, Model } from "../../front/model.js" */
 /** @import { Images } from "./images.js" */
 /** @import { Query, Requests, Result } from "./requests.js" */
 
 const REMEMBERED = 200; // queries
+const REST = 100; // ms
 
 /**
  * What a search tells the rest of the view.
  * @typedef {object} Listener
  * @property {(asked: Query) => void} asked - a query is about to be sent
  * @property {(message: Message, buffers: any[]) => void} answered - its answer has come
+ * @property {() => void} ranked - the ranks of the right images have come after it
  * @property {(text: string) => void} failed - there is none
  * @property {(message: Message, wanted: boolean) => void} listed - a list of queries has come; whether it is waited for
  * @property {() => boolean} answerless - whether the query has no answer, and nothing else is shown
@@ -40,9 +42,16 @@ export class Search {
     this.images = images;
     this.requests = requests;
     this.listener = listener;
-    this.send = debounced((/** @type {Query} */ asked) => {
+    const send = (/** @type {Query} */ asked) => {
       if (asked === this.query) requests.send("query", { query: asked }, "waiting for the kernel");
-    }, model.live === false ? 0 : 30);
+    };
+    /** Where the right images are among all, once one rests on an answer: it takes longer than the answer. */
+    this.askRanks = debounced((/** @type {Result} */ result) => {
+      if (result !== this.result) return;
+      const certain = result.recall ? [] : result.rows;
+      requests.ask("ranks", { query: this.query, certain });
+    }, REST);
+    this.send = model.live === false ? debounced(send, 0) : promptly(send, 30); // a page answers before the call returns
   }
 
   /** Sets traits of the model; that they change is no news then. */
@@ -101,8 +110,13 @@ export class Search {
     const { requests, listener } = this;
     if (message.kind === "result" && requests.answers(message, "query")) {
       requests.done();
-      this.result = /** @type {Result} */ (message);
+      const result = this.result = /** @type {Result} */ (message);
       listener.answered(message, buffers);
+      if (!result.ranks) this.askRanks(result);
+    } else if (message.kind === "ranks") {
+      if (!requests.answers(message, "ranks") || !this.result) return;
+      [this.result.ranks, this.result.precision] = [message.ranks, message.precision];
+      listener.ranked();
     } else if (message.kind === "uploaded" && requests.answers(message, "upload")) {
       requests.done();
       this.ask({ upload: message.upload, name: this.uploadName });

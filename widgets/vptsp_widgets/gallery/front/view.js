@@ -45,6 +45,7 @@ export default {
         draw();
         status.say(shown.of ? "" : search.outcome() + lists.aboutPair());
       },
+      ranked: () => drawPanel(),
       failed(text) {
         status.say(text);
         draw(text);
