@@ -137,6 +137,22 @@ def test_search_takes_embeddings_and_leaves_nothing_out_for_them(tiny_run: Run) 
     assert (other["query"] == other["id"]).all()
 
 
+def test_search_takes_files(tiny_run: Run, image_folder: Path, tmp_path: Path) -> None:
+    saved = SavedEmbeddings.of_run(tiny_run)
+    files = [image_folder / "test" / "class_11" / "3.png", image_folder / "test" / "class_10" / "2.png"]
+    found = vptsp.search(tiny_run, files, k=2)
+    assert found["query"].tolist() == [str(files[0])] * 2 + [str(files[1])] * 2
+    best = found[found["rank"] == 1]
+    assert [name.split("/")[-2:] for name in best["id"]] == [["class_11", "3.png"], ["class_10", "2.png"]]
+    assert best["similarity"].tolist() == pytest.approx([1, 1], abs=1e-4)
+    assert vptsp.search(str(tiny_run.path), str(files[0]), k=1)["id"].tolist() == best["id"].tolist()[:1]
+    with pytest.raises(DataError, match="is a file and no id of these images; to search with files give the run"):
+        vptsp.search(saved, files[0])
+    (tmp_path / "text.jpg").write_text("no image")
+    with pytest.raises(DataError, match=r"text\.jpg"):
+        vptsp.search(tiny_run, tmp_path / "text.jpg")
+
+
 def test_a_small_gallery_has_fewer_ranks(tiny_run: Run) -> None:
     saved = SavedEmbeddings.of_run(tiny_run)
     assert vptsp.search(saved, saved.ids[0], k=1000)["rank"].tolist() == list(range(1, len(saved)))

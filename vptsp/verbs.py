@@ -86,19 +86,22 @@ def evaluate(
 
 def search(
     source: Run | SavedEmbeddings | str | Path,
-    queries: str | Sequence[str] | SavedEmbeddings | np.ndarray | Tensor,
+    queries: str | Path | Sequence[str | Path] | SavedEmbeddings | np.ndarray | Tensor,
     k: int = 10,
 ) -> pd.DataFrame:
     """The ``k`` nearest gallery images of each query, by exact cosine similarity.
 
     >>> vptsp.search(run, run_embeddings.ids[0], k=5)  # doctest: +SKIP
+    >>> vptsp.search(run, "photo.jpg", k=5)  # doctest: +SKIP
 
     ``source`` is a run (its test images are searched), or :class:`~vptsp.runs.embeddings.SavedEmbeddings`. ``queries``
-    are ids of its images, which never find themselves; or other embedded images; or embeddings (Q, E) of any length.
-    Returns a row per query and rank: ``query`` (id, or row of the embeddings), ``rank`` from 1, ``id``, ``class_name``
-    and ``similarity``; fewer than k ranks where the gallery is smaller.
+    are ids of its images, which never find themselves; or image files, which the run's model embeds; or other embedded
+    images; or embeddings (Q, E) of any length.
+    Returns a row per query and rank: ``query`` (id, file, or row of the embeddings), ``rank`` from 1, ``id``,
+    ``class_name`` and ``similarity``; fewer than k ranks where the gallery is smaller.
 
-    Raises :class:`~vptsp.errors.DataError` for ids that are not there and embeddings that do not fit.
+    Raises :class:`~vptsp.errors.DataError` for ids that are not there, files that are no images, and embeddings that do
+    not fit.
     """
     import numpy as np
     import pandas as pd
@@ -113,9 +116,15 @@ def search(
     if isinstance(queries, SavedEmbeddings):
         names, vectors = queries.ids, queries.embeddings
         own = queries.ids if queries is saved else None
-    elif isinstance(queries, str) or (isinstance(queries, Sequence) and all(isinstance(name, str) for name in queries)):
-        names = own = [queries] if isinstance(queries, str) else list(queries)
-        vectors = saved.embeddings[_rows_of(own, saved)]
+    elif isinstance(queries, str | Path) or (
+        isinstance(queries, Sequence) and all(isinstance(name, str | Path) for name in queries)
+    ):
+        names = [str(name) for name in ([queries] if isinstance(queries, str | Path) else queries)]
+        if files := _files(names, saved):
+            vectors = _embedded(files, source, saved)
+        else:
+            own = names
+            vectors = saved.embeddings[_rows_of(own, saved)]
     else:
         names, vectors = range(len(queries)), queries
     gallery = np.flatnonzero(np.ones(len(saved), dtype=bool) if saved.is_gallery is None else saved.is_gallery)
@@ -132,6 +141,23 @@ def search(
             "similarity": similarities[query, rank],
         }
     )
+
+
+def _files(names: Sequence[str], saved: SavedEmbeddings) -> list[str]:
+    """All of the names, where they are files and none is an id; else none of them."""
+    known = set(saved.ids)
+    return list(names) if all(name not in known and Path(name).is_file() for name in names) else []
+
+
+def _embedded(files: Sequence[str], source: Run | SavedEmbeddings | str | Path, saved: SavedEmbeddings) -> np.ndarray:
+    from vptsp.errors import DataError
+    from vptsp.evaluation.evaluate import embed_files
+    from vptsp.runs.checkpoints import load_beside
+    from vptsp.runs.embeddings import SavedEmbeddings
+
+    if isinstance(source, SavedEmbeddings):
+        raise DataError(f"{files[0]} is a file and no id of these images; to search with files give the run, not them")
+    return embed_files(load_beside(source, saved), files)
 
 
 def _rows_of(ids: Sequence[str], saved: SavedEmbeddings) -> list[int]:

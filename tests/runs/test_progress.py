@@ -22,7 +22,7 @@ def test_the_bar_says_how_much_time_is_left_before_a_narrow_terminal_cuts_it(
         bar.bar.refresh()
     bar(Event("stopped", 0, 2, 4, 100))
     last = capsys.readouterr().out.split("\r")[-1]
-    assert re.search(r"^ *4% .* 4/100 steps, \S+ left, loss=1\.25", last)
+    assert re.search(r"^ *4% .* 4/100 steps, \S+ left, loss 1\.25", last)
 
 
 @pytest.mark.parametrize("observer", [print_epochs, ProgressBar()])
@@ -43,8 +43,8 @@ def test_the_demo_says_how_much_time_is_left(monkeypatch: pytest.MonkeyPatch) ->
     state: dict[str, Any] = {"state": "training", "step": 30, "steps": 130, "epoch": 1, "epochs": 8, "loss": 3.25}
     monkeypatch.setattr(demo.time, "monotonic", lambda: 100.0)
     left = demo._left(state, since=80.0, first=10)  # 20 steps in 20 seconds, 100 to go
-    line = f"{'linear probe':<13}{demo._bar(state, left)}"
-    assert line.endswith("epoch 2 of 8  1:40 left  loss 3.250")  # the one under way
+    line = f"{'2/3 linear probe':<17}{demo._bar(state, left)}"
+    assert line.endswith("epoch 2 of 8  1:40 left to train  loss 3.250")  # the one under way
     assert len(line) < 80
     assert demo._left(state, since=80.0, first=29) == "", "one step is no pace"
     assert demo._left(state | {"step": 130}, since=80.0, first=10) == ""

@@ -15,6 +15,8 @@ from jaxtyping import Float32, Int64
 
 from vptsp.errors import DataError, RunError
 from vptsp.evaluation.ranking import unit_rows
+from vptsp.runs.embeddings import SavedEmbeddings
+from vptsp.runs.proxies import snapshot_beside
 from vptsp.runs.run import Run
 from vptsp.runs.snapshots import KINDS as KINDS
 from vptsp.runs.snapshots import Snapshots
@@ -74,12 +76,18 @@ def moments(run: Run) -> list[Moment]:
 
 
 def has_spaces(run: Run) -> bool:
-    """Whether :func:`moments` can tell of this run: whether snapshots have semantic proxies and probe images."""
+    """Whether a run's semantic proxies can be shown: snapshots with probe images, and a trained model.
+
+    Where the untrained model was selected, the proxies are random directions.
+    """
     try:
         first = next(iter(Snapshots(run)), None)
+        if first is None or first.semantic is None or first.embeddings.get("train") is None:
+            return False
+        snapshot_beside(run, SavedEmbeddings.of_run(run))
     except (RunError, DataError):  # a damaged run is none to show
         return False
-    return first is not None and first.semantic is not None and first.embeddings.get("train") is not None
+    return True
 
 
 def progress_table(run_moments: Sequence[Moment]) -> pd.DataFrame:

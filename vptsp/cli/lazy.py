@@ -59,9 +59,21 @@ class LazyCommands(click.Group):
             return super().invoke(context)
         except UsageError as error:
             raise Told(str(error)) from None
+        except click.NoSuchOption as error:
+            setting = error.option_name.lstrip("-").replace("-", "_")
+            if setting not in _settings():
+                raise
+            hint = f"{error.format_message()} Settings are given without dashes: {setting}=VALUE"
+            raise click.UsageError(hint, error.ctx) from None
         except KeyboardInterrupt as stop:
             click.echo(str(stop) or "interrupted", err=True)
             raise SystemExit(130) from None
+
+
+def _settings() -> set[str]:
+    from vptsp.settings.config import Config
+
+    return set(Config.model_fields)
 
 
 _usual = warnings.formatwarning

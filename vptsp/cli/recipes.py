@@ -47,6 +47,7 @@ def command(preset: str | None, every: bool, record: tuple[Path, ...]) -> None:
     elif every:
         click.echo("\n\n".join(_card(recipe(name)) for name in preset_names()))
     else:
+        click.echo(layout.heading(f"{'preset':<37} {'the paper':<17} {'measured here':<22} epoch chosen"))
         for name in preset_names():
             click.echo(_line(recipe(name)))
 
@@ -58,7 +59,7 @@ def _line(card: Recipe) -> str:
     published = headline(card.expected).partition(",")[0] or ("per task" if card.expected else "–")
     ours = headline(card.ours[-1].metrics, card.ours[-1].spread).partition(",")[0] if card.ours else "–"
     chosen = "held out" if card.config.val_fraction else "last epoch"
-    return f"{layout.name(f'{card.preset:<37}')} paper {published:<11} ours {ours:<17} {chosen}".rstrip()
+    return f"{layout.name(f'{card.preset:<37}')} {published:<17} {ours:<22} {chosen}".rstrip()
 
 
 def _card(card: Recipe) -> str:

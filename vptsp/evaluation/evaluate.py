@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from torch import Tensor
 
 from vptsp.data import load_data
-from vptsp.data.folder import look_at_folder
+from vptsp.data.folder import FileLoader, look_at_folder
 from vptsp.data.hopeless_runs import require_scorable
 from vptsp.data.image_set import DataSplits, ImageSet
 from vptsp.data.loaders import EvalPasses
@@ -150,6 +151,15 @@ def embed_folder(
     embeddings = embed(model.to(fabric.device), image_set, model.config, fabric)
     save_embeddings(Path(keep), embeddings, image_set, model=fingerprint_of(source))
     return SavedEmbeddings(keep)
+
+
+def embed_files(model: ConfiguredModel, files: Sequence[str | Path]) -> Float32[np.ndarray, "Q E"]:
+    """Image files embedded as a model embeds test images. Raises DataError, naming the file, for what is no image."""
+    paths = tuple(str(file) for file in files)
+    images = ImageSet("queries", paths, np.zeros(len(paths), dtype=np.int64), ["query"], FileLoader(paths))
+    config = model.config.changed(num_workers=0)
+    fabric = make_fabric(config.device, config.precision)
+    return embed(model.to(fabric.device), images, config, fabric).numpy()
 
 
 def _readable(images: ImageSet) -> ImageSet:

@@ -89,7 +89,8 @@ def parameter_table(counts: Mapping[str, Mapping[str, Any]]) -> str:
     split = ", ".join(f"{name} {number:,}" for name, number in sorted(parts.items(), key=lambda item: -item[1]))
     first = next(iter(counts))
     caption = (
-        "Trained: receives gradients. Kept: what retrieval needs beside the frozen backbone. "
+        "Trained: receives gradients. Kept: what retrieval needs beside the frozen backbone, "
+        "the map that whitens the embeddings included, which is computed and not trained. "
         "Bank: prompts of the training classes, dropped after training. Total: with the frozen backbone. "
     )
     return html_table(header, rows, caption + (f"{first} trains: {split}." if split else ""), strong=0)

@@ -117,11 +117,14 @@ def train_or_resume(config: Config, run_dir: str, observer: Observer | None = No
     from vptsp.runs.progress import reading
     from vptsp.runs.run import Run, require_own  # late: what only starts notebooks needs no torch
 
-    print(reading(config), flush=True)
     folder = placed(run_dir) if run_dir else None
     resume = folder is not None and Run(folder).has_begun()
     if folder is not None and resume:
         require_own(folder, config)
+    if folder is not None and Run(folder).is_finished():
+        print(f"{folder.resolve()} is finished: it is shown, and not trained again")
+    else:
+        print(reading(config), flush=True)
 
     from vptsp.training.loop import train
 

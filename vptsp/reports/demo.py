@@ -98,7 +98,8 @@ def _watch(stages: list[tuple[str, Run]], finished: threading.Event) -> None:
     begun: dict[str, tuple[float, int]] = {}  # when each stage was first seen to move, and how far it was
     while True:
         over = finished.wait(_POLL_SECONDS)
-        for title, run in stages:
+        for number, (name, run) in enumerate(stages, start=1):
+            title = f"{number}/{len(stages)} {name}"
             state = run.progress()
             if not state or title in told:
                 continue
@@ -106,7 +107,7 @@ def _watch(stages: list[tuple[str, Run]], finished: threading.Event) -> None:
             since, first = begun.setdefault(title, (time.monotonic(), state["step"]))
             left = _left(state, since, first)
             if live:
-                click.echo(f"\r{title:<13}{_bar(state, left):<66}", nl=done)
+                click.echo(f"\r{title:<17}{_bar(state, left):<66}", nl=done)
             else:
                 now = (title, state["epoch"], done, int((time.monotonic() - since) / _SAID_SECONDS))
                 if before != now:
@@ -136,10 +137,10 @@ def _left(state: Mapping[str, Any], since: float, first: int) -> str:
     if done < 2 or state["step"] >= state["steps"]:
         return ""
     seconds = round(taken / done * (state["steps"] - state["step"]))
-    return f"  {seconds // 60}:{seconds % 60:02d} left"
+    return f"  {seconds // 60}:{seconds % 60:02d} left to train"
 
 
-def _bar(state: Mapping[str, Any], left: str = "", width: int = 18) -> str:
+def _bar(state: Mapping[str, Any], left: str = "", width: int = 12) -> str:
     if not state["steps"]:
         return _epochs(state)
     filled = width * state["step"] // state["steps"]

@@ -156,6 +156,10 @@ def _metrics_table(result: RunResult) -> str:
         if name in result.last_metrics
     ]
     caption = "Metrics on the test classes. " if recalls else "Metrics on the test images. "
+    if result.validation_metric and recalls and (held := result.classes.get("val")):
+        tested = result.classes.get("test", 0)
+        few = ", among which a wrong neighbour is rarer" if held < tested else ""
+        caption += f"Validation, as in the curves, is on {held:,} classes{few}; the test is on {tested:,}. "
     if lone := result.sizes.get("num_lone_queries"):
         caption += f"{lone:,} queries without another image of their class are left out. "
     return html_table(["metric", *columns], rows, caption)

@@ -206,7 +206,7 @@ class SavedEmbeddings:
             return ""
         if self._kept is not None:  # a folder that its user has never seen
             return "no thumbnails: images=[...], the files of the images, would give them"
-        return f"no thumbnails: {plain(self.folder / 'tiles.json', 200)} is missing"
+        return f"no thumbnails in {plain(self.folder, 200)}: it was written without images, or tiles.json is gone"
 
     @cached_property
     def attributes(self) -> pd.DataFrame | None:

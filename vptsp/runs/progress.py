@@ -16,6 +16,7 @@ from vptsp.errors import UsageError
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
 from vptsp.settings.methods import METHODS
+from vptsp.settings.tasks import TASKS
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def print_epochs(event: Event) -> None:
     if event.kind == "start" and event.values:
         print(_beginning(event), flush=True)
     elif event.kind == "epoch":
-        numbers = "  ".join(f"{name} {value:.4g}" for name, value in event.values.items() if _shown(name, value))
+        numbers = "  ".join(filter(None, (_said(name, value) for name, value in event.values.items())))
         print(f"epoch {event.epoch}/{event.epochs}  {numbers}", flush=True)
     elif event.kind == "stopped":
         print(f"stopped after step {event.step} of {event.steps}", flush=True)
@@ -98,14 +99,20 @@ class ProgressBar:
             self.bar = tqdm(total=event.steps, initial=event.step, mininterval=0.3, file=sys.stdout, bar_format=_BAR)
         self.bar.update(event.step - self.bar.n)
         if event.values and event.kind != "start":
-            shown = {name: f"{value:.4g}" for name, value in event.values.items() if _shown(name, value)}
-            self.bar.set_postfix(shown, refresh=False)
+            said = filter(None, (_said(name, value) for name, value in event.values.items()))
+            self.bar.set_postfix_str(", ".join(said), refresh=False)
         if event.kind in ("done", "stopped"):
             self.bar.close()
 
 
-def _shown(name: str, value: Any) -> bool:
-    return isinstance(value, (int, float)) and name in ("loss", "val_recall_at_1", "val_top1", "images_per_second")
+def _said(name: str, value: Any) -> str:
+    """A number as people read it: validation in percent, as the test's is; "" for what is not for them."""
+    if not isinstance(value, (int, float)):
+        return ""
+    for task in TASKS.values():
+        if name == f"val_{task.metric}":
+            return f"validation {task.title} {100 * value:.1f} %"
+    return {"loss": f"loss {value:.4g}", "images_per_second": f"{value:.4g} images/s"}.get(name, "")
 
 
 class Ticker:

@@ -63,7 +63,7 @@ def record_of(run: Run | str | Path, preset: str) -> dict[str, Any]:
         "seed": run.config.seed,
         "changes": changes_of(run, preset),
         "metrics": {name: round(value, 5) for name, value in result.metrics.items() if value is not None},
-        "selected": result.epoch if result.selected == "best_val" else None,
+        "selected": None if result.selected == "last" else result.epoch,
         "epochs": result.epochs,
         "machine": f"{made.get('device')}, {made.get('threads')} threads, {result.precision}",
         "code": code,

@@ -13,6 +13,8 @@ from typing import Any
 
 from vptsp.errors import RunError
 
+_FEW = 100  # images by which an epoch is chosen: a hundredth each
+
 
 @dataclass(frozen=True)
 class RunResult:
@@ -75,9 +77,12 @@ class RunResult:
             return ""
         tries = ["a smaller lr", "a larger crop_min", *["method=linear"] * (self.method != "linear")]
         epochs = f"none of {self.epochs} epochs was" if self.epochs > 1 else "its one epoch was not"
+        judges, few = self.images.get("val", 0), ""
+        if 0 < judges < _FEW:
+            few = f" Only {judges} images judge it, and one of them is {100 / judges:.0f} points: more would say more."
         return (
             f"Training did not help on held-out classes: the untrained model of epoch 0 is the selected one, as "
-            f"{epochs} better. Try {', '.join(tries[:-1])} or {tries[-1]}."
+            f"{epochs} better.{few} Try {', '.join(tries[:-1])} or {tries[-1]}."
         )
 
     @classmethod

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from vptsp.data.image_set import ImageSet
 from vptsp.errors import RunError
@@ -31,10 +31,9 @@ def write_thumbnails(folder: Path, images: ImageSet) -> None:
         rows = -(-count // PER_SIDE)
         sheet = Image.new("RGB", (PER_SIDE * TILE, rows * TILE), "white")
         for place in range(count):
-            tile = images.load(first + place).convert("RGB")
-            tile.thumbnail((TILE, TILE))
-            left, top = (place % PER_SIDE) * TILE, (place // PER_SIDE) * TILE
-            sheet.paste(tile, (left + (TILE - tile.width) // 2, top + (TILE - tile.height) // 2))
+            # its middle square, as the model sees it; tiny ones are enlarged
+            tile = ImageOps.fit(images.load(first + place).convert("RGB"), (TILE, TILE))
+            sheet.paste(tile, ((place % PER_SIDE) * TILE, (place // PER_SIDE) * TILE))
         buffer = io.BytesIO()
         sheet.save(buffer, "JPEG", quality=80, **save_options(TILE))
         write_bytes(folder / f"page_{page}.jpg", buffer.getvalue())

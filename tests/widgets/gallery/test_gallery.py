@@ -256,7 +256,7 @@ def test_left_out_and_missing_pictures_are_said(tmp_path: Path) -> None:
     view = RetrievalGallery(SavedEmbeddings(tmp_path))
     assert len(view.ids) == 17
     assert view._notes[0] == "3 left out: their embeddings hold NaN or infinity"
-    assert view._notes[1].startswith("no thumbnails: ")
+    assert view._notes[1].startswith(f"no thumbnails in {tmp_path}: ")
     assert Markup(view.still()).all("img")
     assert "3 left out: their embeddings hold NaN or infinity" in view.still()
 

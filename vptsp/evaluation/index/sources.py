@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from vptsp.data.folder import FileLoader
-from vptsp.data.image_set import ImageSet
 from vptsp.errors import DataError
 from vptsp.evaluation.ranking import Array
 from vptsp.project import placed
@@ -80,12 +78,7 @@ def _of_saved(saved: SavedEmbeddings) -> Images:
 
 def query_of(files: Sequence[str | Path], run: str | Path) -> tuple[Float32[np.ndarray, "Q E"], str | None]:
     """Image files embedded by a run's model, as its test images are, and that model's fingerprint."""
-    from vptsp.evaluation.evaluate import embed  # imports torch's loaders
-    from vptsp.machine import make_fabric
+    from vptsp.evaluation.evaluate import embed_files  # imports torch's loaders
 
     source: Run | Path = model_source(run)
-    model = load_inference(source)
-    names = [str(file) for file in files]
-    images = ImageSet("queries", names, np.zeros(len(names), dtype=np.int64), ["query"], FileLoader(tuple(names)))
-    fabric = make_fabric(model.config.device, model.config.precision)
-    return embed(model.to(fabric.device), images, model.config, fabric).numpy(), fingerprint_of(source)
+    return embed_files(load_inference(source), files), fingerprint_of(source)
