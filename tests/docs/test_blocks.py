@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -111,6 +112,8 @@ def test_the_blocks_of_a_long_page_run(page: str, reader: Callable[[], Path]) ->
 
     folder = reader()
     names: dict[str, Any] = {"__name__": "notebook"}
+    if page == "docs/how-to/own-photos.md":
+        shutil.copy(next((folder / "photos").rglob("*.png")), folder / "new.jpg")
     if page == "docs/indexes.md":  # what its reader has
         names |= index_reader(folder) | {"RetrievalGallery": RetrievalGallery}
     with in_folder(folder):
@@ -119,8 +122,6 @@ def test_the_blocks_of_a_long_page_run(page: str, reader: Callable[[], Path]) ->
 
 def index_reader(folder: Path) -> dict[str, Any]:
     """Vectors of a reader's own, and photos."""
-    import shutil
-
     import numpy as np
 
     from vptsp.runs.embeddings import SavedEmbeddings

@@ -73,7 +73,7 @@ def test_headless_it_shows_stills(
     output = run_notebook(name, tmp_path / "out.ipynb", given)
     notebook = nbformat.read(output, 4)
     assert "widgets" not in notebook.metadata
-    assert output.stat().st_size < 2e6
+    assert output.stat().st_size < 2.5e6
     cells = {cell.id: cell for cell in notebook.cells if cell.cell_type == "code"}
     shown = {
         key: "".join(out.data.get("text/html", "") for out in cell.outputs if "data" in out)

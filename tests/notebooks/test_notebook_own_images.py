@@ -9,6 +9,7 @@ from typing import Any
 import nbformat
 import numpy as np
 import onnxruntime
+import pandas as pd
 import pytest
 import torch
 from PIL import Image, ImageOps
@@ -60,12 +61,13 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def executed(
     photos: Path, tmp_path_factory: pytest.TempPathFactory, forked_kernels: None
 ) -> tuple[Run, dict[str, str]]:
-    """The run, and what each cell printed."""
+    """The run, and what each cell printed, or the text of the table that it ends with."""
     place = tmp_path_factory.mktemp("out")
     given = SMALL | {"photos": str(photos), "run_dir": str(place / "run")}
     cells = nbformat.read(run_notebook(NAME, place / "out.ipynb", given), 4).cells
     printed = {
         cell.id: "".join(output.get("text", "") for output in cell.outputs)
+        or "".join(output.data["text/plain"] for output in cell.outputs if output.output_type == "execute_result")
         for cell in cells
         if cell.cell_type == "code"
     }
@@ -110,7 +112,8 @@ def test_elsewhere_a_photo_gets_the_vector_it_has_here(executed: tuple[Run, dict
     squashed = np.stack([np.asarray(photo.resize((SIDE, SIDE)), np.float32).transpose(2, 0, 1) / 255 for photo in seen])
     assert (close > 0.99).all()
     assert (close > (onnx_vectors(run, squashed) * here).sum(1)).all()
-    assert str((vectors @ vectors.T).round(2)) == printed["use"].strip()
+    names = [test.ids[position] for position in range(4)]
+    assert str(pd.DataFrame(vectors @ vectors.T, index=names, columns=names).round(2)) == printed["use"]
 
 
 def test_running_it_again_keeps_what_was_trained(

@@ -45,7 +45,7 @@ def test_pages_saved_otherwise_are_decoded(folder: Path, tmp_path: Path) -> None
     Image.open(folder / "page_0.jpg").save(tmp_path / "page_0.jpg", quality=95)
     (file,) = Thumbnails(tmp_path).jpegs(["33"])
     tile = Image.open(io.BytesIO(file))
-    assert np.abs(np.asarray(tile, dtype=int) - np.asarray(expected, dtype=int)).mean() < 16  # noise, which no JPEG likes
+    assert np.abs(np.asarray(tile, dtype=int) - np.asarray(expected, dtype=int)).mean() < 16  # of noise
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no image", "half"])
