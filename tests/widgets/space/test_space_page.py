@@ -607,3 +607,37 @@ def test_a_closed_map_leaves_nothing_behind(page: Page, tmp_path: Path) -> None:
         [front.module("space"), json.loads(json.dumps(state)), tile_page],
     )
     assert left == {"heard": 0, "outside": 0, "urls": 0, "children": 0, "most": [[True, 1]] * 3}
+
+
+NAMES = """() => { const plain = CanvasRenderingContext2D.prototype.fillText; window.written = new Set();
+  CanvasRenderingContext2D.prototype.fillText = function (text, ...where) {
+    window.written.add(text); return plain.call(this, text, ...where); }; }"""
+
+
+def test_names_are_of_what_is_picked_out_and_the_one_looked_at_comes_first(page: Page, tmp_path: Path) -> None:
+    labels = np.arange(40) % 20
+    points = np.random.default_rng(0).normal(0, 1, (40, 2))  # too close for all names
+    saved = saved_images(tmp_path, labels.tolist(), [f"kind {label}" for label in range(20)])
+    view = Map(page, SpaceExplorer(saved, points))
+    page.evaluate(NAMES)
+
+    def names() -> set[str]:
+        view.set("view_state", {**view.get("view_state"), "labels": False, "proxies": []})
+        page.evaluate("window.written.clear()")
+        view.set("view_state", {**view.get("view_state"), "labels": True, "proxies": []})
+        return {name for name in page.evaluate("[...window.written]") if name.startswith("kind")}
+
+    everyone = names()
+    assert 0 < len(everyone) < 20
+    unnamed = min(set(range(20)) - {int(name.split()[1]) for name in everyone})
+    view.set("_focused", unnamed)
+    assert f"kind {unnamed}" in names()
+    assert len(names()) > 1
+    view.set("_focused", -1)
+    two = sorted({unnamed, (unnamed + 1) % 20})
+    rows = np.array([*two, *(row + 20 for row in two)], dtype="<i4")
+    page.evaluate(
+        "(rows) => window.vptspModels[0].set('_selected', new DataView(new Int32Array(rows).buffer))", rows.tolist()
+    )
+    view.settle()
+    assert f"kind {two[0]}" in names() <= {f"kind {label}" for label in two}

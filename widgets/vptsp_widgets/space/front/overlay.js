@@ -17,7 +17,10 @@ import { short } from "../../front/text.js";
  *   looked: Looked, near: Near | null, flying: boolean }} Scene
  */
 
-/** Names of the classes in the middle of their images: the largest first, as many as there is room for. */
+/**
+ * Names of the classes in the middle of their images, as many as there is room for: of those picked out alone, if any are,
+ * that of the image focused first, and the largest.
+ */
 export class ClassNames {
   constructor() {
     this.widths = new Map(); // half of what a text takes, in pixels
@@ -30,7 +33,7 @@ export class ClassNames {
    *   classes, these have their names below them, and no other class has one
    * @param {number} side - of a picture
    */
-  draw(context, { cloud, state, camera, inks }, pictures, side) {
+  draw(context, { cloud, state, camera, inks, looked: { looked: near, kept } }, pictures, side) {
     const { width, height } = camera;
     const most = Math.round(((width * height) / 22000) * clip(state.zoom, 1, 4));
     const taken = [];
@@ -43,13 +46,15 @@ export class ClassNames {
     const below = new Map(pictures.map(({ code, x, y }) => [code, [x, y + side / 2 + 9]]));
     below.delete(-1);
     let looked = 0;
-    for (const code of first < 0 ? cloud.bySize : [first, ...cloud.bySize]) {
+    const isNear = (code) => near.has(cloud.classes[code]);
+    for (const code of near.size ? [...cloud.bySize.filter(isNear), ...cloud.bySize.filter((code) => !isNear(code))] : cloud.bySize) {
       const name = cloud.classes[code];
       if (taken.length >= most || looked > 500) break;
-      if (below.size && !below.has(code)) continue;
+      if ((below.size && !below.has(code)) || (kept && !kept.has(name))) continue;
       if (!cloud.centres[code] || (solo.size && !solo.has(name)) || (first >= 0 && name !== state.find)) continue;
-      const [x, y] = below.get(code) ?? camera.screen(...cloud.centres[code]);
-      if (x < 0 || y < 0 || x > width || y > height) continue;
+      const [x, middle] = below.get(code) ?? camera.screen(...cloud.centres[code]);
+      if (x < 0 || middle < 0 || x > width || middle > height + (below.size ? side : 0)) continue;
+      const y = clip(middle, 9, height - 9); // whole, also at an edge
       looked += 1;
       const text = short(name, 28);
       if (!this.widths.has(text)) this.widths.set(text, context.measureText(text).width / 2 + 4);
