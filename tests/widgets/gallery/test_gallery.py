@@ -59,6 +59,19 @@ def test_answers_are_those_of_the_search(tmp_path: Path, roles: bool) -> None:
         assert ranks["precision"] == pytest.approx(everyone.matches[row, : content["relevant"]].mean())
 
 
+@pytest.mark.parametrize("roles", [False, True])
+def test_two_images_know_how_they_find_each_other(tmp_path: Path, roles: bool) -> None:
+    saved = saved_set(tmp_path, roles=roles)
+    view = RetrievalGallery(saved)
+    everyone = search(saved.embeddings, saved.labels, None, saved.is_gallery, k=len(saved))
+    for first, second in ((0, 1), (3, 17), (12, 5)):
+        ((content, _),) = sent(view, {"kind": "pair", "rows": [first, second]})
+        assert content["similarity"] == pytest.approx(float(view.searched.unit[first] @ view.searched.unit[second]))
+        for (row, other), rank in zip(((first, second), (second, first)), content["ranks"], strict=True):
+            found = np.flatnonzero(everyone.neighbor_positions[row] == other)
+            assert rank == (None if not len(found) else found[0] + 1)
+
+
 def test_the_whole_picture_is_the_image_itself(tiny_run: Run, saved: SavedEmbeddings, image_folder: Path) -> None:
     view = RetrievalGallery.of_run(tiny_run)
     ((content, [picture]),) = sent(view, {"kind": "large", "row": 7})

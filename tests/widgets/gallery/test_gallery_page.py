@@ -472,6 +472,31 @@ def test_evil_names_are_text_and_missing_pictures_are_named(page: Page, saved: S
     assert page.locator("img:not([src^='blob:'])").count() == 0
 
 
+def test_any_two_images_side_by_side(show: Show, page: Page, tmp_path: Path) -> None:
+    bridge = show(RetrievalGallery(own_files(tmp_path)))
+    view, window = bridge.view, page.get_by_role("dialog", name="two images in full size")
+    compare = page.get_by_role("button", name="Compare the two")
+    expect(compare).to_be_hidden()
+    view.selection = [view.ids[1], view.ids[4]]
+    bridge.flush()
+    compare.click()
+    expect(window.get_by_role("img")).to_have_count(2)
+    similarity, ranks = view.searched.pair(1, 4)
+    expect(window.locator(".vg-rank")).to_have_text(f"Of two classes, similarity {similarity:.3f}")
+    for at, (side, row) in enumerate((("first", 1), ("second", 4))):
+        figure = window.get_by_role("figure", name=side)
+        expect(figure.get_by_role("img")).to_have_js_property("naturalWidth", 640)
+        expect(figure).to_contain_text(view.ids[row])
+        expect(figure).to_contain_text(f"finds the other at rank {ranks[at]}")
+    page.keyboard.press("Escape")
+    expect(window).to_be_hidden()
+    expect(compare).to_be_focused()
+    page.keyboard.press("c")
+    window.get_by_role("button", name="Search with the second").click()
+    expect(window).to_be_hidden()
+    expect(page.get_by_role("region", name="query")).to_contain_text(view.ids[4])
+
+
 def test_of_a_large_set_only_what_is_shown_is_sent(
     page: Page, saved: SavedEmbeddings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

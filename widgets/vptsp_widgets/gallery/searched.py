@@ -120,6 +120,16 @@ class Searched:
             "precision": float((ranks <= len(ranks)).mean()) if len(ranks) else None,
         }
 
+    def pair(self, first: int, second: int) -> tuple[float, list[int | None]]:
+        """Cosine similarity of two images, and the rank of each among what the other finds; none: not in the gallery."""
+        ranks: list[int | None] = []
+        for row, other in ((first, second), (second, first)):
+            similar = self.unit @ self.unit[row]
+            ahead = (similar > similar[other]) | ((similar == similar[other]) & (np.arange(len(similar)) < other))
+            ahead[row] = False
+            ranks.append(int((ahead & self.is_gallery).sum()) + 1 if self.is_gallery[other] else None)
+        return float(self.unit[first] @ self.unit[second]), ranks
+
     def _resolve(self, query: Query) -> tuple[Float32[np.ndarray, " E"], int, int | None]:
         """Unit vector, label (-1: no class of these images) and own row of a query."""
         if "proxy" in query:

@@ -215,6 +215,12 @@ class RetrievalGallery(EmbeddingsView):
         picture = self.searched.pictures.whole(self.ids[row])
         self.send({"kind": "large", "row": row, "note": self.searched.pictures.note(self.ids[row])}, [picture])
 
+    def _on_pair(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        """How similar two images are, and at which rank of the gallery each finds the other."""
+        rows = [int(row) for row in content["rows"]]
+        similarity, ranks = self.searched.pair(*rows)
+        self.send({"kind": "pair", "rows": rows, "similarity": similarity, "ranks": ranks})
+
     def _tiles(self, rows: Sequence[int]) -> list[bytes]:
         return self._thumbnails.jpegs([self.ids[row] for row in rows]) if self._thumbnails else []
 

@@ -2,12 +2,11 @@
 
 import { make } from "../../front/dom.js";
 import { count } from "../../front/text.js";
-import { bdi, button, oneLine } from "./elements.js";
+import { bdi, button } from "./elements.js";
+import { pairWindow } from "./pair.js";
 /** @import { Images } from "./images.js" */
 /** @import { Pictures } from "./pictures.js" */
 /** @import { Search } from "./search.js" */
-
-const SMALL = 320; // pixels of a thumbnail in place of a picture
 
 /**
  * A window over the page. `open(place)` shows the neighbour of a rank, counted from 0; `ask` searches with an image;
@@ -20,18 +19,14 @@ const SMALL = 320; // pixels of a thumbnail in place of a picture
 export function besideQuery(search, images, pictures, { ask, closed }) {
   let at = 0;
   const place = make("span", { className: "vg-rank", "aria-live": "polite" });
-  const sides = ["query", "neighbour"].map((role) => {
-    const [picture, words] = [make("div", { className: "vg-whole" }), make("figcaption", {})];
-    return { role, picture, words, element: make("figure", { "aria-label": role }, picture, words) };
-  });
-  const element = make(
-    "dialog", { className: "vg-beside", tabIndex: -1, "aria-label": "query and neighbour in full size" },
-    make("div", { className: "vptsp-bar" },
+  const window = pairWindow(images, pictures, {
+    label: "query and neighbour in full size", roles: ["query", "neighbour"], closed: () => closed(at),
+    bar: [
       button("‹", "the neighbour before (←)", () => step(-1)), place, button("›", "the next neighbour (→)", () => step(1)),
       button("Search with this neighbour", "make it the query (Enter)", () => take()),
-      make("span", { className: "vg-grow" }), button("Close", "back to the gallery (Esc)", () => element.close())),
-    make("div", { className: "vg-pair" }, ...sides.map((side) => side.element)),
-  );
+    ],
+  });
+  const { element } = window;
   const rows = () => search.result?.rows ?? [];
 
   function step(by) {
@@ -51,25 +46,13 @@ export function besideQuery(search, images, pictures, { ask, closed }) {
     const row = rows()[at];
     const right = search.isRight(row);
     place.textContent = `${count(at + 1)} of ${count(rows().length)}`;
-    show(sides[0], query.row, pictures.ofQuery(query), query.row === undefined ? [] : [bdi(images.nameOf(query.row))]);
+    window.show(0, query.row, query.row === undefined ? [] : [bdi(images.nameOf(query.row))], pictures.ofQuery(query));
     const word = right === null ? "" : right ? " ✓ same class" : " ✗ another class";
-    show(sides[1], row, null, [
+    window.show(1, row, [
       bdi(images.nameOf(row)), make("span", { className: right === null ? "" : right ? "vg-is-right" : "vg-is-wrong" }, word),
       make("span", { className: "vg-soft" }, ` rank ${count(at + 1)}, similarity ${result.similarities[at].toFixed(3)}`),
     ]);
     for (const near of [at + 1, at - 1]) if (rows()[near] !== undefined) pictures.large.get(rows()[near]); // before it is wanted
-  }
-
-  /** An image by its row; `other` is shown of a query that is none. */
-  function show({ role, picture, words }, row, other, title) {
-    const large = row === undefined ? undefined : pictures.large.get(row);
-    const name = row === undefined ? role : `${role}: ${oneLine(images.nameOf(row))}`;
-    const shown = row === undefined ? other : large ? make("img", { src: large.url, alt: name }) : pictures.element(row, SMALL, name);
-    picture.replaceChildren(shown);
-    const note = large?.note || (pictures.live || row === undefined ? "" : "A page without a kernel holds thumbnails only.");
-    words.replaceChildren(
-      make("div", {}, make("b", {}, `${role} `), ...title),
-      make("div", { className: "vg-soft" }, row === undefined ? "" : bdi(images.ids[row])), make("div", { className: "vg-soft" }, note));
   }
 
   element.addEventListener("keydown", (event) => {
@@ -81,15 +64,12 @@ export function besideQuery(search, images, pictures, { ask, closed }) {
     else return;
     event.preventDefault(); // the tile that has the focus next would take Enter for a click
   });
-  element.addEventListener("click", (event) => event.target === element && element.close()); // beside the window
-  element.addEventListener("close", () => closed(at));
 
   return {
     element, draw,
     open(/** @type {number} */ wanted) {
       at = wanted;
-      element.showModal();
-      element.focus();
+      window.open();
       draw();
     },
   };

@@ -8,6 +8,7 @@ export const KEYS = [
   ["Enter, double click", "the tile in full size beside the query; there ← and → go on, Enter searches, Esc closes"],
   ["s, click", "search with the tile"],
   ["Space, Ctrl + click", "select the tile, for linked views"],
+  ["c", "the two selected images in full size, and how they find each other"],
   ["Backspace", "back to the query before"],
   ["n / p", "next and previous query of the list"],
   ["r / m", "random query, random mistake"],

@@ -8,6 +8,7 @@ import { count } from "../../front/text.js";
 import { onTheme } from "../../front/theme.js";
 import { besideQuery } from "./beside.js";
 import { button } from "./elements.js";
+import { compareTwo } from "./compare.js";
 import { chooser, imageOptions, proxyFinder } from "./find.js";
 import { Images } from "./images.js";
 import { KEYS, onKeys } from "./keys.js";
@@ -59,11 +60,14 @@ export default {
       answerless: () => Boolean(search.query) && !search.result && !shown.of,
     });
     const ask = (/** @type {Query} */ asked, options = {}) => search.ask(asked, options);
-    const selection = pickedImages(model, { shown: () => tiles.rows(), tell: (values) => search.tell(values), changed: markPicked });
+    const selection = pickedImages(model, { 
+      shown: () => tiles.rows(), tell: (values) => search.tell(values), changed: markPicked, compare: (rows) => compared.open(rows),
+    });
     const lists = queryLists(images, { ask, fetch: (name, text) => search.fetchList(name, text), redraw: () => draw(), say: status.say });
-    const pictures = new Pictures(model, images, root, () => (drawPanel(), beside.draw()));
+    const pictures = new Pictures(model, images, root, () => (drawPanel(), beside.draw(), compared.draw()));
     const tiles = tileList(images, pictures, selection, { ask, look: (place) => beside.open(place) });
     const beside = besideQuery(search, images, pictures, { ask, closed: tiles.focusRank });
+    const compared = compareTwo(model, images, pictures, { ask, closed: () => selection.two.focus() });
     const shown = shownImages(search, tiles, { redraw: () => draw(), other: lists.other });
     const find = chooser("find a class or an image", "class, image id or number", (text) => imageOptions(images, text, { ask, openClass: lists.openClass }));
     const uploads = fileTaker(root, { send: (name, bytes) => search.upload(name, bytes), say: status.say });
@@ -83,15 +87,16 @@ export default {
       make("div", { className: "vptsp-bar vptsp-fold" },
         make("label", {}, "Browse", lists.which), lists.stepper, lists.atLeastBox,
         manyLabel, make("label", {}, shown.onlyWrong, "only wrong ones"),
-        make("span", { className: "vg-grow" }), selection.all, selection.none),
+        make("span", { className: "vg-grow" }), selection.two, selection.all, selection.none),
       help.table, notes, status.line,
       make("div", { className: "vg-main vptsp-stretch" }, panel.element, make("div", { className: "vg-side" }, shown.title, tiles.element)),
-      uploads.dropHere, beside.element,
+      uploads.dropHere, beside.element, compared.element,
     );
     el.append(root);
     onKeys(root, tiles, {
       Backspace: () => search.back(), Escape: clear, "?": help.toggle, "/": () => find.input.focus(),
       n: () => lists.step(1), p: () => lists.step(-1), r: lists.random, m: lists.randomMistake,
+      c: selection.compareTwo,
     });
 
     // --- what is shown -------------------------------------------------------------------------
@@ -189,7 +194,7 @@ export default {
         status: () => model.get("status") && requests.waiting && requests.done(),
       }),
       onTheme(root, () => search.result && !shown.of && drawPanel()),
-      status.end, () => model.off("msg:custom", receive), () => pictures.close(),
+      status.end, () => model.off("msg:custom", receive), () => (pictures.close(), compared.close()),
     ];
     if (selection.rows().length > 1 && model.get("_focused") < 0) showSelection();
     else {
