@@ -121,7 +121,7 @@ class Searched:
         }
 
     def pair(self, first: int, second: int) -> tuple[float, list[int | None]]:
-        """Cosine similarity of two images, and the rank of each among what the other finds; none: not in the gallery."""
+        """Cosine similarity of two images, and the rank of each among what the other finds; none: not in it."""
         ranks: list[int | None] = []
         for row, other in ((first, second), (second, first)):
             similar = self.unit @ self.unit[row]
