@@ -10,7 +10,6 @@ common, ``[shared.<name>]`` what some of them have, and ``[presets.<preset>]`` w
 
 from __future__ import annotations
 
-import difflib
 import functools
 import itertools
 import json
@@ -20,6 +19,7 @@ from typing import Any
 
 from vptsp.errors import ConfigError
 from vptsp.settings.earlier import as_recorded
+from vptsp.text import meant
 
 NOTES = ("published", "expected")
 _HERE = Path(__file__).parent  # importlib.resources would take longer to import than all presets to read
@@ -65,19 +65,16 @@ def _load(name: str) -> dict[str, Any]:
     elif name in preset_names():
         data = (_HERE / f"{name}.toml").read_bytes()
     else:
+        near = meant(name, preset_names())
+        some = "those" if near else f"{', '.join(sorted(path.stem for path in _HERE.glob('*.toml')))} and others"
         raise ConfigError(
-            f"preset {name!r} is not known; legal: {', '.join(_near(name))}, or a path to a .toml file "
-            "or to a run's config.json; vptsp presets lists all"
+            f"preset {name!r} is not known{near}; legal: {some} that vptsp presets lists, or a path to a .toml file or "
+            "to a run's config.json"
         )
     try:
         return as_recorded(json.loads(data)) if path.suffix == ".json" else tomllib.loads(data.decode())
     except (ValueError, TypeError) as error:  # both kinds of decoding errors are ValueErrors
         raise ConfigError(f"preset {name} is not valid {path.suffix[1:].upper() or 'TOML'}: {error}") from None
-
-
-def _near(name: str) -> list[str]:
-    """Presets of a similar name; without any, those that have a file of their own."""
-    return difflib.get_close_matches(name, preset_names(), n=8) or sorted(path.stem for path in _HERE.glob("*.toml"))
 
 
 @functools.cache

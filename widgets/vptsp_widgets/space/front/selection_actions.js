@@ -63,7 +63,8 @@ export class ChosenActs {
   show(rows) {
     this.rows = rows;
     const { bright, shown } = this.cloud();
-    this.shown.hidden = !bright || bright === shown || sameRows(rows, bright, this.cloud());
+    const nothing = !bright || bright === shown || sameRows(rows, bright, this.cloud());
+    this.shown.style.visibility = nothing ? "hidden" : ""; // its place stays: what was clicked in the legend must not move away
     this.shown.textContent = `Select the ${count(bright)} shown`;
     this.kept.show(rows);
     for (const each of this.several) each.hidden = !rows.length;
