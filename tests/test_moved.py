@@ -26,6 +26,7 @@ GONE = {
     "vptsp.units": {"UNITS"},
     "vptsp.bootstrap": {"compare_with", "score_trials"},
     "vptsp.trials": {"Row"},
+    "vptsp.tiles": {"cut"},  # TilePage.cut
 }
 
 
