@@ -495,6 +495,12 @@ def test_any_two_images_side_by_side(show: Show, page: Page, tmp_path: Path) -> 
     window.get_by_role("button", name="Search with the second").click()
     expect(window).to_be_hidden()
     expect(page.get_by_role("region", name="query")).to_contain_text(view.ids[4])
+    view.selection = [view.ids[1], view.ids[4]]
+    bridge.flush()
+    compare.click()
+    expect(window).to_be_visible()
+    page.evaluate("model.set('_ids', model.get('_ids'))")  # another set has come
+    expect(window).to_be_hidden()
 
 
 def test_of_a_large_set_only_what_is_shown_is_sent(

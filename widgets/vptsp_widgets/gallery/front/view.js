@@ -175,6 +175,7 @@ export default {
       else markPicked();
     }
     function imagesCame() {
+      compared.element.close(); // the two are not among these
       pictures.forget();
       lists.forget();
       search.history.length = 0;
