@@ -16,6 +16,7 @@ from vptsp import doctor
 from vptsp.attention_times import HOW, AttentionTimes, device_name
 from vptsp.core.backbones import kernels
 from vptsp.core.backbones.attention import attend, rule_for, run_block
+from vptsp.errors import ConfigError
 from vptsp.machine import make_fabric
 
 CPU = torch.device("cpu")
@@ -185,6 +186,11 @@ def test_the_rule_can_be_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert doctor.attention().what.startswith("by rule")
     make_fabric("cpu")
     assert kernels._keeper is None
+    monkeypatch.setenv(HOW, "fused")
+    with pytest.raises(
+        ConfigError, match="VPTSP_ATTENTION='fused' in the environment is unknown; legal: rule, or nothing"
+    ):
+        make_fabric("cpu")
 
 
 def test_a_trial_that_finds_no_memory_beside_a_training_decides_nothing() -> None:

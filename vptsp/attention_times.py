@@ -20,7 +20,7 @@ from pathlib import Path
 import filelock
 import torch
 
-from vptsp.errors import RunError
+from vptsp.errors import ConfigError, RunError
 from vptsp.files import write_json
 from vptsp.home import cache_folder
 
@@ -38,8 +38,16 @@ class AttentionTimes:
 
     @classmethod
     def of_this_user(cls) -> AttentionTimes | None:
-        """That of the cache folder; none where there is no home directory, or where the rule is to decide."""
-        if os.environ.get(HOW) == "rule":
+        """That of the cache folder; none where there is no home directory, or where the rule is to decide.
+
+        Raises ConfigError for a ``VPTSP_ATTENTION`` that means nothing.
+        """
+        if how := os.environ.get(HOW):
+            if how != "rule":
+                raise ConfigError(
+                    f"{HOW}={how!r} in the environment is unknown; legal: rule, or nothing to have attention timed. "
+                    "attention=fused or matmul is a setting of a run"
+                )
             return None
         try:
             return _of(cache_folder())

@@ -7,8 +7,8 @@ import { helpPanel, statusLine } from "../../front/status.js";
 import { count } from "../../front/text.js";
 import { onTheme } from "../../front/theme.js";
 import { besideQuery } from "./beside.js";
-import { button } from "./elements.js";
 import { compareTwo } from "./compare.js";
+import { button } from "./elements.js";
 import { chooser, imageOptions, proxyFinder } from "./find.js";
 import { Images } from "./images.js";
 import { KEYS, onKeys } from "./keys.js";
@@ -60,7 +60,7 @@ export default {
       answerless: () => Boolean(search.query) && !search.result && !shown.of,
     });
     const ask = (/** @type {Query} */ asked, options = {}) => search.ask(asked, options);
-    const selection = pickedImages(model, { 
+    const selection = pickedImages(model, {
       shown: () => tiles.rows(), tell: (values) => search.tell(values), changed: markPicked, compare: (rows) => compared.open(rows),
     });
     const lists = queryLists(images, { ask, fetch: (name, text) => search.fetchList(name, text), redraw: () => draw(), say: status.say });
