@@ -14,6 +14,7 @@ Read ``plan.py`` first, then ``supervisor.py``. ::
     random_search   random draws that are the same on every machine
     plan            from a sweep to its runs, all checked before the first is started
     folder          the sweep's folder and its jobs, readable at any time
+    halving         rates chosen by held-out data, in stages that are sweeps each
     runner          what is done is skipped, what was cut off goes on
     places          where runs compute: a run takes as many places as it has devices
     slurm           runs as jobs of a SLURM cluster
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from vptsp.sweeps.folder import Job as Job
     from vptsp.sweeps.folder import SweepFolder as SweepFolder
     from vptsp.sweeps.folder import load as load
+    from vptsp.sweeps.halving import Tuned as Tuned
+    from vptsp.sweeps.halving import tune as tune
     from vptsp.sweeps.ledger import merge_ledgers as merge_ledgers
     from vptsp.sweeps.ledger import read_ledger as read_ledger
     from vptsp.sweeps.ledger import write_ledger as write_ledger
@@ -59,6 +62,8 @@ _HOMES = {
     "Plan": "plan",
     "make_plan": "plan",
     "run_sweep": "runner",
+    "tune": "halving",
+    "Tuned": "halving",
     "load": "folder",
     "SweepFolder": "folder",
     "Job": "folder",

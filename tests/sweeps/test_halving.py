@@ -1,0 +1,162 @@
+"""A search by successive halving: what it does and costs, what decides, what is refused, and one that is done."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vptsp.errors import ConfigError
+from vptsp.runs.run import Run
+from vptsp.settings.config import Config, make_config
+from vptsp.sweeps import tune
+from vptsp.sweeps.folder import Job, SweepFolder
+from vptsp.sweeps.halving import default_ladder, judged, make_search, stages_of
+
+CANDIDATES = {"lr=1": {"lr": 1.0}, "lr=2": {"lr": 2.0}, "lr=3": {"lr": 3.0}}
+
+
+# --- what is done ---------------------------------------------------------------------------------------
+@given(candidates=st.integers(2, 100), epochs=st.integers(1, 200), keep=st.integers(2, 9))
+def test_stages_halve_down_to_one_that_is_trained_to_the_end(candidates: int, epochs: int, keep: int) -> None:
+    stages = stages_of(candidates, epochs, keep)
+    assert stages[0].candidates == candidates
+    assert (stages[-1].candidates, stages[-1].epochs) == (1, epochs)
+    for stage, after in itertools.pairwise(stages):
+        assert after.candidates == max(1, stage.candidates // keep)
+        assert stage.epochs <= after.epochs <= keep * stage.epochs
+
+
+def test_the_default_ladder_has_the_configuration_in_its_middle() -> None:
+    config = make_config({"method": "vptsp_g"})
+    ladder = default_ladder(config)
+    assert len(ladder) == len({json.dumps(values) for values in ladder}) == 9
+    assert ladder[4] == {"lr": config.lr, "lr_proxy": config.lr_proxy, "weight_decay": config.weight_decay}
+    for values in ladder:
+        assert values["lr_proxy"] / values["lr"] == pytest.approx(config.lr_proxy / config.lr)
+    assert len(default_ladder(config.changed(weight_decay=0.0))) == 3
+
+
+def test_a_stage_is_a_sweep_of_its_candidates_and_seeds(tmp_path: Path) -> None:
+    ladder = {"lr": [0.001, 0.005], "alpha": [0.5]}
+    search = make_search({"seed": 7, "epochs": 9, "method": "vptsp_g"}, ladder=ladder, seeds=2, folder=tmp_path)
+    assert [(stage.candidates, stage.epochs) for stage in search.stages] == [(2, 3), (1, 9)]
+    assert search.epochs == 2 * (2 * 3 + 9)
+    plan = search.plan(0, search.ladder)
+    assert sorted((job.labels[0], job.parameters["seed"]) for job in plan.jobs) == [
+        ("lr=0.001", 7),
+        ("lr=0.001", 8),
+        ("lr=0.005", 7),
+        ("lr=0.005", 8),
+    ]
+    assert all(job.parameters["epochs"] == 3 for job in plan.jobs)
+    assert not any(tmp_path.iterdir())
+
+
+# --- what decides ---------------------------------------------------------------------------------------
+def ran(
+    folder: Path, label: str, seed: int, validation: float | None, *epochs: tuple[float, float], error: str = ""
+) -> str:
+    """A run as it lies in a sweep's folder: what selected it, and R@1 and MAP@R of its epochs."""
+    job = Job(folder / f"{label}-s{seed}")
+    job.path.mkdir(parents=True)
+    (job.path / "job.json").write_text(json.dumps({"labels": [label], "parameters": {}}))
+    job.write_status(state="failed" if error else "done", error=error, attempts=1)
+    best = {} if validation is None else {"epoch": 0, "val_recall_at_1": validation}
+    if not error:
+        summary = {
+            "selected": "best_val",
+            "best_val": best,
+            "test": {"best_val": {"recall_at_1": 1 - (validation or 0)}},
+        }
+        (job.path / "summary.json").write_text(json.dumps(summary))
+    lines = [{"epoch": 0, "val_recall_at_1": 0.99, "val_map_at_r": 0.99}]
+    lines += [{"epoch": i, "val_recall_at_1": r, "val_map_at_r": m} for i, (r, m) in enumerate(epochs, 1)]
+    (job.path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return job.name
+
+
+def order(folder: Path, names: list[str]) -> list[str]:
+    (folder / "sweep.json").write_text(json.dumps({"jobs": names}))
+    return [f"lr={candidate.values['lr']:g}" for candidate in judged(SweepFolder(folder), CANDIDATES)]
+
+
+def test_held_out_data_decide_and_not_the_test(tmp_path: Path) -> None:
+    names = [ran(tmp_path, f"lr={i}", 0, value, (value, 0.1)) for i, value in ((1, 0.5), (2, 0.7), (3, 0.6))]
+    assert order(tmp_path, names) == ["lr=2", "lr=3", "lr=1"]
+
+
+def test_among_equals_the_best_trained_epoch_decides_and_not_the_untrained_model(tmp_path: Path) -> None:
+    names = [
+        ran(tmp_path, "lr=1", 0, 0.8, (0.5, 0.3), (0.6, 0.2)),
+        ran(tmp_path, "lr=2", 0, 0.8, (0.4, 0.9)),
+        ran(tmp_path, "lr=3", 0, 0.8, (0.6, 0.3)),
+    ]
+    assert order(tmp_path, names) == ["lr=3", "lr=1", "lr=2"]
+
+
+def test_the_mean_over_seeds_counts_and_what_failed_comes_last(tmp_path: Path) -> None:
+    names = [
+        ran(tmp_path, "lr=1", 0, 0.9, (0.9, 0.1)),
+        ran(tmp_path, "lr=1", 1, 0.2, (0.2, 0.1)),
+        ran(tmp_path, "lr=2", 0, 0.6, (0.6, 0.1)),
+        ran(tmp_path, "lr=2", 1, 0.6, (0.6, 0.1)),
+        ran(tmp_path, "lr=3", 0, 0.95, (0.95, 0.1)),
+        ran(tmp_path, "lr=3", 1, None, error="the loss is not a number\nmore"),
+    ]
+    assert order(tmp_path, names) == ["lr=2", "lr=1", "lr=3"]
+    last = judged(SweepFolder(tmp_path), CANDIDATES)[-1]
+    assert (last.validation, last.error) == (None, "the loss is not a number")
+
+
+# --- what is refused ------------------------------------------------------------------------------------
+REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({"method": "frozen"}, {}, "method='frozen' trains nothing"),
+    ({"val_fraction": 0}, {}, "val_fraction=0 holds nothing out"),
+    ({}, {"keep": 1}, "keep=1 leaves no candidate out"),
+    ({}, {"seeds": 0}, "seeds=0 is not a number of runs"),
+    ({}, {"ladder": {"lr": [0.1]}}, "one candidate leaves nothing to choose"),
+    ({}, {"ladder": {"lr": 0.1}}, "ladder: lr=0.1 is not a list"),
+    ({}, {"ladder": {"epochs": [1, 2]}}, "epochs is not for the ladder"),
+    ({"lr": 0.1}, {"ladder": {"lr": [0.1, 0.2]}}, "lr is in the ladder and among the settings"),
+    ({}, {"ladder": {"lr": [0.1, -0.2]}}, "lr=-0.2"),
+    (
+        {},
+        {"ladder": {"lr": [i / 1000 for i in range(1, 12)], "alpha": [i / 10 for i in range(10)]}},
+        "110 combinations",
+    ),
+]
+
+
+@pytest.mark.parametrize(("settings", "options", "words"), REFUSED, ids=[words for _, _, words in REFUSED])
+def test_what_cannot_be_searched_is_one_sentence(
+    settings: dict[str, Any], options: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        make_search(settings, folder=tmp_path / "search", **options)
+    assert words in str(error.value)
+    assert not (tmp_path / "search").exists()
+
+
+# --- one that is done -----------------------------------------------------------------------------------
+@pytest.mark.notebooks
+def test_a_search_ends_in_a_run_and_a_preset_and_is_not_done_twice(tiny: Callable[..., Config], tmp_path: Path) -> None:
+    settings = tiny(method="linear", epochs=2).model_dump(mode="json", exclude_unset=True)
+    ladder = {"lr": [0.01, 0.02]}
+    tuned = tune(settings, None, ladder, keep=2, folder=tmp_path, workers=1)
+    assert [len(candidates) for _, candidates in tuned.stages] == [2, 1]
+    assert tuned.values == tuned.stages[0][1][0].values
+    run = Run.open(tuned.run)
+    assert run.config.lr == tuned.values["lr"]
+    assert run.config.epochs == 2
+    again = make_config({}, preset=str(tuned.preset))
+    assert again.model_dump() == run.config.model_dump()
+    written = (run.path / "summary.json").stat().st_mtime_ns
+    assert tune(settings, None, ladder, keep=2, folder=tmp_path, workers=1) == tuned
+    assert (run.path / "summary.json").stat().st_mtime_ns == written
