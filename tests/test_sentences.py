@@ -25,7 +25,7 @@ EXTRA = re.compile(r"vptsp-workbench\[(\w+)\]")
 ARGUMENTS = {
     *("alpha", "frame", "most", "source", "run", "n_neighbors", "min_dist", "resume", "key"),
     *("seeds", "notebook", "folder", "list", "random", "runs", "yes", "run_dir", "workers"),  # of a sweep
-    "cluster",  # of a job
+    *("cluster", "keep"),  # of a job, and of a search
     *("columns", "session"),  # of figures and of the course
 }
 

@@ -23,7 +23,7 @@ COMMANDS = {
     "runs": "List runs",
     "compare": "Compare runs, folders of runs, sweeps, ledgers",
     "sweep": "Run a notebook many times",
-    "tune": "Search for learning rates and weight decay by held-out classes",
+    "tune": "Search for learning rates and weight decay",
     "data": "Data sets: list, check, prepare and download them",
     "index": "An index of images on disk",
     "settings": "List every setting with its default and meaning",

@@ -270,7 +270,7 @@ def search_on(search: Search, **options: Any) -> Tuned:
         folder = run_sweep(plan, search.place(number), **options)
         if any(job.status()["state"] in ("queued", "interrupted", "killed") for job in folder.jobs()):
             raise RunError(
-                f"the search was stopped in stage {number + 1}, or a run of it was killed; the same command goes on with it"
+                f"the search was stopped in stage {number + 1}, or a run was killed; the same command goes on with it"
             )
         found = judged(folder, {search.told(values): values for values in candidates})
         if found[0].validation is None:
