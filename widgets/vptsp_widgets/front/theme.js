@@ -1,11 +1,23 @@
 // Light and dark.
 
-/** Whether the page is dark: JupyterLab says so, elsewhere the page's own choice or the system does. */
+/** What the page says of itself: "light", "dark", or nothing. */
+function said() {
+  const { body, documentElement: html } = document;
+  const lab = body.dataset.jpThemeLight;
+  if (lab !== undefined) return lab === "false" ? "dark" : "light";
+  if (html.dataset.theme) return html.dataset.theme; // saved pages, the documentation
+  if (body.classList.contains("notebook_app")) return "light"; // nbclassic has no other
+  for (const theme of ["dark", "light"]) {
+    const classes = [`${theme}-theme`, `vscode-${theme}`]; // marimo, VS Code
+    if (classes.some((name) => body.classList.contains(name)) || html.getAttribute("theme") === theme) return theme; // Colab
+  }
+  return "";
+}
+
+/** Whether the page is dark; where it does not say, the system does. */
 function isDark() {
-  const lab = document.body.dataset.jpThemeLight;
-  if (lab !== undefined) return lab === "false";
-  const own = document.documentElement.dataset.theme;
-  return own ? own === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  const theme = said();
+  return theme ? theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
 }
 
 /**
@@ -23,7 +35,7 @@ export function onTheme(root, act) {
   };
   const changes = new MutationObserver(tell);
   changes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "class"] });
-  changes.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+  changes.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme", "theme"] });
   const media = matchMedia("(prefers-color-scheme: dark)");
   media.addEventListener("change", tell);
   const arrival = new ResizeObserver(() => { // an element has no size before it is in the page
