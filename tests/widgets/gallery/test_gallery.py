@@ -209,6 +209,33 @@ def test_a_run_finds_its_own_images_again(tiny_run: Run, image_folder: Path) -> 
     assert len(RetrievalGallery.of_run(tiny_run, split="train").ids) == 40
 
 
+def test_words_are_a_query_where_something_embeds_them(saved: SavedEmbeddings) -> None:
+    view = RetrievalGallery(saved, text_encoder=lambda words: np.eye(8)[int(words[-1])])
+    view.query_text("class 2")
+    nearest = np.argsort(-view.searched.unit[:, 2], kind="stable")[:24]
+    assert view.results["id"].tolist() == [saved.ids[row] for row in nearest]
+    assert view.results["right"].isna().all()  # nobody knows which class words mean
+    assert "Nearest to the words " in view.still()
+    assert "query: the words 'class 2'" in view.summary()
+    assert (view._takes_text, view.state_for_page()["_takes_text"]) == (True, False)
+    view.focus = saved.ids[3]
+    assert view._query == {}
+    with pytest.raises(DataError, match="there are no words"):
+        view.query_text(" ")
+    ((content, _),) = sent(view, {"kind": "query", "number": 2, "query": {"text": "class 1"}})
+    assert content["rows"][0] == int(view.searched.unit[:, 1].argmax())
+
+
+@pytest.mark.parametrize("vector", [np.ones(5), np.zeros(8), np.full(8, np.nan), np.ones((1, 8))])
+def test_a_text_encoder_of_another_space_is_refused(saved: SavedEmbeddings, vector: np.ndarray) -> None:
+    view = RetrievalGallery(saved, text_encoder=lambda words: vector)
+    with pytest.raises(DataError, match=r"text_encoder gave an array of shape .* it must be 8 finite numbers"):
+        view.query_text("a flower")
+    assert view._query == {}
+    with pytest.raises(ConfigError, match="has no text_encoder"):
+        RetrievalGallery(saved).query_text("a flower")
+
+
 def test_another_run_can_be_shown(tiny_run: Run, saved: SavedEmbeddings) -> None:
     view = RetrievalGallery(saved)
     view.focus, view.selection = saved.ids[1], saved.ids[:3]

@@ -17,6 +17,7 @@ from vptsp_widgets.front import module, page_block, style
 from vptsp_widgets.gallery import RetrievalGallery
 from vptsp_widgets.view import View
 
+from vptsp.errors import DataError
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 
@@ -375,6 +376,36 @@ def test_files_are_uploaded_dropped_and_refused(
     page.locator("input[type=file]").set_input_files(big)
     expect(page.get_by_role("status")).to_contain_text("has 9.0 MB; save it with at most 8 MB")
     assert rows(page) == first
+
+
+def test_words_are_typed_and_searched_with(show: Show, page: Page, tmp_path: Path) -> None:
+    def encode(words: str) -> np.ndarray:
+        if words == "stop":
+            raise DataError("these words stop it")
+        return np.eye(8)[len(words) % 8]
+
+    view = show(RetrievalGallery(saved_set(tmp_path), text_encoder=encode, k=4)).view
+    box = page.get_by_role("searchbox", name="words to search with")
+    box.fill(EVIL)
+    box.press("Enter")
+    query = page.get_by_role("region", name="query")
+    expect(query).to_contain_text("words; which class they mean is not known")
+    expect(query.get_by_role("heading")).to_contain_text("<img src=x onerror=alert(1)>")
+    ranked(page)
+    assert rows(page) == [view._row[name] for name in view.results["id"]]
+    assert view.focus == ""
+    box.fill("ab")
+    box.press("Enter")
+    expect(query.get_by_role("heading")).to_have_text("ab")
+    page.get_by_role("button", name="← Back").click()
+    expect(query.get_by_role("heading")).to_contain_text("onerror")
+    box.fill("stop")
+    box.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("these words stop it")
+    box.press("Escape")
+    expect(box).to_have_value("")
+    show(RetrievalGallery(saved_set(tmp_path / "none")))
+    expect(page.get_by_role("searchbox")).to_have_count(0)
 
 
 def test_the_latest_query_wins_and_waiting_is_said(show: Show, page: Page) -> None:

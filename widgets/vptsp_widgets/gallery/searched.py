@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
 from vptsp.data.image_set import ImageSet
-from vptsp.errors import DataError
+from vptsp.errors import ConfigError, DataError
 from vptsp.evaluation.gallery_index import GalleryIndex, Kind, check_kind
 from vptsp.evaluation.index import Index
 from vptsp.evaluation.index.opened import open_index
@@ -26,7 +26,9 @@ from vptsp_widgets.uploads import Uploads
 if TYPE_CHECKING:
     from vptsp.settings.build import ConfiguredModel
 
-Query = dict[str, Any]  # {"row": row}, {"proxy": [kind, number]} or {"upload": key, "name": name}
+# {"row": row}, {"proxy": [kind, number]}, {"upload": key, "name": name} or {"text": words}
+Query = dict[str, Any]
+TextEncoder = Callable[[str], Any]  # of words to a vector (E,) in the space of the images
 
 
 class Searched:
@@ -34,6 +36,7 @@ class Searched:
 
     ``proxies`` are (C, E) by kind, of the classes ``proxy_names``; ``model`` embeds files; ``images`` are where the
     whole pictures come from. ``index`` is a kind of one in memory, an index of the gallery images, or its folder.
+    ``text_encoder`` embeds words.
 
     Raises DataError for parts that do not fit together, and ConfigError for an unknown kind of index.
     """
@@ -46,6 +49,7 @@ class Searched:
         proxy_names: Sequence[str],
         index: Kind | Index | Path,
         images: ImageSet | Pictures | str | Path | None = None,
+        text_encoder: TextEncoder | None = None,
     ) -> None:
         if not len(saved):
             why = f"; {saved.left_out_note}" if saved.left_out else ""
@@ -63,6 +67,7 @@ class Searched:
         self.proxy_names = list(proxy_names)
         self.unit: Float32[np.ndarray, "N E"] = unit_rows(saved.embeddings)
         self.can_embed = model is not None
+        self.text_encoder = text_encoder
         self.uploads = Uploads(model, saved)
         self.pictures = Pictures.of(images, saved)
 
@@ -138,8 +143,21 @@ class Searched:
             return self.proxies[kind][number], names.index(name) if name in names else -1, None
         if "upload" in query:
             return self.uploads.embedding(query["upload"]), -1, None
+        if "text" in query:
+            return self._of_text(query["text"]), -1, None
         row = int(query["row"])
         return self.unit[row], int(self.saved.labels[row]), row
+
+    def _of_text(self, words: str) -> Float32[np.ndarray, " E"]:
+        if self.text_encoder is None:
+            raise ConfigError("this gallery has no text_encoder to search by words with; make it with one, as CLIP has")
+        vector, size = np.asarray(self.text_encoder(words), dtype=np.float32), self.unit.shape[1]
+        if vector.shape != (size,) or not np.isfinite(vector).all() or not vector.any():
+            raise DataError(
+                f"text_encoder gave an array of shape {vector.shape} for {plain(words)!r}; it must be {size} finite "
+                "numbers, not all 0, in the space of these images"
+            )
+        return unit_rows(vector[None])[0]
 
     def name(self, query: Query) -> str:
         """What a query is called in a sentence."""
@@ -148,6 +166,8 @@ class Searched:
             return f"the {kind} proxy of {plain(self.proxy_names[number])}"
         if "upload" in query:
             return f"the file {plain(query['name'])}"
+        if "text" in query:
+            return f"the words {plain(query['text'])!r}"
         row = query["row"]
         return f"{plain(self.saved.ids[row])} of class {plain(self.saved.class_names[self.saved.labels[row]])}"
 

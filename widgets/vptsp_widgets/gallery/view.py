@@ -19,7 +19,7 @@ from vptsp.evaluation.index import Index
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 from vptsp.text import plain
-from vptsp_widgets.gallery.searched import Query, Searched
+from vptsp_widgets.gallery.searched import Query, Searched, TextEncoder
 from vptsp_widgets.gallery.still import html_of
 from vptsp_widgets.pictures import Pictures
 from vptsp_widgets.run_view import Content, EmbeddingsView, run_of, thumbnails_of
@@ -44,6 +44,8 @@ class RetrievalGallery(EmbeddingsView):
     thumbnails. ``proxies`` are (C, E) by kind, with the class name of each row in ``proxy_names``. ``index`` is a kind
     of :class:`~vptsp.evaluation.gallery_index.GalleryIndex`, an index with the ids of the gallery images, or its folder
     (``vptsp index build`` makes one); the default is exact. What an approximate one finds is shown beside the query.
+    ``text_encoder`` embeds words in the space of the images, (E,) numbers, so that they can be searched with: the text
+    side of a model such as CLIP (:mod:`vptsp.evaluation.image_text`).
 
     Raises DataError for parts that do not fit together and ConfigError for an unknown kind of index.
     """
@@ -51,7 +53,7 @@ class RetrievalGallery(EmbeddingsView):
     _front = "gallery"
 
     k = traitlets.Int(24, min=1, max=500, help="neighbours shown").tag(sync=True)
-    _query = traitlets.Dict(help="proxy or upload that is the query; empty: the image of focus").tag(sync=True)
+    _query = traitlets.Dict(help="proxy, upload or text that is the query; empty: the image of focus").tag(sync=True)
     _ids = traitlets.Bytes(b"").tag(sync=True)  # UTF-8, with NUL between two ids
     _labels = traitlets.Bytes(b"").tag(sync=True)  # int32 (N,)
     _roles = traitlets.Bytes(b"").tag(sync=True)  # uint8 (N,): 1 query, 2 gallery, 3 both; empty: all are both
@@ -59,6 +61,7 @@ class RetrievalGallery(EmbeddingsView):
     _proxy_kinds = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _proxy_names = traitlets.List(traitlets.Unicode()).tag(sync=True)
     _can_embed = traitlets.Bool(False).tag(sync=True)
+    _takes_text = traitlets.Bool(False).tag(sync=True)
     _singly = traitlets.Bool(False).tag(sync=True)  # whether thumbnails are sent one by one
     _notes = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
@@ -73,8 +76,9 @@ class RetrievalGallery(EmbeddingsView):
         index: Kind | Index | Path = "exact",
         k: int = 24,
         images: ImageSet | Pictures | str | Path | None = None,
+        text_encoder: TextEncoder | None = None,
     ) -> None:
-        content = self._content_of(saved, model, proxies or {}, proxy_names, index, images)
+        content = self._content_of(saved, model, proxies or {}, proxy_names, index, images, text_encoder)
         super().__init__(content, k=k)
 
     @classmethod
@@ -97,9 +101,10 @@ class RetrievalGallery(EmbeddingsView):
         proxy_names: Sequence[str],
         index: Kind | Index | Path | None = None,
         images: ImageSet | Pictures | str | Path | None = None,
+        text_encoder: TextEncoder | None = None,
     ) -> Content:
         index = self.searched.kind if index is None else index
-        self.searched = searched = Searched(saved, model, proxies, proxy_names, index, images)
+        self.searched = searched = Searched(saved, model, proxies, proxy_names, index, images, text_encoder)
         notes = [saved.left_out_note] if saved.left_out else []
         notes += [saved.no_thumbnails_note] if saved.no_thumbnails_note else []
         roles = searched.is_query + 2 * searched.is_gallery
@@ -113,6 +118,7 @@ class RetrievalGallery(EmbeddingsView):
             "_proxy_kinds": list(searched.proxies),
             "_proxy_names": searched.proxy_names,
             "_can_embed": searched.can_embed,
+            "_takes_text": text_encoder is not None,
             "_singly": thumbnails is not None and len(thumbnails.place) > _PAGES_KEPT * thumbnails.per_side**2,
             "_notes": notes,
         }
@@ -146,6 +152,13 @@ class RetrievalGallery(EmbeddingsView):
         except OSError as error:
             raise DataError(f"{path} cannot be read ({error.strerror}); give the path of an image") from None
         self._ask({"upload": self.searched.uploads.keep(data, Path(path).name), "name": Path(path).name})
+
+    def query_text(self, words: str) -> None:
+        """Search with words. Raises ConfigError without a text encoder, DataError for no words."""
+        if not words.strip():
+            raise DataError("there are no words to search with; write what the images should show")
+        self.searched.nearest({"text": words}, 1)  # refused here, where the call is
+        self._ask({"text": words})
 
     def _ask(self, query: Query) -> None:
         self.focus = ""
@@ -242,6 +255,7 @@ class RetrievalGallery(EmbeddingsView):
     def state_for_page(self, queries: int = 2000, k: int = 12, seed: int = 0) -> dict[str, Any]:
         """The state with the answers in it: k neighbours of all images, or of a seeded sample of ``queries``."""
         state = super().state_for_page() | {"k": k, "_query": {}, "_can_embed": False, "_proxy_kinds": []}
+        state |= {"_takes_text": False}
         state |= self.searched.lists.table(queries, k, seed)
         if state["_focused"] not in np.frombuffer(state["_table_rows"], dtype="<i4"):
             state["_focused"] = -1

@@ -95,6 +95,23 @@ export function imageOptions(images, text, { ask, openClass }) {
 }
 
 /**
+ * A box for words; Enter makes them the query that `ask` takes.
+ * @param {(query: { text: string }) => void} ask
+ */
+export function wordsFinder(ask) {
+  const input = make("input", { type: "search", placeholder: "what images show", className: "vg-describe", "aria-label": "words to search with" });
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && input.value.trim()) ask({ text: input.value.trim() });
+    else if (event.key !== "Escape" || !input.value) return;
+    else input.value = "";
+    event.preventDefault();
+    event.stopPropagation();
+  });
+  const element = make("label", { hidden: true }, "Words", input);
+  return { element, offer: (/** @type {boolean} */ there) => (element.hidden = !there) };
+}
+
+/**
  * A proxy is chosen by its kind and its class; `ask` takes it as a query.
  * @param {Model} model
  */

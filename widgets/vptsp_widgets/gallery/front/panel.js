@@ -59,6 +59,9 @@ export function queryPanel(model, images, pictures) {
     } else if (query.upload) {
       heading = bdi(query.name);
       facts.push(make("div", { className: "vg-soft" }, "a file of your own; its class is not known"));
+    } else if (query.text !== undefined) {
+      heading = bdi(query.text);
+      facts.push(make("div", { className: "vg-soft" }, "words; which class they mean is not known"));
     } else if (query.proxy) {
       heading = bdi(model.get("_proxy_names")[query.proxy[1]]);
       facts.push(make("div", { className: "vg-soft" }, "what this proxy takes its class to look like"));

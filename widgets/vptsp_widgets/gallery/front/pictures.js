@@ -83,6 +83,7 @@ export class Pictures {
    */
   ofQuery(query, answered = true) {
     if (query.upload) return this.ofUpload(query.upload, `query: the file ${oneLine(query.name)}`);
+    if (query.text !== undefined) return make("span", { className: "vg-missing vg-words" }, "“", make("bdi", {}, oneLine(query.text)), "”");
     if (query.proxy) return ofProxy(query.proxy[0]);
     const row = /** @type {number} */ (query.row);
     const alt = `query: ${oneLine(this.images.nameOf(row))}`;

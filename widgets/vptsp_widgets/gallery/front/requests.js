@@ -3,12 +3,13 @@
 /** @import { Message, Model } from "../../front/model.js" */
 
 /**
- * What is searched with: an image, a proxy, or a file of one's own.
+ * What is searched with: an image, a proxy, a file of one's own, or words.
  * @typedef {object} Query
  * @property {number} [row]
  * @property {[kind: string, number: number]} [proxy]
  * @property {string} [upload]
  * @property {string} [name] - of the file
+ * @property {string} [text]
  */
 /**
  * The answer: rows of images, the most similar first; `label` is the query's class, -1 if it is not known. `ranks` of the

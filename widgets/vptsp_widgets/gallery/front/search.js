@@ -22,7 +22,7 @@ const REST = 100; // ms
  */
 
 /** @param {Query | null | undefined} query */
-export const keyOf = (query) => JSON.stringify([query?.row, query?.proxy, query?.upload]);
+export const keyOf = (query) => JSON.stringify([query?.row, query?.proxy, query?.upload, query?.text]);
 
 export class Search {
   /** @type {Query | null} */ query = null;

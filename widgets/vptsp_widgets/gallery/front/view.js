@@ -9,7 +9,7 @@ import { onTheme } from "../../front/theme.js";
 import { besideQuery } from "./beside.js";
 import { compareTwo } from "./compare.js";
 import { button } from "./elements.js";
-import { chooser, imageOptions, proxyFinder } from "./find.js";
+import { chooser, imageOptions, proxyFinder, wordsFinder } from "./find.js";
 import { Images } from "./images.js";
 import { KEYS, onKeys } from "./keys.js";
 import { queryLists } from "./lists.js";
@@ -73,6 +73,7 @@ export default {
     const uploads = fileTaker(root, { send: (name, bytes) => search.upload(name, bytes), say: status.say });
     const back = button("← Back", "the query before (Backspace)", () => search.back());
     const proxies = proxyFinder(model, ask);
+    const words = wordsFinder(ask);
     const many = make("select", { onchange: () => (model.set("k", Number(many.value)), model.save_changes()) });
     const manyLabel = make("label", {}, "Show", many);
     const notes = make("div", { className: "vg-notes vg-soft" });
@@ -82,7 +83,7 @@ export default {
       make("div", { className: "vptsp-bar" },
         find.element, button("Random", "a random query (r)", lists.random),
         button("Random mistake", "a random query whose first image is wrong (m)", lists.randomMistake),
-        uploads.open, uploads.file, proxies.element, back,
+        uploads.open, uploads.file, words.element, proxies.element, back,
         make("span", { className: "vg-grow" }), button("?", "keys (?)", help.toggle), present.button),
       make("div", { className: "vptsp-bar vptsp-fold" },
         make("label", {}, "Browse", lists.which), lists.stepper, lists.atLeastBox,
@@ -139,6 +140,7 @@ export default {
     function read() {
       images.read();
       uploads.offer(live && model.get("_can_embed"));
+      words.offer(live && Boolean(model.get("_takes_text")));
       proxies.offer(live ? model.get("_proxy_kinds") : []);
       showMany();
       manyLabel.hidden = !live;

@@ -1,0 +1,71 @@
+"""Models with an image and a text side: the same numbers as open_clip's own, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from vptsp.errors import ConfigError, DataError
+from vptsp.evaluation.image_text import ImageTextModel
+
+# an architecture of open_clip's own kind, small enough to be made here
+TINY = {
+    "embed_dim": 16,
+    "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "patch_size": 16, "head_width": 16},
+    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
+}
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("clip")
+    (folder / "tiny-clip.json").write_text(json.dumps(TINY))
+    open_clip.add_model_config(folder)
+    torch.manual_seed(0)
+    save_file(open_clip.create_model("tiny-clip").state_dict(), folder / "weights.safetensors")
+    return folder / "weights.safetensors"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    noise = np.random.default_rng(0)
+    paths = [tmp_path / f"{number}.png" for number in range(5)]
+    for path in paths:
+        Image.fromarray(noise.integers(0, 255, (40, 60, 3), dtype=np.uint8)).save(path)
+    return paths
+
+
+def test_both_sides_are_open_clips_own(weights: Path, files: list[Path]) -> None:
+    ours = ImageTextModel.load("tiny-clip", weights, device="cpu")
+    model, _, transform = open_clip.create_model_and_transforms("tiny-clip", pretrained=str(weights))
+    model.eval()
+    with torch.inference_mode():
+        images = model.encode_image(torch.stack([transform(Image.open(path)) for path in files]), normalize=True)
+        words = model.encode_text(open_clip.get_tokenizer("tiny-clip")(["a red flower"]), normalize=True)
+    assert ours.size == 16
+    np.testing.assert_allclose(ours.images(files, batch_size=2), images.numpy(), atol=2e-6)
+    np.testing.assert_allclose(ours.text("a red flower"), words[0].numpy(), atol=2e-6)
+    assert np.abs(ours.text("a red flower") - ours.text("a blue car")).max() > 1e-3
+    assert ours.images([]).shape == (0, 16)
+
+
+def test_what_cannot_be_loaded_is_one_sentence(weights: Path, tmp_path: Path, files: list[Path]) -> None:
+    with pytest.raises(ConfigError, match=r"open_clip has no model 'ViT-B-33'; near: ViT-B-32"):
+        ImageTextModel.load("ViT-B-33", weights)
+    with pytest.raises(DataError, match=r"nowhere.pt is not a file; pass the path of weights of ViT-B-32 .* openai"):
+        ImageTextModel.load("ViT-B-32", "nowhere.pt")
+    with pytest.raises(DataError, match=r"weights.safetensors holds no weights of ViT-B-32 \(\w+: "):
+        ImageTextModel.load("ViT-B-32", weights)
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(b"no weights")
+    with pytest.raises(DataError, match=r"broken.safetensors holds no weights of tiny-clip"):
+        ImageTextModel.load("tiny-clip", broken)
+    with pytest.raises(DataError, match=r"cannot read the image .*no\.png"):
+        ImageTextModel.load("tiny-clip", weights).images([*files, tmp_path / "no.png"])
