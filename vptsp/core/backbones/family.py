@@ -14,7 +14,7 @@ from typing import Any, Literal
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from vptsp.core.backbones.attention import Kernel, linear_layers
+from vptsp.core.backbones.attention import Kernel, key_width, linear_layers
 
 Pooling = Literal["cls", "mean", "own"]
 Grid = tuple[int, int]  # rows and columns of patches
@@ -45,6 +45,7 @@ class Family(ABC):
 
     - ``where``: a sentence for people: where prompts enter, or why they cannot.
     - ``prompts``: whether they can. ``locations``: the other places (besides tokens before the patches) where they can.
+    - ``key_values``: whether learned keys and values can stand beside those of the tokens.
     - ``global_attention``: every token attends to every other, so that attention and effects of prompts can be shown
       on the image; ``no_attention`` says why not.
     - ``drops_paths``: stochastic depth can be put into its blocks (:mod:`vptsp.core.backbones.stochastic_depth`).
@@ -54,6 +55,7 @@ class Family(ABC):
     title: str
     where: str = ""
     prompts: bool = True
+    key_values: bool = False
     locations: frozenset[str] = frozenset()
     global_attention: bool = False
     no_attention: str = "attends within windows, so there is no attention of the feature over the image"
@@ -101,7 +103,7 @@ class Family(ABC):
         want_attention: bool = False,
         recompute: bool = False,
     ) -> Encoded:
-        """Run the blocks; see :func:`vptsp.core.encoder.encode`."""
+        """Run the blocks; see :func:`vptsp.core.encoder.encode`. Families with ``key_values`` take these as well."""
 
     def fit_checkpoint(self, state: dict[str, Tensor], model: Any) -> dict[str, Tensor]:
         """A weight file's tensors as this model names and sizes them, by what the model's file in timm does."""
@@ -116,6 +118,10 @@ class Family(ABC):
     def widths(self, model: Any) -> list[int]:
         """Width D of each block."""
         return [int(block.norm1.normalized_shape[0]) for block in self.blocks(model)]
+
+    def key_widths(self, model: Any) -> list[int]:
+        """Numbers in the keys of each block, of all heads together: what learned keys and values are as wide as."""
+        return [key_width(block.attn) for block in self.blocks(model)]
 
     def mlp_widths(self, model: Any) -> list[int]:
         """Width of each block's MLP, where adapters sit."""
