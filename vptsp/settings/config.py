@@ -579,12 +579,12 @@ class Config(BaseModel):
                 f"method={self.method!r} prunes others in each; use prompt_dynamics=none, or pruned_tokens=0 and "
                 "pruned_segments=0"
             )
-        count = self.num_prompts
-        for name, number in (("pruned_tokens", count), ("pruned_segments", count * self.prompt_segments)):
+        left = self.num_prompts - number_pruned(self.pruned_tokens, self.num_prompts)
+        for name, number in (("pruned_tokens", self.num_prompts), ("pruned_segments", left * self.prompt_segments)):
             share = getattr(self, name)
             if share and number and not number_pruned(share, number):
-                what = "num_prompts" if name == "pruned_tokens" else "num_prompts x prompt_segments"
-                legal = f"{1 / number:.3g} or more" if number > 1 else f"or more of {what}"
+                what = "num_prompts" if name == "pruned_tokens" else "the segments left"
+                legal = f"{1 / number:.3g} or more" if number > 1 else "or more num_prompts"
                 raise ValueError(
                     f"{name}={share:g} of {what}={number} is less than one, so none would be pruned; legal: 0, {legal}"
                 )
