@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 from trainings import assert_identical, silent
 
-from vptsp.analysis.explain import attention, prompt_effects
+from vptsp.analysis.explain import attention, prompt_effects, visual_prompts
 from vptsp.analysis.parameter_formulas import count_parts
 from vptsp.core.backbones.load import load_backbone
 from vptsp.core.prompts.pruning import PrunablePrompts
@@ -145,8 +145,11 @@ def test_both_halves_have_the_whole_schedule(settings: Callable[..., Config]) ->
 
 def test_what_a_pruned_run_leaves(settings: Callable[..., Config], tmp_path: Path) -> None:
     config = settings(num_prompts=4, val_fraction=0.25, batch_size=8, select_start="whitened", select_finish="whitened")
-    run = train(config, tmp_path / "run", observer=silent)
+    told: list[Event] = []
+    run = train(config, tmp_path / "run", observer=told.append)
     model, summary = load_inference(run), run.summary()
+    (pruned,) = [event for event in told if event.kind == "pruned"]
+    assert (pruned.epoch, pruned.values) == (1, {"left": 4, "prompts": 8})
     width = model.backbone.width
     assert isinstance(model.prompts, PrunablePrompts)
     gone = 2 * width + 4 * (width // 8)  # half of 4 prompts, and 0.3 of the 16 segments of the others
@@ -170,6 +173,7 @@ def test_what_a_pruned_run_leaves(settings: Callable[..., Config], tmp_path: Pat
     np.testing.assert_allclose(sums, 1, atol=1e-5)
     effects = prompt_effects(model, *images)
     assert effects.shape == (2, 4)
+    assert visual_prompts(model) == [2, 2]
     for suffix in (".onnx", ".pt2"):
         assert export(run, tmp_path / f"model{suffix}").stat().st_size
 

@@ -92,6 +92,14 @@ def prompted_blocks(model: ConfiguredModel) -> int:
     return len(_counts(model))
 
 
+def visual_prompts(model: ConfiguredModel) -> list[int]:
+    """How many of a row's prompts are visual ones, in models that have learned keys and values behind them, else []."""
+    if model.key_values is None:
+        return []
+    visual = [len(prompt) for prompt in model.prompts()]
+    return visual + [0] * (prompted_blocks(model) - len(visual))
+
+
 def why_no_effects(model: ConfiguredModel) -> str | None:
     """For models without prompts that could be switched off the sentence that says so, else none."""
     if any(_counts(model)):

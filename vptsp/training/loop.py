@@ -30,7 +30,7 @@ from vptsp.training.finish import whitened_finish
 from vptsp.training.guards import TrainingStopped, not_finite, stop_requests
 from vptsp.training.guide import begin_epoch_of_guide, end_epoch_of_guide, start_guide
 from vptsp.training.objective import Objective, make_objective
-from vptsp.training.pruning import prune_and_rewind, pruned_facts
+from vptsp.training.pruning import prompts_left, prune_and_rewind, pruned_facts
 from vptsp.training.schedule import set_learning_rates
 from vptsp.training.session import Session, join
 from vptsp.training.start_from_data import start_centred, start_from_data, whitened_head
@@ -171,6 +171,7 @@ def _train_epochs(run: Run, session: Session, state: TrainingState, ticker: Tick
             prune_and_rewind(run, session, objective)
             state.best = None  # what is chosen from is what was trained pruned
             _offer_start(run, session, state)
+            ticker.tell("pruned", state.epoch, state.epoch * per_epoch, prompts_left(session))
         rates = set_learning_rates(session.optimizers, config, state.epoch)
         speed = _train_epoch(run, session, objective, state, ticker, stop)
         end_epoch_of_guide(session, state.epoch)

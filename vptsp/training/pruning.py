@@ -66,6 +66,14 @@ def _importance(session: Session, objective: Objective, prompts: PrunablePrompts
     return tokens, segments
 
 
+def prompts_left(session: Session) -> dict[str, int]:
+    """For whoever watches: how many tokens are left of how many."""
+    prompts = session.model.prompts
+    assert isinstance(prompts, PrunablePrompts), "only a method that prunes comes here"
+    left = sum(int(kept.any(dim=1).sum()) for kept in prompts.kept)
+    return {"left": left, "prompts": sum(len(kept) for kept in prompts.kept)}
+
+
 def pruned_facts(session: Session) -> dict[str, object]:
     """What was pruned, for the summary: after how many epochs, and what is left of each matrix of prompts."""
     prompts = session.model.prompts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vptsp.analysis.explain import prompted_blocks, why_no_effects
+from vptsp.analysis.explain import prompted_blocks, visual_prompts, why_no_effects
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.settings.build import ConfiguredModel
 from vptsp.text import plain
@@ -52,6 +52,7 @@ def description(
         "prompts": found.prompts.shape[-1],
         "effect_rows": prompted_blocks(model),
         "without": why_no_effects(model) or "",
+        "visual": visual_prompts(model),
         "speaks": {str(block): words for block, words in speaks.items()},
     }
 
