@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -11,10 +12,13 @@ from prompt_tokens import MEMBERS, features_by_tokens, make_backbone, member
 from torch import Tensor
 
 from vptsp.core.backbones.attention import projections
-from vptsp.core.backbones.load import Backbone
+from vptsp.core.backbones.load import Backbone, load_backbone
+from vptsp.core.backbones.plain import PlainViT
 from vptsp.core.encoder import embed_patches, encode
 from vptsp.core.errors import ConfigError
 from vptsp.core.prompts.key_values import KeyValuePrompts
+from vptsp.settings.compatibility import require_compatible
+from vptsp.settings.config import make_config
 
 VIT: dict[str, Any] = {"img_size": 32, "patch_size": 8, "embed_dim": 24, "depth": 3, "num_heads": 2}
 SWIN: dict[str, Any] = {
@@ -113,9 +117,22 @@ def test_a_matrix_is_both_keys_and_values_or_two_are() -> None:
     assert many.layers[0].std().item() == pytest.approx((2 / (401 * 50)) ** 0.5, rel=0.05)
 
 
-def test_a_family_that_does_not_know_them_says_so() -> None:
-    from vptsp.core.backbones.load import load_backbone
+class Others(PlainViT):
+    """A family of somebody's own, made from the plain one before there were learned keys."""
 
+    def encode(self, model: Any, tokens: Tensor, prompts: Any = (), groups: Any = None, **wanted: Any) -> Any:
+        return super().encode(model, tokens, prompts, groups, pooling=wanted["pooling"])
+
+
+def test_a_family_that_does_not_know_them_says_so() -> None:
+    vit = load_backbone("test_vit", "random", 32)
+    config = make_config({"method": "e2vpt", "backbone": "test_vit", "image_size": 32, "epochs": 2})
+    require_compatible(config, vit)
+    with (
+        mock.patch.dict(vit.__dict__, family=Others()),
+        pytest.raises(ConfigError, match="takes none; choose another backbone, or method=vpt_deep"),
+    ):
+        require_compatible(config, vit)
     backbone = load_backbone("test_resnet", "random", 64)
     image = torch.randn(1, 3, 64, 64)
     with pytest.raises(ConfigError, match="takes no learned keys and values"):

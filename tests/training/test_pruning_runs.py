@@ -64,7 +64,9 @@ def stopped_after(step: int, folder: Path, config: Config) -> Run:
     return train(run_dir=folder, resume=True, observer=silent)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [case if case == "retrieval" else pytest.param(case, marks=pytest.mark.slow) for case in CASES]
+)
 def test_a_run_stopped_before_at_or_after_the_pruning_ends_as_one_that_was_not(
     settings: Callable[..., Config], tmp_path: Path, case: str
 ) -> None:

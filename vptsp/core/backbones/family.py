@@ -5,6 +5,7 @@ A family is one file and one line in :mod:`vptsp.core.backbones`. Nothing else a
 
 from __future__ import annotations
 
+import inspect
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -45,7 +46,6 @@ class Family(ABC):
 
     - ``where``: a sentence for people: where prompts enter, or why they cannot.
     - ``prompts``: whether they can. ``locations``: the other places (besides tokens before the patches) where they can.
-    - ``key_values``: whether learned keys and values can stand beside those of the tokens.
     - ``global_attention``: every token attends to every other, so that attention and effects of prompts can be shown
       on the image; ``no_attention`` says why not.
     - ``drops_paths``: stochastic depth can be put into its blocks (:mod:`vptsp.core.backbones.stochastic_depth`).
@@ -55,7 +55,6 @@ class Family(ABC):
     title: str
     where: str = ""
     prompts: bool = True
-    key_values: bool = False
     locations: frozenset[str] = frozenset()
     global_attention: bool = False
     no_attention: str = "attends within windows, so there is no attention of the feature over the image"
@@ -103,7 +102,12 @@ class Family(ABC):
         want_attention: bool = False,
         recompute: bool = False,
     ) -> Encoded:
-        """Run the blocks; see :func:`vptsp.core.encoder.encode`. Families with ``key_values`` take these as well."""
+        """Run the blocks; see :func:`vptsp.core.encoder.encode`. Some take ``key_values`` as well."""
+
+    @property
+    def key_values(self) -> bool:
+        """Whether learned keys and values can stand beside the tokens' own: :meth:`encode` then has ``key_values``."""
+        return "key_values" in inspect.signature(type(self).encode).parameters
 
     def fit_checkpoint(self, state: dict[str, Tensor], model: Any) -> dict[str, Tensor]:
         """A weight file's tensors as this model names and sizes them, by what the model's file in timm does."""

@@ -28,7 +28,6 @@ class HieraViT(Family):
 
     title = "Hiera"
     where = "every mask unit attends to the prompts of its block"
-    key_values = True
     no_attention = "attends within mask units at first, so there is no attention of the feature over the image"
     modules = ("hiera",)
 

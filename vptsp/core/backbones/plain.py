@@ -42,7 +42,6 @@ class PlainViT(Family):
     title = "plain vision transformer"
     where = "prompts are keys and values of every block"
     locations = frozenset({"add", "prepend_pixel", "concat_channel", "pad"})
-    key_values = True
     global_attention = True
     drops_paths = True
     modules: tuple[str, ...] = ("vision_transformer", "deit", "vision_transformer_hybrid")

@@ -33,7 +33,6 @@ class Swin(Family):
 
     title = "Swin transformer"
     where = "every window attends to the prompts of its block, which have no place in it"
-    key_values = True
     modules = ("swin_transformer",)
 
     def matches(self, model: nn.Module) -> bool:
