@@ -24,6 +24,7 @@ ORACLES: dict[str, tuple[str, str]] = {
     "vpt_shallow": (_TOKENS, "core/test_encoder.py"),
     "vpt_deep": (_TOKENS, "core/test_encoder.py"),
     "vpt_bias": (_TOKENS, "core/test_encoder.py"),
+    "e2vpt": ("attention written out, timm's blocks, autograd through masks", "core/test_key_values.py"),
     "vptsp_m": (_CODE, "core/test_reference_trajectories.py"),
     "vptsp_g": (_CODE, "core/test_reference_trajectories.py"),
     "davpt": (_CODE, "core/test_davpt_trajectories.py"),
@@ -55,10 +56,11 @@ _HEAD = """# What stands behind every method and loss
 Written by `python tests/method_table.py > docs/methods.md` from the registries. **Compared with**: what the numbers are
 tested against that is not this code, and where. **Trains**: the formula of its parameters, counted in built models by
 `tests/settings/test_methods.py` (D width, L blocks, E embedding size, C classes, Nᵢ and Mᵢ prompts and class prompts of
-block i, P guided prompts of G blocks, N of the others, b biases of the patch embedding), in retrieval where the method
-can. **Resume**: a run stopped in an epoch goes on to the same bits (`tests/training/test_method_runs.py`). **Export**:
-to ONNX and torch programs, whose outputs `vptsp export` compares with the model's before it keeps a file. **Prompts in
-why**: attention is shown for every method on a plain ViT; prompts that are keys can be switched off one by one.
+block i, Kᵢ learned keys with their values, P guided prompts of G blocks, N of the others, b biases of the patch
+embedding), in retrieval where the method can. **Resume**: a run stopped in an epoch goes on to the same bits
+(`tests/training/test_method_runs.py`). **Export**: to ONNX and torch programs, whose outputs `vptsp export` compares
+with the model's before it keeps a file. **Prompts in why**: attention is shown for every method on a plain ViT; prompts
+that are keys can be switched off one by one.
 
 """
 
@@ -85,6 +87,12 @@ def page() -> str:
         "\n`prompt_dynamics=linear` (PAE, arXiv 2601.20232) for every method of deep prompts adds D · d + 2 d² in "
     ]
     lines += ["training alone; compared with its formula number by number (`tests/core/test_dynamics.py`).\n"]
+    lines += [
+        "\n`e2vpt` trains all of these before and after it prunes; what is pruned is not kept at inference. Importance "
+    ]
+    lines += [
+        "by masks is compared with autograd in `tests/core/test_pruning.py`; [what it does](explanation/e2vpt.md).\n"
+    ]
     lines += ["\n## Losses\n\n", _row("loss", "compares images with", "compared with", "constants"), _row(*["---"] * 4)]
     for name in LOSSES:
         lines.append(_row(f"`{name}`", LOSSES.needs(name), _oracle(LOSS_ORACLES, name), _constants(name)))

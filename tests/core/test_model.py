@@ -69,6 +69,7 @@ def test_only_what_the_method_names_is_trained(name: str) -> None:
     assert ("side network" in parts) == method.side
     assert ("sample head" in parts) == method.trains
     assert ("learned proxies" in parts) == (method.trains and "retrieval" in method.tasks)
+    assert ("key-value prompts" in parts) == method.key_values
     assert (model.guide is not None) == method.guided
 
 

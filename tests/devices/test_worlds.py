@@ -121,6 +121,15 @@ def test_three_epochs_end_where_one_process_ends(tiny: Tiny, tmp_path: Path, one
     assert sorted(path.name for path in run.path.iterdir()) == sorted(path.name for path in one.path.iterdir())
 
 
+def test_several_processes_prune_the_prompts_that_one_prunes(tiny: Tiny, tmp_path: Path) -> None:
+    settings = {"method": "e2vpt", "epochs": 3, "prune_after": 1, "val_fraction": 0.0, "num_prompts": 4}
+    assert trained(tiny(**settings), tmp_path / "one") == ""
+    assert in_world(2, trained, tiny(**settings), tmp_path / "run", folder=tmp_path / "world") == ["", ""]
+    one = Run(tmp_path / "one")
+    assert set(one.summary()["pruned"]["tokens_left"]) == {2}
+    assert_ends_alike(Run(tmp_path / "run"), one)
+
+
 @slow
 def test_a_run_saved_by_four_resumes_with_three_and_with_one(tiny: Tiny, tmp_path: Path, one: Run) -> None:
     """Stopped in the middle of an epoch; it ends where the undisturbed run does, to what summation order allows."""

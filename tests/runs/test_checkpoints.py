@@ -49,7 +49,9 @@ def test_an_inference_checkpoint_embeds_exactly_like_the_model(tiny: Tiny, tmp_p
     assert torch.equal(embed(loaded, session.splits.test, session.config, session.fabric), theirs)
     assert not loaded.training
     stored = sum(value.numel() for value in read_tensors(path, "").values())
-    buffers = [value for name, value in session.model.named_buffers() if name.startswith(("head.", "hidden."))]
+    buffers = [
+        value for name, value in session.model.named_buffers() if name.startswith(("head.", "hidden.", "prompts."))
+    ]
     assert stored == session.model.counts().kept + sum(value.numel() for value in buffers)
 
 

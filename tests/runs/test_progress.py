@@ -39,6 +39,16 @@ def test_the_start_says_where_the_run_is_and_what_it_trains_on(
     assert nothing.endswith("60 classes; nothing to train, they are embedded")
 
 
+@pytest.mark.parametrize("observer", [print_epochs, ProgressBar()])
+def test_that_prompts_were_pruned_is_said_once(observer: Observer, capsys: pytest.CaptureFixture[str]) -> None:
+    """The loss is then as high as at the start."""
+    observer(Event("start", 0, 4, 0, 8))
+    observer(Event("pruned", 2, 4, 4, 8, {"left": 19, "prompts": 40}))
+    observer(Event("done", 4, 4, 8, 8))
+    said = "pruned: 19 of 40 visual prompts are left, and everything trains anew with them"
+    assert capsys.readouterr().out.count(said) == 1
+
+
 def test_the_demo_says_how_much_time_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     state: dict[str, Any] = {"state": "training", "step": 30, "steps": 130, "epoch": 1, "epochs": 8, "loss": 3.25}
     monkeypatch.setattr(demo.time, "monotonic", lambda: 100.0)

@@ -98,6 +98,7 @@ ADDED: dict[str, Callable[[int], int]] = {
     "vpt_shallow": lambda D: N * D,
     "vpt_deep": lambda D: L * N * D,
     "vpt_bias": lambda D: L * N * D + biases(D),
+    "e2vpt": lambda D: L * (N + 5) * D,  # a learned matrix of each block is both keys and values
     "vptsp_m": lambda D: L * N * D + biases(D),
     "vptsp_g": lambda D: L * N * D + biases(D),
     "davpt": lambda D: L * N * D + efficient(D),  # as many guided prompts in their blocks as plain ones in the others
@@ -167,6 +168,9 @@ def test_trained_and_kept_in_recognition(name: str, backbone: str) -> None:
         ({"method": "vpt_deep", "prompt_depth": 5}, lambda D: 5 * N * D),
         ({"method": "vpt_deep", "prompt_depth": 5, "prompt_from": "top"}, lambda D: 5 * N * D),
         ({"method": "vpt_deep", "prompt_step": 3}, lambda D: (10 + 7 + 4 + 1) * D),
+        ({"method": "e2vpt", "num_key_value_prompts": 7, "key_value_shared": False}, lambda D: L * (N + 2 * 7) * D),
+        ({"method": "e2vpt", "key_value_depth": 4, "key_value_from": "top"}, lambda D: (L * N + 4 * 5) * D),
+        ({"method": "e2vpt", "prompt_shared": True, "prompt_segments": 16}, lambda D: (N + L * 5) * D),
         ({"method": "vpt_shallow", "prompt_location": "add"}, lambda D: T * D),
         ({"method": "vpt_deep", "prompt_location": "add"}, lambda D: L * T * D),
         ({"method": "vpt_deep", "prompt_location": "add", "prompt_depth": 5}, lambda D: 5 * T * D),

@@ -6,14 +6,16 @@ and its value. Setting it to zero would not do: a zero prompt still draws attent
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Bool, Float, Float32
 from torch import Tensor
 
+from vptsp.core.backbones.attention import KeyValue
 from vptsp.core.encoder import embed_patches, encode
 from vptsp.errors import BackboneError
 from vptsp.settings.build import ConfiguredModel
@@ -28,7 +30,7 @@ class Attention:
     It is the attention of what the model pools: of CLS, for a distilled DeiT with its second token (``pooled`` is
     ``"CLS"``), or the mean over the patches' queries (``"patches"``), each by its share where attention pools.
     ``patches``, the sum of ``prompts`` and ``prefix`` (CLS and registers) make 1. Prompts of block l are
-    ``prompts[..., l, :, :N_l]``; the rest is NaN.
+    ``prompts[..., l, :, :N_l]``, visual ones first and then learned keys and values; the rest is NaN.
     """
 
     pooled: str
@@ -51,8 +53,7 @@ def attention(model: ConfiguredModel, images: Float[Tensor, "I 3 S S"]) -> tuple
     prefix, grid = model.backbone.num_prefix, model.backbone.grid(images)
     shallow = model.method.prompts == "shallow"
     first_pooled = model.backbone.pooled_alone
-    counts = [len(prompt) for prompt in model.prompts()]
-    depth = model.backbone.depth
+    depth, counts = model.backbone.depth, _counts(model)
     counts = counts * depth if shallow else counts + [0] * (depth - len(counts))
     parts: list[tuple[Tensor, Tensor, Tensor]] = []
     for count, weights in zip(counts, blocks.encoded.attention, strict=True):
@@ -80,9 +81,28 @@ def _stacked(blocks: list[Tensor]) -> np.ndarray:
     return torch.stack(blocks, dim=1).cpu().numpy().astype(np.float32)
 
 
+def _counts(model: ConfiguredModel) -> list[int]:
+    """Keys of each block that are no tokens: its visual prompts, and then its learned keys and values."""
+    visual, learned = (len(p) for p in model.prompts()), (len(key) for key, _ in model.learned_key_values())
+    return [sum(pair) for pair in itertools.zip_longest(visual, learned, fillvalue=0)]
+
+
+def prompted_blocks(model: ConfiguredModel) -> int:
+    """How many rows :func:`prompt_effects` has: blocks up to the last with prompts; shallow prompts have one."""
+    return len(_counts(model))
+
+
+def visual_prompts(model: ConfiguredModel) -> list[int]:
+    """How many of a row's prompts are visual ones, in models that have learned keys and values behind them, else []."""
+    if model.key_values is None:
+        return []
+    visual = [len(prompt) for prompt in model.prompts()]
+    return visual + [0] * (prompted_blocks(model) - len(visual))
+
+
 def why_no_effects(model: ConfiguredModel) -> str | None:
     """For models without prompts that could be switched off the sentence that says so, else none."""
-    if any(len(prompt) for prompt in model.prompts()):
+    if any(_counts(model)):
         return None
     if model.location is not None:
         return f"The prompts of this model ({model.config.prompt_location}) are no tokens that could be switched off."
@@ -94,8 +114,9 @@ def prompt_effects(
 ) -> Float32[np.ndarray, "L N"]:
     """Change of the cosine similarity of two images when one visual prompt is taken away: (block, prompt).
 
-    Negative: the prompt brings the images together. Shallow prompts make one row; blocks with fewer than N prompts
-    end in NaN. ``(0, 0)`` for methods without prompts.
+    Negative: the prompt brings the images together. Learned keys with their values follow the visual prompts of their
+    block. Shallow prompts make one row; blocks with fewer than N prompts end in NaN. ``(0, 0)`` for methods without
+    prompts.
     """
     rows = list(block_effects(model, image_a, image_b))
     table = np.full((len(rows), max(map(len, rows), default=0)), np.nan, dtype=np.float32)
@@ -111,27 +132,41 @@ def block_effects(
     device = next(model.parameters()).device
     pair = torch.stack([image_a, image_b]).to(device)
     with torch.no_grad():
-        prompts = model.prompts()
-        whole = _similarities(model, pair, prompts)
-    for block, prompt in enumerate(prompts):
-        others = ~torch.eye(len(prompt), dtype=torch.bool, device=device)
+        prompts, learned = model.prompts(), model.learned_key_values()
+        whole = _similarities(model, pair, prompts, learned)
+    for block in range(prompted_blocks(model)):
+        prompt = prompts[block] if block < len(prompts) else whole.new_empty(0, 0)
+        others = _all_but_one(len(prompt), device)
         found = []
         with torch.no_grad():
             if model.method.prompts == "shallow":  # one at a time: as tokens they cannot differ within a batch
-                found = [_similarities(model, pair, [prompt[kept]]) for kept in others]
+                found = [_similarities(model, pair, [prompt[kept]], ()) for kept in others]
             elif len(prompt):
                 for some in others.split(_IMAGES_AT_ONCE // 2):
                     without = torch.stack([prompt[kept] for kept in some])  # (variants, N - 1, D)
-                    found.append(_similarities(model, pair, [*prompts[:block], without, *prompts[block + 1 :]]))
+                    visual = [*prompts[:block], without, *prompts[block + 1 :]]
+                    found.append(_similarities(model, pair, visual, learned))
+            if block < len(learned) and len(learned[block][0]):
+                key, value = learned[block]
+                for some in _all_but_one(len(key), device).split(_IMAGES_AT_ONCE // 2):
+                    fewer = tuple(torch.stack([part[kept] for kept in some]) for part in (key, value))
+                    changed = [*learned[:block], (fewer[0], fewer[1]), *learned[block + 1 :]]
+                    found.append(_similarities(model, pair, prompts, changed))
         row = torch.cat(found) - whole if found else whole[:0]
         yield row.cpu().numpy().astype(np.float32)
 
 
+def _all_but_one(count: int, device: torch.device) -> Bool[Tensor, "{count} {count}"]:
+    return ~torch.eye(count, dtype=torch.bool, device=device)
+
+
 def _similarities(
-    model: ConfiguredModel, pair: Float[Tensor, "2 3 S S"], prompts: Sequence[Tensor]
+    model: ConfiguredModel, pair: Float[Tensor, "2 3 S S"], prompts: Sequence[Tensor], learned: Sequence[KeyValue]
 ) -> Float[Tensor, " V"]:
-    """Cosine similarity of two images, for V variants of one block's prompts (V, N, D) or for one set of prompts."""
-    variants = max((len(prompt) for prompt in prompts if prompt.dim() == 3), default=1)
+    """Cosine similarity of two images, for V variants of one block's prompts (V, N, D) or for one set of prompts; the
+    same with its learned keys and values."""
+    every = [*prompts, *(key for key, _ in learned)]
+    variants = max((len(each) for each in every if each.dim() == 3), default=1)
     tokens = embed_patches(model.vit, pair)
     shallow = model.method.prompts == "shallow"
     encoded = encode(
@@ -143,6 +178,7 @@ def _similarities(
         shallow=prompts if shallow else (),
         kernel=model.kernel,
         pool_prompts=model.pool_prompts,
+        key_values=learned,
     )
     # the model's own way from the feature to the embedding, whatever its method adds there
     vectors = model.head_output(encoded, pair.repeat(variants, 1, 1, 1)).embeddings

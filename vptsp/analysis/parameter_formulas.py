@@ -35,9 +35,9 @@ def count_parts(config: Config, classes: int) -> list[PartCount]:
     """What a model of ``config`` trains with ``classes`` classes, part by part; built without memory.
 
     D is the width (Dᵢ of block i, where they differ), L the blocks, E the embedding size, C the classes, Nᵢ and Mᵢ the
-    shared and the class prompts of block i, P the guided prompts of each of G blocks and N those of the other blocks, b
-    the biases of the patch embedding, d the dynamics_size, and of backbones other than plain ViTs Bⱼ the outputs of
-    layer j that has a bias.
+    shared and the class prompts of block i, Kᵢ its learned keys with their values (as wide as its own keys), P the
+    guided prompts of each of G blocks and N those of the other blocks, b the biases of the patch embedding, d the
+    dynamics_size, and of backbones other than plain ViTs Bⱼ the outputs of layer j that has a bias.
     Parts that the method does not have are left out.
     """
     with torch.device("meta"):
@@ -55,8 +55,10 @@ def count_parts(config: Config, classes: int) -> list[PartCount]:
     class_prompts = sum(n * d for n, d in zip(own, widths, strict=False))
     head = ("2 D + D · E + E", 2 * width + width * size + size)
     classifier = ("D · C + C", width * classes + classes)
+    learned = prompt_counts(config.num_key_value_prompts, config.key_value_depth, 0, blocks, "key_value_depth")
     formulas = {
         "visual prompts": ("D · Σ Nᵢ" if same else "Σ Dᵢ · Nᵢ", prompts),
+        "key-value prompts": _key_values(config, backbone, learned),
         "backbone biases": _biases(backbone),
         **_single_parts(config, backbone),
         "sample head": classifier if isinstance(model.head, Classifier) else head,
@@ -70,6 +72,17 @@ def count_parts(config: Config, classes: int) -> list[PartCount]:
     if isinstance(model.prompts, GuidedPrompts):
         formulas["visual prompts"] = _guided(config, model.prompts, width)
     return [PartCount(part, *formulas[part], counted[part]) for part in formulas if part in counted]
+
+
+def _key_values(config: Config, backbone: Backbone, counts: list[int]) -> tuple[str, int]:
+    """Formula and number of learned keys and values, which are one matrix of a block or two."""
+    widths = backbone.key_widths if backbone.family.key_values else []
+    if config.key_value_from == "top":
+        widths = widths[len(widths) - len(counts) :]
+    matrices = 1 if config.key_value_shared else 2
+    sum_of = "D · Σ Kᵢ" if len(set(widths)) < 2 else "Σ Dᵢ · Kᵢ"
+    number = matrices * sum(n * d for n, d in zip(counts, widths, strict=False))
+    return sum_of if matrices == 1 else f"2 {sum_of}", number
 
 
 def _guided(config: Config, prompts: GuidedPrompts, width: int) -> tuple[str, int]:

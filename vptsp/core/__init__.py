@@ -71,7 +71,9 @@ if TYPE_CHECKING:
     from vptsp.core.parameter_counts import ParameterCounts as ParameterCounts
     from vptsp.core.prompts.classes import ClassPromptRows as ClassPromptRows
     from vptsp.core.prompts.classes import ClassPrompts as ClassPrompts
+    from vptsp.core.prompts.key_values import KeyValuePrompts as KeyValuePrompts
     from vptsp.core.prompts.locations import make_location as make_location
+    from vptsp.core.prompts.pruning import PrunablePrompts as PrunablePrompts
     from vptsp.core.prompts.visual import VisualPrompts as VisualPrompts
     from vptsp.core.prompts.visual import prompt_counts as prompt_counts
     from vptsp.core.proxies import ACCUMULATORS as ACCUMULATORS
@@ -102,7 +104,9 @@ _HOMES = {
     "losses": ("LOSSES", "image_anchor", "make_loss", "normalized_softmax", "proxy_anchor", "proxy_nca"),
     "model": ("EmbeddingModel", "ModelOutput"),
     "prompts.classes": ("ClassPromptRows", "ClassPrompts"),
+    "prompts.key_values": ("KeyValuePrompts",),
     "prompts.locations": ("make_location",),
+    "prompts.pruning": ("PrunablePrompts",),
     "prompts.visual": ("VisualPrompts", "prompt_counts"),
     "proxies": ("ACCUMULATORS", "GatedUnit", "MovingAverage", "SemanticContainer", "fuse", "learned_proxies"),
     "semantic_tower": ("SemanticTower",),

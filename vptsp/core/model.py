@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from vptsp.core.backbones.attention import Kernel
+from vptsp.core.backbones.attention import Kernel, KeyValue
 from vptsp.core.backbones.family import Grid, PooledPrompts
 from vptsp.core.backbones.load import Backbone
 from vptsp.core.backbones.stochastic_depth import DroppedPath
@@ -32,6 +32,7 @@ from vptsp.core.losses.similarity import cosine_similarities
 from vptsp.core.parameter_counts import ParameterCounts, count_parameters
 from vptsp.core.prompts.classes import ClassPromptRows
 from vptsp.core.prompts.dynamics import PromptDynamics
+from vptsp.core.prompts.key_values import KeyValuePrompts
 from vptsp.core.prompts.locations import AddedPrompts, ChannelPrompts, FramePrompts, PixelPrompts
 from vptsp.core.prompts.visual import VisualPrompts
 from vptsp.core.proxies.fusion import fuse
@@ -79,7 +80,8 @@ class EmbeddingModel(nn.Module):
     - ``backbone``: frozen, except for what :func:`~vptsp.core.backbones.tuning.set_trainable` or adapters train in it.
     - ``head``: from the backbone's feature (B, D) to unit embeddings (B, E), or a classifier (:mod:`vptsp.core.heads`).
     - ``prompts``: shared visual prompts, keys and values of each block; with ``prompts_travel`` those of the first
-      block travel on as tokens (VPT-shallow). ``location``: prompts that enter elsewhere.
+      block travel on as tokens (VPT-shallow). ``location``: prompts that enter elsewhere. ``key_values``: learned keys
+      and values beside them (E2VPT).
     - ``hidden``, ``side``: networks before the head (VPT's baselines).
     - ``learned``: ordinary proxies O (C, E); ``semantic``: the tower of semantic proxies G; ``alpha``: O's share.
       With ``unit_proxies`` O enters at unit length, as G does, so that alpha is its share however long it grew.
@@ -99,6 +101,7 @@ class EmbeddingModel(nn.Module):
         prompts: VisualPrompts | GuidedPrompts | None = None,
         prompts_travel: bool = False,
         location: nn.Module | None = None,
+        key_values: KeyValuePrompts | None = None,
         hidden: HiddenLayers | None = None,
         side: SideNetwork | None = None,
         learned: nn.Parameter | None = None,
@@ -125,7 +128,7 @@ class EmbeddingModel(nn.Module):
         self.unit_proxies = unit_proxies
         self.kernel, self.recompute, self.prompts_travel = kernel, recompute, prompts_travel
         self.vit = backbone.vit
-        self.location = location
+        self.location, self.key_values = location, key_values
         self.prompts = VisualPrompts([], backbone.widths) if prompts is None else prompts
         self.side, self.hidden, self.head = side, hidden, head
         self.learned, self.semantic = learned, semantic
@@ -228,8 +231,13 @@ class EmbeddingModel(nn.Module):
             want_attention=want_attention,
             recompute=self.recompute,
             pool_prompts=self.pool_prompts,
+            key_values=self.learned_key_values(),
         )
         return tokens, grid, encoded
+
+    def learned_key_values(self) -> list[KeyValue]:
+        """Learned keys and values of each block, as many blocks as have some; empty for models without."""
+        return [] if self.key_values is None else self.key_values()
 
     def _guided(self) -> Float[Tensor, "G P D"]:
         assert isinstance(self.prompts, GuidedPrompts), "the constructor refuses a guide of other prompts"
@@ -364,7 +372,7 @@ class EmbeddingModel(nn.Module):
         In recognition by proxies also the proxies, learned and semantic.
         """
         trained = {name for name, p in self.named_parameters() if p.requires_grad}
-        kept = ["prompts.", "location.", "head.", "hidden.", "side."]
+        kept = ["prompts.", "location.", "key_values.", "head.", "hidden.", "side."]
         if self.class_scale is not None:
             kept += ["learned", "semantic.container."]
         return [

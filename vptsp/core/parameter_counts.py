@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vptsp.core.backbones.tuning import is_bias
+from vptsp.core.prompts.pruning import PrunablePrompts
 
 if TYPE_CHECKING:
     from vptsp.core.model import EmbeddingModel
@@ -16,8 +17,8 @@ class ParameterCounts:
     """Parameters, in numbers: what training changes, what retrieval keeps, and the whole.
 
     ``trained`` includes the class-prompt bank; ``kept`` is what must be stored beside the frozen backbone
-    to embed images; ``bank`` is the class prompts of all classes; ``total`` everything, frozen included; ``parts``
-    divides ``trained``.
+    to embed images, without what was pruned; ``bank`` is the class prompts of all classes; ``total`` everything,
+    frozen included; ``parts`` divides ``trained``.
     """
 
     trained: int
@@ -34,13 +35,14 @@ def count_parameters(model: EmbeddingModel) -> ParameterCounts:
     if model.rows is not None:
         sizes[_BANK] = trained[_BANK] = model.rows.numel
     kept = set(model.kept_names())
+    pruned = model.prompts.left_out if isinstance(model.prompts, PrunablePrompts) else 0
     parts: dict[str, int] = {}
     for name, size in trained.items():
         part = _part(name, model.tunes_weights)
         parts[part] = parts.get(part, 0) + size
     return ParameterCounts(
         trained=sum(trained.values()),
-        kept=sum(size for name, size in trained.items() if name in kept),
+        kept=sum(size for name, size in trained.items() if name in kept) - pruned,
         bank=sum(size for name, size in sizes.items() if name.startswith(_BANK)),
         total=sum(sizes.values()),
         parts=parts,
@@ -51,6 +53,7 @@ _BANK = "semantic.class_prompts"
 _PART_NAMES = {
     "prompts": "visual prompts",
     "location": "visual prompts",
+    "key_values": "key-value prompts",
     "hidden": "hidden layers",
     "side": "side network",
     "head": "sample head",

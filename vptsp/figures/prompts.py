@@ -52,9 +52,10 @@ def deep_prompts(model: ConfiguredModel) -> list[Tensor]:
 
 
 def without_prompts(model: ConfiguredModel) -> ConfiguredModel:
-    """A copy of the model whose visual prompts are taken away; everything else is as trained."""
+    """A copy of the model whose prompts, and learned keys and values, are taken away; all else is as trained."""
     bare = copy.deepcopy(model)
     bare.prompts = VisualPrompts([], model.backbone.widths)
+    bare.key_values = None
     return bare
 
 

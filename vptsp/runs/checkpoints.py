@@ -3,7 +3,8 @@
 ``checkpoint/last/`` is a training checkpoint: ``tensors.safetensors`` (everything that trains, buffers,
 both optimisers, random states) and ``state.json`` (place in the run, sums of the epoch so far). The
 frozen weights are not stored, only their fingerprint. ``checkpoint/inference_*.safetensors`` hold what
-retrieval needs beside the backbone, with the settings in the file's header. Nothing is ever unpickled.
+retrieval needs beside the backbone, with the settings in the file's header. ``checkpoint/start.safetensors`` is what
+trains as it began, of runs that go back there once (E2VPT). Nothing is ever unpickled.
 
 Class prompts by rows are a file ``class_prompts.bank`` (:mod:`vptsp.core.prompts.bank`): a copy in the checkpoint of
 those that live in memory; of those on disk the file in the run directory itself, of which the checkpoint says what
@@ -145,6 +146,24 @@ def load_training(run: Run, model: ConfiguredModel, optimizers: Sequence[Optimiz
     elif cuda and torch.cuda.device_count() == len(cuda):
         torch.cuda.set_rng_state_all(cuda)
     return state
+
+
+def save_start(run: Run, model: ConfiguredModel) -> None:
+    """Keep what trains as it begins, for a run that will go back there."""
+    write_tensors(_start_path(run), own_state(model))
+
+
+def load_start(run: Run, model: ConfiguredModel) -> None:
+    """Put what trains back to where it began. Raises :class:`RunError` where the run no longer has its start."""
+    path = _start_path(run)
+    tensors = read_tensors(
+        path, f"start again in another run directory: vptsp train --preset {run.path / 'config.json'} --run-dir NEW"
+    )
+    _load_own_state(model, tensors, path)
+
+
+def _start_path(run: Run) -> Path:
+    return run.path / "checkpoint" / "start.safetensors"
 
 
 def save_inference(path: Path, model: ConfiguredModel, config: Config, **facts: Any) -> None:

@@ -23,10 +23,11 @@ from vptsp.settings.tasks import TASKS
 class Event:
     """One moment of a run. ``step`` and ``epoch`` count finished ones; ``values`` are the latest numbers.
 
-    At the start these are the ``run``'s directory, and how many ``images`` of how many ``classes`` it trains on.
+    At the start these are the ``run``'s directory, and how many ``images`` of how many ``classes`` it trains on; where
+    it has pruned prompts and begins again, how many are ``left`` of how many ``prompts``.
     """
 
-    kind: Literal["start", "step", "epoch", "done", "stopped"]
+    kind: Literal["start", "step", "epoch", "pruned", "done", "stopped"]
     epoch: int
     epochs: int
     step: int
@@ -60,6 +61,8 @@ def print_epochs(event: Event) -> None:
     elif event.kind == "epoch":
         numbers = "  ".join(filter(None, (_said(name, value) for name, value in event.values.items())))
         print(f"epoch {event.epoch}/{event.epochs}  {numbers}", flush=True)
+    elif event.kind == "pruned":
+        print(_pruned(event), flush=True)
     elif event.kind == "stopped":
         print(f"stopped after step {event.step} of {event.steps}", flush=True)
 
@@ -80,6 +83,12 @@ def _beginning(event: Event) -> str:
     return f"{what}, {epochs} of {event.steps // event.epochs:,} steps{again}"
 
 
+def _pruned(event: Event) -> str:
+    """Why the loss is as at the start again."""
+    left, prompts = event.values["left"], event.values["prompts"]
+    return f"pruned: {left} of {prompts} visual prompts are left, and everything trains anew with them"
+
+
 # what matters first, as a narrow terminal cuts off the end
 _BAR = "{percentage:3.0f}% {bar:16} {n_fmt}/{total_fmt} steps, {remaining} left{postfix}"
 
@@ -98,6 +107,9 @@ class ProgressBar:
             # its widget form leaves dead models in the notebook file
             self.bar = tqdm(total=event.steps, initial=event.step, mininterval=0.3, file=sys.stdout, bar_format=_BAR)
         self.bar.update(event.step - self.bar.n)
+        if event.kind == "pruned":
+            self.bar.write(_pruned(event), file=sys.stdout)
+            return
         if event.values and event.kind != "start":
             said = filter(None, (_said(name, value) for name, value in event.values.items()))
             self.bar.set_postfix_str(", ".join(said), refresh=False)

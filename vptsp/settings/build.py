@@ -19,7 +19,9 @@ from vptsp.core.heads import CentredFeature, Classifier, Head, HiddenLayers, Sid
 from vptsp.core.model import EmbeddingModel
 from vptsp.core.prompts.classes import ClassPromptRows, ClassPrompts
 from vptsp.core.prompts.dynamics import PromptDynamics, successive
+from vptsp.core.prompts.key_values import KeyValuePrompts
 from vptsp.core.prompts.locations import make_location
+from vptsp.core.prompts.pruning import PrunablePrompts
 from vptsp.core.prompts.visual import VisualPrompts, prompt_counts
 from vptsp.core.proxies import ACCUMULATORS
 from vptsp.core.proxies.container import SemanticContainer
@@ -59,6 +61,7 @@ def build_model(
     bitfit = method.bitfit if config.bitfit is None else config.bitfit
     _tune(backbone, config, method, bitfit)
     location, prompts = _visual_prompts(backbone, config, method)
+    key_values = _key_values(backbone, config) if method.key_values else None
     width, size = backbone.width, config.embedding_size
     side = SideNetwork(width, "random" if inference else config.side_weights) if method.side else None
     hidden = HiddenLayers(width, config.mlp_layers) if method.mlp else None
@@ -89,6 +92,7 @@ def build_model(
         prompts=prompts,
         prompts_travel=method.prompts == "shallow",
         location=location,
+        key_values=key_values,
         hidden=hidden,
         side=side,
         learned=learned,
@@ -199,10 +203,26 @@ def _visual_prompts(
             field="prompt_depth",
             start=config.prompt_from,
         )
-    prompts = VisualPrompts(
-        counts, backbone.widths, config.prompt_shared, config.prompt_projection, config.prompt_dropout
+    form: dict[str, Any] = {
+        "shared": config.prompt_shared,
+        "projection": config.prompt_projection,
+        "dropout": config.prompt_dropout,
+    }
+    if method.pruned:
+        return None, PrunablePrompts(counts, backbone.widths, config.prompt_segments, **form)
+    return location, VisualPrompts(counts, backbone.widths, **form)
+
+
+def _key_values(backbone: Backbone, config: Config) -> KeyValuePrompts:
+    counts = prompt_counts(
+        config.num_key_value_prompts,
+        config.key_value_depth,
+        0,
+        backbone.depth,
+        field="key_value_depth",
+        start=config.key_value_from,
     )
-    return location, prompts
+    return KeyValuePrompts(counts, backbone.key_widths, config.key_value_shared)
 
 
 def _tower(backbone: Backbone, config: Config, method: Method, container: SemanticContainer) -> SemanticTower:

@@ -29,6 +29,11 @@ def require_compatible(config: Config, backbone: Backbone) -> None:
             f"({type(backbone.vit).__name__}) takes none: {why_no_prompts(backbone.vit)}. Choose "
             f"one of {free}, or a backbone that vptsp backbones lists with prompts"
         )
+    if method.key_values and not backbone.family.key_values:
+        raise ConfigError(
+            f"method={config.method!r} puts learned keys and values into attention, and {backbone.name}, a "
+            f"{backbone.family.title}, takes none; choose another backbone, or method=vpt_deep"
+        )
     if method.prompts == "none":
         return
     if method.guided:

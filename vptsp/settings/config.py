@@ -30,6 +30,7 @@ from pydantic import (
 from vptsp.core.backbones import BUNDLED_BACKBONE, Part
 from vptsp.core.losses import LOSSES
 from vptsp.core.losses.catalogue import PREFIX, Needs
+from vptsp.core.prompts.shares import number_pruned
 from vptsp.core.proxies import ACCUMULATORS
 from vptsp.errors import ConfigError
 from vptsp.settings.methods import METHODS
@@ -59,6 +60,8 @@ _GUIDED = (
     "remap_from",
     "unseen_classes",
 )  # settings of guided prompts
+_KEY_VALUES = ("num_key_value_prompts", "key_value_depth", "key_value_from", "key_value_shared")
+_PRUNED = ("pruned_tokens", "pruned_segments", "prompt_segments", "prune_after")
 _TABLES = ("loss_args", "miner_args")  # settings that are tables of arguments
 _ALIKE = ("prompt_location", "prompt_depth", "prompt_from", "prompt_shared", "prompt_projection", "prompt_step")
 _COMPARED = {"pairs": "each other", "classes": "weights of its own"}
@@ -160,6 +163,26 @@ class Config(BaseModel):
     dynamics_size: Positive = Field(256, description="numbers that prompt dynamics lift a prompt to")
     dynamics_weight: float = Field(0.5, ge=0, description="weight of the squared deviation from that linear map")
     stability_weight: float = Field(0.2, ge=0, description="weight of what a prompt's energy grows by on the way")
+    num_key_value_prompts: Positive = Field(
+        5, description="e2vpt: learned keys and values beside those of the tokens, in each block that gets some"
+    )
+    key_value_depth: Positive | None = Field(
+        None, description="e2vpt: blocks that get learned keys and values; none: all"
+    )
+    key_value_from: Literal["bottom", "top"] = Field(
+        "bottom", description="e2vpt: which end key_value_depth counts from"
+    )
+    key_value_shared: bool = Field(True, description="e2vpt: one matrix of a block is both its keys and its values")
+    pruned_tokens: float = Field(
+        0.5, ge=0, lt=1, description="e2vpt: share of each block's prompts that is pruned, the least important"
+    )
+    pruned_segments: float = Field(
+        0.3, ge=0, lt=1, description="e2vpt: share of the segments of the prompts left in a block that is pruned"
+    )
+    prompt_segments: Positive = Field(8, description="e2vpt: equal segments of a prompt, a divisor of its width")
+    prune_after: Positive | None = Field(
+        None, description="e2vpt: epochs before it prunes and trains anew for those left; none: half of them"
+    )
     num_class_prompts: Positive = Field(3, description="prompts per class in the first block")
     class_prompt_depth: Positive | None = Field(None, description="blocks that get class prompts; none: all")
     class_prompt_step: Annotated[int, Field(ge=0)] = Field(0, description="class prompts fewer with each block")
@@ -413,6 +436,7 @@ class Config(BaseModel):
             )
         self._prompts_agree()
         self._guidance_agrees()
+        self._pruning_agrees()
         self._memory_agrees()
         self._devices_agree()
         if method.prompts != "none" and not method.guided and not self.num_prompts and self.prompt_location != "add":
@@ -531,6 +555,50 @@ class Config(BaseModel):
         if self.pool_prompts != "none" and self.pooling in ("auto", "cls"):
             raise ValueError(f"pool_prompts={self.pool_prompts!r} needs pooling=mean, not {self.pooling!r}")
 
+    def _pruning_agrees(self) -> None:
+        method, fields = METHODS[self.method], type(self).model_fields
+        for has, names in ((method.key_values, _KEY_VALUES), (method.pruned, _PRUNED)):
+            changed = [name for name in names if getattr(self, name) != fields[name].default]
+            if changed and not has:
+                part = "key_values" if names is _KEY_VALUES else "pruned"
+                others = [name for name, other in METHODS.items() if getattr(other, part)]
+                raise ValueError(
+                    f"{changed[0]} is for method={' or '.join(others)}, not for {self.method!r}; use that method, or "
+                    f"drop {changed[0]}"
+                )
+        if (method.key_values or method.pruned) and self.prompt_location != "prepend":
+            raise ValueError(
+                f"prompt_location={self.prompt_location!r} has no tokens to prune and no keys; method={self.method!r} "
+                "takes prompt_location=prepend"
+            )
+        if not method.pruned or not (self.pruned_tokens or self.pruned_segments):
+            return
+        if self.prompt_dynamics != "none":
+            raise ValueError(
+                f"prompt_dynamics={self.prompt_dynamics!r} follows each prompt from block to block, and "
+                f"method={self.method!r} prunes others in each; use prompt_dynamics=none, or pruned_tokens=0 and "
+                "pruned_segments=0"
+            )
+        left = self.num_prompts - number_pruned(self.pruned_tokens, self.num_prompts)
+        for name, number in (("pruned_tokens", self.num_prompts), ("pruned_segments", left * self.prompt_segments)):
+            share = getattr(self, name)
+            if share and number and not number_pruned(share, number):
+                what = "num_prompts" if name == "pruned_tokens" else "the segments left"
+                legal = f"{1 / number:.3g} or more" if number > 1 else "or more num_prompts"
+                raise ValueError(
+                    f"{name}={share:g} of {what}={number} is less than one, so none would be pruned; legal: 0, {legal}"
+                )
+        if self.epochs == 1:
+            raise ValueError(
+                f"method={self.method!r} trains, prunes and trains anew, and epochs=1 is too few for both; legal: 2 or "
+                "more, or pruned_tokens=0 and pruned_segments=0"
+            )
+        if self.prune_after is not None and 0 < self.epochs <= self.prune_after:
+            raise ValueError(
+                f"prune_after={self.prune_after} of epochs={self.epochs} leaves none to train anew; legal: 1 to "
+                f"{self.epochs - 1}"
+            )
+
     def _memory_agrees(self) -> None:
         if self.class_prompts_on != "device" and self.class_prompt_updates != "rows":
             raise ValueError(
@@ -583,6 +651,13 @@ class Config(BaseModel):
     def processes(self) -> int:
         """Processes of the run, on all machines: one for each device."""
         return self.devices * self.num_nodes
+
+    @property
+    def prunes_after(self) -> int | None:
+        """Epochs after which prompts are pruned and everything trains anew; none where nothing is pruned."""
+        if not METHODS[self.method].pruned or not (self.pruned_tokens or self.pruned_segments) or not self.epochs:
+            return None
+        return self.prune_after or self.epochs // 2
 
     @property
     def batches_by_class(self) -> bool:

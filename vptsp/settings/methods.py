@@ -32,6 +32,8 @@ class Method:
     - ``tunes``: the backbone's own weights that train: none, the ``last`` blocks and the final norm, or ``all``.
     - ``bitfit``: train the backbone's biases unless the configuration says otherwise; BitFit, arXiv 2106.10199.
     - ``guided``: prompts of some blocks speak for groups of classes, by a loss of their own; DA-VPT, arXiv 2505.23694.
+    - ``key_values``: learned keys and values in the attention of the blocks, and ``pruned``: the least important visual
+      prompts, and segments of them, are pruned in training, which then begins again; E2VPT, arXiv 2307.13770.
     - ``tuned_parts``: single parts of the backbone that train unless the configuration says otherwise, where there are.
     - ``tasks``: what it can be trained for.
     - ``adapter``: a bottleneck beside every MLP, ``working`` or ``published`` (whose two zero weights stay zero).
@@ -52,6 +54,8 @@ class Method:
     tunes: Tunes = "none"
     bitfit: bool = False
     guided: bool = False
+    key_values: bool = False
+    pruned: bool = False
     tuned_parts: tuple[Part, ...] = ()
     tasks: tuple[str, ...] = _BOTH
     adapter: AdapterForm = "none"
@@ -68,6 +72,12 @@ class Method:
             raise ConfigError(
                 f"a method guides deep prompts, not {self.prompts!r} ones; make them deep, or leave guided out"
             )
+        for part in ("key_values", "pruned"):
+            if getattr(self, part) and (self.prompts != "deep" or self.guided or self.semantic != "none"):
+                raise ConfigError(
+                    f"{part} of a method goes with deep prompts that are neither guided nor beside class prompts; make "
+                    f"prompts deep, leave guided and semantic out, or leave {part} out"
+                )
 
     @property
     def trains(self) -> bool:
@@ -192,6 +202,15 @@ METHODS.add(
     source=_VPT,
     prompts="deep",
     bitfit=True,
+)
+METHODS.add(
+    "e2vpt",
+    title="E2VPT",
+    summary="vpt_deep with learned keys and values in every block; prompts are pruned, then all trains anew",
+    source="E2VPT, arXiv 2307.13770",
+    prompts="deep",
+    key_values=True,
+    pruned=True,
 )
 METHODS.add(
     "vptsp_m",

@@ -9,6 +9,7 @@ Read it in this order:
 - :mod:`~vptsp.training.session`: what a run needs, built and checked before anything is written, and a step's three
   moves: backward, clip, step;
 - :mod:`~vptsp.training.start_from_data`: one pass over the images that sets head and proxies before the first step;
+- :mod:`~vptsp.training.guide`, :mod:`~vptsp.training.pruning`: what DA-VPT and E2VPT do between epochs;
 - :mod:`~vptsp.training.state`: what the loop counts, as a checkpoint stores it;
 - :mod:`~vptsp.training.objective`, :mod:`~vptsp.training.optimizers`, :mod:`~vptsp.training.schedule`,
   :mod:`~vptsp.training.precision`: what is minimised, by which rules, at which learning rates, in which precision;

@@ -21,7 +21,7 @@ from vptsp.devices.world import World
 from vptsp.errors import ConfigError, RunError
 from vptsp.evaluation.evaluate import counts_of, eval_passes, predict, score, score_checkpoint
 from vptsp.files import write_json
-from vptsp.runs.checkpoints import inference_path, save_inference
+from vptsp.runs.checkpoints import inference_path, save_inference, save_start
 from vptsp.runs.data_record import data_differences, record_data
 from vptsp.runs.progress import Observer, Ticker, default_observer
 from vptsp.runs.run import Run
@@ -30,6 +30,7 @@ from vptsp.training.finish import whitened_finish
 from vptsp.training.guards import TrainingStopped, not_finite, stop_requests
 from vptsp.training.guide import begin_epoch_of_guide, end_epoch_of_guide, start_guide
 from vptsp.training.objective import Objective, make_objective
+from vptsp.training.pruning import prompts_left, prune_and_rewind, pruned_facts
 from vptsp.training.schedule import set_learning_rates
 from vptsp.training.session import Session, join
 from vptsp.training.start_from_data import start_centred, start_from_data, whitened_head
@@ -166,6 +167,11 @@ def _train_epochs(run: Run, session: Session, state: TrainingState, ticker: Tick
         write_snapshot(run, session, probes, epoch=0)
     ticker.tell("start", state.epoch, state.epoch * per_epoch + state.batch, _told_of(run, session))
     while state.epoch < config.epochs:
+        if state.epoch == config.prunes_after and state.batch == 0:
+            prune_and_rewind(run, session, objective)
+            state.best = None  # what is chosen from is what was trained pruned
+            _offer_start(run, session, state)
+            ticker.tell("pruned", state.epoch, state.epoch * per_epoch, prompts_left(session))
         rates = set_learning_rates(session.optimizers, config, state.epoch)
         speed = _train_epoch(run, session, objective, state, ticker, stop)
         end_epoch_of_guide(session, state.epoch)
@@ -183,9 +189,17 @@ def _train_epochs(run: Run, session: Session, state: TrainingState, ticker: Tick
 
 def _begin(run: Run, session: Session, state: TrainingState) -> None:
     """Set what starts from the data; an untrained model is the first that can be selected, if the settings say so."""
-    config, images, judged = session.config, session.splits.train, f"val_{session.config.selection_metric}"
+    config, images = session.config, session.splits.train
     start_from_data(session.model, images, config, session.fabric, session.world)
     start_guide(session)
+    if config.prunes_after is not None:
+        session.world.first(lambda: save_start(run, session.model))
+    _offer_start(run, session, state)
+
+
+def _offer_start(run: Run, session: Session, state: TrainingState) -> None:
+    """An untrained model as the first that can be selected, if the settings say so."""
+    config, images, judged = session.config, session.splits.train, f"val_{session.config.selection_metric}"
     if config.select_start == "none" or config.task != "retrieval" or session.splits.val is None:
         return
     rival: AbstractContextManager[None] = contextlib.nullcontext()
@@ -292,6 +306,7 @@ def _summarise(run: Run, session: Session, state: TrainingState) -> None:
         "selected": selected,
         "best_val": state.best,
         **({"whitened": whitened} if whitened else {}),
+        **pruned_facts(session),
         "test": test,
         "counts": counts_of(session.model, selected == "whitened"),
         "classes": {

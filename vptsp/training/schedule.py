@@ -27,10 +27,14 @@ def set_learning_rates(optimizers: Sequence[Optimizer], config: Config, epoch: f
     In the first ``warmup_epochs`` rates rise linearly from ``warmup_lr``. From 0, as in VPT's code, the first epoch
     changes nothing. The cosine follows. With ``schedule="updates"`` an epoch has parts, its share of steps done, and
     the cosine counts from the first step of all, not from the end of the warm-up, as timm's does by default.
+    Where a run prunes and trains anew (:mod:`vptsp.training.pruning`), so does the schedule.
     """
+    epochs, begins = config.epochs, config.prunes_after
+    if begins is not None:
+        epoch, epochs = (epoch, begins) if epoch < begins else (epoch - begins, epochs - begins)
     warmup, by_step = config.warmup_epochs, config.schedule == "updates"
     skipped = 0 if by_step else warmup
-    length = config.cosine_length or max(config.epochs - skipped, 1)
+    length = config.cosine_length or max(epochs - skipped, 1)
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             if epoch < warmup:

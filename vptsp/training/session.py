@@ -163,6 +163,16 @@ class Session:
         self.precision.unscale(self.optimizers)
         return clip(self.optimizers, self.config)
 
+    def forget_gradients(self) -> None:
+        """Gradients that no optimiser is to step by."""
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+
+    def forget_steps(self) -> None:
+        """Optimisers as new ones: without what they remember of earlier steps."""
+        for optimizer in self.optimizers:
+            getattr(optimizer, "optimizer", optimizer).state.clear()  # Fabric's wrapper holds torch's
+
     def step(self) -> None:
         """One step of all optimisers, after :meth:`clip_gradients`."""
         self.precision.step(self.optimizers)

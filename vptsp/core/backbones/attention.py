@@ -16,6 +16,7 @@ from vptsp.core.errors import ConfigError
 
 Given = TypeVarTuple("Given")
 Result = TypeVar("Result")
+KeyValue = tuple[Tensor, Tensor]  # learned keys and values of a block, (N, inner) shared or (U, N, inner) grouped
 
 
 def effective_weight(linear: Any) -> tuple[Tensor, Tensor | None]:
@@ -59,6 +60,11 @@ def projections(attention: Any) -> tuple[tuple[Tensor, Tensor | None], ...]:
     else:
         biases = (None,) * 3 if bias is None else bias.chunk(3)
     return tuple(zip(weight.chunk(3), biases, strict=True))
+
+
+def key_width(attention: Any) -> int:
+    """Numbers in the keys of all heads together, as their projection gives them; values have as many."""
+    return int(projections(attention)[1][0].shape[0])
 
 
 def linear_layers(attention: Any) -> list[Any]:

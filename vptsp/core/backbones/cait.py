@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from timm.models.cait import Cait, ClassAttn, LayerScaleBlock, LayerScaleBlockClassAttn, TalkingHeadAttn
 from torch import Tensor, nn
 
-from vptsp.core.backbones.attention import Kernel, attend, per_image, projections, run_block
+from vptsp.core.backbones.attention import Kernel, KeyValue, attend, per_image, projections, run_block
 from vptsp.core.backbones.family import Encoded, Family, Grid, PooledPrompts, Pooling
 from vptsp.core.backbones.plain import PlainViT
 from vptsp.core.errors import BackboneError, ConfigError
@@ -73,6 +73,7 @@ class CaiT(PlainViT):
         want_attention: bool = False,
         recompute: bool = False,
         pool_prompts: PooledPrompts | None = None,
+        key_values: Sequence[KeyValue] = (),
     ) -> Encoded:
         if pool_prompts:
             raise ConfigError(
@@ -90,10 +91,11 @@ class CaiT(PlainViT):
         cls, among = model.cls_token.expand(tokens.shape[0], -1, -1), len(model.blocks)
         for index, block in enumerate(self.blocks(model)):
             prompt = prompts[index] if index < len(prompts) else None
+            learned = key_values[index] if index < len(key_values) else None
             if index < among:
-                tokens = run_block(_among_patches, recompute, block, tokens, prompt, groups)
+                tokens = run_block(_among_patches, recompute, block, tokens, prompt, groups, learned)
             else:
-                cls = run_block(_of_cls, recompute, block, tokens, cls, prompt, groups, kernel)
+                cls = run_block(_of_cls, recompute, block, tokens, cls, prompt, groups, kernel, learned)
             if want_tokens:
                 result.tokens.append(tokens if index < among else cls)
         if pooling == "cls":
@@ -111,25 +113,32 @@ def _heads(part: Tensor, attention: Any) -> Tensor:
 
 
 def _with_prompts(
-    block: Any, normed: Tensor, prompt: Tensor | None, groups: Int[Tensor, " B"] | None
+    block: Any, normed: Tensor, prompt: Tensor | None, groups: Int[Tensor, " B"] | None, learned: KeyValue | None
 ) -> tuple[Tensor, Tensor]:
-    """Keys and values (B, heads, N + T, d), those of prompts first."""
+    """Keys and values (B, heads, N + T, d), those of prompts first, then learned ones."""
     made = projections(block.attn)[1:]
     parts = [_heads(F.linear(normed, *one), block.attn) for one in made]
+    ahead = [] if learned is None else [learned]
     if prompt is not None and prompt.shape[-2] > 0:
         seen = block.norm1(prompt)
-        ahead = [per_image(_heads(F.linear(seen, *one), block.attn), groups, normed.shape[0]) for one in made]
-        parts = [torch.cat([a.to(part.dtype), part], dim=2) for a, part in zip(ahead, parts, strict=True)]
+        ahead.append((F.linear(seen, *made[0]), F.linear(seen, *made[1])))
+    for pair in ahead:
+        own = [per_image(_heads(part, block.attn), groups, normed.shape[0]) for part in pair]
+        parts = [torch.cat([a.to(part.dtype), part], dim=2) for a, part in zip(own, parts, strict=True)]
     return parts[0], parts[1]
 
 
 def _among_patches(
-    block: Any, tokens: Float[Tensor, "B T D"], prompt: Tensor | None, groups: Int[Tensor, " B"] | None
+    block: Any,
+    tokens: Float[Tensor, "B T D"],
+    prompt: Tensor | None,
+    groups: Int[Tensor, " B"] | None,
+    learned: KeyValue | None,
 ) -> Float[Tensor, "B T D"]:
     """A block of talking heads; there is no fused kernel that mixes heads."""
     attention, normed = block.attn, block.norm1(tokens)
     query = _heads(F.linear(normed, *projections(attention)[0]), attention)
-    key, value = _with_prompts(block, normed, prompt, groups)
+    key, value = _with_prompts(block, normed, prompt, groups, learned)
     scores = (query * attention.scale) @ key.mT  # (B, heads, T, N + T)
     weights = attention.proj_l(scores.movedim(1, -1)).movedim(-1, 1).softmax(dim=-1)
     weights = attention.proj_w(weights.movedim(1, -1)).movedim(-1, 1)
@@ -145,11 +154,12 @@ def _of_cls(
     prompt: Tensor | None,
     groups: Int[Tensor, " B"] | None,
     kernel: Kernel,
+    learned: KeyValue | None,
 ) -> Float[Tensor, "B 1 D"]:
     """A block in which CLS alone asks."""
     attention, normed = block.attn, block.norm1(torch.cat([cls, tokens], dim=1))
     query = _heads(F.linear(normed[:, :1], *projections(attention)[0]), attention)
-    key, value = _with_prompts(block, normed, prompt, groups)
+    key, value = _with_prompts(block, normed, prompt, groups, learned)
     mixed, _ = attend(query, key, value, attention.scale, kernel, False)
     cls = cls + block.gamma_1 * attention.proj(mixed.transpose(1, 2).flatten(2))
     return cls + block.gamma_2 * block.mlp(block.norm2(cls))

@@ -75,10 +75,12 @@ class EvaViT(PlainViT):
         return _normed(attention, "q_norm", query), _normed(attention, "k_norm", key), value
 
     def project_prompts(self, attention: Any, normed: Tensor) -> tuple[Tensor, Tensor]:
-        key, value = (
-            F.linear(normed, *made).unflatten(-1, (-1, _head_width(attention))).transpose(-2, -3)
-            for made in projections(attention)[1:]
-        )
+        key, value = (F.linear(normed, *made) for made in projections(attention)[1:])
+        return self.heads(attention, key, value)
+
+    def heads(self, attention: Any, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        wide = _head_width(attention)
+        key, value = (part.unflatten(-1, (-1, wide)).transpose(-2, -3) for part in (key, value))
         return _normed(attention, "k_norm", key), value
 
     def place(self, attention: Any, part: Tensor, first: int, place: Any) -> Tensor:

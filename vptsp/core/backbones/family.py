@@ -5,6 +5,7 @@ A family is one file and one line in :mod:`vptsp.core.backbones`. Nothing else a
 
 from __future__ import annotations
 
+import inspect
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from typing import Any, Literal
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from vptsp.core.backbones.attention import Kernel, linear_layers
+from vptsp.core.backbones.attention import Kernel, key_width, linear_layers
 
 Pooling = Literal["cls", "mean", "own"]
 Grid = tuple[int, int]  # rows and columns of patches
@@ -101,7 +102,12 @@ class Family(ABC):
         want_attention: bool = False,
         recompute: bool = False,
     ) -> Encoded:
-        """Run the blocks; see :func:`vptsp.core.encoder.encode`."""
+        """Run the blocks; see :func:`vptsp.core.encoder.encode`. Some take ``key_values`` as well."""
+
+    @property
+    def key_values(self) -> bool:
+        """Whether learned keys and values can stand beside the tokens' own: :meth:`encode` then has ``key_values``."""
+        return "key_values" in inspect.signature(type(self).encode).parameters
 
     def fit_checkpoint(self, state: dict[str, Tensor], model: Any) -> dict[str, Tensor]:
         """A weight file's tensors as this model names and sizes them, by what the model's file in timm does."""
@@ -116,6 +122,10 @@ class Family(ABC):
     def widths(self, model: Any) -> list[int]:
         """Width D of each block."""
         return [int(block.norm1.normalized_shape[0]) for block in self.blocks(model)]
+
+    def key_widths(self, model: Any) -> list[int]:
+        """Numbers in the keys of each block, of all heads together: what learned keys and values are as wide as."""
+        return [key_width(block.attn) for block in self.blocks(model)]
 
     def mlp_widths(self, model: Any) -> list[int]:
         """Width of each block's MLP, where adapters sit."""

@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from timm.models.hiera import Hiera, HieraBlock
 from torch import Tensor, nn
 
-from vptsp.core.backbones.attention import Kernel, attend, per_image, projections, run_block
+from vptsp.core.backbones.attention import Kernel, KeyValue, attend, per_image, projections, run_block
 from vptsp.core.backbones.family import Encoded, Family, Grid, Pooling
 from vptsp.core.errors import BackboneError, ConfigError
 
@@ -74,6 +74,7 @@ class HieraViT(Family):
         want_tokens: bool = False,
         want_attention: bool = False,
         recompute: bool = False,
+        key_values: Sequence[KeyValue] = (),
     ) -> Encoded:
         if added:
             raise ConfigError("a Hiera takes no added prompts; pass them as prompts or shallow")
@@ -83,7 +84,10 @@ class HieraViT(Family):
         result = Encoded(features=tokens[:, 0])
         for index, block in enumerate(model.blocks):
             prompt = prompts[index] if index < len(prompts) else None
-            tokens, travelling = run_block(_run_block, recompute, block, tokens, travelling, prompt, groups, kernel)
+            learned = key_values[index] if index < len(key_values) else None
+            tokens, travelling = run_block(
+                _run_block, recompute, block, tokens, travelling, prompt, groups, kernel, learned
+            )
             if want_tokens:
                 result.tokens.append(model.reroll(tokens, index))  # rows and columns
         result.features = model.forward_head(tokens, pre_logits=True)
@@ -100,6 +104,7 @@ def _run_block(
     prompt: Tensor | None,
     groups: Int[Tensor, " B"] | None,
     kernel: Kernel,
+    learned: KeyValue | None,
 ) -> tuple[Float[Tensor, "B T_out D_out"], Float[Tensor, "B M D_out"]]:
     attention, batch, moving = block.attn, tokens.shape[0], travelling.shape[1]
     stride, normed = attention.q_stride, block.norm1(tokens)
@@ -116,9 +121,12 @@ def _run_block(
     if moving:
         ahead = [part.expand(-1, -1, units, -1, -1) for part in project(block.norm1(travelling), 1)]
         query, key, value = (torch.cat(pair, dim=3) for pair in zip(ahead, (query, key, value), strict=True))
+    first = [] if learned is None else [learned]
     if prompt is not None and prompt.shape[-2] > 0:
         seen = block.norm1(prompt)
-        own = [F.linear(seen, *one).unflatten(-1, (attention.heads, -1)).transpose(-2, -3) for one in made[1:]]
+        first.append((F.linear(seen, *made[1]), F.linear(seen, *made[2])))
+    for pair in first:
+        own = [part.unflatten(-1, (attention.heads, -1)).transpose(-2, -3) for part in pair]
         wide = [per_image(part, groups, batch)[:, :, None].expand(-1, -1, units, -1, -1) for part in own]
         key, value = (torch.cat([a.to(p.dtype), p], dim=3) for a, p in zip(wide, (key, value), strict=True))
 

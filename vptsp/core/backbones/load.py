@@ -84,6 +84,11 @@ class Backbone:
         return self.family.widths(self.vit)
 
     @property
+    def key_widths(self) -> list[int]:
+        """Numbers in the keys of each block, of all heads together."""
+        return self.family.key_widths(self.vit)
+
+    @property
     def num_prefix(self) -> int:
         return self.family.num_prefix(self.vit)
 

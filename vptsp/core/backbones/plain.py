@@ -23,7 +23,15 @@ from timm.models.deit import VisionTransformerDistilled
 from timm.models.vision_transformer import Block, VisionTransformer, checkpoint_filter_fn
 from torch import Tensor, nn
 
-from vptsp.core.backbones.attention import Kernel, attend, effective_weight, per_image, require_groups, run_block
+from vptsp.core.backbones.attention import (
+    Kernel,
+    KeyValue,
+    attend,
+    effective_weight,
+    per_image,
+    require_groups,
+    run_block,
+)
 from vptsp.core.backbones.family import Encoded, Family, Grid, PooledPrompts, Pooling
 from vptsp.core.errors import BackboneError
 
@@ -107,6 +115,7 @@ class PlainViT(Family):
         want_attention: bool = False,
         recompute: bool = False,
         pool_prompts: PooledPrompts | None = None,
+        key_values: Sequence[KeyValue] = (),
     ) -> Encoded:
         num_prefix, num_travelling = self.num_prefix(model), 0
         result = Encoded(features=tokens[:, 0])
@@ -141,6 +150,7 @@ class PlainViT(Family):
                 num_prefix + num_travelling,
                 places[index],
                 hidden,
+                key_values[index] if index < len(key_values) else None,
             )
             if want_tokens:
                 result.tokens.append(tokens)
@@ -202,11 +212,15 @@ class PlainViT(Family):
 
     def project_prompts(self, attention: Any, normed: Tensor) -> tuple[Tensor, Tensor]:
         """Keys and values (heads, N, d) of shared (N, D), or (U, heads, N, d) of grouped (U, N, D) prompts."""
-        heads, inner = attention.num_heads, attention.attn_dim
+        inner = attention.attn_dim
         weight, bias = effective_weight(attention.qkv)
         both = F.linear(normed, weight[inner:], None if bias is None else bias[inner:])
-        key, value = both.unflatten(-1, (2, heads, -1)).unbind(dim=-3)  # (..., N, heads, d) each
-        return attention.k_norm(key.transpose(-2, -3)), value.transpose(-2, -3)
+        return self.heads(attention, *both.chunk(2, dim=-1))
+
+    def heads(self, attention: Any, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values (..., N, inner), as projections give them, by head (..., heads, N, d), normed as those."""
+        key, value = (part.unflatten(-1, (attention.num_heads, -1)).transpose(-2, -3) for part in (key, value))
+        return attention.k_norm(key), value
 
     def place(self, attention: Any, part: Tensor, first: int, place: Any) -> Tensor:
         """Queries or keys as their tokens' places change them; those before ``first`` have no place."""
@@ -238,14 +252,17 @@ class PlainViT(Family):
         first: int,
         place: Any,
         hidden: Float[Tensor, "T T"] | None = None,
+        learned: KeyValue | None = None,
     ) -> tuple[Float[Tensor, "B Q D"], Tensor | None]:
         attention: Any = block.attn
         normed = self.enter(block, tokens)
         query, key, value = self.project(attention, normed, asked)
         query, key = (self.place(attention, part, first, place) for part in (query, key))
+        ahead = [] if learned is None else [self.heads(attention, *learned)]  # nearest to the tokens first
         if prompt is not None and prompt.shape[-2] > 0:
-            ahead = self.project_prompts(attention, self.enter(block, prompt))
-            prompt_key, prompt_value = (per_image(part, groups, tokens.shape[0]) for part in ahead)
+            ahead.append(self.project_prompts(attention, self.enter(block, prompt)))
+        for pair in ahead:
+            prompt_key, prompt_value = (per_image(part, groups, tokens.shape[0]) for part in pair)
             key = torch.cat([prompt_key.to(key.dtype), key], dim=2)
             value = torch.cat([prompt_value.to(value.dtype), value], dim=2)
         bias = self.bias(attention, place, first, query.shape[-2], key.shape[-2])

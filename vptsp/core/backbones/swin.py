@@ -22,7 +22,7 @@ from jaxtyping import Float, Int
 from timm.models.swin_transformer import SwinTransformer, window_partition, window_reverse
 from torch import Tensor, nn
 
-from vptsp.core.backbones.attention import Kernel, attend_by, effective_weight, per_image, run_block
+from vptsp.core.backbones.attention import Kernel, KeyValue, attend_by, effective_weight, per_image, run_block
 from vptsp.core.backbones.family import Encoded, Family, Grid, Pooling
 from vptsp.core.backbones.kernels import Way
 from vptsp.core.errors import BackboneError, ConfigError
@@ -70,6 +70,7 @@ class Swin(Family):
         want_tokens: bool = False,
         want_attention: bool = False,
         recompute: bool = False,
+        key_values: Sequence[KeyValue] = (),
     ) -> Encoded:
         if added:
             raise ConfigError("a Swin takes no added prompts; pass them as prompts or shallow")
@@ -84,6 +85,7 @@ class Swin(Family):
                 want_tokens=want_tokens,
                 want_attention=want_attention,
                 recompute=recompute,
+                key_values=key_values,
                 parts=self,
             )
         )
@@ -109,7 +111,11 @@ class Swin(Family):
         weight, bias = effective_weight(attention.qkv)
         inner = len(weight) // 3
         both = F.linear(normed, weight[inner:], None if bias is None else bias[inner:])
-        key, value = both.unflatten(-1, (2, attention.num_heads, -1)).transpose(-4, -2).unbind(dim=-3)
+        return self.heads(attention, *both.chunk(2, dim=-1))
+
+    def heads(self, attention: Any, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values (..., N, inner), as projections give them, by head (..., heads, N, d)."""
+        key, value = (part.unflatten(-1, (attention.num_heads, -1)).transpose(-2, -3) for part in (key, value))
         return key, value
 
     def scale(self, attention: Any) -> float:
@@ -161,6 +167,7 @@ def encode_swin(
     want_tokens: bool = False,
     want_attention: bool = False,
     recompute: bool = False,
+    key_values: Sequence[KeyValue] = (),
     parts: Swin = FAMILY,
 ) -> tuple[Float[Tensor, "B D_last"], list[Tensor], list[Tensor]]:
     """Run all stages on ``tokens`` (from :func:`embed_swin`), in evaluation mode (no dropout, no stochastic depth).
@@ -168,7 +175,8 @@ def encode_swin(
     ``prompts`` holds one tensor per block (:func:`swin_widths`), for as many blocks as have prompts: (N, D) shared
     by all images, or (U, N, D) of U groups with ``groups`` (B,) giving the row of each image. ``shallow`` holds at
     most one (N, D) tensor whose prompts enter at the first block and travel on as tokens. ``recompute`` keeps only
-    the inputs of the blocks for the backward pass. ``parts``: how the blocks compute, of a family of Swins.
+    the inputs of the blocks for the backward pass. ``key_values``: learned keys and values of each block, as in
+    :func:`vptsp.core.encoder.encode`. ``parts``: how the blocks compute, of a family of Swins.
 
     Returns the features, normalised and averaged over the last stage's patches; on request the patches after each
     block (B, H, W, D), each of its stage's size; on request each block's attention (B, windows, heads, queries,
@@ -181,7 +189,7 @@ def encode_swin(
         travelling = tokens.new_empty(tokens.shape[0], 0, tokens.shape[-1])
     all_tokens: list[Tensor] = []
     all_attention: list[Tensor] = []
-    upcoming = iter(prompts)
+    upcoming, learned = iter(prompts), iter(key_values)
     for stage in _stages(swin):
         tokens = stage.downsample(tokens)
         if not isinstance(stage.downsample, nn.Identity):
@@ -198,6 +206,7 @@ def encode_swin(
                 groups,
                 kernel,
                 want_attention,
+                next(learned, None),
             )
             if want_tokens:
                 all_tokens.append(tokens)
@@ -215,6 +224,7 @@ def _run_block(
     groups: Int[Tensor, " B"] | None,
     kernel: Kernel,
     want_attention: bool,
+    learned: KeyValue | None,
 ) -> tuple[Float[Tensor, "B H W D"], Float[Tensor, "B M D"], Tensor | None]:
     attention, height, width = block.attn, tokens.shape[1], tokens.shape[2]
     padded = _shift_and_pad(block, parts.enter(block, tokens))
@@ -225,8 +235,10 @@ def _run_block(
     if num_travelling:
         ahead = parts.project(attention, parts.enter(block, travelling)[:, None])
         query, key, value = (_prepend(a, part, count) for a, part in zip(ahead, (query, key, value), strict=True))
+    first = [] if learned is None else [parts.heads(attention, *learned)]
     if prompt is not None and prompt.shape[-2] > 0:
-        own = parts.project_prompts(attention, parts.enter(block, prompt))
+        first.append(parts.project_prompts(attention, parts.enter(block, prompt)))
+    for own in first:
         prompt_key, prompt_value = (per_image(part, groups, tokens.shape[0])[:, None] for part in own)
         key, value = _prepend(prompt_key, key, count), _prepend(prompt_value, value, count)
 

@@ -50,10 +50,11 @@ class SwinV2(Swin):
         return F.normalize(query, dim=-1) * factor, F.normalize(key, dim=-1), value
 
     def project_prompts(self, attention: Any, normed: Tensor) -> tuple[Tensor, Tensor]:
-        key, value = (
-            F.linear(normed, *made).unflatten(-1, (attention.num_heads, -1)).transpose(-2, -3)
-            for made in projections(attention)[1:]
-        )
+        key, value = (F.linear(normed, *made) for made in projections(attention)[1:])
+        return self.heads(attention, key, value)
+
+    def heads(self, attention: Any, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        key, value = super().heads(attention, key, value)
         return F.normalize(key, dim=-1), value
 
     def scale(self, attention: Any) -> float:

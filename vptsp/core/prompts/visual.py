@@ -78,9 +78,14 @@ class VisualPrompts(nn.Module):
         are without dropout."""
         return [self._of_block(source, width, dropped) for source, width in zip(self.source, self.widths, strict=True)]
 
+    def _stored(self, source: int) -> Float[Tensor, "N D"]:
+        """A matrix as it is stored, before it is projected and dropped."""
+        prompt: Tensor = self.layers[source]
+        return prompt
+
     def _of_block(self, source: int, width: int, dropped: bool) -> Tensor:
         if source < 0:
             return torch.empty(0, width, device=self.layers[0].device)
-        prompt = self.layers[source]
+        prompt = self._stored(source)
         prompt = self.maps[str(width)](prompt) if self.maps else prompt
         return F.dropout(prompt, self.dropout, self.training) if self.dropout and dropped else prompt

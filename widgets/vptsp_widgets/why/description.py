@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vptsp.analysis.explain import why_no_effects
+from vptsp.analysis.explain import prompted_blocks, visual_prompts, why_no_effects
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.settings.build import ConfiguredModel
 from vptsp.text import plain
@@ -50,8 +50,9 @@ def description(
         "full": FULL_COLOUR,
         "shape": {"blocks": blocks, "heads": heads, "grid": [height, width], "pooled": found.pooled},
         "prompts": found.prompts.shape[-1],
-        "effect_rows": len(model.prompts()),
+        "effect_rows": prompted_blocks(model),
         "without": why_no_effects(model) or "",
+        "visual": visual_prompts(model),
         "speaks": {str(block): words for block, words in speaks.items()},
     }
 

@@ -8,7 +8,7 @@ from collections import OrderedDict
 import numpy as np
 import torch
 
-from vptsp.analysis.explain import attention, block_effects
+from vptsp.analysis.explain import attention, block_effects, prompted_blocks
 from vptsp.settings.build import ConfiguredModel
 from vptsp_widgets.pictures import Pictures
 
@@ -26,7 +26,7 @@ class Explained:
         self.note = " ".join(dict.fromkeys(filter(None, map(sources.note, ids))))
         _, self.attention = attention(model, inputs)
         self.effects = np.empty((0, self.attention.prompts.shape[-1]), dtype=np.float32)
-        self._blocks, self._rows = len(model.prompts()), block_effects(model, *inputs)
+        self._blocks, self._rows = prompted_blocks(model), block_effects(model, *inputs)
 
     @property
     def complete(self) -> bool:

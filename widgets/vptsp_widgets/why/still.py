@@ -42,6 +42,7 @@ class StillPair:
     blocks: int  # with prompts
     without: str  # why there are no effects; empty where there are
     note: str
+    visual: Sequence[int] = ()  # of each block's prompts, where learned keys and values follow them
     speaks: Mapping[int, Sequence[str]] = field(default_factory=dict)  # classes of guided prompts, by block from 0
 
 
@@ -84,7 +85,7 @@ def _table(pair: StillPair) -> str:
         spoken = f", which speaks for {safe(names[prompt], 160)}" if prompt < len(names) else ""
         meaning = "brings the images together" if value < 0 else "keeps the images apart"
         body += (
-            f'<tr><td style="{_CELL}">block {block + 1}, prompt {prompt + 1}{spoken}</td>'
+            f'<tr><td style="{_CELL}">block {block + 1}, {_named(pair, block, prompt)}{spoken}</td>'
             f'<td style="{_CELL};font-variant-numeric:tabular-nums">{value:+.{_decimals(effects)}f}</td>'
             f'<td style="{_CELL}">{meaning}</td></tr>'
         )
@@ -94,6 +95,12 @@ def _table(pair: StillPair) -> str:
         f'<thead><tr><th style="{_CELL}">prompt</th><th style="{_CELL}">change without it</th>'
         f'<th style="{_CELL}">so it</th></tr></thead><tbody>{body}</tbody></table>{note}'
     )
+
+
+def _named(pair: StillPair, block: int, prompt: int) -> str:
+    """A prompt by its number; behind the visual ones learned keys and values have numbers of their own."""
+    first = pair.visual[block] if pair.visual else prompt + 1
+    return f"prompt {prompt + 1}" if prompt < first else f"key-value prompt {prompt - first + 1}"
 
 
 def _decimals(effects: np.ndarray) -> int:

@@ -17,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 import traitlets
 
-from vptsp.analysis.explain import Attention, why_no_effects
+from vptsp.analysis.explain import Attention, prompted_blocks, visual_prompts, why_no_effects
 from vptsp.analysis.guided_prompts import speakers
 from vptsp.core.guidance.prompts import GuidedPrompts
 from vptsp.data.image_set import ImageSet
@@ -254,8 +254,9 @@ class WhyNeighbour(RunView):
             patches=explained.attention.patches,
             similarity=self.similarity,
             effects=explained.effects,
-            blocks=len(self.model.prompts()),
+            blocks=prompted_blocks(self.model),
             without=why_no_effects(self.model) or "",
+            visual=visual_prompts(self.model),
             note=self.saved.left_out_note if self.saved.left_out else "",
             speaks=self._speaks,
         )

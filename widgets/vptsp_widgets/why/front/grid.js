@@ -1,7 +1,7 @@
 // The effects of the prompts, block by block: what each does to the similarity of the pair.
 
 import { make } from "../../front/dom.js";
-import { decimals } from "./numbers.js";
+import { decimals, promptName } from "./numbers.js";
 
 /** @typedef {{ block: number, prompt: number, value: number | null, label: string, element: HTMLButtonElement }} Cell */
 
@@ -51,7 +51,7 @@ export function effectGrid(choose, say) {
   return {
     table, scale,
     /** @param {number} full - the change from which on a colour is full, unless there is a larger one */
-    show(values, newRows, newColumns, block, marked, full, speaks = {}) {
+    show(values, newRows, newColumns, block, marked, full, speaks = {}, visual = []) {
       if (newRows !== rows || newColumns !== columns) build(newRows, newColumns);
       const known = values.filter((value) => !Number.isNaN(value));
       const most = known.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
@@ -59,7 +59,7 @@ export function effectGrid(choose, say) {
       const strongest = Math.max(most, full);
       cells.flat().forEach((cell, place) => {
         const classes = speaks[cell.block]?.[cell.prompt];
-        cell.label = `block ${cell.block + 1}, prompt ${cell.prompt + 1}${classes ? `, which speaks for ${classes}` : ""}`;
+        cell.label = `block ${cell.block + 1}, ${promptName(cell.prompt, visual[cell.block])}${classes ? `, which speaks for ${classes}` : ""}`;
         const value = place < values.length ? values[place] : NaN;
         cell.value = place < values.length && Number.isNaN(value) ? null : value; // null: there is no such prompt
         const share = Math.round((100 * Math.abs(value)) / strongest);

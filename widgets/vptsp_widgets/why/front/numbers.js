@@ -6,6 +6,15 @@ import { float32 } from "../../front/bytes.js";
 /** @typedef {ReturnType<typeof numbersOf>} Numbers */
 
 /**
+ * A prompt by its number; behind the `visual` ones of a block learned keys and values have numbers of their own.
+ * @param {number} prompt
+ * @param {number} [visual] - none: all are visual
+ */
+export function promptName(prompt, visual = Infinity) {
+  return prompt < visual ? `prompt ${prompt + 1}` : `key-value prompt ${prompt - visual + 1}`;
+}
+
+/**
  * Attention to `patches` and to `prompts` of a side (0: the query) in a block, of a head or (-1) their mean; `effects`
  * of the prompts known so far.
  * @param {Model} model

@@ -41,10 +41,10 @@ export function sideView(role, say, where) {
    * @param {{ patches: Float64Array, prompts: Float64Array }} shares
    * @param {{ patch: number, prompt: number }} most
    */
-  function show(shares, most, { grid, pooled }, opacity, marked) {
+  function show(shares, most, { grid, pooled }, opacity, marked, visual) {
     picture.show(shares.patches, grid, most.patch, opacity);
     const toPatches = total(shares.patches);
-    bars.show(toPatches, shares.prompts, most.prompt, Math.max(0, 1 - toPatches - total(shares.prompts)), pooled, marked);
+    bars.show(toPatches, shares.prompts, most.prompt, Math.max(0, 1 - toPatches - total(shares.prompts)), pooled, marked, visual);
   }
 
   return { root, title, show, load: picture.load, close: picture.close };

@@ -80,14 +80,14 @@ export default {
       const head = Math.min(model.get("head"), numbers.heads - 1);
       const shares = sides.map((_, side) => ({ patches: numbers.patches(side, at, head), prompts: numbers.prompts(side, at, head) }));
       const most = { patch: top(shares.map(({ patches }) => patches)), prompt: top(shares.map(({ prompts }) => prompts)) };
-      sides.forEach((side, index) => side.show(shares[index], most, pair.shape, model.get("opacity"), marked));
+      sides.forEach((side, index) => side.show(shares[index], most, pair.shape, model.get("opacity"), marked, pair.visual?.[at]));
       const looker = pair.shape.pooled === "CLS" ? "of CLS" : "of all patches";
       legend.textContent = `Attention ${looker} in ${where()}: darkest where a patch gets none of it, clear where it gets ${percent(most.patch)}, on a square-root scale that both images share.`;
       controls.show(at, head, numbers.blocks);
       effects.hidden = Boolean(pair.without);
       without.hidden = !pair.without;
       without.textContent = pair.without;
-      if (!pair.without) grid.show(numbers.effects, pair.effect_rows, pair.prompts, at, marked, pair.full ?? 0, pair.speaks);
+      if (!pair.without) grid.show(numbers.effects, pair.effect_rows, pair.prompts, at, marked, pair.full ?? 0, pair.speaks, pair.visual);
     }
 
     function showPair() {
