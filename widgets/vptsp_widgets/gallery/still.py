@@ -13,6 +13,7 @@ from vptsp.runs.thumbnails import Thumbnails
 from vptsp.text import safe
 from vptsp_widgets.gallery.searched import Query, Searched
 
+Answer = dict[str, Any]  # as Searched.nearest gives it
 _STILL_K = 10
 _MOST, _FEWEST, _COMPARED = 300, 12, 10_000_000  # queries to choose from, and what they are compared with in all
 
@@ -20,22 +21,26 @@ _MOST, _FEWEST, _COMPARED = 300, 12, 10_000_000  # queries to choose from, and w
 def html_of(searched: Searched, query: Query, k: int, thumbnails: Thumbnails | None, notes: Sequence[str]) -> str:
     """The ``k`` images nearest to a query, ten at most; without a query, a few with right and wrong neighbours."""
     k, pictures = min(k, _STILL_K), thumbnails or _NoThumbnails()
-    said = "".join(f'<p style="font-size:13px;margin:4px 0">{safe(note, 300)}</p>' for note in notes)
     if not query:
-        return _of_a_few(searched, k, pictures) + said
-    return (_of_image if "row" in query else _of_vector)(searched, query, k, pictures) + said
+        picture, answers = _of_a_few(searched, k, pictures)
+    else:
+        answers = [searched.nearest(query, k)]
+        picture = (_of_image if "row" in query else _of_vector)(searched, query, answers[0], k, pictures)
+    recalls = dict.fromkeys(answer["recall"] for answer in answers if answer["recall"])
+    notes = [*(f"an approximate search, which {recall}" for recall in recalls), *notes]
+    return picture + "".join(f'<p style="font-size:13px;margin:4px 0">{safe(note, 300)}</p>' for note in notes)
 
 
-def _of_a_few(searched: Searched, k: int, pictures: Thumbnails) -> str:
+def _of_a_few(searched: Searched, k: int, pictures: Thumbnails) -> tuple[str, list[Answer]]:
     """Found as the gallery itself finds, of as many queries as the budget of comparisons allows."""
     queries = np.random.default_rng(0).permutation(np.flatnonzero(searched.is_query))
     rows = np.sort(queries[: max(_FEWEST, min(_MOST, _COMPARED // len(searched.saved)))])
     answers = [searched.nearest({"row": int(row)}, k) for row in rows]
     results = _results(searched, rows, answers, k)
-    return retrieval_strips(results, choose_queries(results, 4), searched.saved, pictures)
+    return retrieval_strips(results, choose_queries(results, 4), searched.saved, pictures), answers
 
 
-def _results(searched: Searched, rows: np.ndarray, answers: Sequence[dict[str, Any]], k: int) -> RetrievalResults:
+def _results(searched: Searched, rows: np.ndarray, answers: Sequence[Answer], k: int) -> RetrievalResults:
     labels = searched.saved.labels
     positions = np.full((len(rows), k), -1)
     similarities = np.full((len(rows), k), -np.inf, dtype=np.float32)
@@ -52,14 +57,13 @@ def _results(searched: Searched, rows: np.ndarray, answers: Sequence[dict[str, A
     )
 
 
-def _of_image(searched: Searched, query: Query, k: int, pictures: Thumbnails) -> str:
-    results = _results(searched, np.array([query["row"]]), [searched.nearest(query, k)], k)
+def _of_image(searched: Searched, query: Query, answer: Answer, k: int, pictures: Thumbnails) -> str:
+    results = _results(searched, np.array([query["row"]]), [answer], k)
     return retrieval_strips(results, [0], searched.saved, pictures)
 
 
-def _of_vector(searched: Searched, query: Query, k: int, pictures: Thumbnails) -> str:
-    answer, saved = searched.nearest(query, k), searched.saved
-    cells = ""
+def _of_vector(searched: Searched, query: Query, answer: Answer, k: int, pictures: Thumbnails) -> str:
+    saved, cells = searched.saved, ""
     for rank, (row, value) in enumerate(zip(answer["rows"], answer["similarities"], strict=True), start=1):
         name = safe(saved.class_names[saved.labels[row]])
         mark = "" if answer["label"] < 0 else "✓ " if saved.labels[row] == answer["label"] else "✗ "
