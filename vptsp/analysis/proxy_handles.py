@@ -12,10 +12,8 @@ from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
-import torch
 from jaxtyping import Bool, Float, Float32, Int64
 
-from vptsp.core.proxies import fuse
 from vptsp.errors import DataError, RunError
 from vptsp.evaluation.ranking import unit_rows
 from vptsp.runs.embeddings import SavedEmbeddings
@@ -91,6 +89,10 @@ class ProxyHandles:
             )
         if self.semantic is None:
             return self.learned
+        import torch  # a map is opened without it
+
+        from vptsp.core.proxies import fuse
+
         found: np.ndarray = fuse(torch.from_numpy(self.learned), torch.from_numpy(self.semantic), share).numpy()
         return found
 

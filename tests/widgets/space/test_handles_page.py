@@ -58,10 +58,13 @@ class Panel:
         self.page.wait_for_timeout(50)
 
     def sign(self, name: str) -> tuple[float, float]:
-        """Where the fused proxy of a class is on the page, as the front end has it."""
+        """Where the proxy of a class that is a handle is on the page."""
+        return self.on_page(self.place(name))
+
+    def on_page(self, place: np.ndarray) -> tuple[float, float]:
         box = self.page.locator(".vptsp-space-over").bounding_box()
         assert box is not None
-        x, y = self.camera(self.place(name))
+        x, y = self.camera(place)
         return box["x"] + x, box["y"] + y
 
     def place(self, name: str) -> np.ndarray:
@@ -96,8 +99,8 @@ def test_alpha_by_keys_says_how_many_images_change_and_selects_them(page: Page, 
     assert slider.input_value() == "0.4"
     page.keyboard.press("End")
     panel.settle()
-    now = nearest_proxies(space.saved.embeddings, space._answers.handles.learned)  # type: ignore[union-attr]
-    before = nearest_proxies(space.saved.embeddings, space._answers.handles.among_images())  # type: ignore[union-attr]
+    now = nearest_proxies(space.saved.embeddings, space._require_handles().handles.learned)
+    before = nearest_proxies(space.saved.embeddings, space._require_handles().handles.among_images())
     changed = np.flatnonzero(now != before)
     assert len(changed) > 3
     assert f"{len(changed)} of 45 images change their nearest proxy" in panel.said()
@@ -118,7 +121,7 @@ def test_alpha_by_keys_says_how_many_images_change_and_selects_them(page: Page, 
     slider.focus()
     page.keyboard.press("Home")
     panel.settle()  # the colours follow without being asked for again
-    now = nearest_proxies(space.saved.embeddings, space._answers.handles.among_images(0))  # type: ignore[union-attr]
+    now = nearest_proxies(space.saved.embeddings, space._require_handles().handles.among_images(0))
     assert f"lily\n{np.bincount(now, minlength=3)[1]}" in page.locator(".vptsp-space-legend").inner_text()
     page.get_by_role("button", name="Set alpha to the run's own 0.40", exact=True).click()
     panel.settle()
@@ -131,11 +134,11 @@ def test_signs_go_along_alpha_by_the_projection_of_the_map(page: Page, tmp_path:
     for alpha in (0.0, 0.3, 1.0):
         space.handle(alpha)
         panel.settle()
-        expected = SpaceExplorer(space.saved, "pca", {"fused": space._answers.handles.among_images(alpha)}, NAMES)  # type: ignore[union-attr]
+        expected = SpaceExplorer(
+            space.saved, "pca", {"fused": space._require_handles().handles.among_images(alpha)}, NAMES
+        )
         for name, place in zip(NAMES, expected.glyphs["fused"], strict=True):
-            box = page.locator(".vptsp-space-over").bounding_box()
-            assert box is not None
-            page.mouse.move(*(panel.camera(place) + (box["x"], box["y"])))
+            page.mouse.move(*panel.on_page(place))
             page.wait_for_timeout(100)
             assert page.locator(".vptsp-space-card").inner_text().split("\n")[0] == name
     assert "projected at 11 values of α" in panel.said()
@@ -166,16 +169,14 @@ def test_a_proxy_is_dragged_put_back_and_undone(page: Page, tmp_path: Path, touc
     (moved,) = space._handled["moved"]
     assert moved["proxy"] == 0
     place = np.array([moved["x"], moved["y"]])
-    box = page.locator(".vptsp-space-over").bounding_box()
-    assert box is not None
-    np.testing.assert_allclose(panel.camera(place) + (box["x"], box["y"]), end, atol=1.5)
+    np.testing.assert_allclose(panel.on_page(place), end, atol=1.5)
     assert moved["rows"] == np.argsort(np.linalg.norm(space.points - place, axis=1))[:10].tolist()
     assert space.view_state == camera  # the map stays
     weighted = np.array(moved["weights"]) @ (
         space.saved.embeddings[moved["rows"]]
         / np.linalg.norm(space.saved.embeddings[moved["rows"]], axis=1, keepdims=True)
     )
-    proxies = space._answers.handles.among_images()  # type: ignore[union-attr]
+    proxies = space._require_handles().handles.among_images()
     proxies[0] = weighted / np.linalg.norm(weighted)
     now = nearest_proxies(space.saved.embeddings, proxies)
     assert [NAMES.index(name) for name in space.predicted_proxies["now"]] == now.tolist()
@@ -270,7 +271,7 @@ def test_unseen_classes_are_assigned_and_neither_right_nor_wrong(
     space.handle(1.0)
     panel.settle()
     assert "No class here has a proxy, so none is right or wrong." in panel.said()
-    probes = space._answers.of_probes(space._asked)  # type: ignore[union-attr]
+    probes = space._require_handles().of_probes(space._asked)
     assert probes is not None
     before, now = probes.accuracy or (0, 0)
     assert f"Right of 9 training images that the run watched: {percent(before)} → {percent(now)}" in panel.said()

@@ -9,20 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import traitlets
 
 from vptsp.analysis.projection import Method, project
-from vptsp.analysis.proxy_forces import Forces, forces
 from vptsp.analysis.proxy_handles import Predictions, ProxyHandles, mean_direction, nearest_proxies, row_of
 from vptsp.errors import DataError
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.text import plain
 from vptsp_widgets.run_view import RunView
 from vptsp_widgets.space.data import Column, column
+
+if TYPE_CHECKING:
+    from vptsp.analysis.proxy_forces import Forces
 
 NEAREST = 10  # images that a proxy dragged to a place is the mean of
 STRONGEST = 8  # forces that are drawn and listed; others are counted
@@ -117,6 +119,8 @@ class Handled:
 
     def forces(self, row: int, asked: Asked) -> Forces:
         """The forces on an image. Raises DataError where there are none."""
+        from vptsp.analysis.proxy_forces import forces  # torch, without which a map is opened
+
         proxies = self.handles.as_trained(asked.alpha, self.vectors(asked))
         return forces(self.handles, self.saved.embeddings[row], int(self.own[row]), proxies)
 

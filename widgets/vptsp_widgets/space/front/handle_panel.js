@@ -14,7 +14,7 @@ const hint = (text) => make("p", { className: "vptsp-space-hint" }, text);
 const signed = (/** @type {number} */ value) => `${value < 0 ? "−" : "+"}${Math.abs(value) < 0.01 ? Math.abs(value).toExponential(0) : Math.abs(value).toPrecision(3)}`;
 
 export class HandlePanel {
-  names = ""; // of the proxies in the list
+  /** @type {string[] | null} */ names = null; // of the proxies in the list
 
   /** @param {Handles} handles */
   constructor(handles) {
@@ -67,7 +67,7 @@ export class HandlePanel {
   }
 
   renew() {
-    this.names = "";
+    this.names = null;
   }
 
   /** @param {KeyboardEvent} event */
@@ -86,7 +86,7 @@ export class HandlePanel {
     const { answer, live, offer } = handles;
     this.mixing.hidden = offer.alpha === null || offer.alpha === undefined;
     if (!this.mixing.hidden) this.showAlpha(handles.alphaNow, offer.alpha ?? 0);
-    const waits = handles.waiting !== null || !answer;
+    const waits = handles.waiting !== null;
     this.said.replaceChildren(...this.counts(answer, waits));
     this.said.setAttribute("aria-busy", String(waits));
     this.changed.disabled = !answer?.changed;
@@ -152,9 +152,8 @@ export class HandlePanel {
 
   listProxies() {
     const { names } = this.handles.parent.cloud().proxies;
-    const key = names.join("\0");
-    if (this.names !== key) {
-      this.names = key;
+    if (this.names !== names) {
+      this.names = names;
       this.list.replaceChildren(make("option", { value: "-1" }, "choose …"), ...names.map((name, proxy) => make("option", { value: String(proxy) }, name)));
     }
     this.list.value = String(this.handles.chosen);

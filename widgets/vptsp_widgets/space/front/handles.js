@@ -2,7 +2,6 @@
 
 import { float32, int32 } from "../../front/bytes.js";
 import { onTraits } from "../../front/model.js";
-import { debounced } from "../../front/timing.js";
 import { HandlePanel } from "./handle_panel.js";
 import { drawForces, drawHandles, drawTethers } from "./handle_marks.js";
 /** @import { Model } from "../../front/model.js" */
@@ -16,6 +15,8 @@ import { drawForces, drawHandles, drawTethers } from "./handle_marks.js";
 
 const REACH = { mouse: 9, pen: 14, touch: 22 }; // pixels from a sign within which it is meant
 const STEP = 12; // pixels that a proxy moves by a key
+const PAUSE = 120; // ms between two questions
+const LOST = 15000; // ms after which an answer is not waited for if something else is asked
 
 /**
  * A proxy at (x, y) of the map; it is the mean of `rows` by `weights`, as the kernel says: without these, nobody has asked.
@@ -38,6 +39,8 @@ export class Handles {
   chosen = -1; // the proxy that the buttons move
   dragging = false;
   asks = 0;
+  asked = 0; // when
+  timer = 0;
 
   /**
    * @param {{ model: Model, cloud: () => Cloud, camera: () => Camera, state: () => State, drawn: () => Drawn[], history: History,
@@ -47,7 +50,6 @@ export class Handles {
     this.parent = parent;
     this.model = parent.model;
     this.panel = new HandlePanel(this);
-    this.soon = debounced(() => this.ask(), 120);
     this.end = onTraits(this.model, {
       _handle_offer: () => this.renew(),
       _handled: () => this.take(),
@@ -144,12 +146,22 @@ export class Handles {
   }
 
   // --- asking -----------------------------------------------------------------------------------
+  /** Asks, a moment later, for what is set then: also while something is dragged. */
+  soon() {
+    this.timer ||= setTimeout(() => {
+      this.timer = 0;
+      this.ask();
+    }, PAUSE);
+  }
+
+  /** Asks once what was asked before is answered: a busy kernel gets the latest question alone. */
   ask() {
-    if (this.waiting !== null) {
+    if (this.waiting !== null && performance.now() - this.asked < LOST) {
       this.again = true;
       return;
     }
     this.asks += 1;
+    this.asked = performance.now();
     this.again = false;
     this.waiting = `${this.asks} ${Math.random()}`;
     this.model.send({ kind: "handle", turn: this.waiting, alpha: this.alpha, moved: this.moved });
@@ -161,8 +173,8 @@ export class Handles {
     const found = this.model.get("_handled") ?? {};
     const mine = this.waiting !== null && found.turn === this.waiting;
     if (mine) this.waiting = null;
-    if (this.again && mine) this.ask();
-    else if (this.waiting === null && !this.dragging && !this.again && !found.error) {
+    if (this.again && mine) this.soon();
+    else if (this.waiting === null && !this.dragging && !this.timer && !this.again && !found.error) {
       this.alpha = found.alpha ?? null;
       this.moved = found.moved ?? [];
     }
@@ -171,6 +183,8 @@ export class Handles {
 
   /** Other images, or another run. */
   renew() {
+    clearTimeout(this.timer);
+    this.timer = 0;
     this.waiting = null;
     this.again = false;
     this.chosen = -1;
@@ -350,6 +364,7 @@ export class Handles {
   }
 
   close() {
+    clearTimeout(this.timer);
     this.end();
   }
 }
