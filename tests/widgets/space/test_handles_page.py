@@ -11,32 +11,13 @@ from pages import Shown, low_contrast
 from playwright.sync_api import Page
 from vptsp_widgets.front import page_block
 from vptsp_widgets.space import SpaceExplorer
-from vptsp_widgets.space.handles import around
 
-from tests.widgets.space.test_space import saved_images
-from vptsp.analysis.proxy_handles import Probes, ProxyHandles, nearest_proxies
+from tests.widgets.space.test_handles import NAMES, flowers
+from vptsp.analysis.proxy_handles import nearest_proxies
 from vptsp.errors import DataError
 from vptsp.settings.config import Config
 
 pytestmark = pytest.mark.browser
-
-NAMES = ["rose", "lily", "iris"]
-
-
-def flowers(folder: Path, config: Config | None = None, known: bool = True, semantic: bool = True) -> SpaceExplorer:
-    """45 images around three directions, whose semantic proxies are better than the learned ones."""
-    rng = np.random.default_rng(4)
-    labels = np.arange(45) % 3
-    vectors = (np.eye(3, 6)[labels] + rng.normal(0, 0.25, (45, 6))).astype(np.float32)
-    saved = saved_images(folder, labels.tolist(), NAMES if known else ["oak", "elm", "ash"], vectors)
-    learned = (np.eye(3, 6)[[1, 0, 2]] + rng.normal(0, 0.3, (3, 6))).astype(np.float32)
-    mean = (np.eye(3, 6) + rng.normal(0, 0.1, (3, 6))).astype(np.float32)
-    mean /= np.linalg.norm(mean, axis=1, keepdims=True)
-    probes = Probes(vectors[:9], labels[:9].astype(np.int64))
-    handles = ProxyHandles(tuple(NAMES), learned, mean if semantic else None, 0.4, config, None, probes)
-    kinds = {"learned": learned, "semantic": mean, "fused": 0.4 * learned + 0.6 * mean}
-    proxies = kinds if semantic else {"learned": learned}
-    return SpaceExplorer(saved, "pca", proxies, NAMES, handles=handles)
 
 
 class Panel:
@@ -307,34 +288,3 @@ def test_a_page_without_a_kernel_shows_what_was_set(page: Page, tmp_path: Path) 
     assert f"{changed} of 45 images change" in page.locator(".vptsp-space-handles").inner_text()
     assert page.get_by_label("alpha, the share of the learned proxies").is_disabled()
     assert not page.get_by_label("Proxy to move").is_visible()
-
-
-def test_handles_from_python(tmp_path: Path, tiny: Callable[..., Config]) -> None:
-    space = flowers(tmp_path, tiny())
-    table = space.handle()
-    assert table["images"].tolist() == [15, 15, 15]
-    assert (table["right"] == table["right_before"]).all()
-    assert space.handle(1.0)["nearest"].sum() == 45
-    frame = space.predicted_proxies
-    assert (frame["before"] != frame["now"]).sum() == space._handled["changed"] > 0
-    moved = space.move_proxy("rose", to=space.ids[:3])
-    assert moved.loc["rose", "nearest"] == (space.predicted_proxies["now"] == "rose").sum()
-    place = space._handled["moved"][0]
-    np.testing.assert_allclose([place["x"], place["y"]], space.points[:3].mean(axis=0), atol=1e-5)
-    space.map_alone(space.ids[:20])  # what was moved stays with its images
-    place = space._handled["moved"][0]
-    np.testing.assert_allclose([place["x"], place["y"]], space.points[:3].mean(axis=0), atol=1e-5)
-    space.map_all()
-    assert space.move_proxy("rose")["nearest"].tolist() == space.handle(1.0)["nearest"].tolist()
-    assert space.reset_handles()["nearest"].tolist() == table["nearest"].tolist()
-    for act, sentence in (
-        (lambda: space.handle(1.5), "is no share"),
-        (lambda: space.move_proxy("oak", to=space.ids[:1]), "'oak' has no proxy"),
-        (lambda: space.move_proxy("rose", to=["nobody"]), "the first is 'nobody'"),
-        (lambda: space.move_proxy("rose", to=[]), "none were given"),
-        (space.forces, "no image is focused"),
-        (lambda: around(np.full((3, 2), np.nan), (0, 0)), "no image is near"),
-        (SpaceExplorer(space.saved, "pca").handle, "has no proxies of a run beside it"),
-    ):
-        with pytest.raises(DataError, match=sentence):
-            act()

@@ -81,18 +81,28 @@ def placed(points: np.ndarray, move: Move) -> Move:
 
 
 def way_along_alpha(
-    embeddings: np.ndarray, handles: ProxyHandles, method: Method, seed: int, cache: Path | None
+    embeddings: np.ndarray,
+    handles: ProxyHandles,
+    glyphs: Mapping[str, np.ndarray],
+    method: Method,
+    seed: int,
+    cache: Path | None,
 ) -> tuple[list[float], np.ndarray]:
     """Values of alpha and the places (A, C, 2) of the fused proxies at these, by the projection of the map itself.
 
-    They are 0, 1, the run's own and those between, as many as there is room for.
+    They are 0, 1 and the run's own, where ``glyphs`` are already, and those between, as many as there is room for.
+    UMAP lays a vector a little elsewhere when others are laid beside it: what is on the map stays where it is.
     """
-    room = MOST_PLACED // max(1, len(handles.class_names))
-    between = np.linspace(0, 1, int(np.clip(room, 2, 11)))
-    alphas = sorted({*between.round(4).tolist(), handles.alpha})
-    guests = np.concatenate([handles.among_images(alpha) for alpha in alphas])
-    found = project(embeddings, method, seed=seed, cache=cache, guests=guests)
-    return alphas, found[len(embeddings) :].reshape(len(alphas), -1, 2).astype("<f4")
+    places = {handles.alpha: glyphs["fused"]} | {0.0: glyphs["semantic"], 1.0: glyphs["learned"]}
+    classes = len(handles.class_names)
+    steps = np.linspace(0, 1, int(np.clip(MOST_PLACED // classes, 2, 11))).round(4).tolist()
+    between = [alpha for alpha in steps if alpha not in places]
+    if between:
+        guests = np.concatenate([handles.among_images(alpha) for alpha in between])
+        found = project(embeddings, method, seed=seed, cache=cache, guests=guests)[len(embeddings) :]
+        places |= dict(zip(between, found.reshape(len(between), classes, 2), strict=True))
+    alphas = sorted(places)
+    return alphas, np.stack([places[alpha] for alpha in alphas]).astype("<f4")
 
 
 class Handled:
@@ -140,6 +150,7 @@ class HandledMap(RunView):
 
     saved: SavedEmbeddings
     points: np.ndarray
+    glyphs: dict[str, np.ndarray]
     seed: int
     method: Method
     _cache: Path | None
@@ -301,7 +312,7 @@ class HandledMap(RunView):
         self.status = "placing the proxies along alpha …"
         rows = np.flatnonzero(np.isfinite(self.points).all(axis=1))
         images = self.saved.embeddings if not self._alone else self.saved.embeddings[rows]
-        alphas, places = way_along_alpha(images, answers.handles, self.method, self.seed, self._cache)
+        alphas, places = way_along_alpha(images, answers.handles, self.glyphs, self.method, self.seed, self._cache)
         with self.hold_sync():
             self._way_alphas, self._way, self.status = alphas, places.tobytes(), ""
 

@@ -6,7 +6,7 @@ import { PROXIES } from "../../front/signs.js";
 /** @import { Effect } from "./handles.js" */
 /** @import { Scene } from "./overlay.js" */
 
-const [THINNEST, THICKEST] = [1.2, 6]; // pixels of the weakest and of the strongest force
+const [THINNEST, THICKEST] = [1.2, 5]; // pixels of the weakest and of the strongest force
 
 /**
  * Lines from an image to the proxies that pull it, unbroken with an arrow to the proxy, or push it, dashed with one to the image.
@@ -24,7 +24,7 @@ export function drawForces(context, row, effects, { cloud, inks }) {
     if (!(length > 24)) continue;
     const [dx, dy] = [(at[0] - x) / length, (at[1] - y) / length];
     const pulls = gradient < 0;
-    const width = THINNEST + (THICKEST - THINNEST) * Math.sqrt(Math.abs(gradient) / most);
+    const width = THINNEST + ((THICKEST - THINNEST) * Math.abs(gradient)) / most;
     const head = 6 + width;
     const middle = [x + dx * (length / 2), y + dy * (length / 2)];
     const turn = pulls ? 1 : -1; // where the arrow points

@@ -56,6 +56,8 @@ export class HandlePanel {
   toggle() {
     this.fold.open = !this.fold.open;
     if (!this.fold.open) return;
+    const side = this.element.parentElement;
+    if (side) side.scrollTop = this.element.offsetTop - side.offsetTop; // where it scrolls, beside the map
     this.element.scrollIntoView({ block: "nearest" });
     (this.mixing.hidden ? this.list : this.slider).focus({ preventScroll: true });
   }

@@ -122,9 +122,9 @@ export class Stage {
     if (pointed >= 0 && pointed !== focused) drawNear(context, { ...scene, near: this.parent.near(pointed) });
     this.parent.handles().drawBelow(context, scene);
     this.parent.noted(this.glyphs.draw(context, scene));
-    this.parent.handles().drawAbove(context, scene);
     drawFocus(context, focused, this.pictures.has(focused) ? this.pictures.side : 0, scene);
     if (state.labels) this.classNames.draw(context, scene, pictures, this.pictures.side); // over rings and lines, or they could not be read
+    this.parent.handles().drawAbove(context, scene);
     drawAxes(context, axes, scene);
     if (this.gestures.polygon) drawLasso(context, this.gestures.polygon, scene);
     if (scene.flying) {
