@@ -203,6 +203,8 @@ def test_softmax_has_no_push_without_a_pull_and_arrays_have_no_loss(tiny: Callab
     softmax = torch.softmax(32 * torch.from_numpy(handles.among_images() @ image / np.sqrt(6)), dim=0).numpy()
     expected = 32 * (softmax - np.eye(5)[2])
     np.testing.assert_allclose(forces(handles, image, 2).gradients, expected, atol=1e-3)
+    entropy = replace(handles, config=tiny(loss_scale=32.0).model_copy(update={"task": "recognition"}))
+    np.testing.assert_allclose(forces(entropy, image, 2).gradients, expected, atol=1e-3)
     with pytest.raises(DataError, match="no run says by which loss"):
         forces(some_handles(), image, 0)
 

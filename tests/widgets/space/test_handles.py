@@ -62,6 +62,10 @@ def test_handles_from_python(tmp_path: Path, tiny: Callable[..., Config]) -> Non
         (lambda: space.move_proxy("rose", to=[]), "none were given"),
         (space.forces, "no image is focused"),
         (lambda: around(np.full((3, 2), np.nan), (0, 0)), "no image is near"),
+        (
+            lambda: SpaceExplorer(space.saved, "pca", handles=space._require_handles().handles),
+            "handles are the proxies of 3 classes, but the map shows those of 0",
+        ),
         (SpaceExplorer(space.saved, "pca").handle, "has no proxies of a run beside it"),
     ):
         with pytest.raises(DataError, match=sentence):

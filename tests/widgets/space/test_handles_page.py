@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from vptsp_widgets.front import page_block
 from vptsp_widgets.space import SpaceExplorer
 
 from tests.widgets.space.test_handles import NAMES, flowers
+from vptsp.analysis.projection import project
 from vptsp.analysis.proxy_handles import nearest_proxies
 from vptsp.errors import DataError
 from vptsp.settings.config import Config
@@ -59,7 +61,7 @@ class Panel:
         assert box is not None
         size = np.array([box["width"], box["height"]])
         everything = np.concatenate([self.space.points, *self.space.glyphs.values()])
-        low, high = everything.min(axis=0), everything.max(axis=0)
+        low, high = np.nanmin(everything, axis=0), np.nanmax(everything, axis=0)
         scale = 0.92 * (size / (high - low)).min()
         return size / 2 + (place - (low + high) / 2) * scale * (1, -1)
 
@@ -123,6 +125,50 @@ def test_signs_go_along_alpha_by_the_projection_of_the_map(page: Page, tmp_path:
             page.wait_for_timeout(100)
             assert page.locator(".vptsp-space-card").inner_text().split("\n")[0] == name
     assert "projected at 11 values of α" in panel.said()
+    space.handle(0.7)
+    space.map_alone(space.ids[:30])
+    panel.settle()
+    guests = space._require_handles().handles.among_images(0.7)
+    for name, place in zip(NAMES, project(space.saved.embeddings[:30], "pca", guests=guests)[30:], strict=True):
+        page.mouse.move(*panel.on_page(place))
+        page.wait_for_timeout(100)
+        assert page.locator(".vptsp-space-card").inner_text().split("\n")[0] == name
+
+
+def test_a_busy_kernel_gets_the_latest_question_alone(page: Page, tmp_path: Path) -> None:
+    space = flowers(tmp_path)
+    panel = Panel(page, space)
+    asked, answer = list[float](), space._on_handle
+
+    def counted(content: dict[str, Any], buffers: list[Any]) -> None:
+        asked.append(content["alpha"])
+        answer(content, buffers)
+
+    space._on_handle = counted  # type: ignore[method-assign]
+    slider = page.get_by_label("alpha, the share of the learned proxies")
+    for alpha in ("0.5", "0.6", "0.9", "1"):
+        slider.fill(alpha)
+        page.wait_for_timeout(160)  # the answer to the first is not brought yet
+    assert "(counting …)" in panel.said()
+    assert panel.fold.locator("[aria-live]").get_attribute("aria-busy") == "true"
+    panel.settle()
+    assert asked == [0.5, 1]
+    assert "(counting …)" not in panel.said()
+    assert f"{space._handled['changed']} of 45 images" in panel.said()
+
+
+def test_while_a_proxy_is_dragged_the_counts_follow(page: Page, tmp_path: Path) -> None:
+    space = flowers(tmp_path)
+    panel = Panel(page, space)
+    page.mouse.move(*panel.sign("rose"))
+    page.mouse.down()
+    page.mouse.move(*panel.on_page(space.glyphs["semantic"][2]), steps=5)
+    panel.settle()
+    assert space._handled["changed"] > 0
+    assert f"{space._handled['changed']} of 45 images" in panel.said()
+    page.mouse.up()
+    panel.settle()
+    assert [one["proxy"] for one in space._handled["moved"]] == [0]
 
 
 @pytest.mark.parametrize("touch", [False, True])

@@ -162,8 +162,15 @@ class HandledMap(RunView):
     _way_alphas = traitlets.List(traitlets.Float()).tag(sync=True)
     _forces = traitlets.Dict().tag(sync=True)  # on the image of focus
 
-    def _take_handles(self, saved: SavedEmbeddings, handles: ProxyHandles | None) -> dict[str, Any]:
-        """Other images and proxies; the traits that say so."""
+    def _take_handles(
+        self, saved: SavedEmbeddings, handles: ProxyHandles | None, proxy_names: Sequence[str]
+    ) -> dict[str, Any]:
+        """Other images and proxies; the traits that say so. Raises DataError for proxies of others than are shown."""
+        if handles is not None and tuple(handles.class_names) != tuple(proxy_names):
+            raise DataError(
+                f"handles are the proxies of {len(handles.class_names)} classes, but the map shows those of "
+                f"{len(proxy_names)}, or of others; give both of one run, as SpaceExplorer.of_run(run) does"
+            )
         self._answers = None if handles is None else Handled(saved, handles)
         self._asked, self._feels, self._predicted = Asked(), False, list[Column]()
         offer: dict[str, Any] = {}

@@ -212,7 +212,7 @@ class SpaceExplorer(HandledMap):
             "_kept": self.kept.for_front(),
             "_near_table": b"",
             "_alone": 0,
-            **self._take_handles(saved, handles if isinstance(coordinates, str) else None),
+            **self._take_handles(saved, handles if isinstance(coordinates, str) else None, proxy_names),
         }
         return Content(saved.ids, traits, thumbnails_of(saved), run_of(saved))
 

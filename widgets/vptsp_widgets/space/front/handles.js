@@ -54,6 +54,7 @@ export class Handles {
       _handle_offer: () => this.renew(),
       _handled: () => this.take(),
       _way: () => this.wayCame(),
+      _way_alphas: () => this.show(),
       _forces: () => this.show(),
     });
     this.take();
