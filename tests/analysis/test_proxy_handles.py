@@ -19,6 +19,7 @@ from vptsp.analysis.proxy_handles import (
     ProxyHandles,
     handles_of,
     mean_direction,
+    nearest_after,
     nearest_proxies,
     row_of,
 )
@@ -66,6 +67,18 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert nearest_proxies(images, some_handles().among_images()).tolist() == whole.tolist()
     monkeypatch.setattr(proxy_handles, "_CELLS_AT_ONCE", 1)
     assert nearest_proxies(images, some_handles().among_images()).tolist() == whole.tolist()
+
+
+@given(st.integers(0, 2**16), st.integers(0, 40), st.sets(st.integers(0, 4)))
+def test_after_a_move_images_are_nearest_to_what_all_proxies_say(seed: int, number: int, moved: set[int]) -> None:
+    handles, rng = some_handles(seed), np.random.default_rng(seed + 1)
+    images = rng.normal(size=(number, 6)).astype(np.float32)
+    elsewhere = {row: rng.normal(size=6).astype(np.float32) for row in moved}
+    proxies = handles.among_images(0.3)
+    found = nearest_after(images, proxies, nearest_proxies(images, proxies), elsewhere)
+    after = handles.among_images(0.3, elsewhere)
+    for image, one, other in zip(images, found, nearest_proxies(images, after), strict=True):
+        assert one == other or abs(image @ after[one] - image @ after[other]) < 1e-4 * np.linalg.norm(image)
 
 
 def test_both_ends_of_alpha_are_the_two_kinds_and_no_other_alpha_is_legal() -> None:

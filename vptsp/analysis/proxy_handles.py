@@ -133,6 +133,35 @@ def nearest_proxies(embeddings: Float[np.ndarray, "N E"], proxies: Float[np.ndar
     return found
 
 
+def nearest_after(
+    embeddings: Float[np.ndarray, "N E"],
+    proxies: Float[np.ndarray, "C E"],
+    nearest: Int64[np.ndarray, " N"],
+    moved: Mapping[int, Float[np.ndarray, " E"]],
+) -> Int64[np.ndarray, " N"]:
+    """:func:`nearest_proxies` once some of the unit ``proxies`` are elsewhere, where it was ``nearest`` before.
+
+    Only images of the proxies that were moved are compared with all again, so that a drag is answered at once.
+    """
+    if not moved:
+        return nearest
+    after, found = _replaced(proxies, moved), nearest.copy()
+    rows = np.array(sorted(moved), dtype=np.int64)
+    lost = np.isin(nearest, rows)
+    found[lost] = nearest_proxies(embeddings[lost], after)
+    kept = np.flatnonzero(~lost)
+    block = max(1, _CELLS_AT_ONCE // max(after.shape[1], len(rows)))
+    for start in range(0, len(kept), block):
+        part = kept[start : start + block]
+        images = np.asarray(embeddings[part], dtype=np.float32)
+        own = np.einsum("ne,ne->n", images, after[nearest[part]])
+        others = images @ after[rows].T
+        best = others.argmax(axis=1)
+        won = others[np.arange(len(part)), best] > own
+        found[part[won]] = rows[best[won]]
+    return found
+
+
 @dataclass(frozen=True)
 class Predictions:
     """The proxy nearest to each image ``before`` and ``now`` (N,), and its ``own`` class's, -1: that has none."""

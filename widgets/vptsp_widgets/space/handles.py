@@ -16,7 +16,14 @@ import pandas as pd
 import traitlets
 
 from vptsp.analysis.projection import Method, project
-from vptsp.analysis.proxy_handles import Predictions, ProxyHandles, mean_direction, nearest_proxies, row_of
+from vptsp.analysis.proxy_handles import (
+    Predictions,
+    ProxyHandles,
+    mean_direction,
+    nearest_after,
+    nearest_proxies,
+    row_of,
+)
 from vptsp.errors import DataError
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.text import plain
@@ -112,6 +119,7 @@ class Handled:
         self.saved, self.handles = saved, handles
         self.own = handles.own_of(saved.class_names, saved.labels)
         self._before: dict[str, np.ndarray] = {}
+        self._at_alpha: dict[str, tuple[float, np.ndarray]] = {}  # of the alpha asked for last, with no proxy moved
         self._last: dict[str, tuple[Asked, Predictions]] = {}
 
     def vectors(self, asked: Asked) -> dict[int, np.ndarray]:
@@ -138,11 +146,19 @@ class Handled:
         if which not in self._before:
             self._before[which] = nearest_proxies(images, self.handles.among_images())
         if which not in self._last or self._last[which][0] != asked:
-            before = now = self._before[which]
-            if asked.moved or asked.alpha not in (None, self.handles.alpha):
-                now = nearest_proxies(images, self.handles.among_images(asked.alpha, self.vectors(asked)))
+            before, alpha = self._before[which], self.handles.alpha if asked.alpha is None else asked.alpha
+            now = self._at(which, images, alpha)
+            if asked.moved:
+                now = nearest_after(images, self.handles.among_images(alpha), now, self.vectors(asked))
             self._last[which] = asked, Predictions(before, now, own)
         return self._last[which][1]
+
+    def _at(self, which: str, images: np.ndarray, alpha: float) -> np.ndarray:
+        if alpha == self.handles.alpha:
+            return self._before[which]
+        if which not in self._at_alpha or self._at_alpha[which][0] != alpha:
+            self._at_alpha[which] = alpha, nearest_proxies(images, self.handles.among_images(alpha))
+        return self._at_alpha[which][1]
 
 
 class HandledMap(RunView):
