@@ -207,7 +207,7 @@ def test_a_proxy_is_dragged_put_back_and_undone(page: Page, tmp_path: Path, touc
     proxies[0] = weighted / np.linalg.norm(weighted)
     now = nearest_proxies(space.saved.embeddings, proxies)
     assert [NAMES.index(name) for name in space.predicted_proxies["now"]] == now.tolist()
-    assert "mean direction of the 10 images that lines lead to" in panel.said()
+    assert "mean direction of the 10 images that lines lead to: nearest to its place on the map" in panel.said()
     assert page.get_by_label("Proxy to move").input_value() == "0"
     page.get_by_role("button", name="Undo", exact=True).click()
     panel.settle()
@@ -285,7 +285,7 @@ def test_forces_on_the_image_of_focus_stand_in_numbers(page: Page, tmp_path: Pat
     panel.settle()
     assert float(space.forces().loc["iris", "cosine"]) == pytest.approx(1, abs=1e-5)
     assert "1.00" in lines.nth(list(space.forces().index).index("iris")).inner_text()
-    assert "mean direction of the image that lines lead to" in panel.said()
+    assert "mean direction of the image that lines lead to." in panel.said()
     assert low_contrast(page, ".vptsp-space-handles") == []
 
 

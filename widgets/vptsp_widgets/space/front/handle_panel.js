@@ -140,8 +140,11 @@ export class HandlePanel {
     const { answer } = handles;
     const said = [];
     if (handles.moved.length) {
-      const several = Math.max(...(answer?.moved ?? []).map(({ rows }) => rows?.length ?? 0), 0);
-      said.push(hint(`A moved proxy is the mean direction of the ${several > 1 ? `${several} images` : "image"} that lines lead to: nearest to its place on the map, the nearer the more.`));
+      const moved = answer?.moved ?? [];
+      const several = Math.max(...moved.map(({ rows }) => rows?.length ?? 0), 0);
+      const dragged = moved.some(({ weights }) => new Set(weights).size > 1); // a cell takes images alike
+      said.push(hint(`A moved proxy is the mean direction of the ${several > 1 ? `${several} images` : "image"} that lines lead to${
+        dragged ? ": nearest to its place on the map, the nearer the more" : ""}.`));
     }
     if (!this.mixing.hidden && handles.alphaNow !== handles.offer.alpha) {
       const steps = (handles.model.get("_way_alphas") ?? []).length;
