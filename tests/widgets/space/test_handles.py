@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from vptsp_widgets.space import SpaceExplorer
-from vptsp_widgets.space.handles import around, way_along_alpha
+from vptsp_widgets.space.handle_answers import around, way_along_alpha
 
 from tests.widgets.space.test_space import saved_images
 from vptsp.analysis.projection import project

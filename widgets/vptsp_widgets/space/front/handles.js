@@ -4,6 +4,7 @@ import { float32, int32 } from "../../front/bytes.js";
 import { onTraits } from "../../front/model.js";
 import { HandlePanel } from "./handle_panel.js";
 import { drawForces, drawHandles, drawTethers } from "./handle_marks.js";
+import { placesOf } from "./handle_places.js";
 /** @import { Model } from "../../front/model.js" */
 /** @import { Kind } from "../../front/signs.js" */
 /** @import { Camera } from "./camera.js" */
@@ -103,39 +104,10 @@ export class Handles {
   // --- places -----------------------------------------------------------------------------------
   /** The signs of a map at their places of now. @param {Cloud} cloud */
   place(cloud) {
-    const plain = float32(this.model.get("_glyphs"));
-    const { kinds, names } = cloud.proxies;
-    const first = kinds.indexOf(/** @type {Kind} */ (this.offer.kind)) * names.length * 2;
-    cloud.glyphs = plain;
-    if (first < 0 || this.atRest) return;
-    cloud.glyphs = plain.slice();
-    if (this.alphaNow !== this.offer.alpha && kinds.length === 3) {
-      const { alphas, places } = this.way(plain, kinds, names.length);
-      const after = Math.max(1, alphas.findIndex((one) => one >= this.alphaNow));
-      const share = (this.alphaNow - alphas[after - 1]) / (alphas[after] - alphas[after - 1] || 1);
-      for (let at = 0; at < names.length * 2; at++) {
-        cloud.glyphs[first + at] = (1 - share) * places[after - 1][at] + share * places[after][at];
-      }
-    }
-    for (const { proxy, x, y } of this.moved) {
-      if (x === null || y === null) continue;
-      cloud.glyphs[first + 2 * proxy] = x;
-      cloud.glyphs[first + 2 * proxy + 1] = y;
-    }
-  }
-
-  /** Places of the fused proxies at some values of alpha: as the kernel found them, or where both kinds and the run's own are. */
-  way(plain, kinds, classes) {
-    const alphas = this.model.get("_way_alphas") ?? [];
-    const found = float32(this.model.get("_way"));
-    if (found.length === alphas.length * classes * 2 && found.length) {
-      return { alphas, places: alphas.map((_, at) => found.subarray(at * classes * 2, (at + 1) * classes * 2)) };
-    }
-    const of = (/** @type {Kind} */ kind) => plain.subarray(kinds.indexOf(kind) * classes * 2, (kinds.indexOf(kind) + 1) * classes * 2);
-    const own = this.offer.alpha ?? 0.5;
-    const ends = [{ alpha: 0, at: of("semantic") }, { alpha: own, at: of("fused") }, { alpha: 1, at: of("learned") }];
-    const apart = ends.filter(({ alpha }, turn) => turn === 1 || alpha !== own);
-    return { alphas: apart.map(({ alpha }) => alpha), places: apart.map(({ at }) => at) };
+    const given = float32(this.model.get("_glyphs"));
+    const { kind, alpha } = this.offer;
+    const way = { alphas: this.model.get("_way_alphas") ?? [], places: float32(this.model.get("_way")) };
+    cloud.glyphs = kind && !this.atRest ? placesOf(given, cloud.proxies, { kind, own: alpha ?? 1, alpha: this.alphaNow, moved: this.moved, way }) : given;
   }
 
   /** @param {number} proxy @returns {[number, number]} of the screen */
