@@ -55,3 +55,30 @@ def test_a_selection_is_measured_kept_and_found_again(
     again.locator(".vptsp-space-kept summary").click()
     again.get_by_role("button", name="Select everything").click()
     notebook.until("again.selection", ids)
+
+
+def test_proxies_are_handles_of_a_kernel(lab: Any, open_notebook: Callable[..., Any], tiny_run: Run) -> None:
+    make = f"space = SpaceExplorer.of_run({str(tiny_run.path)!r}, 'train', method='pca')\nspace"
+    notebook = open_notebook(
+        lab, lab.write("handles.ipynb", [f"from vptsp_widgets.space import SpaceExplorer\n{make}"])
+    )
+    space = notebook.run(0).locator(".vptsp-space")
+    space.wait_for()
+    space.locator(".vptsp-space-over").focus()
+    notebook.page.keyboard.press("h")
+    panel = space.locator(".vptsp-space-handles")
+    panel.get_by_text("0 of 40 images").wait_for()
+    notebook.page.keyboard.press("Home")
+    notebook.until("space._handled['alpha']", 0)
+    changed = notebook.value("int((space.predicted_proxies['before'] != space.predicted_proxies['now']).sum())")
+    panel.get_by_text(f"{changed} of 40 images").wait_for()
+    notebook.until("len(space._way_alphas)", 11)
+    panel.get_by_role("button", name="Colour by it").click()
+    notebook.until("space.view_state['colour']", "predicted proxy")
+    notebook.execute("space.focus = space.ids[0]")
+    own = notebook.value("space.forces().query('effect == \"pull\"').index[0]")
+    panel.locator(".vptsp-space-forces tr", has_text="pull").filter(has_text=own).wait_for()
+    notebook.execute("space.move_proxy(space.forces().index[0], to=space.ids[:3])")
+    panel.get_by_text("the mean direction of the 3 images").wait_for()
+    panel.get_by_role("button", name="Reset").click()
+    notebook.until("[space._handled['alpha'], len(space._handled['moved'])]", [None, 0])

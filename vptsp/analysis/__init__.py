@@ -5,6 +5,8 @@ Read ``anatomy.py`` first: what a class's proxy is made of, measured on a run's 
     anatomy         learned, semantic and fused proxies of every class, and what each is good for
     proxy_spaces    these three spaces of a run, and their nearness over its epochs
     proxies_on_map  the proxies that stand on the map of a run's embeddings
+    proxy_handles   the proxy nearest to each image, if alpha were another or a proxy elsewhere
+    proxy_forces    which proxies pull an image and which push it, by the run's own loss
     mantel          whether two kinds of distances between the same classes agree
     enrolment       new classes by a few images, beside those that were trained
     confusions      which classes are mistaken for which

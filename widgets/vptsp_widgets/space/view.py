@@ -20,14 +20,16 @@ import traitlets
 from vptsp.analysis.guided_prompts import prompt_column
 from vptsp.analysis.projection import Method
 from vptsp.analysis.proxies_on_map import proxies_of
+from vptsp.analysis.proxy_handles import ProxyHandles, handles_of
 from vptsp.errors import DataError, RunError
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 from vptsp.text import plain
 from vptsp_widgets.options import require_options
-from vptsp_widgets.run_view import Content, RunView, run_of, thumbnails_of
+from vptsp_widgets.run_view import Content, run_of, thumbnails_of
 from vptsp_widgets.sampling import spread
 from vptsp_widgets.space import data, measuring, truth
+from vptsp_widgets.space.handles import HandledMap
 from vptsp_widgets.space.kept_marks import KeptMarks
 from vptsp_widgets.space.near import Near
 from vptsp_widgets.space.places import places
@@ -38,7 +40,7 @@ from vptsp_widgets.space.tagging import table_of, tag_column_name, with_tags
 from vptsp_widgets.view import shown
 
 
-class SpaceExplorer(RunView):
+class SpaceExplorer(HandledMap):
     """A map of embeddings; more than ``most`` images are sampled evenly by class, and the map says so.
 
     ``coordinates`` is an array (N, 2), or how to make one: ``"umap"`` or ``"pca"``. ``proxies`` maps any of learned,
@@ -61,7 +63,8 @@ class SpaceExplorer(RunView):
     :func:`~vptsp.runs.relabelled.write_relabelled` makes a table of data of them. ``table`` has all columns, and
     ``selected`` those of the images selected. ``measured`` says what the selection is worth in retrieval, ``without``
     and ``merged`` what would be without it and with its classes merged, by recall at ``recall_ks``, MAP@R and
-    R-precision.
+    R-precision. ``handle``, ``move_proxy`` and ``forces`` take a run's proxies as handles, which are ``handles``
+    (:mod:`vptsp.analysis.proxy_handles`).
 
     Raises DataError for lengths that do not fit, naming both.
     """
@@ -100,12 +103,13 @@ class SpaceExplorer(RunView):
         seed: int = 0,
         cache: Path | None = None,
         recall_ks: Sequence[int] = (1,),
+        handles: ProxyHandles | None = None,
         **traits: Any,
     ) -> None:
         require_options(type(self), traits)  # before the projection, which takes seconds
         self.most, self.seed = most, seed
         self.method: Method = coordinates if isinstance(coordinates, str) else "umap"
-        content = self._content_of(saved, proxies or {}, proxy_names, columns, cache, recall_ks, coordinates)
+        content = self._content_of(saved, proxies or {}, proxy_names, columns, cache, recall_ks, coordinates, handles)
         if "tags" in traits:
             traits["tags"] = {**content.traits["tags"], **traits["tags"]}
         super().__init__(content, **traits)
@@ -131,6 +135,7 @@ class SpaceExplorer(RunView):
             "columns": pd.concat([table for table in tables if table is not None], axis=1) if tables else None,
             "cache": run.path / "embeddings" / "projections",
             "recall_ks": run.config.recall_ks,
+            "handles": handles_of(run, saved) if proxies else None,
         }
 
     @classmethod
@@ -165,6 +170,7 @@ class SpaceExplorer(RunView):
         cache: Path | None,
         recall_ks: Sequence[int],
         coordinates: np.ndarray | Method | None = None,
+        handles: ProxyHandles | None = None,
     ) -> Content:
         if not len(saved):
             why = f"; {saved.left_out_note}" if saved.left_out else ""
@@ -206,6 +212,7 @@ class SpaceExplorer(RunView):
             "_kept": self.kept.for_front(),
             "_near_table": b"",
             "_alone": 0,
+            **self._take_handles(saved, handles if isinstance(coordinates, str) else None, proxy_names),
         }
         return Content(saved.ids, traits, thumbnails_of(saved), run_of(saved))
 
@@ -261,6 +268,7 @@ class SpaceExplorer(RunView):
             self._points = points.tobytes()
             self.view_state = {**self.view_state, "x": None, "y": None, "zoom": 1.0}
             self._truth = []
+            self._replace_handles()
             if self.view_state["truth"]:
                 self._tell_truth()
             else:
@@ -340,7 +348,7 @@ class SpaceExplorer(RunView):
             self.tags = found
 
     def _show_tags(self) -> None:
-        self.columns = with_tags([*self._given, *self._truth], self.ids, self.tags)
+        self.columns = with_tags([*self._other_columns(), *self._predicted], self.ids, self.tags)
         state, legal = self.view_state, {column.name: column.values or () for column in self.columns}
         left = [one for one in state["filter"] if one["column"] in ("", *legal)]  # not on a column that is gone
         with self.hold_sync():
@@ -381,6 +389,12 @@ class SpaceExplorer(RunView):
             raise DataError(f"{plain(unknown[0])!r} is no class of {plain(self.saved.name)}; class_names lists them")
         labels = [names.index(name) for name in classes] or self.saved.labels[self._rows(None)].tolist()
         return measuring.table_of(self._measuring.merged(labels))
+
+    def _other_columns(self) -> list[data.Column]:
+        return [*self._given, *self._truth]
+
+    def _handle_rows(self, ids: Sequence[str]) -> list[int]:
+        return self._rows(ids)
 
     def _rows(self, ids: Sequence[str] | None) -> list[int]:
         names = self.selection if ids is None else list(ids)

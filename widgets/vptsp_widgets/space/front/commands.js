@@ -68,6 +68,7 @@ export function commandsOf(space) {
     whole: () => space.travel.whole(),
     lasso: () => space.toggleLasso(),
     filter: () => space.filters.toggle(),
+    handles: () => space.handles.toggle(),
     undo: () => space.history.undo(),
     redo: () => space.history.redo(),
   };

@@ -9,7 +9,8 @@ export class Gestures {
    * - `camera()`, and `change(changes)` of the state that a drag leads to;
    * - `clicked(place, event)`, `lassoed(polygon, event)`, `hover(place)` (null: nowhere);
    * - `zoom(factor, x, y)`, `whole()`;
-   * - `redraw()`: the lasso is another; `say(text)`.
+   * - `redraw()`: the lasso is another; `say(text)`;
+   * - `grab(place, event)`: what is taken there to be moved, as {move(x, y), drop(), cancel()}, or null.
    * @param {HTMLCanvasElement} canvas
    * @param {any} acts
    */
@@ -46,7 +47,8 @@ export class Gestures {
     this.canvas.setPointerCapture(event.pointerId);
     this.canvas.focus({ preventScroll: true });
     const [x, y] = this.at(event);
-    this.drag = { x, y, from: this.acts.camera(), moved: false, polygon: event.shiftKey || this.lassoing ? [x, y] : null };
+    const polygon = event.shiftKey || this.lassoing ? [x, y] : null;
+    this.drag = { x, y, from: this.acts.camera(), moved: false, polygon, held: polygon ? null : this.acts.grab([x, y], event) };
     this.acts.hover(null);
   }
 
@@ -59,7 +61,8 @@ export class Gestures {
     }
     drag.moved ||= Math.hypot(x - drag.x, y - drag.y) > 3;
     if (!drag.moved) return;
-    if (drag.polygon) {
+    if (drag.held) drag.held.move(x, y);
+    else if (drag.polygon) {
       const { polygon } = drag;
       if (Math.hypot(x - polygon[polygon.length - 2], y - polygon[polygon.length - 1]) >= 2) polygon.push(x, y);
       this.acts.redraw();
@@ -72,13 +75,16 @@ export class Gestures {
   up(event) {
     const { drag } = this;
     if (!drag) return;
+    this.drag = null; // what is held is dropped, and not put back
     this.cancel();
-    if (drag.polygon && drag.moved) this.acts.lassoed(drag.polygon, event);
+    if (drag.held) drag.held.drop();
+    else if (drag.polygon && drag.moved) this.acts.lassoed(drag.polygon, event);
     else if (!drag.moved) this.acts.clicked(this.at(event), event);
   }
 
-  /** The drag is over; what it has moved stays. */
+  /** The drag is over; what it has moved of the map stays, what it held goes back. */
   cancel() {
+    this.drag?.held?.cancel();
     this.drag = null;
     this.canvas.classList.remove("vptsp-space-moving");
     this.acts.redraw();

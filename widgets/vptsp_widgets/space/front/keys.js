@@ -13,6 +13,7 @@ export const HELP = [
   ["F", "filter by any column"],
   ["P", "pictures of images when zoomed in, or none"],
   ["R", "a representative image of each class, or none"],
+  ["H", "proxies as handles: another alpha, proxies moved, forces on an image"],
   ["?", "this list"],
 ];
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -48,6 +49,7 @@ function pressMapKey(event, acts) {
   else if (event.key === "f" || event.key === "F") acts.filter();
   else if (event.key === "p" || event.key === "P") acts.pictures();
   else if (event.key === "r" || event.key === "R") acts.examples();
+  else if (event.key === "h" || event.key === "H") acts.handles();
   else if (event.key === "l" || event.key === "L") acts.lasso();
   else return false;
   return true;

@@ -11,7 +11,9 @@ import { ClassNames, drawAxes, drawFocus, drawLasso } from "./overlay.js";
 import { Painter } from "./painter.js";
 import { MapPictures } from "./pictures.js";
 import { Glyphs } from "./proxies.js";
+/** @import { Handles } from "./handles.js" */
 /** @import { Near } from "./neighbours.js" */
+/** @import { Glyph } from "./proxies.js" */
 /** @import { Scene } from "./overlay.js" */
 /** @import { Keys } from "./selection.js" */
 /** @import { State } from "./state.js" */
@@ -23,6 +25,7 @@ import { Glyphs } from "./proxies.js";
  * @property {() => { order: Uint32Array, axes: [string, string], focused: number }} more - images from back to front, ...
  * @property {(row: number) => Near | null} near - what an image finds, as far as it is known
  * @property {(note: string | undefined) => void} noted - what is to be said of the proxies drawn
+ * @property {() => Handles} handles
  * @property {(changes: Partial<State>) => void} change
  * @property {(place: [number, number], event: Keys) => void} clicked
  * @property {(polygon: number[], event: Keys) => void} lassoed
@@ -60,6 +63,7 @@ export class Stage {
     this.gestures = new Gestures(this.over, {
       camera: () => parent.scene().camera,
       change: parent.change, clicked: parent.clicked, lassoed: parent.lassoed, zoom: parent.zoom, whole: parent.whole, say: parent.say,
+      grab: (place, event) => parent.handles().grab(place, event),
       hover: (place) => this.hover.point(place),
       redraw: () => this.schedule(false),
     });
@@ -116,9 +120,11 @@ export class Stage {
     drawNear(context, scene);
     const pointed = state.truth ? this.hover.under?.row ?? -1 : -1;
     if (pointed >= 0 && pointed !== focused) drawNear(context, { ...scene, near: this.parent.near(pointed) });
+    this.parent.handles().drawBelow(context, scene);
     this.parent.noted(this.glyphs.draw(context, scene));
     drawFocus(context, focused, this.pictures.has(focused) ? this.pictures.side : 0, scene);
     if (state.labels) this.classNames.draw(context, scene, pictures, this.pictures.side); // over rings and lines, or they could not be read
+    this.parent.handles().drawAbove(context, scene);
     drawAxes(context, axes, scene);
     if (this.gestures.polygon) drawLasso(context, this.gestures.polygon, scene);
     if (scene.flying) {
@@ -142,7 +148,7 @@ export class Stage {
 
   /** What is under the pointer: an image, or a proxy, whose whole class is drawn then. */
   seen(row, glyph) {
-    this.setCursor(row >= 0 && !glyph);
+    this.setCursor(row >= 0 && !glyph, this.isHandle(glyph));
     if (this.parent.scene().state.truth) this.schedule(false);
     if (this.glyphs.pointed === (glyph?.name ?? null)) return;
     this.glyphs.pointed = glyph?.name ?? null;
@@ -154,8 +160,13 @@ export class Stage {
     this.setCursor(false);
   }
 
-  setCursor(overImage) {
-    this.over.style.cursor = this.gestures.lassoing ? "crosshair" : overImage ? "pointer" : "";
+  setCursor(overImage, overHandle = false) {
+    this.over.style.cursor = this.gestures.lassoing ? "crosshair" : overHandle ? "move" : overImage ? "pointer" : "";
+  }
+
+  /** @param {Glyph | null} glyph */
+  isHandle(glyph) {
+    return Boolean(glyph) && !this.gestures.lassoing && this.parent.handles().under(/** @type {[number, number]} */ (glyph?.at)) >= 0;
   }
 
   close() {

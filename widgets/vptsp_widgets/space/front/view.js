@@ -16,6 +16,7 @@ import { coloursBy, themeInks, unpacked } from "./colours.js";
 import { Counts } from "./counts.js";
 import { FilterBar } from "./filter_bar.js";
 import { FocusPanel } from "./image.js";
+import { Handles } from "./handles.js";
 import { History } from "./history.js";
 import { HELP, pressKey } from "./keys.js";
 import { KeptSelections } from "./kept.js";
@@ -68,6 +69,7 @@ export class Space {
     this.bar = this.makeBar(change);
     this.filters = new FilterBar(change);
     this.stage = this.makeStage(change);
+    this.handles = this.makeHandles(change);
     this.counts = new Counts(change, () => this.mapAlone([]));
     this.focusPanel = new FocusPanel(change, model);
     this.selectionPanel = new SelectionPanel((row) => this.focus(row), this.makeActs());
@@ -84,6 +86,7 @@ export class Space {
       onTraits(model, {
         _points: () => this.renew(true),
         _columns: () => this.renew(false),
+        _codes: () => this.renew(false),
         view_state: () => this.shared.adopt() && this.refresh(),
         _selected: () => (this.choice.remember(), this.takeSelection()),
         _focused: () => this.takeFocus(),
@@ -130,12 +133,21 @@ export class Space {
       more: () => ({ order: this.order, axes: this.model.get("_axes"), focused: this.choice.focused }),
       near: (row) => nearOf(this.model, row, this.cloud.codes),
       noted: (note) => this.noteProxies(note),
+      handles: () => this.handles,
       change,
       clicked: (place, event) => this.click(place, event),
       lassoed: (polygon, event) => this.combine(this.cloud.inside(polygon), event),
       zoom: (factor, x, y) => this.travel.zoom(factor, x, y),
       whole: () => this.travel.whole(),
       say: this.status.say,
+    });
+  }
+
+  makeHandles(change) {
+    return new Handles({
+      model: this.model, cloud: () => this.cloud, camera: () => this.travel.camera, state: () => this.state,
+      drawn: () => this.stage.glyphs.drawn, history: this.history, change,
+      select: (rows) => this.combine(rows), redraw: () => this.stage.schedule(false), say: this.status.say,
     });
   }
 
@@ -160,7 +172,7 @@ export class Space {
       "div", { className: "vptsp vptsp-space" }, this.bar.element, this.filters.element, this.help.table,
       make("div", { className: "vptsp-space-main vptsp-stretch" }, this.stage.element,
         make("div", { className: "vptsp-space-side vptsp-fold" },
-          this.focusPanel.element, this.selectionPanel.element, this.measurePanel.element, this.pictureToggles.element, this.proxyToggles.element, this.legend.element)),
+          this.focusPanel.element, this.selectionPanel.element, this.measurePanel.element, this.pictureToggles.element, this.proxyToggles.element, this.handles.panel.element, this.legend.element)),
       this.counts.element, this.status.line,
     );
     this.root.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take the arrows and Enter for its own
@@ -184,6 +196,7 @@ export class Space {
   reload(placed) {
     const { alone, idBytes } = this.cloud;
     this.cloud = new Cloud(this.model);
+    this.handles.show();
     const others = idBytes !== this.cloud.idBytes;
     if (alone !== this.cloud.alone) this.status.say(this.cloud.alone ? `${images(this.cloud.alone)} projected alone` : "");
     if (placed) {
@@ -202,6 +215,7 @@ export class Space {
     this.ends.forEach((end) => end());
     this.status.end();
     this.measurePanel.close();
+    this.handles.close();
     this.stage.close();
     this.atlas.close();
     this.root.remove();
