@@ -25,9 +25,11 @@ from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 from vptsp.text import plain
 from vptsp_widgets.options import require_options
-from vptsp_widgets.run_view import Content, RunView, run_of, thumbnails_of
+from vptsp_widgets.run_view import Content, run_of, thumbnails_of
 from vptsp_widgets.sampling import spread
 from vptsp_widgets.space import data, measuring, truth
+from vptsp_widgets.space.filtering import passing
+from vptsp_widgets.space.keeping import KeepsViews, kept_method
 from vptsp_widgets.space.kept_marks import KeptMarks
 from vptsp_widgets.space.near import Near
 from vptsp_widgets.space.places import places
@@ -38,7 +40,7 @@ from vptsp_widgets.space.tagging import table_of, tag_column_name, with_tags
 from vptsp_widgets.view import shown
 
 
-class SpaceExplorer(RunView):
+class SpaceExplorer(KeepsViews):
     """A map of embeddings; more than ``most`` images are sampled evenly by class, and the map says so.
 
     ``coordinates`` is an array (N, 2), or how to make one: ``"umap"`` or ``"pca"``. ``proxies`` maps any of learned,
@@ -62,6 +64,9 @@ class SpaceExplorer(RunView):
     ``selected`` those of the images selected. ``measured`` says what the selection is worth in retrieval, ``without``
     and ``merged`` what would be without it and with its classes merged, by recall at ``recall_ks``, MAP@R and
     R-precision.
+
+    ``keep_view`` keeps what the map shows under a name, with the run where there is one, ``views`` are the names,
+    ``open_view`` or, at the beginning, ``view`` shows one again, and ``kept_view`` puts its picture into a notebook.
 
     Raises DataError for lengths that do not fit, naming both.
     """
@@ -92,7 +97,7 @@ class SpaceExplorer(RunView):
     def __init__(
         self,
         saved: SavedEmbeddings,
-        coordinates: np.ndarray | Method = "umap",
+        coordinates: np.ndarray | Method | None = None,
         proxies: Mapping[str, np.ndarray] | None = None,
         proxy_names: Sequence[str] = (),
         columns: pd.DataFrame | None = None,
@@ -100,21 +105,29 @@ class SpaceExplorer(RunView):
         seed: int = 0,
         cache: Path | None = None,
         recall_ks: Sequence[int] = (1,),
+        view: str = "",
         **traits: Any,
     ) -> None:
         require_options(type(self), traits)  # before the projection, which takes seconds
+        method = kept_method(saved, view)
+        coordinates = method if coordinates is None else coordinates
         self.most, self.seed = most, seed
         self.method: Method = coordinates if isinstance(coordinates, str) else "umap"
         content = self._content_of(saved, proxies or {}, proxy_names, columns, cache, recall_ks, coordinates)
         if "tags" in traits:
             traits["tags"] = {**content.traits["tags"], **traits["tags"]}
         super().__init__(content, **traits)
+        if view:
+            self.open_view(view)
+            for name in traits.keys() & {"view_state", "selection", "focus"}:
+                self.set_trait(name, traits[name])  # what is asked for by itself comes before what the view has
 
     @classmethod
-    def of_run(cls, run: Run | str | Path, split: str = "test", method: Method = "umap", **options: Any) -> Self:
+    def of_run(cls, run: Run | str | Path, split: str = "test", method: Method | None = None, **options: Any) -> Self:
         """The map of a run's images of a split, with the proxies of their epoch.
 
         It can be coloured by class, by the classes' attributes and by whether the nearest image is of the same class.
+        ``method`` none: that of the ``view`` opened, or UMAP.
         """
         return cls._opened(run, {"split": split}, **{"coordinates": method, **options})
 
@@ -142,7 +155,7 @@ class SpaceExplorer(RunView):
         images: Sequence[str | Path] | None = None,
         ids: Sequence[str] | None = None,
         columns: pd.DataFrame | None = None,
-        method: Method = "umap",
+        method: Method | None = None,
         **options: Any,
     ) -> SpaceExplorer:
         """The map of embeddings of one's own, without a run: arrays, or a file of them.
@@ -170,6 +183,7 @@ class SpaceExplorer(RunView):
             why = f"; {saved.left_out_note}" if saved.left_out else ""
             raise DataError(f"{saved.folder} holds no images that could be shown{why}")
         coordinates = self.method if coordinates is None else coordinates
+        self.made = {"method": coordinates if isinstance(coordinates, str) else "given", "seed": self.seed}
         points, placed, axes = places(saved, coordinates, proxies, proxy_names, self.seed, cache)
         drawn = np.flatnonzero(np.isfinite(points).all(axis=1))
         notes = [saved.left_out_note] if saved.left_out else []
@@ -180,7 +194,8 @@ class SpaceExplorer(RunView):
         self._vectors = {kind: np.asarray(proxies[kind]) for kind in placed} if isinstance(coordinates, str) else {}
         self._whole, self._cache, self._truth = (points, placed, axes), cache, list[data.Column]()
         self.kept = KeptMarks(saved)
-        notes += [self.kept.note] if self.kept.note else []
+        views, no_views = self._take_views(saved)
+        notes += [note for note in (self.kept.note, no_views) if note]
         self._given = data.columns_of(saved, columns)
         self.columns = with_tags(self._given, saved.ids, self.kept.tags)
         self.saved, self.points, self.glyphs, self._nearest = saved, points, placed, Near(saved)
@@ -206,6 +221,7 @@ class SpaceExplorer(RunView):
             "_kept": self.kept.for_front(),
             "_near_table": b"",
             "_alone": 0,
+            "_kept_views": views,
         }
         return Content(saved.ids, traits, thumbnails_of(saved), run_of(saved))
 
@@ -419,7 +435,11 @@ class SpaceExplorer(RunView):
 
     def still(self) -> str:
         """The map as a picture, and the thumbnails of what is selected."""
-        shown = StillMap(
+        return html_of(self._still_map(), self._thumbnails)
+
+    def _still_map(self, selected: Sequence[str] | None = None) -> StillMap:
+        """The map as it is now; ``selected`` are other images than those selected."""
+        return StillMap(
             name=self.saved.name,
             ids=self.ids,
             labels=self.saved.labels,
@@ -430,12 +450,12 @@ class SpaceExplorer(RunView):
             axes=self._axes,
             column=next(column for column in self.columns if column.name == self.view_state["colour"]),
             state=self.view_state,
-            selected=[self._row[name] for name in self.selection],
+            selected=[self._row[name] for name in (self.selection if selected is None else selected)],
             counts=self.counts(),
             notes=self._notes,
             seed=self.seed,
+            passes=passing(self.columns, self.ids, self.view_state["filter"]),
         )
-        return html_of(shown, self._thumbnails)
 
 
 def _line(name: str, longest: int = 120) -> str:

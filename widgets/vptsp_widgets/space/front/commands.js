@@ -26,6 +26,7 @@ export function commandsOf(space) {
   function escape() {
     const { state } = space;
     if (!space.help.table.hidden) space.help.toggle();
+    else if (!space.views.element.hidden) space.views.toggle();
     else if (stage.gestures.dragging) stage.gestures.cancel();
     else if (stage.gestures.lassoing) space.toggleLasso(false);
     else if (state.find || bar.finder.text) {
@@ -68,6 +69,7 @@ export function commandsOf(space) {
     whole: () => space.travel.whole(),
     lasso: () => space.toggleLasso(),
     filter: () => space.filters.toggle(),
+    views: () => space.views.toggle(),
     undo: () => space.history.undo(),
     redo: () => space.history.redo(),
   };

@@ -11,6 +11,7 @@ export const HELP = [
   ["Ctrl or ⌘ + Z", "take the last selection or tag back; with Shift, do it again"],
   ["/", "find a class"],
   ["F", "filter by any column"],
+  ["K", "keep this view under a name, or open one that was kept"],
   ["P", "pictures of images when zoomed in, or none"],
   ["R", "a representative image of each class, or none"],
   ["?", "this list"],
@@ -48,6 +49,7 @@ function pressMapKey(event, acts) {
   else if (event.key === "f" || event.key === "F") acts.filter();
   else if (event.key === "p" || event.key === "P") acts.pictures();
   else if (event.key === "r" || event.key === "R") acts.examples();
+  else if (event.key === "k" || event.key === "K") acts.views();
   else if (event.key === "l" || event.key === "L") acts.lasso();
   else return false;
   return true;

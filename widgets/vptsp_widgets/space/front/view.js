@@ -31,6 +31,7 @@ import { Stage } from "./stage.js";
 import { Travel } from "./travel.js";
 import { ViewState } from "./state.js";
 import { Tags } from "./tags.js";
+import { KeptViews } from "./views.js";
 /** @import { Model } from "../../front/model.js" */
 /** @import { Colours, Inks } from "./colours.js" */
 /** @import { Looked } from "./classes_looked_at.js" */
@@ -65,6 +66,7 @@ export class Space {
     this.choice = new Choice(model, () => this.cloud, this.history, this.status.say);
     this.help = helpPanel(HELP);
     this.travel = new Travel({ cloud: () => this.cloud, state: () => this.state, stage: () => this.stage, change });
+    this.views = new KeptViews(this);
     this.bar = this.makeBar(change);
     this.filters = new FilterBar(change);
     this.stage = this.makeStage(change);
@@ -89,6 +91,7 @@ export class Space {
         _focused: () => this.takeFocus(),
         _near: () => this.look(),
         _kept: () => this.takeSelection(),
+        _kept_views: () => this.views.show(),
       }),
       onTheme(this.root, (dark) => {
         this.inks = themeInks(this.root, dark);
@@ -105,6 +108,7 @@ export class Space {
       find: (name) => this.commands.found(name),
       lasso: () => this.toggleLasso(),
       filter: () => this.filters.toggle(),
+      views: this.views.button,
       zoom: (factor) => this.travel.zoom(factor),
       whole: () => this.travel.whole(),
       help: () => this.help.toggle(),
@@ -157,7 +161,7 @@ export class Space {
   /** @param {HTMLElement} el */
   build(el) {
     this.root = make(
-      "div", { className: "vptsp vptsp-space" }, this.bar.element, this.filters.element, this.help.table,
+      "div", { className: "vptsp vptsp-space" }, this.bar.element, this.filters.element, this.views.element, this.help.table,
       make("div", { className: "vptsp-space-main vptsp-stretch" }, this.stage.element,
         make("div", { className: "vptsp-space-side vptsp-fold" },
           this.focusPanel.element, this.selectionPanel.element, this.measurePanel.element, this.pictureToggles.element, this.proxyToggles.element, this.legend.element)),
@@ -202,6 +206,7 @@ export class Space {
     this.ends.forEach((end) => end());
     this.status.end();
     this.measurePanel.close();
+    this.views.close();
     this.stage.close();
     this.atlas.close();
     this.root.remove();
