@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from vptsp.runs.embeddings import SavedEmbeddings
 
 _KEY = re.compile(r"[0-9a-f]{16}")
+_KINDS: dict[str, Any] = {
+    "state": dict, "focus": str, "made": dict, "note": str, "date": int | float, "key": str
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -165,14 +168,12 @@ class KeptViews:
 
 def _view_of(name: str, kept: Mapping[str, Any]) -> KeptView | None:
     """A view as it was written; none for what is none."""
-    parts = {key: kept.get(key) for key in ("state", "selection", "focus", "made", "span", "note", "date", "key")}
-    kinds: dict[str, Any] = {"state": dict, "focus": str, "made": dict, "note": str, "date": (int, float), "key": str}
-    selection = parts["selection"]
-    if not isinstance(selection, (list, tuple)) or not all(isinstance(one, str) for one in selection):
+    parts: dict[str, Any] = {key: kept.get(key) for key in _KINDS}
+    selection, span = kept.get("selection"), kept.get("span")
+    if not isinstance(selection, list | tuple) or not all(isinstance(one, str) for one in selection):
         return None
-    if any(not isinstance(parts[key], kind) for key, kind in kinds.items()):
+    if any(not isinstance(parts[key], kind) for key, kind in _KINDS.items()):
         return None
-    if not _KEY.fullmatch(str(parts["key"])):  # it becomes the name of a file
+    if not _KEY.fullmatch(parts["key"]):  # it becomes the name of a file
         return None
-    span = parts["span"] if isinstance(parts["span"], (list, tuple)) else ()
-    return KeptView(name, **{**parts, "selection": tuple(selection), "span": span})
+    return KeptView(name, selection=tuple(selection), span=span if isinstance(span, list | tuple) else (), **parts)

@@ -205,5 +205,7 @@ def test_the_picture_shows_what_the_camera_does_and_the_filter_leaves(tmp_path: 
     space.view_state = {"labels": False, "filter": [{"column": "size", "low": 6}]}
     assert 0.4 < inked() / whole < 0.6  # half of the points
     assert "6 pass the filter" in space.still()
+    space.view_state = {"labels": False, "filter": [{"column": "size", "low": 99}]}
+    assert inked() < whole / 8  # the sign in the legend is left
     space.view_state = {"labels": False, "x": 0.0, "y": 0.0, "zoom": 8.0}
     assert 0.05 < inked() / whole < 0.25  # one of twelve, and its sign in the legend

@@ -19,13 +19,13 @@ from vptsp_widgets.space.kept_views import Here, KeptStill, for_front, opened, s
 from vptsp_widgets.space.still import Drawn, StillMap, drawn, figure_of, strip_of
 
 
-def kept_method(saved: SavedEmbeddings, view: str) -> Method:
-    """How the map is to be made for a view to be opened on it; UMAP where none is named.
+def kept_map(saved: SavedEmbeddings, view: str) -> tuple[Method, int]:
+    """How and in how many dimensions the map is to be made for a view to be opened on it; UMAP, 2 where none is named.
 
     Raises DataError for a name under which nothing is kept.
     """
-    method = KeptViews.of(saved).named(view).made.get("method") if view else "umap"
-    return "pca" if method == "pca" else "umap"
+    made = KeptViews.of(saved).named(view).made if view else {}
+    return "pca" if made.get("method") == "pca" else "umap", 3 if made.get("dimensions") == 3 else 2
 
 
 class KeepsViews(RunView):

@@ -58,7 +58,7 @@ def opened(view: KeptView, here: Here) -> Opened:
     missing: list[str] = []
     state = {name: value for name, value in view.state.items() if name in VIEW_STATE and _fits(name, value)}
     if not _same_map(view, here):
-        state = {name: value for name, value in state.items() if name not in ("x", "y", "zoom")}
+        state = {name: value for name, value in state.items() if name not in ("x", "y", "zoom", "turn")}
         missing.append(f"its place, which is on a map {made_in_words(view.made)} that was another")
     state = _columns_there(state, here, missing)
     selection = [one for one in view.selection if one in here.row]
@@ -108,7 +108,8 @@ def made_in_words(made: Mapping[str, Any]) -> str:
     method = made.get("method")
     how = {"umap": "by UMAP", "pca": "by PCA"}.get(str(method), "of given coordinates")
     alone = made.get("alone")
-    return f"of {alone:,} images alone, {how}," if isinstance(alone, int) and alone else how
+    how = f"of {alone:,} images alone, {how}," if isinstance(alone, int) and alone else how
+    return f"in three dimensions {how}" if made.get("dimensions") == 3 else how
 
 
 def _columns_there(state: dict[str, Any], here: Here, missing: list[str]) -> dict[str, Any]:
@@ -160,7 +161,7 @@ def for_front(views: Mapping[str, KeptView], smalls: Mapping[str, bytes]) -> lis
             "key": view.key,
             "picture": "data:image/jpeg;base64," + base64.b64encode(smalls[name]).decode() if smalls.get(name) else "",
         }
-        for name, view in reversed(views.items())
+        for name, view in reversed(list(views.items()))
     ]
 
 

@@ -24,6 +24,7 @@ from vptsp.runs.thumbnails import Thumbnails
 from vptsp.text import plain, safe
 from vptsp_widgets.sampling import spread
 from vptsp_widgets.space.data import Column
+from vptsp_widgets.space.turning import Sight
 from vptsp_widgets.still_images import pictures
 
 MOST_POINTS = 20_000  # a picture of 900 pixels shows no more
@@ -51,6 +52,7 @@ class StillMap:
     notes: Sequence[str]
     seed: int
     passes: np.ndarray  # (N,) bool, whether the filter leaves it
+    sight: Sight | None = None  # of a map in three dimensions, of which points and glyphs are what is seen
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,8 @@ def _rows(shown: StillMap) -> tuple[np.ndarray, str]:
 
 
 def _png(shown: StillMap, rows: np.ndarray) -> bytes:
+    if shown.sight:
+        rows = rows[np.argsort(shown.sight.depths[rows], kind="stable")]  # what is near lies on top
     canvas = Figure(figsize=(9, 6.4), dpi=144, facecolor="white", layout="constrained")
     FigureCanvasAgg(canvas)
     axis = canvas.subplots()
@@ -107,7 +111,11 @@ def _png(shown: StillMap, rows: np.ndarray) -> bytes:
     if state["find"] in shown.class_names:
         lit &= shown.labels[rows] == list(shown.class_names).index(state["find"])
     rim = {"linewidths": 0.6, "edgecolors": _SOFT} if column.named else {"linewidths": 0}
-    size = float(np.clip(24_000 / max(len(rows), 1), 2.5, 30))
+    size = float(np.clip(24_000 / max(len(rows), 1), 2.5, 30)) * np.ones(len(rows))
+    near = np.ones(len(rows))
+    if shown.sight:
+        near = shown.sight.depths[rows].clip(0, 1)
+        size *= 0.5 + near
     rest = lit & (chosen.sum() > 1) & ~chosen  # one alone is ringed, and dims nothing
     points = shown.points[rows]
     for which, alpha in (
@@ -115,21 +123,31 @@ def _png(shown: StillMap, rows: np.ndarray) -> bytes:
         (rest, 0.5 if shown.state["filter"] else 0.22),
     ):
         if which.any():
-            axis.scatter(points[which, 0], points[which, 1], s=size, c=colours[which], alpha=alpha, linewidths=0)
+            shades = alpha * (0.5 + near[which] / 2)
+            x, y = points[which].T
+            axis.scatter(x, y, s=size[which], c=colours[which], alpha=shades, linewidths=0)
     full = lit & ~rest
-    axis.scatter(points[full, 0], points[full, 1], s=size * 1.2, c=colours[full], alpha=0.85, **rim)
+    if full.any():
+        shades = 0.85 * (0.45 + 0.55 * near[full])
+        x, y = points[full].T
+        axis.scatter(x, y, s=size[full] * 1.2, c=colours[full], alpha=shades, **rim)
     if chosen.any():
         x, y = points[chosen].T
-        axis.scatter(x, y, s=size * 2.2, facecolors="none", edgecolors=_INK, linewidths=0.8)
+        axis.scatter(x, y, s=size[chosen] * 2.2, facecolors="none", edgecolors=_INK, linewidths=0.8)
     _draw_proxies(axis, shown)
     _legend(axis, shown)
     axis.set_aspect("equal", adjustable="datalim")
-    axis.set_xlabel(shown.axes[0], color=_SOFT, fontsize=9)
-    axis.set_ylabel(shown.axes[1], color=_SOFT, fontsize=9)
+    if shown.sight:
+        _draw_axes(axis, shown.axes, shown.sight.axes)
+    else:
+        axis.set_xlabel(shown.axes[0], color=_SOFT, fontsize=9)
+        axis.set_ylabel(shown.axes[1], color=_SOFT, fontsize=9)
     axis.set(xticks=[], yticks=[])
     for spine in axis.spines.values():
         spine.set_color(FRAME)
-    _camera(axis, shown)
+    if state["zoom"] != 1 or state["x"] is not None:
+        canvas.draw_without_rendering()  # the legend takes its room
+        _camera(axis, shown)
     if state["labels"]:
         _draw_labels(axis, shown, rows)
     buffer = io.BytesIO()
@@ -189,18 +207,32 @@ def _camera(axis: Axes, shown: StillMap) -> None:
     state = shown.state
     places = np.concatenate([shown.points, *shown.glyphs.values()])
     places = places[np.isfinite(places).all(axis=1)]
-    if not len(places) or (state["zoom"] == 1 and state["x"] is None):
+    if not len(places):
         return
     low, high = places.min(axis=0), places.max(axis=0)
-    middle = (low + high) / 2
+    middle, extent = (low + high) / 2, np.where(high > low, high - low, 1.0)
+    if shown.sight:
+        middle, extent = shown.sight.middle, shown.sight.extent
     centre = [middle[side] if state[name] is None else state[name] for side, name in enumerate("xy")]
-    axis.figure.draw_without_rendering()  # the legend takes its room
     box = axis.get_window_extent()
-    extent = np.where(high > low, high - low, 1.0)
     scale = 0.92 * min(box.width / extent[0], box.height / extent[1]) * state["zoom"]
     axis.set_aspect("auto")  # it is equal by these ends
     axis.set_xlim(centre[0] - box.width / 2 / scale, centre[0] + box.width / 2 / scale)
     axis.set_ylim(centre[1] - box.height / 2 / scale, centre[1] + box.height / 2 / scale)
+
+
+def _draw_axes(axis: Axes, names: Sequence[str], ends: np.ndarray) -> None:
+    """Arrows in the corner that point where the axes do, with their names."""
+    start = 64.0
+    for name, (x, y) in zip(names, ends, strict=True):
+        end, out = (start + 40 * x, start + 40 * y), (start + 46 * x, start + 46 * y)
+        place: dict[str, Any] = {"xycoords": "axes pixels", "textcoords": "axes pixels"}
+        arrow = {"arrowstyle": "->", "color": _SOFT, "shrinkA": 0, "shrinkB": 0}
+        axis.annotate("", end, (start, start), arrowprops=arrow, **place)
+        ha = "left" if x > 0.3 else "right" if x < -0.3 else "center"
+        axis.annotate(
+            name, out, out, ha="left" if ha == "right" and out[0] < 60 else ha, color=_SOFT, fontsize=8, **place
+        )
 
 
 def _draw_labels(axis: Axes, shown: StillMap, rows: np.ndarray) -> None:

@@ -70,6 +70,10 @@ export function commandsOf(space) {
     lasso: () => space.toggleLasso(),
     filter: () => space.filters.toggle(),
     views: () => space.views.toggle(),
+    turnable: () => space.turns.offered,
+    turn: (dx, dy) => space.turns.step(dx, dy),
+    turning: () => space.turns.toggle(),
+    front: () => space.turns.front(),
     undo: () => space.history.undo(),
     redo: () => space.history.redo(),
   };

@@ -7,6 +7,7 @@ export const HELP = [
   ["click, Enter", "select the image pointed at or focused; with Ctrl or ⌘ add it, with Alt remove it"],
   ["Shift + drag, or L and drag", "lasso; with Ctrl or ⌘ add to the selection, with Alt remove from it"],
   ["arrows", "focus the nearest image in that direction"],
+  ["drag, Shift + arrows", "turn a map in three dimensions; T: a drag moves it or turns it, with Alt the other; Home: as at first"],
   ["Esc", "clear, one thing at a time: lasso, class found, solo, filter, selection, focus"],
   ["Ctrl or ⌘ + Z", "take the last selection or tag back; with Shift, do it again"],
   ["/", "find a class"],
@@ -41,7 +42,10 @@ export function pressKey(event, map, acts) {
  */
 function pressMapKey(event, acts) {
   const arrow = ARROWS[event.key];
-  if (arrow) acts.step(...arrow);
+  if (arrow && event.shiftKey && acts.turnable()) acts.turn(...arrow);
+  else if (arrow) acts.step(...arrow);
+  else if (event.key === "Home") acts.front();
+  else if (event.key === "t" || event.key === "T") acts.turning();
   else if (event.key === "Enter") acts.enter(event);
   else if (event.key === "+" || event.key === "=") acts.zoom(1.5);
   else if (event.key === "-") acts.zoom(1 / 1.5);

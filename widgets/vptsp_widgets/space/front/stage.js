@@ -7,7 +7,7 @@ import { Gestures } from "./gestures.js";
 import { Hover } from "./hover.js";
 import { aboutImage } from "./image.js";
 import { drawNear } from "./neighbours.js";
-import { ClassNames, drawAxes, drawFocus, drawLasso } from "./overlay.js";
+import { ClassNames, drawAxes, drawSolidAxes, drawFocus, drawLasso } from "./overlay.js";
 import { Painter } from "./painter.js";
 import { MapPictures } from "./pictures.js";
 import { Glyphs } from "./proxies.js";
@@ -16,14 +16,17 @@ import { Glyphs } from "./proxies.js";
 /** @import { Keys } from "./selection.js" */
 /** @import { State } from "./state.js" */
 
+const MOST_TURNED = 100_000; // images drawn in a frame while the map is turned by hand
+
 /**
  * What the stage asks and tells.
  * @typedef {object} Parent
  * @property {() => Scene} scene - what a frame shows
- * @property {() => { order: Uint32Array, axes: [string, string], focused: number }} more - images from back to front, ...
+ * @property {() => { order: Uint32Array, axes: string[], focused: number }} more - images from back to front, ...
  * @property {(row: number) => Near | null} near - what an image finds, as far as it is known
  * @property {(note: string | undefined) => void} noted - what is to be said of the proxies drawn
  * @property {(changes: Partial<State>) => void} change
+ * @property {(turn: number[]) => void} turned - from this one
  * @property {(place: [number, number], event: Keys) => void} clicked
  * @property {(polygon: number[], event: Keys) => void} lassoed
  * @property {(factor: number, x?: number, y?: number) => void} zoom
@@ -36,6 +39,7 @@ export class Stage {
   height = 0;
   ratio = 0;
   frame = 0; // 0: none is under way
+  step = 1; // of so many images one is drawn, while a large map is turned
   pointsOld = false;
   looksOld = false;
   closed = false;
@@ -59,9 +63,9 @@ export class Stage {
     });
     this.gestures = new Gestures(this.over, {
       camera: () => parent.scene().camera,
-      change: parent.change, clicked: parent.clicked, lassoed: parent.lassoed, zoom: parent.zoom, whole: parent.whole, say: parent.say,
+      change: parent.change, turned: parent.turned, clicked: parent.clicked, lassoed: parent.lassoed, zoom: parent.zoom, whole: parent.whole, say: parent.say,
       hover: (place) => this.hover.point(place),
-      redraw: () => this.schedule(false),
+      redraw: () => this.schedule(this.step > 1),
     });
     this.element = make("div", { className: "vptsp-space-stage" }, this.points, this.over, this.hover.ring, this.hover.card);
     this.sizes = new ResizeObserver(() => this.resize());
@@ -106,7 +110,8 @@ export class Stage {
       cloud.place(scene.camera);
       if (this.looksOld) this.painter.look(cloud);
       this.looksOld = false;
-      this.painter.paint(cloud, order, colours, inks.packed);
+      this.step = this.gestures.drag?.turning && this.gestures.drag.moved ? Math.ceil(cloud.shown / MOST_TURNED) : 1;
+      this.painter.paint(cloud, cloud.solid?.order ?? order, colours, inks.packed, this.step);
       this.hover.place();
     }
     const context = penOf(this.over);
@@ -119,7 +124,8 @@ export class Stage {
     this.parent.noted(this.glyphs.draw(context, scene));
     drawFocus(context, focused, this.pictures.has(focused) ? this.pictures.side : 0, scene);
     if (state.labels) this.classNames.draw(context, scene, pictures, this.pictures.side); // over rings and lines, or they could not be read
-    drawAxes(context, axes, scene);
+    if (cloud.solid) drawSolidAxes(context, axes, scene);
+    else drawAxes(context, axes, scene);
     if (this.gestures.polygon) drawLasso(context, this.gestures.polygon, scene);
     if (scene.flying) {
       this.looksOld = true;

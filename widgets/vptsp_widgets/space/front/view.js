@@ -29,6 +29,7 @@ import { ProxyToggles } from "./proxies.js";
 import { SelectionPanel } from "./selection.js";
 import { Stage } from "./stage.js";
 import { Travel } from "./travel.js";
+import { TurnControls } from "./turn_controls.js";
 import { ViewState } from "./state.js";
 import { Tags } from "./tags.js";
 import { KeptViews } from "./views.js";
@@ -67,6 +68,7 @@ export class Space {
     this.help = helpPanel(HELP);
     this.travel = new Travel({ cloud: () => this.cloud, state: () => this.state, stage: () => this.stage, change });
     this.views = new KeptViews(this);
+    this.turns = new TurnControls(this);
     this.bar = this.makeBar(change);
     this.filters = new FilterBar(change);
     this.stage = this.makeStage(change);
@@ -109,6 +111,7 @@ export class Space {
       lasso: () => this.toggleLasso(),
       filter: () => this.filters.toggle(),
       views: this.views.button,
+      turns: this.turns.element,
       zoom: (factor) => this.travel.zoom(factor),
       whole: () => this.travel.whole(),
       help: () => this.help.toggle(),
@@ -134,6 +137,7 @@ export class Space {
       more: () => ({ order: this.order, axes: this.model.get("_axes"), focused: this.choice.focused }),
       near: (row) => nearOf(this.model, row, this.cloud.codes),
       noted: (note) => this.noteProxies(note),
+      turned: (turn) => this.turns.turned(turn),
       change,
       clicked: (place, event) => this.click(place, event),
       lassoed: (polygon, event) => this.combine(this.cloud.inside(polygon), event),
@@ -220,7 +224,7 @@ export class Space {
   /** @param {Partial<State>} changes */
   change(changes) {
     this.shared.change(changes);
-    if (Object.keys(changes).every((name) => ["x", "y", "zoom"].includes(name))) this.stage.schedule();
+    if (Object.keys(changes).every((name) => ["x", "y", "zoom", "turn"].includes(name))) this.stage.schedule();
     else this.refresh();
   }
 
@@ -238,8 +242,9 @@ export class Space {
     cloud.light(state);
     this.order = cloud.order(column);
     this.bar.show(title, cloud, state);
+    this.turns.show();
     this.filters.show(cloud, state);
-    stage.over.setAttribute("aria-label", `Map of ${title}, ${images(cloud.shown)}. Arrows move between images, ? lists the keys.`);
+    stage.over.setAttribute("aria-label", `Map of ${title}, ${images(cloud.shown)}. Arrows move between images, ${cloud.solid ? "with Shift they turn the map, " : ""}? lists the keys.`);
     this.look(true);
     this.legend.show(column, cloud, state.solo, this.colours.css, unpacked(inks.packed.faint));
     this.proxyToggles.show(cloud.proxies, state, inks);
