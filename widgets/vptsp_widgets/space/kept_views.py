@@ -167,14 +167,12 @@ def for_front(views: Mapping[str, KeptView], smalls: Mapping[str, bytes]) -> lis
 
 def _said(view: KeptView) -> str:
     """What is special in it, in few words."""
-    colour, conditions = view.state.get("colour", CLASS), view.state.get("filter")
+    several = {name: value for name, value in view.state.items() if isinstance(value, list)}
+    solo, filters = len(several.get("solo", [])), len(several.get("filter", []))
     parts = [f"{len(view.selection):,} selected"] if view.selection else []
-    parts += (
-        [f"{len(conditions)} filter{'s' if len(conditions) > 1 else ''}"]
-        if isinstance(conditions, list) and conditions
-        else []
-    )
-    return " · ".join([*parts, f"by {plain(colour, 24)}"])
+    parts += [f"{solo} shown alone"] if solo else []
+    parts += [f"{filters} filter{'s' if filters > 1 else ''}"] if filters else []
+    return " · ".join([*parts, f"by {plain(view.state.get('colour', CLASS), 24)}"])
 
 
 def day(seconds: float) -> str:

@@ -127,7 +127,7 @@ export function drawSolidAxes(context, names, { camera, inks }) {
     context.arc(left + length * x, top - length * y, 2.5, 0, 7);
     context.fill();
     context.textAlign = x > 0.3 ? "left" : x < -0.3 ? "right" : "center";
-    const [at, line] = [left + length * x + 7 * Math.sign(Math.round(3 * x)), top - (length + 11) * y];
+    const [at, line] = [left + length * x + 7 * Math.sign(Math.round(3 * x)), top - length * y - (Math.abs(x) > 0.3 ? 11 * y : y < 0 ? -11 : 11)];
     const wide = context.measureText(name).width;
     const start = { left: at, right: at - wide, center: at - wide / 2 }[context.textAlign];
     context.strokeStyle = inks.paper;

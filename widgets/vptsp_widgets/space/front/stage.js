@@ -16,7 +16,8 @@ import { Glyphs } from "./proxies.js";
 /** @import { Keys } from "./selection.js" */
 /** @import { State } from "./state.js" */
 
-const MOST_TURNED = 100_000; // images drawn in a frame while the map is turned by hand
+const [MOST_TURNED, FEWEST_TURNED] = [100_000, 20_000]; // images drawn in a frame while the map is turned by hand
+const SLOW = 40; // ms of such a frame, after which fewer are drawn
 
 /**
  * What the stage asks and tells.
@@ -110,8 +111,12 @@ export class Stage {
       cloud.place(scene.camera);
       if (this.looksOld) this.painter.look(cloud);
       this.looksOld = false;
-      this.step = this.gestures.drag?.turning && this.gestures.drag.moved ? Math.ceil(cloud.shown / MOST_TURNED) : 1;
+      const turned = this.gestures.drag?.turning && this.gestures.drag.moved;
+      this.step = turned ? Math.max(this.step, 2 ** Math.ceil(Math.log2(Math.max(1, cloud.shown / MOST_TURNED)))) : 1;
+      const began = performance.now();
       this.painter.paint(cloud, cloud.solid?.order ?? order, colours, inks.packed, this.step);
+      const slow = performance.now() - began > SLOW;
+      if (turned && slow && cloud.shown > this.step * FEWEST_TURNED) this.step *= 2; // of those drawn, half are in the next frame
       this.hover.place();
     }
     const context = penOf(this.over);
