@@ -23,7 +23,7 @@ SETTING = re.compile(r"(?<![\w.'-])([a-z][a-z_]*)=([\w.\-]+)?")
 EXTRA = re.compile(r"vptsp-workbench\[(\w+)\]")
 # Words before a "=" that are no settings: arguments of functions that the sentence is raised by, or of notebooks.
 ARGUMENTS = {
-    *("alpha", "frame", "most", "source", "run", "n_neighbors", "min_dist", "resume", "key"),
+    *("alpha", "frame", "most", "source", "run", "n_neighbors", "min_dist", "resume", "key", "dimensions"),
     *("seeds", "notebook", "folder", "list", "random", "runs", "yes", "run_dir", "workers"),  # of a sweep
     *("cluster", "keep"),  # of a job, and of a search
     *("columns", "session"),  # of figures and of the course

@@ -5,8 +5,8 @@ image where those near it on the map are near it in truth; it is *continuous* th
 near it on the map. Both are 1 where all of them are, less the farther the strangers are away by rank; the mean over all
 images is the number usually given (scikit-learn's ``trustworthiness``, which does not tell single images).
 
-In truth means by cosine, as retrieval sees it; on the map, by distance. Dimensions: N images, E embedding size, A
-images asked about, k neighbours.
+In truth means by cosine, as retrieval sees it; on the map, by distance. Dimensions: N images, D of the map, E
+embedding size, A images asked about, k neighbours.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Distortion:
 
 def distortion(
     vectors: Float[np.ndarray, "N E"],
-    points: Float[np.ndarray, "N 2"],
+    points: Float[np.ndarray, "N D"],
     neighbours: int = NEIGHBOURS,
     rows: Int64[np.ndarray, " A"] | None = None,
 ) -> Distortion:

@@ -1,27 +1,22 @@
 """What people say of images, kept with the run: tags, and selections with a name.
 
-A file of lines, each a change: ``runs/<name>/marks/<split>.jsonl``, or ``marks.jsonl`` beside embeddings of no run.
-Lines are appended under a lock and never rewritten, so that two notebooks at once lose nothing, a crash costs at most
-the line being written, and what was said before stays to be read. Of two words about one image the later one holds.
+A file of :mod:`~vptsp.runs.lines`: ``runs/<name>/marks/<split>.jsonl``, or ``marks.jsonl`` beside embeddings of no run.
+Of two words about one image the later one holds.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vptsp.errors import DataError, RunError, explained
+from vptsp.errors import DataError
+from vptsp.runs.lines import Lines, place_of
 from vptsp.text import plain
 
 if TYPE_CHECKING:
     from vptsp.runs.embeddings import SavedEmbeddings
-
-_PATIENCE = 10  # seconds: others hold the lock for milliseconds
 
 
 @dataclass(frozen=True)
@@ -40,32 +35,18 @@ class Marks:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lines = Lines(path)
 
     @classmethod
     def of(cls, saved: SavedEmbeddings) -> Marks | None:
         """Those of embedded images; none for embeddings that are gone with this process."""
-        if saved.temporary:
-            return None
-        folder = saved.folder
-        run = folder.parent.parent
-        if folder.parent.name == "embeddings" and (run / "config.json").is_file():
-            return cls(run / "marks" / f"{folder.name}.jsonl")
-        return cls(folder / "marks.jsonl")
+        return None if saved.temporary else cls(place_of(saved.folder, "marks"))
 
     def read(self) -> Marked:
         """All that was said, the latest of each; what is cut off or no line is left out."""
-        try:
-            text = self.path.read_text(encoding="utf-8", errors="replace")
-        except FileNotFoundError:
-            return Marked()
-        except OSError as error:
-            raise RunError(
-                f"{self.path} cannot be read ({error.strerror or error}); make it readable, or move it away"
-            ) from None
         tags: dict[str, str] = {}
         selections: dict[str, tuple[str, ...]] = {}
-        for row in text.split("\n"):
-            line = _line(row)
+        for line in map(_change, self._lines.read()):
             tags |= line.get("tags", {})
             if "selection" in line:
                 selections.pop(line["selection"], None)  # the latest is the last
@@ -84,41 +65,12 @@ class Marks:
         return self._append({"selection": name.strip(), "ids": list(ids)})
 
     def _append(self, change: dict[str, Any]) -> Marked:
-        import filelock  # only who marks needs it
-
-        line = json.dumps({"time": round(time.time(), 3), **change}, ensure_ascii=False)
-        with explained(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with filelock.FileLock(self.path.with_name(f".{self.path.name}.lock"), timeout=_PATIENCE):
-                    torn = b"\n" if self._torn() else b""
-                    with open(self.path, "ab") as file:
-                        file.write(torn + line.encode(errors="replace") + b"\n")
-                        file.flush()
-                        os.fsync(file.fileno())
-            except filelock.Timeout:
-                raise RunError(
-                    f"{self.path} has been locked by another process for {_PATIENCE} seconds; end that, or try again"
-                ) from None
+        self._lines.append(change)
         return self.read()
 
-    def _torn(self) -> bool:
-        """Whether the last line was left unfinished, by a machine that lost its power."""
-        if not self.path.exists() or not self.path.stat().st_size:
-            return False
-        with open(self.path, "rb") as file:
-            file.seek(-1, os.SEEK_END)
-            return file.read(1) != b"\n"
 
-
-def _line(row: str) -> dict[str, Any]:
-    """A change as it was written; empty for what is none."""
-    try:
-        line = json.loads(row)
-    except json.JSONDecodeError:
-        return {}
-    if not isinstance(line, dict):
-        return {}
+def _change(line: Mapping[str, Any]) -> dict[str, Any]:
+    """A change of tags or of a selection as it was written; empty for what is none."""
     tags = line.get("tags")
     if isinstance(tags, dict) and all(isinstance(tag, str) for tag in tags.values()):
         return {"tags": tags}

@@ -12,6 +12,7 @@
       checkpoint/        everything needed to resume, and small inference checkpoints
       class_prompts.bank  class prompts on disk, if they are kept there; belongs to the checkpoint
       snapshots/         per epoch: learned, semantic and fused proxies, embeddings of fixed probe images
+      marks/, views/     tags and selections, and views of the map, that people keep under a name
       embeddings/        train and test embeddings with ids, labels and thumbnails, and of which epoch they are
       report.html, executed notebooks
 

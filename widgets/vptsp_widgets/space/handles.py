@@ -229,8 +229,8 @@ class HandledMap(RunView):
     def _require_handles(self) -> Handled:
         if self._answers is None:
             raise DataError(
-                f"{plain(self.saved.name)} has no proxies of a run beside it; SpaceExplorer.of_run(run) has, where the "
-                "run's method trains proxies"
+                f"{plain(self.saved.name)} has no proxies of a run beside it that can be moved; "
+                "SpaceExplorer.of_run(run) has, on a map of two dimensions, where the run's method trains proxies"
             )
         return self._answers
 

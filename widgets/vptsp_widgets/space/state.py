@@ -17,6 +17,7 @@ VIEW_STATE: dict[str, Any] = {
     "x": None,
     "y": None,
     "zoom": 1.0,
+    "turn": [],  # of a map in three dimensions, a quaternion (x, y, z, w); empty: not turned
     "colour": CLASS,
     "solo": [],
     "find": "",
@@ -50,13 +51,22 @@ def whole_state(given: Mapping[str, Any], columns: Sequence[str], kinds: Sequenc
         raise DataError(f"there is no column {name!r} to colour by; there are {', '.join(columns)}")
     for name in ("x", "y", "zoom"):
         value = state[name]
-        if not (isinstance(value, (int, float)) and np.isfinite(value)) and (value is not None or name == "zoom"):
+        if not _is_number(value) and (value is not None or name == "zoom"):
             raise DataError(f"view_state {name} is {value!r}; it must be a number")
     if not state["zoom"] > 0:
         raise DataError(f"view_state zoom is {state['zoom']!r}; it must be above 0, and 1 shows the whole map")
+    turn = state["turn"]
+    if not isinstance(turn, (list, tuple)) or len(turn) not in (0, 4) or not all(map(_is_number, turn)):
+        raise DataError(f"view_state turn is {plain(turn)!r}; it must be a quaternion of four numbers, or empty")
+    if turn and not any(turn):
+        raise DataError("view_state turn is a quaternion of zeros, which turns nothing; give another, or an empty one")
     for condition in state["filter"]:
         _require_condition(condition, columns)
     return state
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and bool(np.isfinite(value))
 
 
 def _require_condition(condition: Any, columns: Sequence[str]) -> None:

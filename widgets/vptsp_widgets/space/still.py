@@ -24,6 +24,7 @@ from vptsp.runs.thumbnails import Thumbnails
 from vptsp.text import plain, safe
 from vptsp_widgets.sampling import spread
 from vptsp_widgets.space.data import Column
+from vptsp_widgets.space.turning import Sight
 from vptsp_widgets.still_images import pictures
 
 MOST_POINTS = 20_000  # a picture of 900 pixels shows no more
@@ -50,59 +51,105 @@ class StillMap:
     counts: str  # how many of how many, in words
     notes: Sequence[str]
     seed: int
+    passes: np.ndarray  # (N,) bool, whether the filter leaves it
+    sight: Sight | None = None  # of a map in three dimensions, of which points and glyphs are what is seen
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A picture of a map, and what its caption says: how many images it shows of how many, and their colours."""
+
+    png: bytes
+    note: str
+    colour: str
+
+
+def drawn(shown: StillMap) -> Drawn:
+    """The map as a picture of 1296 x 922 pixels, on white."""
+    rows, note = _rows(shown)
+    return Drawn(_png(shown, rows), note, shown.column.name)
 
 
 def html_of(shown: StillMap, thumbnails: Thumbnails | None) -> str:
-    """The figure; its caption says how many images it shows, and of how many."""
-    rows, note = _rows(shown)
-    picture = base64.b64encode(_png(shown, rows)).decode()
-    alt = f"Map of {plain(shown.name)}, coloured by {shown.column.name}: {note}"
-    title = f'<div style="font-size:15px;font-weight:600;margin-bottom:4px">Map of {safe(shown.name)}</div>'
+    """The figure, and the thumbnails of what is selected."""
+    return figure_of(shown.name, drawn(shown), strip_of(shown, thumbnails))
+
+
+def figure_of(name: str, picture: Drawn, below: str) -> str:
+    """A picture of the map of ``name`` with its caption; ``below`` is HTML that follows in the figure."""
+    source = base64.b64encode(picture.png).decode()
+    alt = f"Map of {plain(name)}, coloured by {picture.colour}: {picture.note}"
+    title = f'<div style="font-size:15px;font-weight:600;margin-bottom:4px">Map of {safe(name)}</div>'
     return (
-        f'<figure style="margin:0">{title}<img src="data:image/png;base64,{picture}" alt="{html.escape(alt)}" '
+        f'<figure style="margin:0">{title}<img src="data:image/png;base64,{source}" alt="{html.escape(alt)}" '
         'style="max-width:100%;width:860px;border-radius:8px">'
-        f'<figcaption style="font-size:13px;opacity:.8;max-width:860px">{html.escape(note)}. '
-        f"Coloured by {safe(shown.column.name)}.</figcaption>{_strip(shown, thumbnails)}</figure>"
+        f'<figcaption style="font-size:13px;opacity:.8;max-width:860px">{html.escape(picture.note)}. '
+        f"Coloured by {safe(picture.colour)}.</figcaption>{below}</figure>"
     )
 
 
 def _rows(shown: StillMap) -> tuple[np.ndarray, str]:
     """The rows drawn, and how many they are of how many."""
     rows = np.flatnonzero(np.isfinite(shown.points).all(axis=1)) if shown.state["all"] else shown.sample
+    filtered = [f"{int(shown.passes[rows].sum()):,} pass the filter"] if shown.state["filter"] else []
     if len(rows) <= MOST_POINTS:
-        return rows, shown.counts
+        return rows, "; ".join([shown.counts, *filtered])
     rows = rows[spread(shown.labels[rows], MOST_POINTS, shown.seed)]
-    return rows, "; ".join([f"{len(rows):,} of {len(shown.points):,} images shown", *shown.notes])
+    return rows, "; ".join([f"{len(rows):,} of {len(shown.points):,} images shown", *shown.notes, *filtered])
 
 
 def _png(shown: StillMap, rows: np.ndarray) -> bytes:
+    if shown.sight:
+        rows = rows[np.argsort(shown.sight.depths[rows], kind="stable")]  # what is near lies on top
     canvas = Figure(figsize=(9, 6.4), dpi=144, facecolor="white", layout="constrained")
     FigureCanvasAgg(canvas)
     axis = canvas.subplots()
     state, column = shown.state, shown.column
     chosen = np.isin(rows, shown.selected)
     colours, lit = _colours(shown, rows)
+    lit &= shown.passes[rows]
+    if state["find"] in shown.class_names:
+        lit &= shown.labels[rows] == list(shown.class_names).index(state["find"])
     rim = {"linewidths": 0.6, "edgecolors": _SOFT} if column.named else {"linewidths": 0}
-    size = float(np.clip(24_000 / max(len(rows), 1), 2.5, 30))
-    dim = ~lit | ((chosen.sum() > 1) & ~chosen)
+    size = float(np.clip(24_000 / max(len(rows), 1), 2.5, 30)) * np.ones(len(rows))
+    near = np.ones(len(rows))
+    if shown.sight:
+        near = shown.sight.depths[rows].clip(0, 1)
+        size *= 0.5 + near
+    rest = lit & (chosen.sum() > 1) & ~chosen  # one alone is ringed, and dims nothing
     points = shown.points[rows]
-    if dim.any():
-        axis.scatter(points[dim, 0], points[dim, 1], s=size, c=colours[dim], alpha=0.22, linewidths=0)
-    axis.scatter(points[~dim, 0], points[~dim, 1], s=size * 1.2, c=colours[~dim], alpha=0.85, **rim)
+    for which, alpha in (
+        (~lit, 0.14 if shown.state["filter"] else 0.22),
+        (rest, 0.5 if shown.state["filter"] else 0.22),
+    ):
+        if which.any():
+            shades = alpha * (0.5 + near[which] / 2)
+            x, y = points[which].T
+            axis.scatter(x, y, s=size[which], c=colours[which], alpha=shades, linewidths=0)
+    full = lit & ~rest
+    if full.any():
+        shades = 0.85 * (0.45 + 0.55 * near[full])
+        x, y = points[full].T
+        axis.scatter(x, y, s=size[full] * 1.2, c=colours[full], alpha=shades, **rim)
     if chosen.any():
         x, y = points[chosen].T
-        axis.scatter(x, y, s=size * 2.2, facecolors="none", edgecolors=_INK, linewidths=0.8)
+        axis.scatter(x, y, s=size[chosen] * 2.2, facecolors="none", edgecolors=_INK, linewidths=0.8)
     _draw_proxies(axis, shown)
-    _camera(axis, state, shown.points[shown.sample])
-    if state["labels"]:
-        _draw_labels(axis, shown, rows)
     _legend(axis, shown)
     axis.set_aspect("equal", adjustable="datalim")
-    axis.set_xlabel(shown.axes[0], color=_SOFT, fontsize=9)
-    axis.set_ylabel(shown.axes[1], color=_SOFT, fontsize=9)
+    if shown.sight:
+        _draw_axes(axis, shown.axes, shown.sight.axes)
+    else:
+        axis.set_xlabel(shown.axes[0], color=_SOFT, fontsize=9)
+        axis.set_ylabel(shown.axes[1], color=_SOFT, fontsize=9)
     axis.set(xticks=[], yticks=[])
     for spine in axis.spines.values():
         spine.set_color(FRAME)
+    if state["zoom"] != 1 or state["x"] is not None:
+        canvas.draw_without_rendering()  # the legend takes its room
+        _camera(axis, shown)
+    if state["labels"]:
+        _draw_labels(axis, shown, rows)
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in a script without a font shows boxes
@@ -155,15 +202,37 @@ def _draw_proxies(axis: Axes, shown: StillMap) -> None:
         axis.scatter(x, y, s=size, marker=sign.matplotlib, zorder=3, linewidths=width, **sign.inks())
 
 
-def _camera(axis: Axes, state: Mapping[str, Any], points: np.ndarray) -> None:
-    if not len(points) or (state["zoom"] == 1 and state["x"] is None):
+def _camera(axis: Axes, shown: StillMap) -> None:
+    """The part of the map that is looked at, as ``front/camera.js`` has it, and what there is room for around it."""
+    state = shown.state
+    places = np.concatenate([shown.points, *shown.glyphs.values()])
+    places = places[np.isfinite(places).all(axis=1)]
+    if not len(places):
         return
-    low, high = points.min(axis=0), points.max(axis=0)
-    middle = (low + high) / 2
+    low, high = places.min(axis=0), places.max(axis=0)
+    middle, extent = (low + high) / 2, np.where(high > low, high - low, 1.0)
+    if shown.sight:
+        middle, extent = shown.sight.middle, shown.sight.extent
     centre = [middle[side] if state[name] is None else state[name] for side, name in enumerate("xy")]
-    half = (high - low) / 2 / state["zoom"]
-    axis.set_xlim(centre[0] - half[0], centre[0] + half[0])
-    axis.set_ylim(centre[1] - half[1], centre[1] + half[1])
+    box = axis.get_window_extent()
+    scale = 0.92 * min(box.width / extent[0], box.height / extent[1]) * state["zoom"]
+    axis.set_aspect("auto")  # it is equal by these ends
+    axis.set_xlim(centre[0] - box.width / 2 / scale, centre[0] + box.width / 2 / scale)
+    axis.set_ylim(centre[1] - box.height / 2 / scale, centre[1] + box.height / 2 / scale)
+
+
+def _draw_axes(axis: Axes, names: Sequence[str], ends: np.ndarray) -> None:
+    """Arrows in the corner that point where the axes do, with their names."""
+    start = 64.0
+    for name, (x, y) in zip(names, ends, strict=True):
+        end, out = (start + 40 * x, start + 40 * y), (start + 46 * x, start + 46 * y)
+        place: dict[str, Any] = {"xycoords": "axes pixels", "textcoords": "axes pixels"}
+        arrow = {"arrowstyle": "->", "color": _SOFT, "shrinkA": 0, "shrinkB": 0}
+        axis.annotate("", end, (start, start), arrowprops=arrow, **place)
+        ha = "left" if x > 0.3 else "right" if x < -0.3 else "center"
+        axis.annotate(
+            name, out, out, ha="left" if ha == "right" and out[0] < 60 else ha, color=_SOFT, fontsize=8, **place
+        )
 
 
 def _draw_labels(axis: Axes, shown: StillMap, rows: np.ndarray) -> None:
@@ -220,8 +289,8 @@ def _dot(colour: Any, label: str) -> Line2D:
     return Line2D([], [], ls="", marker="o", mfc=colour, mec="none", ms=6, label=label)
 
 
-def _strip(shown: StillMap, thumbnails: Thumbnails | None) -> str:
-    """Thumbnails of the selected images, with the names of their classes."""
+def strip_of(shown: StillMap, thumbnails: Thumbnails | None) -> str:
+    """Thumbnails of the selected images, with the names of their classes; empty where none is selected."""
     if not shown.selected:
         return ""
     cells = ""

@@ -29,7 +29,9 @@ from vptsp_widgets.options import require_options
 from vptsp_widgets.run_view import Content, run_of, thumbnails_of
 from vptsp_widgets.sampling import spread
 from vptsp_widgets.space import data, measuring, truth
+from vptsp_widgets.space.filtering import passing
 from vptsp_widgets.space.handles import HandledMap
+from vptsp_widgets.space.keeping import KeepsViews, kept_map
 from vptsp_widgets.space.kept_marks import KeptMarks
 from vptsp_widgets.space.near import Near
 from vptsp_widgets.space.places import places
@@ -37,26 +39,28 @@ from vptsp_widgets.space.state import VIEW_STATE as VIEW_STATE  # under the name
 from vptsp_widgets.space.state import whole_state
 from vptsp_widgets.space.still import StillMap, html_of
 from vptsp_widgets.space.tagging import table_of, tag_column_name, with_tags
+from vptsp_widgets.space.turning import sight
 from vptsp_widgets.view import shown
 
 
-class SpaceExplorer(HandledMap):
+class SpaceExplorer(HandledMap, KeepsViews):
     """A map of embeddings; more than ``most`` images are sampled evenly by class, and the map says so.
 
-    ``coordinates`` is an array (N, 2), or how to make one: ``"umap"`` or ``"pca"``. ``proxies`` maps any of learned,
-    semantic and fused to (C, E) vectors, which are placed among the images, or to (C, 2) places on a given map;
-    ``proxy_names`` are the C names of their classes. ``columns`` holds more to colour by: one row per image, in
-    order or indexed by image id. ``cache`` is a folder for projections.
+    ``coordinates`` is an array (N, D), or how to make one: ``"umap"`` or ``"pca"``. ``dimensions`` D are 2, a plane, or
+    3, a space that is turned by hand and seen from the front. ``proxies`` maps any of learned, semantic and fused to
+    (C, E) vectors, which are placed among the images, or to (C, D) places on a given map; ``proxy_names`` are the C
+    names of their classes. ``columns`` holds more to colour by: one row per image, in order or indexed by image id.
+    ``cache`` is a folder for projections.
 
-    ``view_state`` is the view as one small JSON object: camera (``x``, ``y``, ``zoom``), ``colour`` (a column),
-    ``solo`` (the categories shown, empty for all), ``find`` (a class), ``filter`` (conditions on columns, as in
-    ``{"column": "size", "low": 2}`` or ``{"column": "soil", "values": ["wet"]}``), ``labels``, ``pictures`` (of
-    images, where one has zoomed in), ``examples`` (the image nearest to its class's mean, of each class that has
-    room), ``proxies`` (kinds shown of all classes; of a class looked at the others are, too), ``arrows``,
-    ``neighbours`` (whether lines lead from the image of ``focus`` to those nearest to it), ``truth`` (the same for the
-    image pointed at, and columns that say how far the map can be trusted, :mod:`vptsp.analysis.distortion`) and
-    ``all`` (whether to show images beyond the sample). What is not given is as at the start. ``map_alone`` makes a map
-    of the images selected, ``map_all`` that of all again.
+    ``view_state`` is the view as one small JSON object: camera (``x``, ``y``, ``zoom``, and ``turn``, a quaternion, of
+    a map in three dimensions), ``colour`` (a column), ``solo`` (the categories shown, empty for all), ``find`` (a
+    class), ``filter`` (conditions on columns, as in ``{"column": "size", "low": 2}`` or
+    ``{"column": "soil", "values": ["wet"]}``), ``labels``, ``pictures`` (of images, where one has zoomed in),
+    ``examples`` (the image nearest to its class's mean, of each class that has room), ``proxies`` (kinds shown of all
+    classes; of a class looked at the others are, too), ``arrows``, ``neighbours`` (whether lines lead from the image of
+    ``focus`` to those nearest to it), ``truth`` (the same for the image pointed at, and columns that say how far the
+    map can be trusted, :mod:`vptsp.analysis.distortion`) and ``all`` (whether to show images beyond the sample). What
+    is not given is as at the start. ``map_alone`` makes a map of the images selected, ``map_all`` that of all again.
 
     ``tags`` are words of one's own by image id, given on the map or by :meth:`tag`, and a column of it; they and the
     ``selections`` with a name are kept with the run (:mod:`vptsp.runs.marks`), and
@@ -65,6 +69,9 @@ class SpaceExplorer(HandledMap):
     and ``merged`` what would be without it and with its classes merged, by recall at ``recall_ks``, MAP@R and
     R-precision. ``handle``, ``move_proxy`` and ``forces`` take a run's proxies as handles, which are ``handles``
     (:mod:`vptsp.analysis.proxy_handles`).
+
+    ``keep_view`` keeps what the map shows under a name, with the run where there is one, ``views`` are the names,
+    ``open_view`` or, at the beginning, ``view`` shows one again, and ``kept_view`` puts its picture into a notebook.
 
     Raises DataError for lengths that do not fit, naming both.
     """
@@ -75,6 +82,8 @@ class SpaceExplorer(HandledMap):
     tags = traitlets.Dict(help="tags of one's own by image id; they are a column of the map")
     _title = traitlets.Unicode("").tag(sync=True)
     _points = traitlets.Bytes(b"").tag(sync=True)  # float32 (N, 2)
+    _depths = traitlets.Bytes(b"").tag(sync=True)  # float32 (N,), the third coordinate of a map that has one
+    _glyph_depths = traitlets.Bytes(b"").tag(sync=True)  # float32 (kinds, C), likewise
     _codes = traitlets.Bytes(b"").tag(sync=True)  # a column after the other, 4 bytes per image, as _columns says
     _columns = traitlets.List(traitlets.Dict()).tag(sync=True)
     _ids = traitlets.Bytes(b"").tag(sync=True)  # UTF-8, with NUL between two ids
@@ -95,7 +104,7 @@ class SpaceExplorer(HandledMap):
     def __init__(
         self,
         saved: SavedEmbeddings,
-        coordinates: np.ndarray | Method = "umap",
+        coordinates: np.ndarray | Method | None = None,
         proxies: Mapping[str, np.ndarray] | None = None,
         proxy_names: Sequence[str] = (),
         columns: pd.DataFrame | None = None,
@@ -104,21 +113,33 @@ class SpaceExplorer(HandledMap):
         cache: Path | None = None,
         recall_ks: Sequence[int] = (1,),
         handles: ProxyHandles | None = None,
+        view: str = "",
+        dimensions: int | None = None,
         **traits: Any,
     ) -> None:
         require_options(type(self), traits)  # before the projection, which takes seconds
+        method, kept_dimensions = kept_map(saved, view)
+        coordinates = method if coordinates is None else coordinates
+        if not isinstance(coordinates, str) and np.ndim(coordinates) == 2:
+            kept_dimensions = 3 if np.shape(coordinates)[1] == 3 else 2
+        self.dimensions = kept_dimensions if dimensions is None else dimensions
         self.most, self.seed = most, seed
         self.method: Method = coordinates if isinstance(coordinates, str) else "umap"
         content = self._content_of(saved, proxies or {}, proxy_names, columns, cache, recall_ks, coordinates, handles)
         if "tags" in traits:
             traits["tags"] = {**content.traits["tags"], **traits["tags"]}
         super().__init__(content, **traits)
+        if view:
+            self.open_view(view)
+            for name in traits.keys() & {"view_state", "selection", "focus"}:
+                self.set_trait(name, traits[name])  # what is asked for by itself comes before what the view has
 
     @classmethod
-    def of_run(cls, run: Run | str | Path, split: str = "test", method: Method = "umap", **options: Any) -> Self:
+    def of_run(cls, run: Run | str | Path, split: str = "test", method: Method | None = None, **options: Any) -> Self:
         """The map of a run's images of a split, with the proxies of their epoch.
 
         It can be coloured by class, by the classes' attributes and by whether the nearest image is of the same class.
+        ``method`` none: that of the ``view`` opened, or UMAP. ``dimensions=3`` makes a map to be turned.
         """
         return cls._opened(run, {"split": split}, **{"coordinates": method, **options})
 
@@ -147,7 +168,7 @@ class SpaceExplorer(HandledMap):
         images: Sequence[str | Path] | None = None,
         ids: Sequence[str] | None = None,
         columns: pd.DataFrame | None = None,
-        method: Method = "umap",
+        method: Method | None = None,
         **options: Any,
     ) -> SpaceExplorer:
         """The map of embeddings of one's own, without a run: arrays, or a file of them.
@@ -176,8 +197,11 @@ class SpaceExplorer(HandledMap):
             why = f"; {saved.left_out_note}" if saved.left_out else ""
             raise DataError(f"{saved.folder} holds no images that could be shown{why}")
         coordinates = self.method if coordinates is None else coordinates
-        points, placed, axes = places(saved, coordinates, proxies, proxy_names, self.seed, cache)
+        self.made = {"method": coordinates if isinstance(coordinates, str) else "given", "seed": self.seed}
+        self.made |= {"dimensions": self.dimensions}
+        points, placed, axes = places(saved, coordinates, proxies, proxy_names, self.seed, cache, self.dimensions)
         drawn = np.flatnonzero(np.isfinite(points).all(axis=1))
+        planar = isinstance(coordinates, str) and self.dimensions == 2  # a dragged proxy has no depth
         notes = [saved.left_out_note] if saved.left_out else []
         if len(drawn) < len(points):
             notes.append(f"{len(points) - len(drawn):,} left out: their coordinates hold NaN or infinity")
@@ -186,7 +210,8 @@ class SpaceExplorer(HandledMap):
         self._vectors = {kind: np.asarray(proxies[kind]) for kind in placed} if isinstance(coordinates, str) else {}
         self._whole, self._cache, self._truth = (points, placed, axes), cache, list[data.Column]()
         self.kept = KeptMarks(saved)
-        notes += [self.kept.note] if self.kept.note else []
+        views, no_views = self._take_views(saved)
+        notes += [note for note in (self.kept.note, no_views) if note]
         self._given = data.columns_of(saved, columns)
         self.columns = with_tags(self._given, saved.ids, self.kept.tags)
         self.saved, self.points, self.glyphs, self._nearest = saved, points, placed, Near(saved)
@@ -195,7 +220,7 @@ class SpaceExplorer(HandledMap):
         traits = {
             "view_state": {},
             "_title": plain(saved.name),
-            "_points": points.tobytes(),
+            **_split(points, placed),
             "_codes": b"".join(column.codes.tobytes() for column in self.columns),
             "_columns": [column.header() for column in self.columns],
             "_ids": "\0".join(map(_line, saved.ids)).encode(errors="replace"),
@@ -203,7 +228,6 @@ class SpaceExplorer(HandledMap):
             "_tag_column": tag_column_name([column.name for column in self._given]),
             "_sample": self.sample.tobytes(),
             "_examples": data.examples(saved),
-            "_glyphs": np.concatenate([*placed.values(), np.empty((0, 2))]).astype("<f4").tobytes(),
             "_proxies": {"kinds": list(placed), "names": [plain(name) for name in proxy_names]},
             "_colours": data.both_themes(self.columns),
             "_axes": list(axes),
@@ -212,7 +236,8 @@ class SpaceExplorer(HandledMap):
             "_kept": self.kept.for_front(),
             "_near_table": b"",
             "_alone": 0,
-            **self._take_handles(saved, handles if isinstance(coordinates, str) else None, proxy_names),
+            **self._take_handles(saved, handles if planar else None, proxy_names),
+            "_kept_views": views,
         }
         return Content(saved.ids, traits, thumbnails_of(saved), run_of(saved))
 
@@ -246,7 +271,8 @@ class SpaceExplorer(HandledMap):
         Raises DataError for fewer than three images.
         """
         rows = self._rows(ids)
-        points, placed, axes = truth.alone(self.saved, rows, self.method, self._vectors, self.seed, self._cache)
+        how = (self.method, self._vectors, self.seed, self._cache, self.dimensions)
+        points, placed, axes = truth.alone(self.saved, rows, *how)
         self._place(points, placed, axes, len(rows))
 
     def map_all(self) -> None:
@@ -257,15 +283,17 @@ class SpaceExplorer(HandledMap):
         rows = [self.ids[row] for row in content["rows"]]
         self.map_alone(rows) if rows else self.map_all()
 
-    def _place(self, points: np.ndarray, placed: dict[str, np.ndarray], axes: tuple[str, str], images: int) -> None:
+    def _place(self, points: np.ndarray, placed: dict[str, np.ndarray], axes: tuple[str, ...], images: int) -> None:
         drawn = np.flatnonzero(np.isfinite(points).all(axis=1))
-        missing = {kind: np.full((len(self._proxies["names"]), 2), np.nan) for kind in self._proxies["kinds"]}
+        missing = {
+            kind: np.full((len(self._proxies["names"]), self.dimensions), np.nan) for kind in self._proxies["kinds"]
+        }
         with self.hold_sync():
             self.points, self.glyphs = points, missing | placed
             self.sample = drawn[spread(self.saved.labels[drawn], self.most, self.seed)].astype("<i4")
             self._sample, self._axes, self._alone = self.sample.tobytes(), list(axes), images
-            self._glyphs = np.concatenate([*self.glyphs.values(), np.empty((0, 2))]).astype("<f4").tobytes()
-            self._points = points.tobytes()
+            for name, value in _split(points, self.glyphs).items():
+                self.set_trait(name, value)
             self.view_state = {**self.view_state, "x": None, "y": None, "zoom": 1.0}
             self._truth = []
             self._replace_handles()
@@ -433,23 +461,40 @@ class SpaceExplorer(HandledMap):
 
     def still(self) -> str:
         """The map as a picture, and the thumbnails of what is selected."""
-        shown = StillMap(
+        return html_of(self._still_map(), self._thumbnails)
+
+    def _still_map(self, selected: Sequence[str] | None = None) -> StillMap:
+        """The map as it is now; ``selected`` are other images than those selected."""
+        seen = sight(self.points, self.glyphs, self.view_state["turn"]) if self.dimensions == 3 else None
+        return StillMap(
             name=self.saved.name,
             ids=self.ids,
             labels=self.saved.labels,
             class_names=self.saved.class_names,
-            points=self.points,
+            points=self.points if seen is None else seen.points,
             sample=self.sample,
-            glyphs=self.glyphs,
+            glyphs=self.glyphs if seen is None else seen.glyphs,
             axes=self._axes,
             column=next(column for column in self.columns if column.name == self.view_state["colour"]),
             state=self.view_state,
-            selected=[self._row[name] for name in self.selection],
+            selected=[self._row[name] for name in (self.selection if selected is None else selected)],
             counts=self.counts(),
             notes=self._notes,
             seed=self.seed,
+            passes=passing(self.columns, self.ids, self.view_state["filter"]),
+            sight=seen,
         )
-        return html_of(shown, self._thumbnails)
+
+
+def _split(points: np.ndarray, glyphs: Mapping[str, np.ndarray]) -> dict[str, bytes]:
+    """Places of images and proxies as the front end takes them: the first two coordinates, and the third one."""
+    signs = np.concatenate([*glyphs.values(), np.empty((0, points.shape[1]))]).astype("<f4")
+    return {
+        "_depths": points[:, 2:].astype("<f4").tobytes(),
+        "_glyph_depths": signs[:, 2:].tobytes(),
+        "_glyphs": signs[:, :2].tobytes(),
+        "_points": points[:, :2].astype("<f4").tobytes(),
+    }
 
 
 def _line(name: str, longest: int = 120) -> str:

@@ -17,13 +17,15 @@ export class Bar {
    * @param {(name: string) => void} acts.find
    * @param {() => void} acts.lasso
    * @param {() => void} acts.filter
+   * @param {HTMLElement} acts.views - the button that shows the views kept
+   * @param {HTMLElement} acts.turns - buttons that turn the map
    * @param {(factor: number) => void} acts.zoom
    * @param {() => void} acts.whole
    * @param {() => void} acts.help
    * @param {HTMLElement} acts.present - the button that begins presenting
    * @param {(text: string) => void} acts.say
    */
-  constructor({ cloud, state, change, find, lasso, filter, zoom, whole, help, present, say }) {
+  constructor({ cloud, state, change, find, lasso, filter, views, turns, zoom, whole, help, present, say }) {
     this.title = make("strong", { className: "vptsp-space-title" });
     this.colour = make("select", { "aria-label": "Colour by", onchange: () => change({ colour: this.colour.value, solo: [] }) });
     this.finder = new Finder({ cloud, found: find, emptied: () => state().find && change({ find: "" }), say });
@@ -36,7 +38,9 @@ export class Bar {
       this.finder.element,
       this.lasso,
       button("Filter", "Filter by any column: ranges, categories, text", filter),
+      views,
       make("label", {}, this.labels, "Class names"),
+      turns,
       make("span", { className: "vptsp-space-zoom" },
         button("+", "Zoom in (+)", () => zoom(1.5)), button("−", "Zoom out (−)", () => zoom(1 / 1.5)),
         button("Whole map", "Show everything (0)", whole),

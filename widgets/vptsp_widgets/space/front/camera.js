@@ -1,6 +1,7 @@
 // The camera: which part of the map is on the screen, and the state that moving and zooming lead to.
 
 import { clip } from "../../front/numbers.js";
+import { turnedBy } from "./turning.js";
 /** @import { Cloud } from "./cloud.js" */
 /** @import { State } from "./state.js" */
 
@@ -16,6 +17,7 @@ export class Camera {
     this.extent = cloud.extent;
     this.fit = 0.92 * Math.min(width / cloud.extent[0], height / cloud.extent[1]); // the scale that shows everything
     this.zoom = state.zoom;
+    this.turn = state.turn;
     this.scale = this.fit * state.zoom;
     this.x = state.x ?? cloud.middle[0];
     this.y = state.y ?? cloud.middle[1];
@@ -29,6 +31,12 @@ export class Camera {
   /** Moved with what is under the pointer, by (dx, dy) on the screen. */
   dragged(dx, dy) {
     return { x: this.x - dx / this.scale, y: this.y + dy / this.scale };
+  }
+
+  /** Turned with what is in front, by (dx, dy) on the screen: half round on the way from one edge to the other. */
+  turned(dx, dy) {
+    const angle = Math.PI / Math.min(this.width, this.height);
+    return { turn: turnedBy(this.turn, dx * angle, dy * angle) };
   }
 
   /** Zoomed by a factor; the place at (x, y) on the screen stays where it is. */

@@ -5,11 +5,12 @@ import { images } from "./cloud.js";
 import { combineInto, rowsOf } from "./selection.js";
 /** @import { Model } from "../../front/model.js" */
 /** @import { Cloud } from "./cloud.js" */
-/** @import { History } from "./history.js" */
+/** @import { Deed, History } from "./history.js" */
 /** @import { Keys } from "./selection.js" */
 
 export class Choice {
   /** @type {number[]} */ last = []; // rows that were selected before
+  /** @type {Deed | undefined} */ deed; // the last one that was a selection
 
   /**
    * @param {Model} model
@@ -32,7 +33,7 @@ export class Choice {
     this.last = now;
     if (this.restoring || before.join() === now.join()) return;
     const what = now.length ? `${images(now.length)} selected` : "nothing selected";
-    this.history.did({ what, undo: () => this.restore(before), redo: () => this.restore(now) });
+    this.history.did(this.deed = { what, undo: () => this.restore(before), redo: () => this.restore(now) });
   }
 
   /** @param {number[]} rows */

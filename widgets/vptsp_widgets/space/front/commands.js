@@ -26,6 +26,7 @@ export function commandsOf(space) {
   function escape() {
     const { state } = space;
     if (!space.help.table.hidden) space.help.toggle();
+    else if (!space.views.element.hidden) space.views.toggle();
     else if (stage.gestures.dragging) stage.gestures.cancel();
     else if (stage.gestures.lassoing) space.toggleLasso(false);
     else if (state.find || bar.finder.text) {
@@ -69,6 +70,11 @@ export function commandsOf(space) {
     lasso: () => space.toggleLasso(),
     filter: () => space.filters.toggle(),
     handles: () => space.handles.toggle(),
+    views: () => space.views.toggle(),
+    turnable: () => space.turns.offered,
+    turn: (dx, dy) => space.turns.step(dx, dy),
+    turning: () => space.turns.toggle(),
+    front: () => space.turns.front(),
     undo: () => space.history.undo(),
     redo: () => space.history.redo(),
   };

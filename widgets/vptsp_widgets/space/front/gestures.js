@@ -7,6 +7,7 @@ export class Gestures {
   /**
    * Places are [x, y] on the screen. The parent answers and hears:
    * - `camera()`, and `change(changes)` of the state that a drag leads to;
+   * - `turned(turn)`: a drag has turned the map, which was seen so before;
    * - `clicked(place, event)`, `lassoed(polygon, event)`, `hover(place)` (null: nowhere);
    * - `zoom(factor, x, y)`, `whole()`;
    * - `redraw()`: the lasso is another; `say(text)`;
@@ -19,6 +20,7 @@ export class Gestures {
     this.acts = acts;
     this.drag = null;
     this.lassoing = false; // a drag draws a lasso also without Shift; set by the parent
+    this.turning = null; // whether a drag turns the map; null: it cannot be turned; set by the parent
     const on = (name, act, options) => canvas.addEventListener(name, act, options);
     on("pointerdown", (event) => this.down(event));
     on("pointermove", (event) => this.move(event));
@@ -48,7 +50,8 @@ export class Gestures {
     this.canvas.focus({ preventScroll: true });
     const [x, y] = this.at(event);
     const polygon = event.shiftKey || this.lassoing ? [x, y] : null;
-    this.drag = { x, y, from: this.acts.camera(), moved: false, polygon, held: polygon ? null : this.acts.grab([x, y], event) };
+    const turning = this.turning !== null && this.turning !== event.altKey;
+    this.drag = { x, y, from: this.acts.camera(), moved: false, turning, polygon, held: polygon ? null : this.acts.grab([x, y], event) };
     this.acts.hover(null);
   }
 
@@ -68,7 +71,7 @@ export class Gestures {
       this.acts.redraw();
     } else {
       this.canvas.classList.add("vptsp-space-moving");
-      this.acts.change(drag.from.dragged(x - drag.x, y - drag.y));
+      this.acts.change(drag.turning ? drag.from.turned(x - drag.x, y - drag.y) : drag.from.dragged(x - drag.x, y - drag.y));
     }
   }
 
@@ -79,6 +82,7 @@ export class Gestures {
     this.cancel();
     if (drag.held) drag.held.drop();
     else if (drag.polygon && drag.moved) this.acts.lassoed(drag.polygon, event);
+    else if (drag.moved && drag.turning) this.acts.turned(drag.from.turn);
     else if (!drag.moved) this.acts.clicked(this.at(event), event);
   }
 

@@ -7,10 +7,12 @@ export const HELP = [
   ["click, Enter", "select the image pointed at or focused; with Ctrl or ⌘ add it, with Alt remove it"],
   ["Shift + drag, or L and drag", "lasso; with Ctrl or ⌘ add to the selection, with Alt remove from it"],
   ["arrows", "focus the nearest image in that direction"],
+  ["drag, Shift + arrows", "turn a map in three dimensions; T: a drag moves it or turns it, with Alt the other; Home: as at first"],
   ["Esc", "clear, one thing at a time: lasso, class found, solo, filter, selection, focus"],
   ["Ctrl or ⌘ + Z", "take the last selection or tag back; with Shift, do it again"],
   ["/", "find a class"],
   ["F", "filter by any column"],
+  ["K", "keep this view under a name, or open one that was kept"],
   ["P", "pictures of images when zoomed in, or none"],
   ["R", "a representative image of each class, or none"],
   ["H", "proxies as handles: another alpha, proxies moved, forces on an image"],
@@ -41,7 +43,10 @@ export function pressKey(event, map, acts) {
  */
 function pressMapKey(event, acts) {
   const arrow = ARROWS[event.key];
-  if (arrow) acts.step(...arrow);
+  if (arrow && event.shiftKey && acts.turnable()) acts.turn(...arrow);
+  else if (arrow) acts.step(...arrow);
+  else if (event.key === "Home") acts.front();
+  else if (event.key === "t" || event.key === "T") acts.turning();
   else if (event.key === "Enter") acts.enter(event);
   else if (event.key === "+" || event.key === "=") acts.zoom(1.5);
   else if (event.key === "-") acts.zoom(1 / 1.5);
@@ -50,6 +55,7 @@ function pressMapKey(event, acts) {
   else if (event.key === "p" || event.key === "P") acts.pictures();
   else if (event.key === "r" || event.key === "R") acts.examples();
   else if (event.key === "h" || event.key === "H") acts.handles();
+  else if (event.key === "k" || event.key === "K") acts.views();
   else if (event.key === "l" || event.key === "L") acts.lasso();
   else return false;
   return true;

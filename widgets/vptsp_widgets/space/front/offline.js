@@ -1,6 +1,7 @@
-// What a page without a kernel can answer of a selection: the measures of each query are in it.
+// What a page without a kernel can answer: kept views, and of a selection, as the measures of each query are in it.
 
 import { float32, int32, typed } from "../../front/bytes.js";
+import { openOffline } from "./views.js";
 /** @import { Message, Model } from "../../front/model.js" */
 
 const RESAMPLES = 1000;
@@ -9,12 +10,13 @@ const [FEWEST_CLASSES, MOST_DRAWN] = [8, 2000]; // as in vptsp/analysis/resampli
 /** @typedef {(row: number) => number} Values - of a measure, for each query */
 
 /**
- * Plays the kernel for `measure`.
+ * Plays the kernel for `measure` and `open_view`.
  * @param {Message} message
  * @param {Model} model
  * @param {(answer: Message) => void} reply
  */
 export function answerOffline(message, model, reply) {
+  if (model.live === false && message.kind === "open_view") openOffline(message, model, reply);
   if (model.live === false && message.kind === "measure") reply({ kind: "measured", question: message.question, turn: message.turn, ...measured(message.rows, model) });
 }
 

@@ -2,6 +2,7 @@
 
 import { clip } from "../../front/numbers.js";
 import { short } from "../../front/text.js";
+import { matrixOf } from "./turning.js";
 /** @import { Atlas } from "../../front/atlas.js" */
 /** @import { Camera } from "./camera.js" */
 /** @import { Cloud } from "./cloud.js" */
@@ -97,6 +98,45 @@ export function drawAxes(context, [across, up], { camera, inks }) {
   context.rotate(-Math.PI / 2);
   write(`${up} →`, 0, 0);
   context.restore();
+}
+
+/**
+ * Arrows in the corner that point where the axes of a map in three dimensions do; those away from who looks are faint.
+ * @param {CanvasRenderingContext2D} context
+ * @param {string[]} names
+ * @param {Scene} scene
+ */
+export function drawSolidAxes(context, names, { camera, inks }) {
+  const matrix = matrixOf(camera.turn);
+  const [left, top, length] = [78, camera.height - 62, 38];
+  context.font = "11px system-ui, sans-serif";
+  context.textBaseline = "middle";
+  context.fillStyle = inks.soft;
+  names.forEach((name, side) => {
+    const [x, y, z] = [matrix[side], matrix[3 + side], matrix[6 + side]];
+    context.globalAlpha = z < -0.2 ? 0.55 : 1;
+    for (const { ink, width } of [{ ink: inks.paper, width: 5 }, { ink: inks.soft, width: 1.5 }]) {
+      context.strokeStyle = ink;
+      context.lineWidth = width;
+      context.beginPath();
+      context.moveTo(left, top);
+      context.lineTo(left + length * x, top - length * y);
+      context.stroke();
+    }
+    context.beginPath();
+    context.arc(left + length * x, top - length * y, 2.5, 0, 7);
+    context.fill();
+    context.textAlign = x > 0.3 ? "left" : x < -0.3 ? "right" : "center";
+    const [at, line] = [left + length * x + 7 * Math.sign(Math.round(3 * x)), top - length * y - (Math.abs(x) > 0.3 ? 11 * y : y < 0 ? -11 : 11)];
+    const wide = context.measureText(name).width;
+    const start = { left: at, right: at - wide, center: at - wide / 2 }[context.textAlign];
+    context.strokeStyle = inks.paper;
+    context.lineWidth = 3;
+    context.textAlign = "left";
+    context.strokeText(name, Math.max(4, start), line);
+    context.fillText(name, Math.max(4, start), line);
+  });
+  context.globalAlpha = 1;
 }
 
 /**

@@ -2,12 +2,13 @@
 
 import { penOf } from "../../front/dom.js";
 import { clip } from "../../front/numbers.js";
+import { LEVELS } from "./turning.js";
 /** @import { Cloud } from "./cloud.js" */
 /** @import { Colours, Inks } from "./colours.js" */
 
 const PAD = 16; // pixels around the image that points may spill into
 
-/** @typedef {{ is: (row: number) => unknown, disc: ReturnType<Painter["disc"]>, alpha: number, colour?: number }} Pass */
+/** @typedef {{ is: (row: number) => unknown, radius: number, alpha: number, colour?: number }} Pass */
 
 /** The points as pixels. Blending 60,000 dots by hand takes a few milliseconds, less than any path would. */
 export class Painter {
@@ -78,33 +79,46 @@ export class Painter {
   }
 
   /**
+   * A disc with the shares of its colour in each pixel, by how near it is in space, from 0 to 1: smaller and fainter far off.
+   * @param {number} radius
+   * @param {number} alpha - 1: of what is selected, and as strong everywhere
+   * @param {number} [near]
+   */
+  shaded(radius, alpha, near) {
+    const size = near === undefined ? 1 : 0.75 + 0.4 * near;
+    const { offsets, covers, far } = this.disc(Math.min(PAD - 2, radius * size));
+    const shade = alpha * (near === undefined || alpha === 1 ? 1 : 0.4 + 0.6 * near);
+    return { offsets, shares: covers.map((cover) => Math.round(cover * shade)), pieces: offsets.length, far };
+  }
+
+  /**
    * @param {Cloud} cloud
    * @param {any} order
    * @param {Colours} look
    * @param {Inks["packed"]} inks
+   * @param {number} step - of so many images one is drawn
    */
-  paint(cloud, order, { rows: colours, rimmed, grey }, { paper, ink, faint }) {
+  paint(cloud, order, { rows: colours, rimmed, grey }, { paper, ink, faint }, step = 1) {
     this.pixels.fill(paper);
     const some = cloud.selected.includes(1);
     const several = some && cloud.selected.indexOf(1) !== cloud.selected.lastIndexOf(1); // one alone is ringed, and dims nothing
     const radius = this.radius * this.ratio;
-    const dot = this.disc(radius);
     const plain = (row) => cloud.lit[row] === 2 && !cloud.selected[row];
     const alpha = this.alpha * (several ? 0.4 : 1);
     /** @type {Pass[]} */
-    const passes = [{ is: (row) => cloud.lit[row] === 1, disc: this.disc(0.75 * radius), alpha: 0.22, colour: faint }];
-    if (rimmed) passes.push({ is: plain, disc: this.disc(Math.min(PAD - 2, radius + this.ratio)), alpha, colour: faint });
+    const passes = [{ is: (row) => cloud.lit[row] === 1, radius: 0.75 * radius, alpha: 0.22, colour: faint }];
+    if (rimmed) passes.push({ is: plain, radius: radius + this.ratio, alpha, colour: faint });
     if (grey) { // what is looked at lies on top
-      passes.push({ is: (row) => plain(row) && colours[row] === faint, disc: dot, alpha: 0.7 * alpha });
-      passes.push({ is: (row) => plain(row) && colours[row] !== faint, disc: dot, alpha });
-    } else passes.push({ is: plain, disc: dot, alpha });
+      passes.push({ is: (row) => plain(row) && colours[row] === faint, radius, alpha: 0.7 * alpha });
+      passes.push({ is: (row) => plain(row) && colours[row] !== faint, radius, alpha });
+    } else passes.push({ is: plain, radius, alpha });
     if (some) {
       const chosen = (row) => cloud.lit[row] && cloud.selected[row];
       const wide = Math.min(PAD - 2, radius + 1.4 * this.ratio);
-      passes.push({ is: chosen, disc: this.disc(wide), alpha: 1, colour: ink });
-      passes.push({ is: chosen, disc: this.disc(wide - this.ratio), alpha: 1 });
+      passes.push({ is: chosen, radius: wide, alpha: 1, colour: ink });
+      passes.push({ is: chosen, radius: wide - this.ratio, alpha: 1 });
     }
-    for (const pass of passes) this.dots(cloud, order, colours, pass);
+    for (const pass of passes) this.dots(cloud, order, colours, pass, step);
     this.context.putImageData(this.image, -PAD, -PAD);
   }
 
@@ -113,23 +127,26 @@ export class Painter {
    * @param {Uint32Array} order
    * @param {Uint32Array} colours - a pixel for each row
    * @param {Pass} pass
+   * @param {number} step
    */
-  dots(cloud, order, colours, { is, disc, alpha, colour }) {
+  dots(cloud, order, colours, { is, radius, alpha, colour }, step) {
     const { pixels, ratio, width } = this;
-    const { offsets, covers } = disc;
     const { sx, sy } = cloud;
-    const margin = PAD - disc.far; // so that no pixel of a disc falls outside
+    const near = cloud.solid?.near;
+    const discs = near ? Array.from({ length: LEVELS }, (_, level) => this.shaded(radius, alpha, level / (LEVELS - 1)))
+      : [this.shaded(radius, alpha)];
+    const margin = PAD - discs[discs.length - 1].far; // so that no pixel of a disc falls outside
     const [right, bottom] = [this.canvas.width + margin, this.canvas.height + margin];
-    const shares = covers.map((cover) => Math.round(cover * alpha));
-    const pieces = offsets.length;
     for (let turn = 0; turn < order.length; turn++) {
       const row = order[turn];
+      if (step > 1 && row % step) continue;
       const x = Math.round(sx[row] * ratio);
       const y = Math.round(sy[row] * ratio);
       if (!(x >= -margin && y >= -margin && x < right && y < bottom) || !is(row)) continue;
       const own = colour ?? colours[row];
       const [redBlue, green] = [own & 0xff00ff, own & 0xff00];
       const middle = (y + PAD) * width + x + PAD;
+      const { offsets, shares, pieces } = discs[near ? near[row] : 0];
       for (let piece = 0; piece < pieces; piece++) {
         const at = middle + offsets[piece];
         const share = shares[piece];

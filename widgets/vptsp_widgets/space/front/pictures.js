@@ -76,7 +76,7 @@ export class MapPictures {
    */
   draw(context, scene, focused) {
     const { cloud, camera, pictures, flying } = scene;
-    const at = [camera.x, camera.y, camera.scale].join();
+    const at = [camera.x, camera.y, camera.scale, camera.turn].join();
     const moved = this.from !== "" && at !== this.from;
     this.from = at;
     this.side = camera.width < 560 ? 38 : 50;

@@ -7,7 +7,7 @@ import { Gestures } from "./gestures.js";
 import { Hover } from "./hover.js";
 import { aboutImage } from "./image.js";
 import { drawNear } from "./neighbours.js";
-import { ClassNames, drawAxes, drawFocus, drawLasso } from "./overlay.js";
+import { ClassNames, drawAxes, drawSolidAxes, drawFocus, drawLasso } from "./overlay.js";
 import { Painter } from "./painter.js";
 import { MapPictures } from "./pictures.js";
 import { Glyphs } from "./proxies.js";
@@ -18,15 +18,19 @@ import { Glyphs } from "./proxies.js";
 /** @import { Keys } from "./selection.js" */
 /** @import { State } from "./state.js" */
 
+const [MOST_TURNED, FEWEST_TURNED] = [100_000, 20_000]; // images drawn in a frame while the map is turned by hand
+const SLOW = 40; // ms of such a frame, after which fewer are drawn
+
 /**
  * What the stage asks and tells.
  * @typedef {object} Parent
  * @property {() => Scene} scene - what a frame shows
- * @property {() => { order: Uint32Array, axes: [string, string], focused: number }} more - images from back to front, ...
+ * @property {() => { order: Uint32Array, axes: string[], focused: number }} more - images from back to front, ...
  * @property {(row: number) => Near | null} near - what an image finds, as far as it is known
  * @property {(note: string | undefined) => void} noted - what is to be said of the proxies drawn
  * @property {() => Handles} handles
  * @property {(changes: Partial<State>) => void} change
+ * @property {(turn: number[]) => void} turned - from this one
  * @property {(place: [number, number], event: Keys) => void} clicked
  * @property {(polygon: number[], event: Keys) => void} lassoed
  * @property {(factor: number, x?: number, y?: number) => void} zoom
@@ -39,6 +43,7 @@ export class Stage {
   height = 0;
   ratio = 0;
   frame = 0; // 0: none is under way
+  step = 1; // of so many images one is drawn, while a large map is turned
   pointsOld = false;
   looksOld = false;
   closed = false;
@@ -62,10 +67,10 @@ export class Stage {
     });
     this.gestures = new Gestures(this.over, {
       camera: () => parent.scene().camera,
-      change: parent.change, clicked: parent.clicked, lassoed: parent.lassoed, zoom: parent.zoom, whole: parent.whole, say: parent.say,
+      change: parent.change, turned: parent.turned, clicked: parent.clicked, lassoed: parent.lassoed, zoom: parent.zoom, whole: parent.whole, say: parent.say,
       grab: (place, event) => parent.handles().grab(place, event),
       hover: (place) => this.hover.point(place),
-      redraw: () => this.schedule(false),
+      redraw: () => this.schedule(this.step > 1),
     });
     this.element = make("div", { className: "vptsp-space-stage" }, this.points, this.over, this.hover.ring, this.hover.card);
     this.sizes = new ResizeObserver(() => this.resize());
@@ -110,7 +115,12 @@ export class Stage {
       cloud.place(scene.camera);
       if (this.looksOld) this.painter.look(cloud);
       this.looksOld = false;
-      this.painter.paint(cloud, order, colours, inks.packed);
+      const turned = this.gestures.drag?.turning && this.gestures.drag.moved;
+      this.step = turned ? Math.max(this.step, 2 ** Math.ceil(Math.log2(Math.max(1, cloud.shown / MOST_TURNED)))) : 1;
+      const began = performance.now();
+      this.painter.paint(cloud, cloud.solid?.order ?? order, colours, inks.packed, this.step);
+      const slow = performance.now() - began > SLOW;
+      if (turned && slow && cloud.shown > this.step * FEWEST_TURNED) this.step *= 2; // of those drawn, half are in the next frame
       this.hover.place();
     }
     const context = penOf(this.over);
@@ -125,7 +135,8 @@ export class Stage {
     drawFocus(context, focused, this.pictures.has(focused) ? this.pictures.side : 0, scene);
     if (state.labels) this.classNames.draw(context, scene, pictures, this.pictures.side); // over rings and lines, or they could not be read
     this.parent.handles().drawAbove(context, scene);
-    drawAxes(context, axes, scene);
+    if (cloud.solid) drawSolidAxes(context, axes, scene);
+    else drawAxes(context, axes, scene);
     if (this.gestures.polygon) drawLasso(context, this.gestures.polygon, scene);
     if (scene.flying) {
       this.looksOld = true;

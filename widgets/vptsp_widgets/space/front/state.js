@@ -10,6 +10,7 @@ import { debounced } from "../../front/timing.js";
  * @property {number | null} x
  * @property {number | null} y
  * @property {number} zoom
+ * @property {number[]} turn - of a map in three dimensions, a quaternion; empty: not turned
  * @property {string} colour - the column that colours the images
  * @property {string[]} solo - its values that are shown alone
  * @property {string} find - a class

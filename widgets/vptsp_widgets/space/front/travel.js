@@ -1,6 +1,7 @@
 // Where the map is looked at from: moves, zooms, and flights to a part of it.
 
 import { Camera } from "./camera.js";
+import { turnBetween } from "./turning.js";
 /** @import { Cloud } from "./cloud.js" */
 /** @import { Stage } from "./stage.js" */
 /** @import { State } from "./state.js" */
@@ -9,7 +10,7 @@ const LASTS = 180; // ms of a flight
 
 /** The state is that of the end at once; a flight is only what is seen on the way. */
 export class Travel {
-  /** @type {{ x: number, y: number, zoom: number, began: number } | null} */ from = null;
+  /** @type {{ x: number, y: number, zoom: number, turn: number[], began: number } | null} */ from = null;
 
   /**
    * @param {{ cloud: () => Cloud, state: () => State, stage: () => Stage, change: (changes: Partial<State>) => void }} parent
@@ -32,8 +33,8 @@ export class Travel {
     }
     const done = share * share * (3 - 2 * share); // slow at both ends
     const between = (/** @type {number} */ one, /** @type {number} */ other) => one + done * (other - one);
-    const { x, y, zoom } = this.from;
-    const on = { x: between(x, end.x), y: between(y, end.y), zoom: zoom * (end.zoom / zoom) ** done };
+    const { x, y, zoom, turn } = this.from;
+    const on = { x: between(x, end.x), y: between(y, end.y), zoom: zoom * (end.zoom / zoom) ** done, turn: turnBetween(turn, end.turn, done) };
     return new Camera(this.cloud(), { ...this.state(), ...on }, width, height);
   }
 
@@ -53,9 +54,9 @@ export class Travel {
 
   /** @param {Partial<State>} changes */
   fly(changes) {
-    const { x, y, zoom } = this.camera;
+    const { x, y, zoom, turn } = this.camera;
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.from = still || !this.stage().width ? null : { x, y, zoom, began: performance.now() };
+    this.from = still || !this.stage().width ? null : { x, y, zoom, turn, began: performance.now() };
     this.aim(changes);
   }
 

@@ -30,8 +30,10 @@ import { ProxyToggles } from "./proxies.js";
 import { SelectionPanel } from "./selection.js";
 import { Stage } from "./stage.js";
 import { Travel } from "./travel.js";
+import { TurnControls } from "./turn_controls.js";
 import { ViewState } from "./state.js";
 import { Tags } from "./tags.js";
+import { KeptViews } from "./views.js";
 /** @import { Model } from "../../front/model.js" */
 /** @import { Colours, Inks } from "./colours.js" */
 /** @import { Looked } from "./classes_looked_at.js" */
@@ -66,6 +68,8 @@ export class Space {
     this.choice = new Choice(model, () => this.cloud, this.history, this.status.say);
     this.help = helpPanel(HELP);
     this.travel = new Travel({ cloud: () => this.cloud, state: () => this.state, stage: () => this.stage, change });
+    this.views = new KeptViews(this);
+    this.turns = new TurnControls(this);
     this.bar = this.makeBar(change);
     this.filters = new FilterBar(change);
     this.stage = this.makeStage(change);
@@ -92,6 +96,7 @@ export class Space {
         _focused: () => this.takeFocus(),
         _near: () => this.look(),
         _kept: () => this.takeSelection(),
+        _kept_views: () => this.views.show(),
       }),
       onTheme(this.root, (dark) => {
         this.inks = themeInks(this.root, dark);
@@ -108,6 +113,8 @@ export class Space {
       find: (name) => this.commands.found(name),
       lasso: () => this.toggleLasso(),
       filter: () => this.filters.toggle(),
+      views: this.views.button,
+      turns: this.turns.element,
       zoom: (factor) => this.travel.zoom(factor),
       whole: () => this.travel.whole(),
       help: () => this.help.toggle(),
@@ -134,6 +141,7 @@ export class Space {
       near: (row) => nearOf(this.model, row, this.cloud.codes),
       noted: (note) => this.noteProxies(note),
       handles: () => this.handles,
+      turned: (turn) => this.turns.turned(turn),
       change,
       clicked: (place, event) => this.click(place, event),
       lassoed: (polygon, event) => this.combine(this.cloud.inside(polygon), event),
@@ -169,7 +177,7 @@ export class Space {
   /** @param {HTMLElement} el */
   build(el) {
     this.root = make(
-      "div", { className: "vptsp vptsp-space" }, this.bar.element, this.filters.element, this.help.table,
+      "div", { className: "vptsp vptsp-space" }, this.bar.element, this.filters.element, this.views.element, this.help.table,
       make("div", { className: "vptsp-space-main vptsp-stretch" }, this.stage.element,
         make("div", { className: "vptsp-space-side vptsp-fold" },
           this.focusPanel.element, this.selectionPanel.element, this.measurePanel.element, this.pictureToggles.element, this.proxyToggles.element, this.handles.panel.element, this.legend.element)),
@@ -216,6 +224,7 @@ export class Space {
     this.status.end();
     this.measurePanel.close();
     this.handles.close();
+    this.views.close();
     this.stage.close();
     this.atlas.close();
     this.root.remove();
@@ -229,7 +238,7 @@ export class Space {
   /** @param {Partial<State>} changes */
   change(changes) {
     this.shared.change(changes);
-    if (Object.keys(changes).every((name) => ["x", "y", "zoom"].includes(name))) this.stage.schedule();
+    if (Object.keys(changes).every((name) => ["x", "y", "zoom", "turn"].includes(name))) this.stage.schedule();
     else this.refresh();
   }
 
@@ -247,8 +256,9 @@ export class Space {
     cloud.light(state);
     this.order = cloud.order(column);
     this.bar.show(title, cloud, state);
+    this.turns.show();
     this.filters.show(cloud, state);
-    stage.over.setAttribute("aria-label", `Map of ${title}, ${images(cloud.shown)}. Arrows move between images, ? lists the keys.`);
+    stage.over.setAttribute("aria-label", `Map of ${title}, ${images(cloud.shown)}. Arrows move between images, ${cloud.solid ? "with Shift they turn the map, " : ""}? lists the keys.`);
     this.look(true);
     this.legend.show(column, cloud, state.solo, this.colours.css, unpacked(inks.packed.faint));
     this.proxyToggles.show(cloud.proxies, state, inks);
