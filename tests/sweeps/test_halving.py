@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vptsp.errors import ConfigError
+from vptsp.cli.tune import _ladder
+from vptsp.errors import ConfigError, RunError
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config, make_config
 from vptsp.sweeps import tune
-from vptsp.sweeps.folder import Job, SweepFolder
-from vptsp.sweeps.halving import default_ladder, judged, make_search, stages_of
+from vptsp.sweeps.folder import Job
+from vptsp.sweeps.halving import default_ladder, make_search, stages_of
+from vptsp.sweeps.tuned import _begin, _of, judged
 
 CANDIDATES = {"lr=1": {"lr": 1.0}, "lr=2": {"lr": 2.0}, "lr=3": {"lr": 3.0}}
 
@@ -27,10 +29,12 @@ CANDIDATES = {"lr=1": {"lr": 1.0}, "lr=2": {"lr": 2.0}, "lr=3": {"lr": 3.0}}
 def test_stages_halve_down_to_one_that_is_trained_to_the_end(candidates: int, epochs: int, keep: int) -> None:
     stages = stages_of(candidates, epochs, keep)
     assert stages[0].candidates == candidates
-    assert (stages[-1].candidates, stages[-1].epochs) == (1, epochs)
+    assert stages[-1].epochs == epochs
+    if epochs >= keep ** (len(stages) + 1):
+        assert stages[-1].candidates == 1
     for stage, after in itertools.pairwise(stages):
-        assert after.candidates == max(1, stage.candidates // keep)
-        assert stage.epochs <= after.epochs <= keep * stage.epochs
+        assert stage.epochs < after.epochs <= keep * stage.epochs  # none trains the same again
+        assert after.candidates <= max(1, stage.candidates // keep)
 
 
 def test_the_default_ladder_has_the_configuration_in_its_middle() -> None:
@@ -59,6 +63,49 @@ def test_a_stage_is_a_sweep_of_its_candidates_and_seeds(tmp_path: Path) -> None:
     assert not any(tmp_path.iterdir())
 
 
+def test_settings_that_count_epochs_are_shortened_with_a_stage(tmp_path: Path) -> None:
+    settings = {"method": "e2vpt", "epochs": 12, "prune_after": 9, "warmup_epochs": 6, "cosine_length": 24}
+    search = make_search(settings, ladder={"lr": [0.001, 0.002, 0.004, 0.008]}, keep=2, folder=tmp_path)
+    assert [(stage.candidates, stage.epochs) for stage in search.stages] == [(4, 3), (2, 6), (1, 12)]
+    told = [search.scaled(search.ladder[0], number) for number in range(3)]
+    assert [values["prune_after"] for values in told] == [2, 4, 9]
+    assert [values["warmup_epochs"] for values in told] == [1, 3, 6]
+    assert [values["cosine_length"] for values in told] == [6, 12, 24]
+    short = make_search({"method": "e2vpt", "epochs": 4}, folder=tmp_path)
+    assert short.stages[0].epochs == 2  # an epoch before the pruning and one after it
+    assert "warmup_epochs" not in short.scaled(short.ladder[0], 0)
+
+
+def test_equal_candidates_are_one_and_tables_are_filled(tmp_path: Path) -> None:
+    same = make_search({}, ladder={"lr": [0.001, 1e-3, 0.002]}, folder=tmp_path)
+    assert [values["lr"] for values in same.ladder] == [0.001, 0.002]
+    tables = make_search(
+        {"method": "linear", "loss": "pml:ProxyAnchorLoss", "loss_args.margin": 0.2},
+        ladder={"loss_args.alpha": [16, 32]},
+        folder=tmp_path,
+    )
+    assert [job.parameters["loss_args"] for job in tables.plan(0, tables.ladder).jobs] == [
+        {"margin": 0.2, "alpha": 16},
+        {"margin": 0.2, "alpha": 32},
+    ]
+
+
+def test_a_run_that_is_there_already_is_its_candidates_whatever_it_was_called(tmp_path: Path) -> None:
+    """A second ladder finds runs of the first by what they mean; their labels are still those of the first."""
+    ran(tmp_path, "lr=1", 0, 0.7, (0.7, 0.1))
+    jobs, labels = [Job(tmp_path / "lr=1-s0")], [["weight_decay=0.0001"]]
+    assert _of("weight_decay=0.0001", jobs, labels) == jobs
+    assert _of("lr=1", jobs, labels) == []
+
+
+def test_a_folder_of_another_search_is_left_alone(tmp_path: Path) -> None:
+    first = make_search({"method": "linear", "num_workers": 0}, folder=tmp_path)
+    _begin(first)
+    _begin(make_search({"method": "linear", "num_workers": 1}, ladder={"lr": [1.0, 2.0]}, folder=tmp_path))
+    with pytest.raises(RunError, match=r"holds a search of other settings \(epochs=12\)"):
+        _begin(make_search({"method": "linear", "epochs": 5}, folder=tmp_path))
+
+
 # --- what decides ---------------------------------------------------------------------------------------
 def ran(
     folder: Path, label: str, seed: int, validation: float | None, *epochs: tuple[float, float], error: str = ""
@@ -82,9 +129,13 @@ def ran(
     return job.name
 
 
+def judge(folder: Path, names: list[str]) -> list[Any]:
+    jobs = [[Job(folder / name) for name in names if name.startswith(f"{label}-")] for label in CANDIDATES]
+    return judged(list(CANDIDATES.values()), jobs)
+
+
 def order(folder: Path, names: list[str]) -> list[str]:
-    (folder / "sweep.json").write_text(json.dumps({"jobs": names}))
-    return [f"lr={candidate.values['lr']:g}" for candidate in judged(SweepFolder(folder), CANDIDATES)]
+    return [f"lr={candidate.values['lr']:g}" for candidate in judge(folder, names)]
 
 
 def test_held_out_data_decide_and_not_the_test(tmp_path: Path) -> None:
@@ -111,7 +162,7 @@ def test_the_mean_over_seeds_counts_and_what_failed_comes_last(tmp_path: Path) -
         ran(tmp_path, "lr=3", 1, None, error="the loss is not a number\nmore"),
     ]
     assert order(tmp_path, names) == ["lr=2", "lr=1", "lr=3"]
-    last = judged(SweepFolder(tmp_path), CANDIDATES)[-1]
+    last = judge(tmp_path, names)[-1]
     assert (last.validation, last.error) == (None, "the loss is not a number")
 
 
@@ -119,8 +170,13 @@ def test_the_mean_over_seeds_counts_and_what_failed_comes_last(tmp_path: Path) -
 REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"method": "frozen"}, {}, "method='frozen' trains nothing"),
     ({"val_fraction": 0}, {}, "val_fraction=0 holds nothing out"),
-    ({}, {"keep": 1}, "keep=1 leaves no candidate out"),
-    ({}, {"seeds": 0}, "seeds=0 is not a number of runs"),
+    ({"epochs": 0}, {}, "epochs=0 trains nothing"),
+    ({}, {"keep": 1}, "keep=1 is not a whole number of 2 or more"),
+    ({}, {"keep": 2.5}, "keep=2.5 is not a whole number"),
+    ({}, {"seeds": 0}, "seeds=0 is not a whole number of 1 or more"),
+    ({}, {"ladder": {"select_by": ["recall_at_1", "map_at_r"]}}, "select_by is not for the ladder: it changes what"),
+    ({}, {"ladder": {"method": ["linear", "frozen"]}}, "method='frozen' trains nothing"),
+    ({}, {"ladder": {"lr": [0.1, 0.1]}}, "one candidate leaves nothing to choose"),
     ({}, {"ladder": {"lr": [0.1]}}, "one candidate leaves nothing to choose"),
     ({}, {"ladder": {"lr": 0.1}}, "ladder: lr=0.1 is not a list"),
     ({}, {"ladder": {"epochs": [1, 2]}}, "epochs is not for the ladder"),
@@ -160,3 +216,17 @@ def test_a_search_ends_in_a_run_and_a_preset_and_is_not_done_twice(tiny: Callabl
     written = (run.path / "summary.json").stat().st_mtime_ns
     assert tune(settings, None, ladder, keep=2, folder=tmp_path, workers=1) == tuned
     assert (run.path / "summary.json").stat().st_mtime_ns == written
+
+
+# --- typed --------------------------------------------------------------------------------------------------
+def test_a_ladder_is_typed_with_commas_that_are_not_within_brackets() -> None:
+    assert _ladder(("lr=0.001,2e-3",)) == {"lr": [0.001, 0.002]}
+    assert _ladder(('lora_targets=["qkv"],["qkv","proj"]', "bitfit=true,none")) == {
+        "lora_targets": [["qkv"], ["qkv", "proj"]],
+        "bitfit": [True, None],
+    }
+    assert _ladder(()) is None
+    with pytest.raises(ConfigError, match="--ladder lr is given twice"):
+        _ladder(("lr=1,2", "lr=3,4"))
+    with pytest.raises(ConfigError, match="is not KEY=A,B"):
+        _ladder(("lr=",))

@@ -19,7 +19,7 @@ from vptsp.analysis.parameter_formulas import count_parts
 from vptsp.core.backbones.load import load_backbone
 from vptsp.core.prompts.pruning import PrunablePrompts
 from vptsp.reports.export import export
-from vptsp.runs.checkpoints import load_inference, own_state, save_start
+from vptsp.runs.checkpoints import inference_path, load_inference, own_state, save_start
 from vptsp.runs.progress import Event
 from vptsp.runs.run import Run
 from vptsp.settings.build import build_model
@@ -52,8 +52,8 @@ def settings(tiny: Tiny) -> Callable[..., Config]:
     return make
 
 
-def stopped_after(step: int, folder: Path, config: Config) -> Run:
-    """A run that is stopped after a step and goes on in a new session."""
+def stop_after(step: int, folder: Path, config: Config) -> None:
+    """Train until a step is done, and stop there."""
 
     def stop(event: Event) -> None:
         if event.kind == "step" and event.step == step:
@@ -61,6 +61,11 @@ def stopped_after(step: int, folder: Path, config: Config) -> Run:
 
     with pytest.raises(TrainingStopped):
         train(config, folder, observer=stop)
+
+
+def stopped_after(step: int, folder: Path, config: Config) -> Run:
+    """A run that was stopped after a step, and then trained to its end."""
+    stop_after(step, folder, config)
     return train(run_dir=folder, resume=True, observer=silent)
 
 
@@ -76,6 +81,22 @@ def test_a_run_stopped_before_at_or_after_the_pruning_ends_as_one_that_was_not(
     steps = {1, per_epoch, per_epoch + 1} if case == "retrieval" else {per_epoch, per_epoch + 1}
     for step in steps:
         assert_identical(stopped_after(step, tmp_path / f"stopped {step}", config), whole)
+
+
+def test_no_model_from_before_the_pruning_stays_selected(settings: Callable[..., Config], tmp_path: Path) -> None:
+    config, run = settings(select_start="none", val_fraction=0.4, batch_size=8), Run(tmp_path)
+    per_epoch = len(Session.prepare(config).loader)
+    selected: dict[str, bool] = {}
+
+    def stop(event: Event) -> None:
+        selected[event.kind] = inference_path(run, "best_val").exists()
+        if event.kind == "step" and event.step == per_epoch + 1:
+            (tmp_path / "STOP").touch()
+
+    with pytest.raises(TrainingStopped):
+        train(config, tmp_path, observer=stop)
+    assert selected["epoch"]  # by the epoch before the pruning
+    assert not inference_path(run, "best_val").exists()
 
 
 def test_a_run_killed_while_it_prunes_prunes_the_same_again(

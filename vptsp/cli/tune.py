@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,7 +12,8 @@ from vptsp.cli.options import SETTINGS, print_metrics
 from vptsp.errors import ConfigError
 
 if TYPE_CHECKING:
-    from vptsp.sweeps.halving import Candidate, Search, Stage, Tuned
+    from vptsp.sweeps.halving import Search, Stage
+    from vptsp.sweeps.tuned import Candidate, Tuned
 
 
 @click.command()
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 @click.option("--workers", type=int, help="Runs at once; default: one per GPU, else per two cores.")
 @click.option("--threads", type=int, help="Threads of each; default: the cores divided among the workers.")
 @click.option("--gpus", default="", metavar="0,1", help="GPUs, one for each worker in turn.")
+@click.option("--retry-failed", is_flag=True, help="Also run again what failed by its own error.")
 @click.option("--yes", is_flag=True, help="Do not ask, however many runs there are.")
 @click.option("--dry-run", is_flag=True, help="Check everything and say what it costs, but train nothing.")
 def command(
@@ -44,6 +46,7 @@ def command(
     workers: int | None,
     threads: int | None,
     gpus: str,
+    retry_failed: bool,
     yes: bool,
     dry_run: bool,
 ) -> None:
@@ -53,11 +56,16 @@ def command(
     the end. Test images choose nothing. Stopped with Ctrl-C, the same command goes on.
     """
     from vptsp.settings.config import parse_assignments
-    from vptsp.sweeps.halving import make_search, search_on
+    from vptsp.sweeps.halving import make_search
+    from vptsp.sweeps.places import places_for
 
     search = make_search(
         parse_assignments(settings), preset, _ladder(ladder), keep=keep, seeds=seeds, folder=folder, yes=yes
     )
+    named = [gpu.strip() for gpu in gpus.split(",") if gpu.strip()]
+    places_for(
+        search.plan(0, search.ladder), workers, threads, named
+    )  # what finds no room is refused, by --dry-run too
     click.echo(cost(search))
     if dry_run:
         return
@@ -65,10 +73,10 @@ def command(
     from rich.console import Console
 
     from vptsp.sweeps.terminal import watching
+    from vptsp.sweeps.tuned import search_on
 
-    named = [gpu.strip() for gpu in gpus.split(",") if gpu.strip()]
     with watching(Console()) as watch:
-        tuned = search_on(search, workers=workers, threads=threads, gpus=named, watch=watch)
+        tuned = search_on(search, workers=workers, threads=threads, gpus=named, retry_failed=retry_failed, watch=watch)
     for number, (stage, candidates) in enumerate(tuned.stages, 1):
         click.echo("\n".join(_stage(search, number, stage, candidates)))
     _say(search, tuned)
@@ -116,16 +124,20 @@ def _say(search: Search, tuned: Tuned) -> None:
     )
 
 
-def _ladder(words: tuple[str, ...]) -> dict[str, list[object]] | None:
-    """``lr=0.001,0.005`` as a name and its values."""
+def _ladder(words: tuple[str, ...]) -> dict[str, list[Any]] | None:
+    """``lr=0.001,0.005`` as a name and its values; commas within brackets and quotes are of a value."""
     from vptsp.settings.config import parse_assignments
 
-    ladder: dict[str, list[object]] = {}
+    ladder: dict[str, list[Any]] = {}
     for word in words:
-        name, sign, values = word.partition("=")
-        if not sign or not values:
+        name, sign, text = word.partition("=")
+        name = name.strip()
+        if not sign or not text:
             raise ConfigError(f"--ladder {word!r} is not KEY=A,B,...; write for example --ladder lr=0.001,0.005")
-        ladder[name.strip()] = [
-            parse_assignments([f"{name.strip()}={value}"])[name.strip()] for value in values.split(",")
-        ]
+        if name in ladder:
+            raise ConfigError(f"--ladder {name} is given twice; write all its values in one, {name}=A,B,...")
+        listed = parse_assignments([f"{name}=[{text}]"])[name] if set("[({'\"") & set(text) else None
+        if not isinstance(listed, list):
+            listed = [parse_assignments([f"{name}={value}"])[name] for value in text.split(",")]
+        ladder[name] = listed
     return ladder or None

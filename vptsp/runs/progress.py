@@ -62,7 +62,7 @@ def print_epochs(event: Event) -> None:
         numbers = "  ".join(filter(None, (_said(name, value) for name, value in event.values.items())))
         print(f"epoch {event.epoch}/{event.epochs}  {numbers}", flush=True)
     elif event.kind == "pruned":
-        print(_pruned(event), flush=True)
+        print(pruned_sentence(event), flush=True)
     elif event.kind == "stopped":
         print(f"stopped after step {event.step} of {event.steps}", flush=True)
 
@@ -83,7 +83,7 @@ def _beginning(event: Event) -> str:
     return f"{what}, {epochs} of {event.steps // event.epochs:,} steps{again}"
 
 
-def _pruned(event: Event) -> str:
+def pruned_sentence(event: Event) -> str:
     """Why the loss is as at the start again."""
     left, prompts = event.values["left"], event.values["prompts"]
     return f"pruned: {left} of {prompts} visual prompts are left, and everything trains anew with them"
@@ -108,7 +108,7 @@ class ProgressBar:
             self.bar = tqdm(total=event.steps, initial=event.step, mininterval=0.3, file=sys.stdout, bar_format=_BAR)
         self.bar.update(event.step - self.bar.n)
         if event.kind == "pruned":
-            self.bar.write(_pruned(event), file=sys.stdout)
+            self.bar.write(pruned_sentence(event), file=sys.stdout)
             return
         if event.values and event.kind != "start":
             said = filter(None, (_said(name, value) for name, value in event.values.items()))

@@ -14,7 +14,8 @@ Read ``plan.py`` first, then ``supervisor.py``. ::
     random_search   random draws that are the same on every machine
     plan            from a sweep to its runs, all checked before the first is started
     folder          the sweep's folder and its jobs, readable at any time
-    halving         rates chosen by held-out data, in stages that are sweeps each
+    halving         a search for rates, in stages that are sweeps each
+    tuned           the search done, and what decides: held-out data
     runner          what is done is skipped, what was cut off goes on
     places          where runs compute: a run takes as many places as it has devices
     slurm           runs as jobs of a SLURM cluster
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
     from vptsp.sweeps.folder import Job as Job
     from vptsp.sweeps.folder import SweepFolder as SweepFolder
     from vptsp.sweeps.folder import load as load
-    from vptsp.sweeps.halving import Tuned as Tuned
-    from vptsp.sweeps.halving import tune as tune
     from vptsp.sweeps.ledger import merge_ledgers as merge_ledgers
     from vptsp.sweeps.ledger import read_ledger as read_ledger
     from vptsp.sweeps.ledger import write_ledger as write_ledger
@@ -50,6 +49,8 @@ if TYPE_CHECKING:
     from vptsp.sweeps.runner import run_sweep as run_sweep
     from vptsp.sweeps.spec import Sweep as Sweep
     from vptsp.sweeps.spec import read_sweep as read_sweep
+    from vptsp.sweeps.tuned import Tuned as Tuned
+    from vptsp.sweeps.tuned import tune as tune
     from vptsp.sweeps.variants import TrainedVariant as TrainedVariant
     from vptsp.sweeps.variants import Variant as Variant
     from vptsp.sweeps.variants import train_variants as train_variants
@@ -62,8 +63,8 @@ _HOMES = {
     "Plan": "plan",
     "make_plan": "plan",
     "run_sweep": "runner",
-    "tune": "halving",
-    "Tuned": "halving",
+    "tune": "tuned",
+    "Tuned": "tuned",
     "load": "folder",
     "SweepFolder": "folder",
     "Job": "folder",

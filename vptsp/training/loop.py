@@ -170,6 +170,7 @@ def _train_epochs(run: Run, session: Session, state: TrainingState, ticker: Tick
         if state.epoch == config.prunes_after and state.batch == 0:
             prune_and_rewind(run, session, objective)
             state.best = None  # what is chosen from is what was trained pruned
+            session.world.first(lambda: inference_path(run, "best_val").unlink(missing_ok=True))
             _offer_start(run, session, state)
             ticker.tell("pruned", state.epoch, state.epoch * per_epoch, prompts_left(session))
         rates = set_learning_rates(session.optimizers, config, state.epoch)
@@ -323,7 +324,8 @@ def _summarise(run: Run, session: Session, state: TrainingState) -> None:
         **({} if session.world.alone else {"processes": session.world.size}),
         "epochs": len(lines),
     }
-    tracked = [line for line in lines if any(name.startswith("test_") for name in line)]
+    first = config.prunes_after or 0  # epochs before a pruning are no result of the method
+    tracked = [line for line in lines if line["epoch"] > first and any(name.startswith("test_") for name in line)]
     if tracked:
         summary["max_over_test_epochs"] = {
             name.removeprefix("test_"): max(line[name] for line in tracked)

@@ -15,7 +15,7 @@ from itertools import pairwise
 from IPython.display import HTML, DisplayHandle, display
 
 from vptsp.figures.signs_and_colours import BLUE, ORANGE, RIGHT
-from vptsp.runs.progress import Event, headless, print_epochs
+from vptsp.runs.progress import Event, headless, print_epochs, pruned_sentence
 from vptsp.settings.tasks import TASKS
 
 BARS = 60  # of the loss sparkline
@@ -38,6 +38,7 @@ class LiveTraining:
         self.scores: list[float] = []  # of validation, and what they are
         self.judged = "R@1"
         self.speed = 0.0
+        self.pruned = ""
 
     def __call__(self, event: Event) -> None:
         if event.kind == "start":
@@ -59,6 +60,8 @@ class LiveTraining:
         if event.kind == "step" and "loss" in event.values:
             self.losses.append(float(event.values["loss"]))
             self.speed = float(event.values.get("images_per_second", self.speed))
+        if event.kind == "pruned":
+            self.pruned = pruned_sentence(event)
         for task in TASKS.values() if event.kind == "epoch" else ():
             if event.values.get(f"val_{task.metric}") is not None:
                 self.judged = task.title
@@ -74,6 +77,7 @@ class LiveTraining:
         if not event.steps:
             facts = ["nothing to train, embedding images" if event.kind == "start" else "nothing was trained"]
         facts += [f"{self.speed:,.0f} images/s"] if self.speed else []
+        facts += [self.pruned] if self.pruned else []
         facts += [self._clock(event)]
         panels = _panel("loss", self.losses, "{:.3f}", ORANGE) + _panel(
             f"validation {self.judged}", [100 * value for value in self.scores], "{:.1f} %", BLUE, low=0.0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from galleries import EVIL, png, saved_set
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -224,6 +226,26 @@ def test_words_are_a_query_where_something_embeds_them(saved: SavedEmbeddings) -
         view.query_text(" ")
     ((content, _),) = sent(view, {"kind": "query", "number": 2, "query": {"text": "class 1"}})
     assert content["rows"][0] == int(view.searched.unit[:, 1].argmax())
+
+
+def test_words_are_embedded_once_and_what_fails_leaves_the_view_whole(saved: SavedEmbeddings) -> None:
+    asked: list[str] = []
+
+    def encode(words: str) -> torch.Tensor:
+        asked.append(words)
+        if words == "stop":
+            raise RuntimeError("out of words")
+        return torch.ones(8, requires_grad=True)
+
+    view = RetrievalGallery(saved, text_encoder=encode)
+    view.query_text("a flower")
+    sent(view, {"kind": "query", "number": 2, "query": {"text": "a flower"}})
+    assert len(view.results) == 20
+    assert view.summary().endswith("query: the words 'a flower'")
+    assert asked == ["a flower"]
+    view._query = {"text": "stop"}
+    assert "the words 'stop' could not be searched with: RuntimeError: out of words" in html.unescape(view.still())
+    assert view.summary() == RetrievalGallery(saved).summary()
 
 
 @pytest.mark.parametrize("vector", [np.ones(5), np.zeros(8), np.full(8, np.nan), np.ones((1, 8))])

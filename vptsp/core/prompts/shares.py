@@ -10,4 +10,4 @@ def number_pruned(share: float, count: int) -> int:
 
     In floats 0.29 of 100 are 28.999..., and here 29.
     """
-    return math.floor(share * count + 1e-9)
+    return min(math.floor(share * count + 1e-9), max(count - 1, 0))

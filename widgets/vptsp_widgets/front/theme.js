@@ -7,6 +7,7 @@ function said() {
   if (lab !== undefined) return lab === "false" ? "dark" : "light";
   if (html.dataset.theme) return html.dataset.theme; // saved pages, the documentation
   if (body.classList.contains("notebook_app")) return "light"; // nbclassic has no other
+  if (body.classList.contains("vscode-high-contrast")) return body.classList.contains("vscode-high-contrast-light") ? "light" : "dark";
   for (const theme of ["dark", "light"]) {
     const classes = [`${theme}-theme`, `vscode-${theme}`]; // marimo, VS Code
     if (classes.some((name) => body.classList.contains(name)) || html.getAttribute("theme") === theme) return theme; // Colab

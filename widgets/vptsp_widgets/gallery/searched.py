@@ -68,6 +68,7 @@ class Searched:
         self.unit: Float32[np.ndarray, "N E"] = unit_rows(saved.embeddings)
         self.can_embed = model is not None
         self.text_encoder = text_encoder
+        self._of_words: dict[str, Float32[np.ndarray, " E"]] = {}  # the last ones
         self.uploads = Uploads(model, saved)
         self.pictures = Pictures.of(images, saved)
 
@@ -151,13 +152,18 @@ class Searched:
     def _of_text(self, words: str) -> Float32[np.ndarray, " E"]:
         if self.text_encoder is None:
             raise ConfigError("this gallery has no text_encoder to search by words with; make it with one, as CLIP has")
-        vector, size = np.asarray(self.text_encoder(words), dtype=np.float32), self.unit.shape[1]
+        if words in self._of_words:
+            return self._of_words[words]
+        found = self.text_encoder(words)
+        detached = found.detach().cpu() if hasattr(found, "detach") else found
+        vector, size = np.asarray(detached, dtype=np.float32), self.unit.shape[1]
         if vector.shape != (size,) or not np.isfinite(vector).all() or not vector.any():
             raise DataError(
                 f"text_encoder gave an array of shape {vector.shape} for {plain(words)!r}; it must be {size} finite "
                 "numbers, not all 0, in the space of these images"
             )
-        return unit_rows(vector[None])[0]
+        self._of_words = {words: unit_rows(vector[None])[0]}  # asked for again by table, still and line
+        return self._of_words[words]
 
     def name(self, query: Query) -> str:
         """What a query is called in a sentence."""

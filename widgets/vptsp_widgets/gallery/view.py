@@ -251,6 +251,14 @@ class RetrievalGallery(EmbeddingsView):
             found = self.searched.lists.named(content["which"])
             self.send({"kind": "list", "number": content["number"], "which": content["which"], **found})
 
+    def _text_trouble(self, query: Query) -> str:
+        """Why words cannot be searched with, or nothing: a view is shown whatever its user's encoder does."""
+        try:
+            self.searched.nearest(query, 1)
+        except Exception as error:
+            return f"{self.searched.name(query)} could not be searched with: {told(error)}"
+        return ""
+
     # --- without a kernel -----------------------------------------------------------------------------
     def state_for_page(self, queries: int = 2000, k: int = 12, seed: int = 0) -> dict[str, Any]:
         """The state with the answers in it: k neighbours of all images, or of a seeded sample of ``queries``."""
@@ -263,13 +271,16 @@ class RetrievalGallery(EmbeddingsView):
 
     def still(self) -> str:
         """The current query and its nearest images; without a query, a few with right and wrong neighbours."""
-        return html_of(self.searched, self._current(), self.k, self._thumbnails, self._notes)
+        query, notes = self._current(), list(self._notes)
+        if "text" in query and (why := self._text_trouble(query)):
+            query, notes = {}, [why, *notes]
+        return html_of(self.searched, query, self.k, self._thumbnails, notes)
 
     def summary(self) -> str:
         """One line: the images, and the query with the rank of its first right image."""
         text = f"RetrievalGallery of {len(self.ids):,} images of {len(set(self.saved.labels.tolist())):,} classes"
         query = self._current()
-        if not query:
+        if not query or ("text" in query and self._text_trouble(query)):
             return text
         ranks = self.searched.answer(query, 1)["ranks"]
         return f"{text}; query: {self.searched.name(query)}" + (

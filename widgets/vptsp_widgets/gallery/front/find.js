@@ -101,7 +101,7 @@ export function imageOptions(images, text, { ask, openClass }) {
 export function wordsFinder(ask) {
   const input = make("input", { type: "search", placeholder: "what images show", className: "vg-describe", "aria-label": "words to search with" });
   input.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && input.value.trim()) ask({ text: input.value.trim() });
+    if (event.key === "Enter" && !event.isComposing && input.value.trim()) ask({ text: input.value.trim() });
     else if (event.key !== "Escape" || !input.value) return;
     else input.value = "";
     event.preventDefault();

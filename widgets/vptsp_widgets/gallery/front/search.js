@@ -112,7 +112,7 @@ export class Search {
       requests.done();
       const result = this.result = /** @type {Result} */ (message);
       listener.answered(message, buffers);
-      if (!result.ranks) this.askRanks(result);
+      if (!result.ranks && result.label >= 0) this.askRanks(result); // of a query without a class none is right
     } else if (message.kind === "ranks") {
       if (!requests.answers(message, "ranks") || !this.result) return;
       [this.result.ranks, this.result.precision] = [message.ranks, message.precision];
