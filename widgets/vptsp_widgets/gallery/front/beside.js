@@ -46,7 +46,7 @@ export function besideQuery(search, images, pictures, { ask, closed }) {
     const row = rows()[at];
     const right = search.isRight(row);
     place.textContent = `${count(at + 1)} of ${count(rows().length)}`;
-    window.show(0, query.row, query.row !== undefined ? [bdi(images.nameOf(query.row))] : query.text !== undefined ? [bdi(query.text)] : [], pictures.ofQuery(query));
+    window.show(0, query.row, query.row === undefined ? [] : [bdi(images.nameOf(query.row))], pictures.ofQuery(query));
     const word = right === null ? "" : right ? " ✓ same class" : " ✗ another class";
     window.show(1, row, [
       bdi(images.nameOf(row)), make("span", { className: right === null ? "" : right ? "vg-is-right" : "vg-is-wrong" }, word),
