@@ -205,7 +205,8 @@ def test_what_cannot_be_searched_is_one_sentence(
 def test_a_search_ends_in_a_run_and_a_preset_and_is_not_done_twice(tiny: Callable[..., Config], tmp_path: Path) -> None:
     settings = tiny(method="linear", epochs=2).model_dump(mode="json", exclude_unset=True)
     ladder = {"lr": [0.01, 0.02]}
-    tuned = tune(settings, None, ladder, keep=2, folder=tmp_path, workers=1)
+    search = make_search(settings, None, ladder, keep=2, folder=tmp_path)
+    tuned = tune(search, workers=1)
     assert [len(candidates) for _, candidates in tuned.stages] == [2, 1]
     assert tuned.values == tuned.stages[0][1][0].values
     run = Run.open(tuned.run)
@@ -214,7 +215,7 @@ def test_a_search_ends_in_a_run_and_a_preset_and_is_not_done_twice(tiny: Callabl
     again = make_config({}, preset=str(tuned.preset))
     assert again.model_dump() == run.config.model_dump()
     written = (run.path / "summary.json").stat().st_mtime_ns
-    assert tune(settings, None, ladder, keep=2, folder=tmp_path, workers=1) == tuned
+    assert tune(search, workers=1) == tuned
     assert (run.path / "summary.json").stat().st_mtime_ns == written
 
 

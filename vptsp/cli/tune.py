@@ -63,9 +63,8 @@ def command(
         parse_assignments(settings), preset, _ladder(ladder), keep=keep, seeds=seeds, folder=folder, yes=yes
     )
     named = [gpu.strip() for gpu in gpus.split(",") if gpu.strip()]
-    places_for(
-        search.plan(0, search.ladder), workers, threads, named
-    )  # what finds no room is refused, by --dry-run too
+    # what finds no room is refused, by --dry-run too
+    places_for(search.plan(0, search.ladder), workers, threads, named)
     click.echo(cost(search))
     if dry_run:
         return
@@ -73,10 +72,10 @@ def command(
     from rich.console import Console
 
     from vptsp.sweeps.terminal import watching
-    from vptsp.sweeps.tuned import search_on
+    from vptsp.sweeps.tuned import tune
 
     with watching(Console()) as watch:
-        tuned = search_on(search, workers=workers, threads=threads, gpus=named, retry_failed=retry_failed, watch=watch)
+        tuned = tune(search, workers=workers, threads=threads, gpus=named, retry_failed=retry_failed, watch=watch)
     for number, (stage, candidates) in enumerate(tuned.stages, 1):
         click.echo("\n".join(_stage(search, number, stage, candidates)))
     _say(search, tuned)

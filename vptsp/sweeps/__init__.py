@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from vptsp.sweeps.folder import Job as Job
     from vptsp.sweeps.folder import SweepFolder as SweepFolder
     from vptsp.sweeps.folder import load as load
+    from vptsp.sweeps.halving import Search as Search
+    from vptsp.sweeps.halving import make_search as make_search
     from vptsp.sweeps.ledger import merge_ledgers as merge_ledgers
     from vptsp.sweeps.ledger import read_ledger as read_ledger
     from vptsp.sweeps.ledger import write_ledger as write_ledger
@@ -63,6 +65,8 @@ _HOMES = {
     "Plan": "plan",
     "make_plan": "plan",
     "run_sweep": "runner",
+    "make_search": "halving",
+    "Search": "halving",
     "tune": "tuned",
     "Tuned": "tuned",
     "load": "folder",

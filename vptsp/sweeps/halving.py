@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,7 @@ class Stage:
 class Search:
     """A search as it is to be done, all of it checked; :meth:`plan` makes a stage of it.
 
-    ``settings`` and ``preset`` are those of every run, ``config`` what they come to, ``ladder`` the candidates,
-    ``names`` what varies in it.
+    ``settings`` and ``preset`` are those of every run, ``config`` what they come to, ``ladder`` the candidates.
     """
 
     settings: Mapping[str, Any]
@@ -56,7 +55,6 @@ class Search:
     seeds: tuple[int, ...]
     folder: Path
     yes: bool = False
-    names: list[str] = field(default_factory=list)
 
     def plan(self, number: int, candidates: Sequence[Values]) -> Plan:
         """The runs of a stage, counted from 0; the labels of each are the candidates that it is of."""
@@ -98,7 +96,8 @@ class Search:
 
     def told(self, values: Mapping[str, Any]) -> str:
         """A candidate by what varies: ``lr=0.005 weight_decay=0.0001``."""
-        return " ".join(f"{name}={values[name]}" for name in self.names)
+        names = [name for name in values if len({repr(each[name]) for each in self.ladder}) > 1]
+        return " ".join(f"{name}={values[name]}" for name in names)
 
     @property
     def epochs(self) -> int:
@@ -148,7 +147,6 @@ def make_search(
     if len(candidates) < 2:
         raise ConfigError("one candidate leaves nothing to choose; give a setting of the ladder several values")
     least = max(1 if config.changed(**values).prunes_after is None else 2 for values in candidates)
-    names = [name for name in candidates[0] if len({repr(values[name]) for values in candidates}) > 1]
     search = Search(
         settings={name: value for name, value in given.items() if name not in candidates[0]},
         preset=preset,
@@ -158,7 +156,6 @@ def make_search(
         seeds=tuple(range(config.seed, config.seed + seeds)),
         folder=placed(folder or Path("runs/tuned") / f"{config.dataset}-{config.method}"),
         yes=yes,
-        names=names,
     )
     search.plan(0, candidates)  # notebook and names are as they should be
     return search

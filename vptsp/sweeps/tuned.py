@@ -18,7 +18,7 @@ from vptsp.files import read_json, write_json
 from vptsp.runs.run import ELSEWHERE
 from vptsp.settings.config import make_config
 from vptsp.sweeps.folder import Job
-from vptsp.sweeps.halving import Search, Stage, Values, make_search
+from vptsp.sweeps.halving import Search, Stage, Values
 
 _ELSEWHERE = {*ELSEWHERE} - {"data_root"}  # a search goes on with these as they are now
 _TRIES = 2  # a run that the system has killed so often is one that cannot be trained
@@ -51,34 +51,18 @@ class Tuned:
     preset: Path
 
 
-def tune(
-    settings: Mapping[str, Any] | None = None,
-    preset: str | Path | None = None,
-    ladder: Mapping[str, Sequence[Any]] | None = None,
-    *,
-    keep: int = 3,
-    seeds: int = 1,
-    folder: str | Path | None = None,
-    yes: bool = False,
-    **options: Any,
-) -> Tuned:
+def tune(search: Search, **options: Any) -> Tuned:
     """Search a ladder of settings by successive halving, and train the best to the end.
 
-    >>> tuned = tune({"dataset": "folder", "data_root": "my_images"})  # doctest: +SKIP
+    >>> tuned = tune(make_search({"dataset": "folder", "data_root": "my_images"}), workers=2)  # doctest: +SKIP
     >>> vptsp.train(preset=str(tuned.preset))  # doctest: +SKIP
 
-    Arguments are those of :func:`~vptsp.sweeps.halving.make_search`, ``options`` those of
-    :func:`~vptsp.sweeps.runner.run_sweep` (``workers``, ``gpus``, ``retry_failed``, ``watch``, ...). Called again it
-    goes on where it was stopped.
+    ``options`` are those of :func:`~vptsp.sweeps.runner.run_sweep` (``workers``, ``gpus``, ``retry_failed``, ``watch``,
+    ...). Called again it goes on where it was stopped.
 
-    Raises :class:`~vptsp.errors.UsageError` for what cannot be searched, RunError where no candidate could be trained,
-    the search was stopped, or the folder holds a search of other settings.
+    Raises RunError where no candidate could be trained, the search was stopped, or the folder holds a search of other
+    settings.
     """
-    return search_on(make_search(settings, preset, ladder, keep=keep, seeds=seeds, folder=folder, yes=yes), **options)
-
-
-def search_on(search: Search, **options: Any) -> Tuned:
-    """Do what is left of a search, as :func:`tune` does."""
     from vptsp.sweeps.runner import run_sweep
 
     _begin(search)
@@ -143,12 +127,12 @@ def _is_stopped(status: Mapping[str, Any]) -> bool:
 def _begin(search: Search) -> None:
     """Note what is searched. Raises RunError where the folder is of a search of other settings."""
     path = search.folder / "search.json"
-    wanted = {"settings": make_config(search.settings, preset=search.preset).model_dump(mode="json")}
+    wanted = _settings(search)
     if path.is_file():
         before = read_json(path, "choose another folder").get("settings", {})
         others = [
             name
-            for name, value in wanted["settings"].items()
+            for name, value in wanted.items()
             if name not in _ELSEWHERE and name in before and before[name] != value
         ]
         if others:
@@ -157,7 +141,12 @@ def _begin(search: Search) -> None:
                 "folder with --folder (folder= from Python)"
             )
     else:
-        write_json(path, wanted)
+        write_json(path, {"settings": wanted})
+
+
+def _settings(search: Search) -> dict[str, Any]:
+    """What all runs of a search have in common, as JSON."""
+    return make_config(search.settings, preset=search.preset).model_dump(mode="json")
 
 
 def _finish(search: Search, stages: list[tuple[Stage, list[Candidate]]]) -> Tuned:
@@ -165,7 +154,7 @@ def _finish(search: Search, stages: list[tuple[Stage, list[Candidate]]]) -> Tune
     best = stages[-1][1][0]
     chosen = make_config({**search.settings, **best.values}, preset=search.preset)
     record = {
-        "settings": make_config(search.settings, preset=search.preset).model_dump(mode="json"),
+        "settings": _settings(search),
         "chosen": best.values,
         "run": str(best.runs[0]),
         "stages": [
