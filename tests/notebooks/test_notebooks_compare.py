@@ -159,6 +159,6 @@ def test_whole_notebook_in_small(name: str, more: dict[str, Any], tmp_path: Path
     table, shown, _ = execute(name, tmp_path, **more)
     assert set(table["state"]) == {"done"}
     # of 06's 27 rows in tables 8 are named twice, among them the default of each table: an experiment is run once
-    assert len(table) == {"05_compare_methods": 18, "06_ablations": 19, "07_recognition": 9}[name]
+    assert len(table) == {"05_compare_methods": 21, "06_ablations": 19, "07_recognition": 9}[name]
     assert table["run"].is_unique
     assert figures_of(shown) == {"05_compare_methods": 1, "06_ablations": 6, "07_recognition": 1}[name]
