@@ -15,9 +15,11 @@ from torch.utils.flop_counter import FlopCounterMode
 import vptsp.core.model
 from benchmarks.token_path import encode_with_prompt_tokens
 from vptsp.core.backbones.load import Backbone, load_backbone
-from vptsp.machine import fast_bf16
+from vptsp.machine import fast_bf16, make_fabric
 from vptsp.settings.build import build_loss, build_model
 from vptsp.settings.config import make_config
+from vptsp.training.frozen_weights import keep_frozen_weights
+from vptsp.training.precision import Precision
 
 BACKBONE = "vit_small_patch16_224"
 ROTARY = "vit_small_patch16_dinov3"
@@ -33,6 +35,7 @@ def make_step(
     settings = {"num_prompts": shared, "num_class_prompts": per_class, "embedding_size": 384, "batch_size": batch}
     config = make_config(settings)
     model = build_model(config, backbone, CLASSES).train()
+    keep_frozen_weights(model, Precision(make_fabric("cpu", precision)))  # as training does
     loss_function = build_loss(config)
     images = torch.randn(batch, 3, *backbone.size)
     labels = torch.arange(batch) // 2

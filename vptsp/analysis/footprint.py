@@ -17,8 +17,10 @@ from vptsp.core.backbones.load import load_backbone
 from vptsp.machine import make_fabric
 from vptsp.settings.build import ConfiguredModel, build_model
 from vptsp.settings.config import Config
+from vptsp.training.frozen_weights import keep_frozen_weights
 from vptsp.training.objective import make_objective
 from vptsp.training.optimizers import make_optimizers
+from vptsp.training.precision import Precision
 
 
 def training_footprint(config: Config, classes: int) -> dict[str, int]:
@@ -94,6 +96,7 @@ def _measured_peak(config: Config, classes: int) -> int:
     before = torch.cuda.memory_allocated(fabric.device)
     model = _build(config.changed(side_weights="random"), classes)
     images, labels = (tensor.to(fabric.device) for tensor in _batch(config, model, classes))
+    keep_frozen_weights(model, Precision(fabric))
     forward, *optimizers = fabric.setup(model, *make_optimizers(model, config))
     for _ in range(2):  # the optimiser's state appears in the first step
         torch.cuda.reset_peak_memory_stats(fabric.device)

@@ -13,8 +13,10 @@ from vptsp.machine import make_fabric
 from vptsp.settings.build import build_model
 from vptsp.settings.config import Config
 from vptsp.settings.methods import METHODS
+from vptsp.training.frozen_weights import keep_frozen_weights
 from vptsp.training.objective import make_objective
 from vptsp.training.optimizers import make_optimizers
+from vptsp.training.precision import Precision
 
 
 def step_ratios(configs: Mapping[str, Config], reference: str, classes: int, rounds: int = 7) -> dict[str, float]:
@@ -42,6 +44,7 @@ def _stepper(config: Config, classes: int) -> Callable[[], float]:
         model = build_model(config, backbone, classes).train()
         images = torch.randn(config.batch_size, 3, *backbone.size).to(fabric.device)
     labels = (torch.arange(config.batch_size) // config.images_per_class % classes).to(fabric.device)
+    keep_frozen_weights(model, Precision(fabric))
     forward, *optimizers = fabric.setup(model, *make_optimizers(model, config))
 
     def step() -> float:

@@ -26,6 +26,7 @@ from vptsp.settings.build import ConfiguredModel, build_model
 from vptsp.settings.config import Config
 from vptsp.settings.losses import require_loss
 from vptsp.settings.methods import METHODS
+from vptsp.training.frozen_weights import keep_frozen_weights
 from vptsp.training.gradient_cache import DividedForward
 from vptsp.training.optimizers import clip, make_optimizers
 from vptsp.training.precision import Precision
@@ -130,6 +131,7 @@ class Session:
             return
         if model.rows is not None and not world.alone:
             model.rows.owners = RowOwners(world)
+        keep_frozen_weights(model, self.precision)
         whole = model if world.alone else WholeBatch(model, world)
         self.forward, *optimizers = fabric.setup(whole, *make_optimizers(model, config))
         self.optimizers = tuple(optimizers)
