@@ -17,8 +17,16 @@ class DataError(UsageError):
     """Images, labels or splits on disk are not what they should be."""
 
 
-class DataWarning(UserWarning):
-    """Something of the data is not as its owner may think: it is told once, and the work goes on."""
+class Note(UserWarning):
+    """Something is not as its owner may think: it is told once, and the work goes on."""
+
+
+class DataWarning(Note):
+    """Something of the data."""
+
+
+class MachineWarning(Note):
+    """Something of the machine that computes."""
 
 
 class TrainingError(UsageError):

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import click
 
-from vptsp.errors import DataWarning, UsageError
+from vptsp.errors import Note, UsageError
 
 
 class Told(click.ClickException):
@@ -81,4 +81,4 @@ _usual = warnings.formatwarning
 
 def _as_a_line(message: Warning | str, category: type[Warning], *place: Any) -> str:
     """What is said of the data stands alone, without the line of code that says it."""
-    return f"note: {message}\n" if issubclass(category, DataWarning) else _usual(message, category, *place)
+    return f"note: {message}\n" if issubclass(category, Note) else _usual(message, category, *place)

@@ -401,6 +401,9 @@ class Config(BaseModel):
     patience: float = Field(1800.0, gt=0, description="seconds that the processes of a run wait for each other")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="bf16 where it is fast, else fp32")
     attention: Literal["auto", "fused", "matmul"] = Field("auto", description="attention kernel")
+    compile: bool = Field(
+        False, description="train with blocks compiled by torch.compile, which takes a minute or more at start"
+    )
 
     @model_validator(mode="after")
     def _fields_agree(self) -> Self:

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from vptsp.core.backbones.compiled import compiled_blocks
 from vptsp.data.batch_fits import require_classes
 from vptsp.data.image_set import ImageSet
 from vptsp.data.passed_over import by_reason
@@ -231,8 +232,9 @@ def _train_epoch(
             set_learning_rates(session.optimizers, config, epoch + state.batch / per_epoch)
         images, labels = (each.to(device, non_blocking=each.is_pinned()) for each in (images, labels))
         labels, stopping = world.labels(labels, session.sampler.batch_size, stop.is_set() or _stopped(run, world))
-        loss = objective(model, session.forward(images, labels), labels)
-        session.backward(loss)
+        with compiled_blocks(session.compiles):
+            loss = objective(model, session.forward(images, labels), labels)
+            session.backward(loss)
         norm = session.clip_gradients()
 
         loss_now, norm_now = torch.stack((loss.detach(), norm)).tolist()  # the only time the loop waits for the device

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
+from vptsp.core.backbones.compiled import why_not
 from vptsp.core.backbones.load import load_backbone
 from vptsp.data import load_data
 from vptsp.data.hopeless_runs import require_scorable
@@ -20,7 +22,7 @@ from vptsp.data.transforms import train_transform
 from vptsp.devices.alike import code_digest, digest, tensor_digest
 from vptsp.devices.surroundings import surroundings
 from vptsp.devices.world import World
-from vptsp.errors import ConfigError, TrainingError
+from vptsp.errors import ConfigError, MachineWarning, TrainingError
 from vptsp.runs.checkpoints import own_state
 from vptsp.settings.build import ConfiguredModel, build_model
 from vptsp.settings.config import Config
@@ -53,6 +55,7 @@ class Session:
     sampler: TrainSampler
     passes: EvalPasses | None = None  # over the images that are looked at after every epoch
     changes: list[str] = field(default_factory=list)  # of the data, since the run was started
+    compiles: bool = False  # whether training steps run compiled
 
     @classmethod
     def prepare(cls, config: Config, world: World | None = None) -> Session:
@@ -131,6 +134,7 @@ class Session:
             return
         if model.rows is not None and not world.alone:
             model.rows.owners = RowOwners(world)
+        self.compiles = config.compile and _can_compile(fabric.device)
         keep_frozen_weights(model, self.precision)
         whole = model if world.alone else WholeBatch(model, world)
         self.forward, *optimizers = fabric.setup(whole, *make_optimizers(model, config))
@@ -204,6 +208,19 @@ def in_world(config: Config, world: World) -> Config:
             f"{place.size} on {place.nodes} machine(s); leave both out, or start as many"
         )
     return config.changed(devices=there[0], num_nodes=there[1])
+
+
+def _can_compile(device: torch.device) -> bool:
+    """Whether blocks can be compiled here; if not, it is said once and training does without."""
+    reason = why_not(device)
+    if reason:
+        warnings.warn(
+            f"compile=true: nothing can be compiled for {device} here ({reason}), so training goes on without; on "
+            "Linux a C++ compiler such as g++ is what is missing most often",
+            MachineWarning,
+            stacklevel=2,
+        )
+    return not reason
 
 
 def _fitted(config: Config, splits: DataSplits) -> Config:

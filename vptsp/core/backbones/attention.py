@@ -11,6 +11,7 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from vptsp.core.backbones.compiled import as_wanted
 from vptsp.core.backbones.kernels import Compute, Kernel, Way, choose, multiplies_bf16
 from vptsp.core.errors import ConfigError
 
@@ -28,7 +29,11 @@ def effective_weight(linear: Any) -> tuple[Tensor, Tensor | None]:
 
 
 def run_block(block: Callable[[Unpack[Given]], Result], recompute: bool, *given: *Given) -> Result:
-    """Call ``block``; with ``recompute`` the backward pass computes again what it needs of it (arXiv 1604.06174)."""
+    """Call ``block``; with ``recompute`` the backward pass computes again what it needs of it (arXiv 1604.06174).
+
+    Inside :func:`~vptsp.core.backbones.compiled.compiled_blocks` it runs compiled.
+    """
+    block = as_wanted(block)
     if recompute and torch.is_grad_enabled():
         result: Result = checkpoint(block, *given, use_reentrant=False)
         return result
