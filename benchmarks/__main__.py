@@ -5,6 +5,9 @@ from __future__ import annotations
 import runpy
 import sys
 
+from benchmarks.machine import machine_lines
+
+print(*machine_lines(), sep="\n")
 for name in ("steps", "bank", "evaluation", "indexes", "data", "views"):
     print(f"\n=== {name} " + "=" * 60, flush=True)
     sys.argv = [name]

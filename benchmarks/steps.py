@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 import vptsp.core.model
+from benchmarks.machine import machine_lines
 from benchmarks.token_path import encode_with_prompt_tokens
 from vptsp.core.backbones.load import Backbone, load_backbone
 from vptsp.machine import fast_bf16, make_fabric
@@ -101,6 +102,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     batch, rounds = options.batch, options.rounds
+    print(*machine_lines(), sep="\n")
     print(f"{BACKBONE}, B={batch}, {torch.get_num_threads()} threads; medians of {rounds}")
 
     for shared, per_class, target in ((10, 3, 1.08), (90, 80, 1.45)):
