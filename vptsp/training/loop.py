@@ -23,6 +23,7 @@ from vptsp.evaluation.evaluate import counts_of, eval_passes, predict, score, sc
 from vptsp.files import write_json
 from vptsp.runs.checkpoints import inference_path, save_inference, save_start
 from vptsp.runs.data_record import data_differences, record_data
+from vptsp.runs.epochs_of_model import epochs_of_model
 from vptsp.runs.progress import Observer, Ticker, default_observer
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
@@ -324,8 +325,7 @@ def _summarise(run: Run, session: Session, state: TrainingState) -> None:
         **({} if session.world.alone else {"processes": session.world.size}),
         "epochs": len(lines),
     }
-    first = config.prunes_after or 0  # epochs before a pruning are no result of the method
-    tracked = [line for line in lines if line["epoch"] > first and any(name.startswith("test_") for name in line)]
+    tracked = [line for line in epochs_of_model(lines, config) if any(name.startswith("test_") for name in line)]
     if tracked:
         summary["max_over_test_epochs"] = {
             name.removeprefix("test_"): max(line[name] for line in tracked)
