@@ -169,7 +169,7 @@ def _train_epochs(run: Run, session: Session, state: TrainingState, ticker: Tick
     ticker.tell("start", state.epoch, state.epoch * per_epoch + state.batch, _told_of(run, session))
     while state.epoch < config.epochs:
         if state.epoch == config.prunes_after and state.batch == 0:
-            prune_and_rewind(run, session, objective)
+            prune_and_rewind(run, session, objective, stop)
             state.best = None  # what is chosen from is what was trained pruned
             session.world.first(lambda: inference_path(run, "best_val").unlink(missing_ok=True))
             _offer_start(run, session, state)
