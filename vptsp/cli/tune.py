@@ -64,7 +64,7 @@ def command(
     )
     named = [gpu.strip() for gpu in gpus.split(",") if gpu.strip()]
     # what finds no room is refused, by --dry-run too
-    places_for(search.plan(0, search.ladder), workers, threads, named)
+    places_for(search.first, workers, threads, named)
     click.echo(cost(search))
     if dry_run:
         return

@@ -11,7 +11,11 @@ from typing import Any
 from vptsp.settings.config import Config
 
 
-def epochs_of_model(lines: Sequence[dict[str, Any]], config: Config) -> list[dict[str, Any]]:
-    """``lines``, an epoch each, without those before a pruning; all of them until there is one after it."""
-    later = [line for line in lines if line["epoch"] > (config.prunes_after or 0)]
+def epochs_of_model(lines: Sequence[dict[str, Any]], config: Config | None) -> list[dict[str, Any]]:
+    """``lines``, an epoch each, without those before a pruning; all of them until there is one after it.
+
+    Of a run without a ``config`` it is not known that it prunes; lines of somebody else's notebook may name no epoch.
+    """
+    first = (config.prunes_after or 0) if config else 0
+    later = [line for line in lines if line.get("epoch", first + 1) > first]
     return later or list(lines)

@@ -125,11 +125,11 @@ class Job:
 
     def epochs_of_model(self) -> list[dict[str, Any]]:
         """:meth:`curve` without epochs before a pruning, which are another model's; all where that is not known."""
-        lines = self.curve()
+        config = None
         with contextlib.suppress(UsageError, KeyError):
             if METHODS[self._optional("config.json").get("method", "")].pruned:  # a configuration takes time to check
-                return epochs_of_model(lines, Run(self.path).config)
-        return lines
+                config = Run(self.path).config
+        return epochs_of_model(self.curve(), config)
 
     def notebook(self) -> Path | None:
         """The executed notebook, once there is one."""

@@ -69,7 +69,7 @@ def tune(search: Search, **options: Any) -> Tuned:
     left, stages = search.ladder, list[tuple[Stage, list[Candidate]]]()
     for number, stage in enumerate(search.stages):
         candidates = left[: stage.candidates]
-        plan = search.plan(number, candidates)
+        plan = search.plan(number, candidates) if number else search.first
         folder = run_sweep(plan, search.place(number), **options)
         jobs = folder.jobs()
         if any(_is_stopped(job.status()) for job in jobs):
