@@ -19,7 +19,7 @@ import traitlets
 
 from vptsp.analysis.guided_prompts import prompt_column
 from vptsp.analysis.projection import Method
-from vptsp.analysis.proxies_on_map import proxies_of
+from vptsp.analysis.proxies_on_map import proxies_of, why_no_proxies
 from vptsp.analysis.proxy_handles import ProxyHandles, handles_of
 from vptsp.errors import DataError, RunError
 from vptsp.runs.embeddings import SavedEmbeddings
@@ -49,7 +49,7 @@ class SpaceExplorer(HandledMap, KeepsViews):
     ``coordinates`` is an array (N, D), or how to make one: ``"umap"`` or ``"pca"``. ``dimensions`` D are 2, a plane, or
     3, a space that is turned by hand and seen from the front. ``proxies`` maps any of learned, semantic and fused to
     (C, E) vectors, which are placed among the images, or to (C, D) places on a given map; ``proxy_names`` are the C
-    names of their classes. ``columns`` holds more to colour by: one row per image, in order or indexed by image id.
+    names of their classes, and ``no_proxies`` says beside the map why there are none. ``columns`` holds more to colour by: one row per image, in order or indexed by image id.
     ``cache`` is a folder for projections.
 
     ``view_state`` is the view as one small JSON object: camera (``x``, ``y``, ``zoom``, and ``turn``, a quaternion, of
@@ -115,6 +115,7 @@ class SpaceExplorer(HandledMap, KeepsViews):
         handles: ProxyHandles | None = None,
         view: str = "",
         dimensions: int | None = None,
+        no_proxies: str = "",
         **traits: Any,
     ) -> None:
         require_options(type(self), traits)  # before the projection, which takes seconds
@@ -125,7 +126,9 @@ class SpaceExplorer(HandledMap, KeepsViews):
         self.dimensions = kept_dimensions if dimensions is None else dimensions
         self.most, self.seed = most, seed
         self.method: Method = coordinates if isinstance(coordinates, str) else "umap"
-        content = self._content_of(saved, proxies or {}, proxy_names, columns, cache, recall_ks, coordinates, handles)
+        content = self._content_of(
+            saved, proxies or {}, proxy_names, columns, cache, recall_ks, coordinates, handles, no_proxies
+        )
         if "tags" in traits:
             traits["tags"] = {**content.traits["tags"], **traits["tags"]}
         super().__init__(content, **traits)
@@ -157,6 +160,7 @@ class SpaceExplorer(HandledMap, KeepsViews):
             "cache": run.path / "embeddings" / "projections",
             "recall_ks": run.config.recall_ks,
             "handles": handles_of(run, saved) if proxies else None,
+            "no_proxies": "" if proxies else why_no_proxies(run, saved),
         }
 
     @classmethod
@@ -192,6 +196,7 @@ class SpaceExplorer(HandledMap, KeepsViews):
         recall_ks: Sequence[int],
         coordinates: np.ndarray | Method | None = None,
         handles: ProxyHandles | None = None,
+        no_proxies: str = "",
     ) -> Content:
         if not len(saved):
             why = f"; {saved.left_out_note}" if saved.left_out else ""
@@ -205,6 +210,7 @@ class SpaceExplorer(HandledMap, KeepsViews):
         notes = [saved.left_out_note] if saved.left_out else []
         if len(drawn) < len(points):
             notes.append(f"{len(points) - len(drawn):,} left out: their coordinates hold NaN or infinity")
+        notes += [no_proxies] if no_proxies else []
         notes += [saved.no_thumbnails_note] if saved.no_thumbnails_note else []
         # what a map of some images alone is made of, and what comes back after it
         self._vectors = {kind: np.asarray(proxies[kind]) for kind in placed} if isinstance(coordinates, str) else {}
