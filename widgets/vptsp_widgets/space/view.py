@@ -49,7 +49,8 @@ class SpaceExplorer(HandledMap, KeepsViews):
     ``coordinates`` is an array (N, D), or how to make one: ``"umap"`` or ``"pca"``. ``dimensions`` D are 2, a plane, or
     3, a space that is turned by hand and seen from the front. ``proxies`` maps any of learned, semantic and fused to
     (C, E) vectors, which are placed among the images, or to (C, D) places on a given map; ``proxy_names`` are the C
-    names of their classes, and ``no_proxies`` says beside the map why there are none. ``columns`` holds more to colour by: one row per image, in order or indexed by image id.
+    names of their classes, and ``no_proxies`` says beside the map why there are none. ``columns`` holds more to colour
+    by: one row per image, in order or indexed by image id.
     ``cache`` is a folder for projections.
 
     ``view_state`` is the view as one small JSON object: camera (``x``, ``y``, ``zoom``, and ``turn``, a quaternion, of
