@@ -47,7 +47,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six classes of four wide photos of many colours, and one that is none."""
     root = tmp_path_factory.mktemp("own") / "my_photos"
     rng = np.random.default_rng(0)
-    for name in ("ant", "bee", "cat", "dog", "eel", "fox"):
+    for name in ("ant", "bee", "cat", "dog", "eel", "fox".ljust(50, "x")):
         (root / name).mkdir(parents=True)
         for number in range(4):
             pixels = rng.integers(0, 256, (3, 5, 3)).astype(np.uint8)
@@ -61,13 +61,13 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def executed(
     photos: Path, tmp_path_factory: pytest.TempPathFactory, forked_kernels: None
 ) -> tuple[Run, dict[str, str]]:
-    """The run, and what each cell printed, or the text of the table that it ends with."""
+    """The run, and what each cell printed, or the text of the tables that it shows."""
     place = tmp_path_factory.mktemp("out")
     given = SMALL | {"photos": str(photos), "run_dir": str(place / "run")}
     cells = nbformat.read(run_notebook(NAME, place / "out.ipynb", given), 4).cells
     printed = {
         cell.id: "".join(output.get("text", "") for output in cell.outputs)
-        or "".join(output.data["text/plain"] for output in cell.outputs if output.output_type == "execute_result")
+        or "".join(output.data["text/plain"] for output in cell.outputs if "data" in output)
         for cell in cells
         if cell.cell_type == "code"
     }
@@ -112,8 +112,18 @@ def test_elsewhere_a_photo_gets_the_vector_it_has_here(executed: tuple[Run, dict
     squashed = np.stack([np.asarray(photo.resize((SIDE, SIDE)), np.float32).transpose(2, 0, 1) / 255 for photo in seen])
     assert (close > 0.99).all()
     assert (close > (onnx_vectors(run, squashed) * here).sum(1)).all()
-    names = [test.ids[position] for position in range(4)]
-    assert str(pd.DataFrame(vectors @ vectors.T, index=names, columns=names).round(2)) == printed["use"]
+    names = [f"{position}: {test.ids[position]}" for position in range(4)]
+    with pd.option_context("display.max_colwidth", None):
+        assert str(pd.DataFrame(vectors @ vectors.T, index=names).round(2)) == printed["use"]
+
+
+def test_ids_stand_whole_in_its_tables(executed: tuple[Run, dict[str, str]]) -> None:
+    run, printed = executed
+    ids = SavedEmbeddings.of_run(run).ids
+    assert len(max(ids, key=len)) > 50  # where pandas would cut
+    assert "..." not in printed["use"]
+    assert "..." not in printed["enrol"]
+    assert any(name in printed["enrol"] for name in ids if len(name) > 50)
 
 
 def test_running_it_again_keeps_what_was_trained(
