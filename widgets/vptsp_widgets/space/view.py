@@ -29,6 +29,7 @@ from vptsp_widgets.options import require_options
 from vptsp_widgets.run_view import Content, run_of, thumbnails_of
 from vptsp_widgets.sampling import spread
 from vptsp_widgets.space import data, measuring, truth
+from vptsp_widgets.space.dates import with_dates_as_text
 from vptsp_widgets.space.filtering import passing
 from vptsp_widgets.space.handles import HandledMap
 from vptsp_widgets.space.keeping import KeepsViews, kept_map
@@ -55,13 +56,14 @@ class SpaceExplorer(HandledMap, KeepsViews):
 
     ``view_state`` is the view as one small JSON object: camera (``x``, ``y``, ``zoom``, and ``turn``, a quaternion, of
     a map in three dimensions), ``colour`` (a column), ``solo`` (the categories shown, empty for all), ``find`` (a
-    class), ``filter`` (conditions on columns, as in ``{"column": "size", "low": 2}`` or
-    ``{"column": "soil", "values": ["wet"]}``), ``labels``, ``pictures`` (of images, where one has zoomed in),
-    ``examples`` (the image nearest to its class's mean, of each class that has room), ``proxies`` (kinds shown of all
-    classes; of a class looked at the others are, too), ``arrows``, ``neighbours`` (whether lines lead from the image of
-    ``focus`` to those nearest to it), ``truth`` (the same for the image pointed at, and columns that say how far the
-    map can be trusted, :mod:`vptsp.analysis.distortion`) and ``all`` (whether to show images beyond the sample). What
-    is not given is as at the start. ``map_alone`` makes a map of the images selected, ``map_all`` that of all again.
+    class), ``filter`` (conditions on columns, as in ``{"column": "size", "low": 2}``, ``{"column": "taken", "high":
+    "2024-05-01"}`` or ``{"column": "soil", "values": ["wet"]}``), ``labels``, ``pictures`` (of images, where one has
+    zoomed in), ``examples`` (the image nearest to its class's mean, of each class that has room), ``proxies`` (kinds
+    shown of all classes; of a class looked at the others are, too), ``arrows``, ``neighbours`` (whether lines lead from
+    the image of ``focus`` to those nearest to it), ``truth`` (the same for the image pointed at, and columns that say
+    how far the map can be trusted, :mod:`vptsp.analysis.distortion`) and ``all`` (whether to show images beyond the
+    sample). What is not given is as at the start. ``map_alone`` makes a map of the images selected, ``map_all`` that of
+    all again.
 
     ``tags`` are words of one's own by image id, given on the map or by :meth:`tag`, and a column of it; they and the
     ``selections`` with a name are kept with the run (:mod:`vptsp.runs.marks`), and
@@ -254,7 +256,12 @@ class SpaceExplorer(HandledMap, KeepsViews):
 
     @traitlets.validate("view_state")
     def _check_view_state(self, proposal: Any) -> dict[str, Any]:
-        return whole_state(proposal["value"], [column.name for column in self.columns], list(self.glyphs))
+        state = whole_state(proposal["value"], [column.name for column in self.columns], list(self.glyphs))
+        dated = {column.name: column for column in self.columns if column.dates is not None}
+        found = [
+            with_dates_as_text(one, dated[one["column"]]) if one["column"] in dated else one for one in state["filter"]
+        ]
+        return {**state, "filter": found}
 
     # --- where the map can be trusted ------------------------------------------------------------
     @traitlets.observe("view_state")
