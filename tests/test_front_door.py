@@ -173,6 +173,7 @@ def test_search_takes_folders_however_deep(tiny_run: Run, image_folder: Path, tm
     ) as told:
         assert vptsp.search(tiny_run, mine, k=1).equals(found)
     assert told[0].filename == __file__
+    (mine / "a" / "notes.txt").unlink()
     (mine / "2.PNG").write_text("no image")
     with pytest.raises(DataError, match=r"cannot read the image .*2\.PNG"):
         vptsp.search(tiny_run, mine)

@@ -111,23 +111,22 @@ def search(
     from vptsp.runs.embeddings import SavedEmbeddings
 
     saved = source if isinstance(source, SavedEmbeddings) else SavedEmbeddings.of_run(source)
-    if not isinstance(queries, SavedEmbeddings):
-        queries = _listed(queries)
+    given: Any = queries if isinstance(queries, SavedEmbeddings) else _listed(queries)
     vectors: Any
     names: Sequence[str] | range
     own: list[str] | None = None
-    if isinstance(queries, SavedEmbeddings):
-        names, vectors = queries.ids, queries.embeddings
-        own = queries.ids if queries is saved else None
-    elif isinstance(queries, Sequence) and all(isinstance(name, str | Path) for name in queries):
-        names = _with_folders_opened([str(name) for name in queries], saved)
+    if isinstance(given, SavedEmbeddings):
+        names, vectors = given.ids, given.embeddings
+        own = given.ids if given is saved else None
+    elif isinstance(given, Sequence) and all(isinstance(name, str | Path) for name in given):
+        names = _with_folders_opened([str(name) for name in given], saved)
         if files := _files(names, saved):
             vectors = _embedded(files, source, saved)
         else:
             own = names
             vectors = saved.embeddings[_rows_of(own, saved)]
     else:
-        names, vectors = range(len(queries)), queries
+        names, vectors = range(len(given)), given
     gallery = np.flatnonzero(np.ones(len(saved), dtype=bool) if saved.is_gallery is None else saved.is_gallery)
     index = GalleryIndex.build(saved.embeddings[gallery], [saved.ids[row] for row in gallery])
     places, similarities = index.search(vectors, k, own)
