@@ -3,7 +3,8 @@
 Run as ``python -m benchmarks.few_photos PHOTOS FOLDER``: PHOTOS holds a folder for each class; draws and runs are kept
 in FOLDER. *last*: the last epoch, all that earlier versions could give; *selected*: what the run gives now, with the
 untrained whitened model and whitened embeddings among what held-out classes choose from; where there are too few
-classes to hold any out, the last epoch is the result. R@1 in percent on the classes that the preset keeps for the test.
+classes to hold any out, the last epoch is the result. R@1 in percent on all classes that were not drawn, 5 photos each:
+those that the preset keeps for its own test are two.
 """
 
 from __future__ import annotations
@@ -13,25 +14,35 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from benchmarks.outcomes import finished, spread
+from vptsp.evaluation.evaluate import embed_folder
+from vptsp.evaluation.metrics import evaluate_retrieval
+from vptsp.runs.checkpoints import inference_path
 from vptsp.settings.config import make_config
 
 CLASSES, PHOTOS = 8, 5
 
 
-def draw(source: Path, target: Path, classes: int, photos: int, seed: int) -> None:
-    """Links to photos of classes, both drawn without replacement."""
+def draw(source: Path, mine: Path, others: Path, classes: int, photos: int, seed: int) -> None:
+    """Links to photos of some classes, and of the classes that are left; all drawn without replacement."""
     rng = np.random.default_rng(seed)
-    there = {folder: sorted(path for path in folder.iterdir() if path.is_file()) for folder in sorted(source.iterdir())}
-    full = [folder for folder, files in there.items() if len(files) >= photos]
-    for place in rng.choice(len(full), classes, replace=False):
-        for number in rng.choice(len(there[full[place]]), photos, replace=False):
-            photo = there[full[place]][number]
-            link = target / full[place].name / photo.name
+    there = {folder.name: sorted(path for path in folder.iterdir() if path.is_file()) for folder in source.iterdir()}
+    full = sorted(name for name, files in there.items() if len(files) >= photos)
+    for place, name in enumerate(rng.permutation(full)):
+        for number in rng.choice(len(there[name]), photos, replace=False):
+            photo = there[name][number]
+            link = (mine if place < classes else others) / name / photo.name
             link.parent.mkdir(parents=True, exist_ok=True)
             if not link.exists():
                 link.symlink_to(photo.resolve())
+
+
+def recall(checkpoint: Path, photos: Path, keep: Path) -> float:
+    """R@1 of a folder of photos, each a query among all others."""
+    saved = embed_folder(checkpoint, photos, keep)
+    return evaluate_retrieval(torch.from_numpy(saved.embeddings), saved.labels).metrics["recall_at_1"]
 
 
 def main() -> None:
@@ -46,16 +57,15 @@ def main() -> None:
     chosen: Counter[str] = Counter()
     for seed in range(options.draws):
         place = options.folder / f"{options.classes}x{options.images}-{seed}"
-        draw(options.photos, place / "photos", options.classes, options.images, seed)
+        draw(options.photos, place / "photos", place / "others", options.classes, options.images, seed)
         settings = {"data_root": str(place / "photos"), "seed": seed}
-        run, frozen = (
-            finished(make_config(settings, more, preset="own_images"), place / name).result()
-            for name, more in (("run", {}), ("frozen", {"method": "frozen"}))
-        )
-        rows["frozen"].append(frozen.metrics["recall_at_1"])
-        rows["last"].append(run.last_metrics["recall_at_1"])
-        rows["selected"].append(run.metrics["recall_at_1"])
-        chosen["start" if run.epoch == 0 else run.selected] += 1
+        frozen = finished(make_config(settings, {"method": "frozen"}, preset="own_images"), place / "frozen")
+        run = finished(make_config(settings, preset="own_images"), place / "run")
+        result = run.result()
+        models = {"frozen": (frozen, "last"), "last": (run, "last"), "selected": (run, result.selected)}
+        for name, (of, which) in models.items():
+            rows[name].append(recall(inference_path(of, which), place / "others", place / f"of-{name}"))
+        chosen["start" if result.epoch == 0 else result.selected] += 1
         print(seed, *(f"{name} {100 * values[-1]:.1f}" for name, values in rows.items()), chosen, flush=True)
     print(", ".join(f"{name} {spread(values)}" for name, values in rows.items()), dict(chosen))
 

@@ -62,7 +62,8 @@ def sentences() -> list[Sentence]:
 
 
 def _of_module(module: str, tree: ast.Module) -> Iterator[Sentence]:
-    known = ERRORS | ({"ValueError"} if module == "vptsp.settings.config" else set())  # which pydantic hands on
+    of_pydantic = module in ("vptsp.settings.config", "vptsp.settings.agreement")
+    known = ERRORS | ({"ValueError"} if of_pydantic else set())  # which pydantic hands on
     constants = {
         target.id: _text(node.value, {})
         for node in tree.body

@@ -11,10 +11,12 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
 
 import vptsp
-from vptsp.errors import ConfigError, DataError, RunError, UsageError
+from vptsp.errors import ConfigError, DataError, DataWarning, RunError, UsageError
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
@@ -151,6 +153,57 @@ def test_search_takes_files(tiny_run: Run, image_folder: Path, tmp_path: Path) -
     (tmp_path / "text.jpg").write_text("no image")
     with pytest.raises(DataError, match=r"text\.jpg"):
         vptsp.search(tiny_run, tmp_path / "text.jpg")
+
+
+def test_search_takes_folders_however_deep(tiny_run: Run, image_folder: Path, tmp_path: Path) -> None:
+    source, mine = image_folder / "test" / "class_11", tmp_path / "mine"
+    files = ["b/deep/er/0.png", "a/1.png", "2.PNG"]
+    for file in files:
+        (mine / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source / f"{Path(file).stem}.png", mine / file)
+    (mine / ".hidden.png").write_bytes(b"")
+    found = vptsp.search(tiny_run, mine, k=1)
+    assert found["query"].tolist() == sorted(str(mine / file) for file in files)
+    assert found["similarity"].tolist() == pytest.approx([1, 1, 1], abs=1e-4)
+    one = vptsp.search(tiny_run, [source / "3.png", str(mine / "a")], k=1)
+    assert one["query"].tolist() == [str(source / "3.png"), str(mine / "a" / "1.png")]
+    (mine / "a" / "notes.txt").write_text("mine")
+    with pytest.warns(
+        DataWarning, match=r"1 was passed over: 'a/notes.txt' \(its ending is none of an image\)"
+    ) as told:
+        assert vptsp.search(tiny_run, mine, k=1).equals(found)
+    assert told[0].filename == __file__
+    (mine / "a" / "notes.txt").unlink()
+    (mine / "2.PNG").write_text("no image")
+    with pytest.raises(DataError, match=r"cannot read the image .*2\.PNG"):
+        vptsp.search(tiny_run, mine)
+
+
+def test_search_says_what_is_wrong_with_a_folder(tiny_run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"empty holds no images; give a folder of images, or files"):
+        vptsp.search(tiny_run, tmp_path / "empty")
+    (tmp_path / "empty" / "list.txt").write_text("a.png")
+    with pytest.raises(DataError, match=r"holds no images \(.*1 was passed over: 'list.txt'.*; give a folder"):
+        vptsp.search(tiny_run, str(tmp_path / "empty"))
+    Image.new("RGB", (9, 9)).save(tmp_path / "one.png")
+    with pytest.raises(DataError, match=r"one.png is a file, and not all of the queries are; search with files, or"):
+        vptsp.search(tiny_run, [tmp_path / "one.png", "nobody"])
+    with pytest.raises(DataError, match="'nobody' is no file and is not among the 20 images"):
+        vptsp.search(tiny_run, ["nobody"])
+
+
+def test_search_takes_names_however_they_come(tiny_run: Run, image_folder: Path) -> None:
+    saved = SavedEmbeddings.of_run(tiny_run)
+    expected = vptsp.search(saved, saved.ids[:2], k=3)
+    for names in (iter(saved.ids[:2]), pd.Series(saved.ids[:2]), np.array(saved.ids[:2]), dict.fromkeys(saved.ids[:2])):
+        assert vptsp.search(saved, names, k=3).equals(expected)
+    files = sorted((image_folder / "test" / "class_11").glob("*.png"))
+    found = vptsp.search(tiny_run, (image_folder / "test" / "class_11").glob("*.png"), k=1)
+    assert sorted(found["query"]) == list(map(str, files))
+    assert vptsp.search(tiny_run, [], k=3).empty
+    vectors = vptsp.search(saved, list(saved.embeddings[:2]), k=1)
+    assert vectors["id"].tolist() == saved.ids[:2]
 
 
 def test_a_small_gallery_has_fewer_ranks(tiny_run: Run) -> None:

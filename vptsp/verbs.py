@@ -7,7 +7,7 @@ to a room, which is imported when the verb is called.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -86,7 +86,7 @@ def evaluate(
 
 def search(
     source: Run | SavedEmbeddings | str | Path,
-    queries: str | Path | Sequence[str | Path] | SavedEmbeddings | np.ndarray | Tensor,
+    queries: str | Path | Iterable[str | Path] | SavedEmbeddings | np.ndarray | Tensor,
     k: int = 10,
 ) -> pd.DataFrame:
     """The ``k`` nearest gallery images of each query, by exact cosine similarity.
@@ -95,13 +95,14 @@ def search(
     >>> vptsp.search(run, "photo.jpg", k=5)  # doctest: +SKIP
 
     ``source`` is a run (its test images are searched), or :class:`~vptsp.runs.embeddings.SavedEmbeddings`. ``queries``
-    are ids of its images, which never find themselves; or image files, which the run's model embeds; or other embedded
-    images; or embeddings (Q, E) of any length.
+    are ids of its images, which never find themselves; or image files and folders of them, however deep, which the
+    run's model embeds; or other embedded images; or embeddings (Q, E) of any length. What is no image in a folder is
+    passed over with a DataWarning.
     Returns a row per query and rank: ``query`` (id, file, or row of the embeddings), ``rank`` from 1, ``id``,
     ``class_name`` and ``similarity``; fewer than k ranks where the gallery is smaller.
 
-    Raises :class:`~vptsp.errors.DataError` for ids that are not there, files that are no images, and embeddings that do
-    not fit.
+    Raises :class:`~vptsp.errors.DataError` for ids that are not there, files that are no images, folders without any,
+    and embeddings that do not fit.
     """
     import numpy as np
     import pandas as pd
@@ -110,23 +111,22 @@ def search(
     from vptsp.runs.embeddings import SavedEmbeddings
 
     saved = source if isinstance(source, SavedEmbeddings) else SavedEmbeddings.of_run(source)
+    given: Any = queries if isinstance(queries, SavedEmbeddings) else _listed(queries)
     vectors: Any
     names: Sequence[str] | range
     own: list[str] | None = None
-    if isinstance(queries, SavedEmbeddings):
-        names, vectors = queries.ids, queries.embeddings
-        own = queries.ids if queries is saved else None
-    elif isinstance(queries, str | Path) or (
-        isinstance(queries, Sequence) and all(isinstance(name, str | Path) for name in queries)
-    ):
-        names = [str(name) for name in ([queries] if isinstance(queries, str | Path) else queries)]
+    if isinstance(given, SavedEmbeddings):
+        names, vectors = given.ids, given.embeddings
+        own = given.ids if given is saved else None
+    elif isinstance(given, Sequence) and all(isinstance(name, str | Path) for name in given):
+        names = _with_folders_opened([str(name) for name in given], saved)
         if files := _files(names, saved):
             vectors = _embedded(files, source, saved)
         else:
             own = names
             vectors = saved.embeddings[_rows_of(own, saved)]
     else:
-        names, vectors = range(len(queries)), queries
+        names, vectors = range(len(given)), given
     gallery = np.flatnonzero(np.ones(len(saved), dtype=bool) if saved.is_gallery is None else saved.is_gallery)
     index = GalleryIndex.build(saved.embeddings[gallery], [saved.ids[row] for row in gallery])
     places, similarities = index.search(vectors, k, own)
@@ -141,6 +141,28 @@ def search(
             "similarity": similarities[query, rank],
         }
     )
+
+
+def _listed(queries: Any) -> Any:
+    """Names as a list, whatever they came in (a generator, a column of a table); embeddings as they are."""
+    if isinstance(queries, str | Path):
+        return [queries]
+    if hasattr(queries, "dtype"):  # of numpy, pandas or torch, whose types have no kind
+        return queries.tolist() if getattr(queries.dtype, "kind", "") in ("O", "U", "T") else queries
+    return queries if isinstance(queries, Sequence) else list(queries)
+
+
+def _with_folders_opened(names: Sequence[str], saved: SavedEmbeddings) -> list[str]:
+    """Images in place of their folder, unless that is the id of an image."""
+    known, found = set(saved.ids), list[str]()
+    for name in names:
+        if name not in known and Path(name).is_dir():
+            from vptsp.data.files_within import files_within
+
+            found += map(str, files_within(Path(name)))
+        else:
+            found.append(name)
+    return found
 
 
 def _files(names: Sequence[str], saved: SavedEmbeddings) -> list[str]:
@@ -166,8 +188,12 @@ def _rows_of(ids: Sequence[str], saved: SavedEmbeddings) -> list[int]:
     rows = {name: row for row, name in enumerate(saved.ids)}
     for name in ids:
         if name not in rows:
+            if Path(name).is_file():
+                raise DataError(f"{name} is a file, and not all of the queries are; search with files, or with ids")
             near = difflib.get_close_matches(name, saved.ids, n=3) or saved.ids[:3]
-            raise DataError(f"{name!r} is not among the {len(saved)} images of {saved.folder}; ids are like {near}")
+            raise DataError(
+                f"{name!r} is no file and is not among the {len(saved)} images of {saved.folder}; ids are like {near}"
+            )
     return [rows[name] for name in ids]
 
 

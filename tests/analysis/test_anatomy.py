@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
@@ -290,3 +292,9 @@ def test_runs_that_have_nothing_to_show_say_what_to_do(tiny_run: Run, tmp_path: 
         write_tensors(stripped.snapshot_path(epoch), kept)
     with pytest.raises(RunError, match="trained without proxies"):
         Anatomy.of_run(stripped)
+
+
+def test_correlating_ranks_loads_no_scipy() -> None:
+    script = "import sys, vptsp.analysis.mantel; print(*{'scipy', 'torch'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

@@ -168,6 +168,24 @@ def test_what_does_not_fit_the_backbone_is_refused(settings: dict[str, Any], mes
         built(**settings)
 
 
+@pytest.mark.parametrize("tokens", [0.0, 0.5])
+def test_segments_need_divide_nothing_where_none_is_pruned(tokens: float) -> None:
+    torch.manual_seed(1)
+    images, scores = torch.randn(2, 3, 32, 32), torch.randn(6, 4)
+
+    def pruned(segments: int) -> ConfiguredModel:
+        model = built(prompt_segments=segments, pruned_segments=0.0, pruned_tokens=tokens).eval()
+        assert isinstance(model.prompts, PrunablePrompts)
+        parts = [torch.zeros(kept.shape) for kept in model.prompts.kept]
+        model.prompts.prune(list(scores), parts, tokens, 0.0)
+        return model
+
+    whole, odd = pruned(4), pruned(7)
+    assert torch.equal(whole(images).embeddings, odd(images).embeddings)
+    assert whole.counts() == odd.counts()
+    assert [len(each) for each in odd.prompts()] == [4 - 4 * tokens] * 6
+
+
 def test_some_blocks_alone_have_learned_keys() -> None:
     model = built(key_value_depth=2, key_value_from="top")
     assert [len(key) for key, _ in model.learned_key_values()] == [0, 0, 0, 0, 2, 2]

@@ -21,9 +21,11 @@ from vptsp.figures.palettes import palette
 from vptsp.figures.run_map import run_map
 from vptsp.figures.runs import curves, parameter_table, result_table
 from vptsp.figures.stills import bundle, image_html, png
+from vptsp.files import write_json
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 from vptsp.runs.thumbnails import Thumbnails
+from vptsp.settings.config import Config
 from vptsp.text import plain, safe
 from vptsp.training.baselines import compared, result_line
 
@@ -55,6 +57,16 @@ def test_curves_show_the_lines_of_the_run(tiny_run: Run) -> None:
     assert drawn["learning rate of proxies"] == [line["lr_proxy"] for line in lines]
     (star,) = (trace for trace in figure.data if trace.name == "selected epoch")
     assert star.x[0] == tiny_run.summary()["best_val"]["epoch"]
+
+
+def test_no_epoch_before_a_pruning_is_starred(tmp_path: Path) -> None:
+    write_json(tmp_path / "config.json", Config(method="e2vpt", epochs=4).model_dump(mode="json"))
+    run = Run(tmp_path)
+    lines = [{"epoch": 1 + at, "loss": 1.0, "val_recall_at_1": value} for at, value in enumerate([0.6, 0.9, 0.4, 0.5])]
+    for trained, starred in ((2, 2), (3, 3), (4, 4)):
+        run.write_metrics(lines[:trained])
+        (star,) = (trace for trace in curves(run).data if trace.name == "selected epoch")
+        assert list(star.x) == [starred]
 
 
 def test_every_axis_and_every_trace_has_a_name(tiny_run: Run) -> None:

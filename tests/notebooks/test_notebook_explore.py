@@ -25,6 +25,7 @@ from vptsp.runs.run import Run
 pytestmark = [pytest.mark.notebooks, pytest.mark.usefixtures("forked_kernels")]
 
 NAMES = ("02_explore_embeddings", "03_retrieval_gallery")
+LONG = "a_class_whose_name_is_longer_than_what_pandas_shows_of_a_text"
 VIEWS = {"02_explore_embeddings": ["bench"], "03_retrieval_gallery": ["strips", "gallery", "similarities", "why"]}
 
 
@@ -32,7 +33,7 @@ VIEWS = {"02_explore_embeddings": ["bench"], "03_retrieval_gallery": ["strips", 
 def folder(tmp_path: Path) -> Path:
     """Images of three classes that no run has seen."""
     rng = np.random.default_rng(0)
-    for name in ("one", "two", "three"):
+    for name in ("one", "two", LONG):
         (tmp_path / "mine" / name).mkdir(parents=True)
         for number in range(4):
             pixels = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
@@ -85,6 +86,10 @@ def test_headless_it_shows_stills(
         assert all(image["alt"] for image in images)
         assert refused_by_sanitiser(shown[view]) == []
     assert all("widget-view" not in str(cell.outputs) for cell in cells.values())
+    if own_images and name.startswith("03"):
+        for table in ("results", "enrol"):
+            assert re.search(rf">[^<]*{LONG}/\d\.png</td>", shown[table])
+            assert "..." not in shown[table]
     text = "".join(out.text for out in cells["resolve"].outputs)
     assert text.startswith("12 images of 3 classes, mine" if own_images else "20 images of 4 classes, ")
 

@@ -47,7 +47,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six classes of four wide photos of many colours, and one that is none."""
     root = tmp_path_factory.mktemp("own") / "my_photos"
     rng = np.random.default_rng(0)
-    for name in ("ant", "bee", "cat", "dog", "eel", "fox"):
+    for name in ("ant", "bee", "cat", "dog", "eel", "fox".ljust(50, "x")):
         (root / name).mkdir(parents=True)
         for number in range(4):
             pixels = rng.integers(0, 256, (3, 5, 3)).astype(np.uint8)
@@ -112,8 +112,19 @@ def test_elsewhere_a_photo_gets_the_vector_it_has_here(executed: tuple[Run, dict
     squashed = np.stack([np.asarray(photo.resize((SIDE, SIDE)), np.float32).transpose(2, 0, 1) / 255 for photo in seen])
     assert (close > 0.99).all()
     assert (close > (onnx_vectors(run, squashed) * here).sum(1)).all()
-    names = [test.ids[position] for position in range(4)]
-    assert str(pd.DataFrame(vectors @ vectors.T, index=names, columns=names).round(2)) == printed["use"]
+    names = [f"{position}: {test.ids[position]}" for position in range(4)]
+    with pd.option_context("display.max_colwidth", None):
+        assert str(pd.DataFrame(vectors @ vectors.T, index=names).round(2)) == printed["use"]
+
+
+def test_ids_stand_whole_in_its_tables(executed: tuple[Run, dict[str, str]]) -> None:
+    run, _ = executed
+    long = [name for name in SavedEmbeddings.of_run(run).ids if len(name) > 50]  # which pandas would cut
+    cells = nbformat.read(run.path.parent / "out.ipynb", 4).cells
+    (outputs,) = [cell.outputs for cell in cells if cell.id == "enrol"]
+    html = "".join(output.data.get("text/html", "") for output in outputs if "data" in output)
+    assert any(f"{name}</td>" in html for name in long)
+    assert "..." not in html
 
 
 def test_running_it_again_keeps_what_was_trained(

@@ -48,6 +48,16 @@ def test_without_validation_the_last_epoch_counts(tiny_run: Run) -> None:
     assert result.metrics == result.last_metrics
 
 
+def test_advice_counts_the_epochs_that_could_have_been_selected(tiny_run: Run) -> None:
+    start = {"selected": "best_val", "best_val": {"epoch": 0, "val_recall_at_1": 0.5}, "epochs": 12}
+    summary = tiny_run.summary() | start
+    assert "none of 12 epochs was better" in RunResult.of(summary).advice
+    for pruned, said in ((5, "none of 7 epochs after the pruning was better"), (11, "its one epoch after the pruning")):
+        result = RunResult.of(summary | {"pruned": {"after_epoch": pruned}})
+        assert result.pruned_after == pruned
+        assert said in result.advice
+
+
 def test_an_unfinished_run_has_no_result(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "run", Config())
     with pytest.raises(RunError, match=r"summary\.json does not exist; the run's state is 'unknown'. Finish it with"):

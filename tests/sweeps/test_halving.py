@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vptsp.cli import main
 from vptsp.cli.tune import _ladder
 from vptsp.errors import ConfigError, RunError
 from vptsp.runs.run import Run
@@ -19,6 +21,7 @@ from vptsp.settings.config import Config, make_config
 from vptsp.sweeps import tune
 from vptsp.sweeps.folder import Job
 from vptsp.sweeps.halving import default_ladder, make_search, stages_of
+from vptsp.sweeps.plan import Plan, make_plan
 from vptsp.sweeps.tuned import _begin, _of, judged
 
 CANDIDATES = {"lr=1": {"lr": 1.0}, "lr=2": {"lr": 2.0}, "lr=3": {"lr": 3.0}}
@@ -88,6 +91,38 @@ def test_equal_candidates_are_one_and_tables_are_filled(tmp_path: Path) -> None:
         {"margin": 0.2, "alpha": 16},
         {"margin": 0.2, "alpha": 32},
     ]
+
+
+def test_an_entry_of_a_table_leaves_the_others_of_the_preset_alone(tmp_path: Path) -> None:
+    preset = tmp_path / "anchor.toml"
+    preset.write_text('method = "linear"\nloss = "pml:ProxyAnchorLoss"\n[loss_args]\nmargin = 0.2\nalpha = 8\n')
+    ladder = {"loss_args.alpha": [16, 32], "lr": [0.01]}
+    search = make_search({"miner": None}, preset, ladder, folder=tmp_path / "search")
+    tables = [{"margin": 0.2, "alpha": alpha} for alpha in (16, 32)]
+    assert [values["loss_args"] for values in search.ladder] == tables
+    assert [job.parameters["loss_args"] for job in search.first.jobs] == tables
+    search = make_search({"loss_args.margin": 0.3}, preset, folder=tmp_path / "search")
+    assert {json.dumps(job.parameters["loss_args"]) for job in search.first.jobs} == {'{"margin": 0.3, "alpha": 8}'}
+
+
+def test_its_first_runs_are_planned_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planning reads the source of all that computes: a tenth of a second, each time."""
+    planned: list[int] = []
+
+    def plan(*given: Any, **named: Any) -> Plan:
+        planned.append(1)
+        return make_plan(*given, **named)
+
+    def stop(given: Plan, *others: Any, **named: Any) -> None:
+        assert len(given.jobs) == 9
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vptsp.sweeps.halving.make_plan", plan)
+    monkeypatch.setattr("vptsp.sweeps.runner.run_sweep", stop)
+    done = CliRunner().invoke(main, ["tune", "method=linear", "--folder", str(tmp_path / "search")])
+    assert isinstance(done.exception, (KeyboardInterrupt, SystemExit)), done.output
+    assert "Held-out data choose" in done.output
+    assert len(planned) == 1
 
 
 def test_a_run_that_is_there_already_is_its_candidates_whatever_it_was_called(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from vptsp.errors import ConfigError
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
 from vptsp.sweeps import Sweep, SweepFolder, make_plan, overview, read_ledger, run_sweep
-from vptsp.sweeps.places import Room, joined, local_places, places_for
+from vptsp.sweeps.places import Room, gpus_in_words, joined, local_places, places_for
 from vptsp.sweeps.supervisor import Place
 from vptsp.sweeps.terminal import table
 
@@ -81,6 +81,54 @@ def test_joined_places_name_all_gpus() -> None:
     assert Place(1, 2, "3,5").environment()["CUDA_VISIBLE_DEVICES"] == "3,5"
 
 
+@pytest.mark.parametrize(
+    ("visible", "parameters", "named", "used", "workers"),
+    [
+        (3, {}, (), ["0", "1", "2"], None),  # each of them would take the first
+        (2, {}, (), ["0", "1", "0"], 3),
+        (3, {"device": "cuda"}, ("2",), ["2"], None),
+        (3, {"device": "cpu"}, (), [None] * 4, None),
+        (3, {"device": "cuda:1"}, (), [None] * 4, None),  # it says which, and of one visible none is the second
+        (1, {}, (), [None] * 4, None),
+        (0, {}, (), [None] * 4, None),
+    ],
+)
+def test_runs_of_one_device_are_spread_over_several_gpus(
+    monkeypatch: pytest.MonkeyPatch,
+    visible: int,
+    parameters: dict[str, Any],
+    named: tuple[str, ...],
+    used: list[str | None],
+    workers: int | None,
+) -> None:
+    monkeypatch.setattr("vptsp.sweeps.places.cores", lambda: 8)
+    monkeypatch.setattr("vptsp.sweeps.places._has_drivers", lambda: True)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: visible)
+    plan = make_plan(Sweep("01_train", parameters=parameters, grid={"lr": [0.1, 0.2, 0.3]}))
+    places = places_for(plan, workers, None, named)
+    assert [place.gpu for place in places] == used
+    spread = any(used) and not named
+    assert bool(gpus_in_words(places, named)) == spread
+
+
+def test_the_command_says_which_gpus_it_spreads_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("vptsp.sweeps.places._has_drivers", lambda: True)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    for words in (["sweep", "table1"], ["tune", "method=linear"]):
+        result = CliRunner().invoke(main, [*words, "--folder", str(tmp_path / "out"), "--dry-run"])
+        assert "runs are spread over GPUs 5, 7; --gpus chooses among them" in result.output
+
+
+@pytest.mark.notebooks
+def test_a_notebook_without_settings_is_left_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("vptsp.sweeps.places._has_drivers", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    notebook = write_notebook(tmp_path / "toy.ipynb", PARAMETERS, WORK, RESULT)
+    assert {place.gpu for place in places_for(make_plan(Sweep(str(notebook), grid={"x": [1, 2]})), 2, 1, ())} == {None}
+
+
 def test_what_finds_no_room_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def places(workers: int | None = None, gpus: tuple[str, ...] = (), **parameters: Any) -> list[Place]:
         return places_for(make_plan(Sweep("01_train", parameters=parameters)), workers, 1, gpus)
@@ -90,7 +138,6 @@ def test_what_finds_no_room_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     assert len(places(devices=3, device="cpu")) == 3  # processors take any number of processes
     assert [place.gpu for place in places(devices=2)] == ["0", "1", "2", "3"]
-    assert [place.gpu for place in places()] == [None]  # as ever: where each runs is its own setting
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
     assert [place.gpu for place in places(devices=2)] == ["4", "5", "6", "7"]
     with pytest.raises(ConfigError, match=r"workers=1 is too few for a run of devices=2, which takes the places of 2"):

@@ -15,10 +15,13 @@ import filelock
 import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
+from sweepings import Sweeping
 from toys import kernels, orphans, toy
 
 from vptsp.cli import main
 from vptsp.errors import RunError, UsageError
+from vptsp.files import write_json
+from vptsp.settings.config import Config
 from vptsp.sweeps import Job, Sweep, SweepFolder, load, merge_ledgers, overview, read_ledger, run_sweep, write_ledger
 from vptsp.sweeps.places import local_places
 from vptsp.sweeps.supervisor import Place, execute
@@ -252,6 +255,17 @@ def test_progress_and_best_so_far_come_from_the_run(finished: SweepFolder, tmp_p
     assert (row.place, row.fraction, row.metric, row.best) == ("epoch 1 of 4", 0.25, "recall_at_1", 0.75)
     assert row.seconds is not None
     assert row.left == pytest.approx(3 * row.seconds)
+
+
+def test_epochs_before_a_pruning_do_not_count_once_the_model_trains_anew(tmp_path: Path) -> None:
+    sweep = Sweeping(tmp_path / "sweep", [{"seed": 0}, {"seed": 1}, {"seed": 2}])
+    pruning = Config(method="e2vpt", epochs=4).model_dump(mode="json")
+    other = Config(method="vpt_deep", epochs=4).model_dump(mode="json")
+    for number, (values, config) in enumerate((([0.6, 0.9], pruning), ([0.6, 0.9, 0.4], pruning), ([0.9, 0.4], other))):
+        write_json(sweep.put(number, "running", val=values, epochs=4) / "config.json", config)
+    assert [row.best for row in overview(sweep.folder).rows] == [0.9, 0.4, 0.9]
+    write_json(sweep.jobs[1].path / "config.json", {"method": "e2vpt", "epochs": -1})  # of another version
+    assert overview(sweep.folder).rows[1].best == 0.9
 
 
 def test_time_left_is_divided_by_the_runs_at_once(finished: SweepFolder, tmp_path: Path) -> None:

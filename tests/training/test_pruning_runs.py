@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -99,6 +101,24 @@ def test_no_model_from_before_the_pruning_stays_selected(settings: Callable[...,
     assert not inference_path(run, "best_val").exists()
 
 
+@pytest.mark.parametrize("way", ["file", "signal"])
+def test_a_stop_is_heard_while_it_measures_what_to_prune(
+    settings: Callable[..., Config], tmp_path: Path, way: str
+) -> None:
+    config, kinds = settings(), list[tuple[str, int]]()
+
+    def stop(event: Event) -> None:
+        kinds.append((event.kind, event.epoch))
+        if kinds[-1] == ("epoch", 1):
+            (tmp_path / "run" / "STOP").touch() if way == "file" else signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(TrainingStopped, match=r"stopped after epoch 1 of 3, before its prompts were pruned; go on"):
+        train(config, tmp_path / "run", observer=stop)
+    assert kinds[-2:] == [("epoch", 1), ("stopped", 1)]
+    again = train(run_dir=tmp_path / "run", resume=True, observer=silent)
+    assert_identical(again, train(config, tmp_path / "whole", observer=silent))
+
+
 def test_a_run_killed_while_it_prunes_prunes_the_same_again(
     settings: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,7 +160,7 @@ def test_it_prunes_what_matters_least_over_the_batches_and_goes_back_to_the_star
         tokens, segments = tokens + found.sum(-1).abs(), segments + found.abs()
         session.forget_gradients()
 
-    prune_and_rewind(run, session, objective)
+    prune_and_rewind(run, session, objective, threading.Event())
     after = own_state(model)
     assert [name for name in start if not torch.equal(start[name], after[name])] == ["prompts.kept_0", "prompts.kept_1"]
     assert all(not optimizer.state_dict()["state"] for optimizer in session.optimizers)

@@ -99,11 +99,14 @@ def test_a_run_that_selected_the_untrained_model_is_looked_at_without_proxies(ti
     assert proxies_of(run) == ({}, [])
     with pytest.raises(RunError, match=r"no epoch was better on held-out classes.*--checkpoint last"):
         Anatomy.of_run(run)
-    assert len(SpaceExplorer.of_run(run, method="pca").saved.ids) == 20
+    space = SpaceExplorer.of_run(run, method="pca")
+    assert len(space.saved.ids) == 20
+    assert "no proxies: the untrained model embedded these images" in space.summary()
     assert len(RetrievalGallery.of_run(run).saved.ids) == 20
     assert "Training did not help on held-out classes" in write_report(run, "pca").read_text()
     evaluate_run(run, "last")
     assert Anatomy.of_run(run).epoch == config.epochs
+    assert "no proxies" not in SpaceExplorer.of_run(run, method="pca").summary()
 
 
 def test_a_run_stopped_and_resumed_starts_once(tiny: Tiny, tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from itertools import permutations as arrangements
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Float64
-from scipy.stats import rankdata
 
 from vptsp.errors import DataError
 
@@ -104,7 +103,7 @@ def _centred_ranks(
     above = np.triu_indices(len(first), 1)
     made = []
     for distances in (first, second):
-        ranks = rankdata(np.asarray(distances, dtype=np.float64)[above])
+        ranks = pd.Series(np.asarray(distances, dtype=np.float64)[above]).rank().to_numpy(copy=True)  # mean of equals
         ranks -= ranks.mean()
         length = np.linalg.norm(ranks)
         if not length:

@@ -71,7 +71,7 @@ def command(
     Ctrl-C lets running jobs write theirs; a second one kills them.
     """
     from vptsp.settings.config import parse_assignments
-    from vptsp.sweeps.places import places_for
+    from vptsp.sweeps.places import gpus_in_words, places_for
     from vptsp.sweeps.plan import make_plan
     from vptsp.sweeps.runner import choose, run_sweep
 
@@ -82,12 +82,16 @@ def command(
     plan = make_plan(wanted, yes)
     path = placed(folder or wanted.folder or "").absolute()
     chosen = choose(plan, path, retry_failed, any_code)
+    spread = ""
     named = [gpu.strip() for gpu in gpus.split(",") if gpu.strip()]
     if dask is None and not slurm:
-        places_for(plan, workers, threads, named)  # what finds no room is refused, by --dry-run too
+        places = places_for(plan, workers, threads, named)  # what finds no room is refused, by --dry-run too
+        spread = gpus_in_words(places, named)
     for note in chosen.notes:
         click.echo(note)
     click.echo(f"{len(chosen.to_run)} of {len(plan.jobs)} runs to do in {path}")
+    if spread:
+        click.echo(spread)
     if dry_run:
         for planned, state, runs in chosen.jobs:
             click.echo(f"  {'run ' if runs else 'skip'}  {state:<11}  {planned.name}")

@@ -57,15 +57,17 @@ def command(
     """
     from vptsp.settings.config import parse_assignments
     from vptsp.sweeps.halving import make_search
-    from vptsp.sweeps.places import places_for
+    from vptsp.sweeps.places import gpus_in_words, places_for
 
     search = make_search(
         parse_assignments(settings), preset, _ladder(ladder), keep=keep, seeds=seeds, folder=folder, yes=yes
     )
     named = [gpu.strip() for gpu in gpus.split(",") if gpu.strip()]
     # what finds no room is refused, by --dry-run too
-    places_for(search.plan(0, search.ladder), workers, threads, named)
+    places = places_for(search.first, workers, threads, named)
     click.echo(cost(search))
+    if spread := gpus_in_words(places, named):
+        click.echo(spread)
     if dry_run:
         return
 

@@ -10,7 +10,7 @@ Read ``image_set.py`` first: the one shape in which every data set reaches the r
     sources/        published data sets, a file for each way of writing things down
     rules, tables   what paths, labels, flags and their order mean, for every reader; CSV and Parquet files
     file_endings, passed_over   which files are images; what a loader saw and did not take
-    folder, photos  folders of images: split already, or to be split here
+    folder, photos, files_within   folders of images: split already, to be split here, or without classes, as queries
     omniglot, digits, sample_photos   small sets for trying things
     blossoms, blossom_species, blossom_paint   drawn flowers, the embedded default: the set, its classes, its brush
     kept_drawings   what one process has drawn, for the next

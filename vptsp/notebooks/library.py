@@ -49,7 +49,7 @@ class Notebook:
 def notebook_table(ending: str) -> str:
     """All notebooks as a Markdown table: what one learns, how long it takes, what it needs. Links end in ``ending``."""
     rows = [
-        f"| [{each.name}]({each.name}{ending}) | {each.learn} | {each.minutes} min | {each.needs} |"
+        f"| [{each.name}]({each.name}{ending}) | {each.learn} | {each.minutes}\u00a0min | {each.needs} |"
         for each in list_notebooks()
         if each.name != "00_start_here"
     ]

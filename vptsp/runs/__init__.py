@@ -6,12 +6,12 @@
 
 A run is a directory (:mod:`.run` draws it) and its files are the contract: whoever shows a run, from another kernel or
 next year, reads them through this room and nothing else. :mod:`.result` is what came out, :mod:`.snapshots` how it went
-epoch by epoch, :mod:`.embeddings` and :mod:`.thumbnails` the images, :mod:`.checkpoints` the model, :mod:`.origins`
-which epoch's model the stored embeddings are from, :mod:`.proxies` the proxies of that epoch, and :mod:`.data_record`
-which images the run was made with; :mod:`.run_table` lists many. :mod:`.marks` keeps what people say of images,
-:mod:`.relabelled` makes a table of data of it, and :mod:`.kept_views` keeps views of the map. :mod:`.recipes` are the
-cards of presets, with :mod:`.recorded_results` of runs that were made of them. :mod:`vptsp.project` says where
-``runs/`` is.
+epoch by epoch and :mod:`.epochs_of_model` which of these count, :mod:`.embeddings` and :mod:`.thumbnails` the images,
+:mod:`.checkpoints` the model, :mod:`.origins` which epoch's model the stored embeddings are from, :mod:`.proxies` the
+proxies of that epoch, and :mod:`.data_record` which images the run was made with; :mod:`.run_table` lists many.
+:mod:`.marks` keeps what people say of images, :mod:`.relabelled` makes a table of data of it, and :mod:`.kept_views`
+keeps views of the map. :mod:`.recipes` are the cards of presets, with :mod:`.recorded_results` of runs that were made
+of them. :mod:`vptsp.project` says where ``runs/`` is.
 
 Names are loaded when first used: what lists runs imports no torch.
 """

@@ -31,6 +31,8 @@ class RunResult:
       were tuned, none if that is not known.
     - ``epochs``: how many were trained, 0 for an untrained backbone. ``epoch``: the selected one, counted from 1, or 0
       for an untrained model. None where they are not known.
+    - ``pruned_after``: epochs before it pruned and trained anew (:mod:`vptsp.training.pruning`), of which none can be
+      selected; 0 where nothing was pruned.
     - ``validation``: the value by which it was selected, under the name ``validation_metric`` (``val_recall_at_1``);
       none and "" where nothing was held out.
     - ``counts``: parameters: ``trained``, ``kept`` for inference, ``bank`` of class prompts, ``total``. They are
@@ -51,6 +53,7 @@ class RunResult:
     bitfit: bool | None = None
     epochs: int | None = None
     epoch: int | None = None
+    pruned_after: int = 0
     validation: float | None = None
     validation_metric: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -76,7 +79,8 @@ class RunResult:
         if self.epoch != 0 or not self.epochs:
             return ""
         tries = ["a smaller lr", "a larger crop_min", *["method=linear"] * (self.method != "linear")]
-        epochs = f"none of {self.epochs} epochs was" if self.epochs > 1 else "its one epoch was not"
+        number, after = self.epochs - self.pruned_after, " after the pruning" if self.pruned_after else ""
+        epochs = f"none of {number} epochs{after} was" if number > 1 else f"its one epoch{after} was not"
         judges, few = self.images.get("val", 0), ""
         if 0 < judges < _FEW:
             few = f" Only {judges} images judge it, and one of them is {100 / judges:.0f} points: more would say more."
@@ -105,6 +109,7 @@ class RunResult:
                 bitfit=summary.get("bitfit"),
                 epochs=epochs,
                 epoch=best.get("epoch", epochs),
+                pruned_after=dict(summary.get("pruned") or {}).get("after_epoch", 0),
                 validation=best.get(judged),
                 validation_metric=judged,
                 counts=dict(summary.get("counts") or {}),

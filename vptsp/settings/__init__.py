@@ -1,8 +1,9 @@
 """Settings: one validated configuration for everything, and what the papers published for it.
 
-Read ``config.py`` first: every setting, its default, its meaning, and which of them contradict each other. ::
+Read ``config.py`` first: every setting, its default and its meaning. ::
 
     config          the configuration; anything unknown or impossible is refused in a sentence
+    agreement       which settings contradict each other
     methods         every tuning method as one entry: what it adds and what it trains
     tasks           metric learning and closed-set recognition, and the metrics that select and compare
     earlier         what runs did whose settings do not name it, because the setting came later

@@ -209,7 +209,8 @@ def _visual_prompts(
         "dropout": config.prompt_dropout,
     }
     if method.pruned:
-        return None, PrunablePrompts(counts, backbone.widths, config.prompt_segments, **form)
+        segments = config.prompt_segments if config.pruned_segments else 1  # a token is then pruned whole or not at all
+        return None, PrunablePrompts(counts, backbone.widths, segments, **form)
     return location, VisualPrompts(counts, backbone.widths, **form)
 
 

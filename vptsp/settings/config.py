@@ -29,41 +29,16 @@ from pydantic import (
 
 from vptsp.core.backbones import BUNDLED_BACKBONE, Part
 from vptsp.core.losses import LOSSES
-from vptsp.core.losses.catalogue import PREFIX, Needs
-from vptsp.core.prompts.shares import number_pruned
-from vptsp.core.proxies import ACCUMULATORS
+from vptsp.core.losses.catalogue import Needs
 from vptsp.errors import ConfigError
+from vptsp.settings.agreement import require_agreement
 from vptsp.settings.methods import METHODS
 from vptsp.settings.presets import read_preset
 from vptsp.settings.tasks import TASKS
-from vptsp.text import meant
 
 Positive = Annotated[int, Field(ge=1)]
 Side = Annotated[int, Field(ge=16)]
-_GUIDED = (
-    "prompt_norm",
-    "prompt_spread",
-    "pool_prompts",
-    "num_guided_prompts",
-    "guided_blocks",
-    "guided_patch_weight",
-    "guided_cls_weight",
-    "guided_loss",
-    "guided_ratio",
-    "guided_patch",
-    "guided_sees",
-    "guided_cls",
-    "class_mapping",
-    "mapping_norm",
-    "mapping_images",
-    "mapping_feature",
-    "remap_from",
-    "unseen_classes",
-)  # settings of guided prompts
-_KEY_VALUES = ("num_key_value_prompts", "key_value_depth", "key_value_from", "key_value_shared")
-_PRUNED = ("pruned_tokens", "pruned_segments", "prompt_segments", "prune_after")
 _TABLES = ("loss_args", "miner_args")  # settings that are tables of arguments
-_ALIKE = ("prompt_location", "prompt_depth", "prompt_from", "prompt_shared", "prompt_projection", "prompt_step")
 _COMPARED = {"pairs": "each other", "classes": "weights of its own"}
 LoraTargets = tuple[Literal["qkv", "proj", "fc1", "fc2"], ...]
 
@@ -407,79 +382,8 @@ class Config(BaseModel):
 
     @model_validator(mode="after")
     def _fields_agree(self) -> Self:
-        for name, legal in (("method", METHODS), ("semantic_unit", ("method", *ACCUMULATORS))):
-            given = getattr(self, name)
-            if given not in legal:
-                raise ValueError(f"{name}={given!r} is not known; legal: {', '.join(legal)}{meant(given, legal)}")
-        self._loss_agrees()
-        method = METHODS[self.method]
-        if self.task == "recognition":
-            self._recognition_agrees()
-        elif self.batches == "shuffled":
-            raise ValueError("batches='shuffled' is for task=recognition; retrieval compares images of several classes")
-        if not self.batches_by_class:
-            pass  # batches of any images
-        elif self.batch_size % self.images_per_class:
-            raise ValueError(
-                f"images_per_class={self.images_per_class} does not divide batch_size={self.batch_size}; "
-                "choose a batch_size that is a multiple of images_per_class"
-            )
-        elif self.batch_size == self.images_per_class:
-            raise ValueError(
-                f"batch_size={self.batch_size} with images_per_class={self.images_per_class} puts a single class "
-                "into each batch; a proxy loss needs at least two, so make batch_size larger"
-            )
-        if self.bitfit and not method.trains:
-            raise ValueError(f"bitfit=True contradicts method={self.method!r}, which trains nothing; drop one of them")
-        if self.task not in method.tasks:
-            others = [name for name, other in METHODS.items() if other.guided and self.task in other.tasks]
-            raise ValueError(
-                f"method={self.method!r} is for task={' or '.join(method.tasks)}, not {self.task}; use that task, or "
-                f"method={' or '.join(others)}"
-            )
-        self._prompts_agree()
-        self._guidance_agrees()
-        self._pruning_agrees()
-        self._memory_agrees()
-        self._devices_agree()
-        if method.prompts != "none" and not method.guided and not self.num_prompts and self.prompt_location != "add":
-            raise ValueError(f"method={self.method!r} needs num_prompts >= 1; for no shared prompts use linear or bias")
-        if self.unit_init == "mean" and not 0 < self.ema_keep < 1:
-            raise ValueError(
-                f"ema_keep={self.ema_keep} with unit_init='mean' shuts the GRU's gate for good; choose one between 0 "
-                "and 1, or unit_init=random"
-            )
-        if 1 not in self.recall_ks:
-            raise ValueError(f"recall_ks={self.recall_ks} must hold 1: epochs are selected by recall at 1")
-        if self.precision == "fp16" and self.device == "cpu":
-            raise ValueError("precision='fp16' needs a GPU; on device='cpu' use bf16 or fp32")
+        require_agreement(self)
         return self
-
-    def _loss_agrees(self) -> None:
-        library, fields = self.loss.startswith(PREFIX), type(self).model_fields
-        if not library and self.loss not in LOSSES:
-            raise ValueError(
-                f"loss={self.loss!r} is not known; legal: {', '.join(LOSSES)}, or {PREFIX}NAME, a loss of "
-                f"pytorch-metric-learning{meant(self.loss, LOSSES)}"
-            )
-        if self.miner is None and self.miner_args:
-            raise ValueError(f"miner_args={self.miner_args!r} are of a miner; name it with miner={PREFIX}NAME")
-        if self.task != "retrieval":
-            return
-        if library:
-            changed = [name for name in ("loss_scale", "loss_margin") if getattr(self, name) != fields[name].default]
-            if changed:
-                raise ValueError(
-                    f"{changed[0]}={getattr(self, changed[0])!r} is for losses of this package; loss={self.loss!r} "
-                    "takes its own arguments, as loss_args.NAME=VALUE"
-                )
-            if self.loss_proxies != "all":
-                raise ValueError(
-                    f"loss_proxies={self.loss_proxies!r} is for losses of this package; loss={self.loss!r} knows all "
-                    "classes, so use loss_proxies=all"
-                )
-            return
-        self.require_needs(LOSSES.needs(self.loss))
 
     def require_needs(self, needs: Needs) -> None:
         """Refuse a loss that compares with what method and batches do not give. Raises :class:`ConfigError`."""
@@ -493,161 +397,6 @@ class Config(BaseModel):
             raise ConfigError(
                 f"loss={self.loss!r} compares images of a class with each other, and images_per_class=1 puts one of "
                 "each into a batch; make images_per_class 2 or more"
-            )
-
-    def _recognition_agrees(self) -> None:
-        if not METHODS[self.method].trains:
-            raise ValueError(f"method={self.method!r} trains nothing, so it learns no classifier; use method=linear")
-        of_losses = [name for name in ("miner", "loss_args", "loss_memory") if getattr(self, name)]
-        if of_losses:
-            raise ValueError(f"{of_losses[0]} is for task=retrieval; recognition trains by cross-entropy")
-        if "loss" in self.model_fields_set and self.loss != "proxy_anchor":
-            raise ValueError(f"loss={self.loss!r} is for task=retrieval; recognition trains by cross-entropy")
-        if self.query_pattern is not None or self.query_csv is not None:
-            raise ValueError("query_pattern and query_csv are for task=retrieval; recognition has no queries")
-        if self.proxies == "sharded":
-            raise ValueError("proxies='sharded' is for the losses of task=retrieval; recognition needs proxies=whole")
-
-    def _prompts_agree(self) -> None:
-        method, where = METHODS[self.method], self.prompt_location
-        if self.prompt_dynamics != "none" and (method.prompts != "deep" or where != "prepend" or self.prompt_shared):
-            deep = [name for name, other in METHODS.items() if other.prompts == "deep"]
-            raise ValueError(
-                f"prompt_dynamics={self.prompt_dynamics!r} is for prompts of several blocks that enter as tokens; use "
-                f"method={' or '.join(deep)} with prompt_location=prepend and prompt_shared=false"
-            )
-        if method.prompts == "none":
-            return
-        if where in ("prepend_pixel", "concat_channel", "pad") and method.prompts == "deep":
-            raise ValueError(
-                f"prompt_location={where!r} changes the image, so it has no deep form; use method=vpt_shallow, or "
-                f"prompt_location=prepend or add with method={self.method!r}"
-            )
-        changed = [n for n in ("prompt_shared", "prompt_projection", "prompt_dropout") if getattr(self, n)]
-        if where != "prepend" and changed:
-            raise ValueError(f"{changed[0]} is for prompt_location=prepend, not {where!r}")
-        if self.prompt_shared and self.prompt_step:
-            raise ValueError(f"prompt_shared=True needs prompt_step=0, not {self.prompt_step}: one set has one size")
-
-    def _guidance_agrees(self) -> None:
-        method, fields = METHODS[self.method], type(self).model_fields
-        if self.tuned_parts and method.tunes != "none":
-            raise ValueError(
-                f"tuned_parts are for a backbone that is frozen; method={self.method!r} trains its weights"
-            )
-        if self.tuned_parts and method.lora:
-            raise ValueError(f"tuned_parts are for a backbone as it is; method={self.method!r} puts layers into it")
-        if not method.guided:
-            changed = [name for name in _GUIDED if getattr(self, name) != fields[name].default]
-            if changed:
-                guided = [name for name, other in METHODS.items() if other.guided]
-                raise ValueError(
-                    f"{changed[0]} is for methods with guided prompts, not for {self.method!r}; use method="
-                    f"{' or '.join(guided)}, or drop {changed[0]}"
-                )
-            return
-        changed = [name for name in _ALIKE if getattr(self, name) != fields[name].default]
-        if changed:
-            raise ValueError(
-                f"{changed[0]} is for methods whose prompts are all alike; method={self.method!r} has "
-                "num_guided_prompts in each of guided_blocks and num_prompts in every other block"
-            )
-        if self.guided_blocks and self.guided_blocks[0] > self.guided_blocks[1]:
-            first, last = self.guided_blocks
-            raise ValueError(f"guided_blocks={first},{last} ends before it begins; write {last},{first}")
-        if self.pool_prompts != "none" and self.pooling in ("auto", "cls"):
-            raise ValueError(f"pool_prompts={self.pool_prompts!r} needs pooling=mean, not {self.pooling!r}")
-
-    def _pruning_agrees(self) -> None:
-        method, fields = METHODS[self.method], type(self).model_fields
-        for has, names in ((method.key_values, _KEY_VALUES), (method.pruned, _PRUNED)):
-            changed = [name for name in names if getattr(self, name) != fields[name].default]
-            if changed and not has:
-                part = "key_values" if names is _KEY_VALUES else "pruned"
-                others = [name for name, other in METHODS.items() if getattr(other, part)]
-                raise ValueError(
-                    f"{changed[0]} is for method={' or '.join(others)}, not for {self.method!r}; use that method, or "
-                    f"drop {changed[0]}"
-                )
-        if (method.key_values or method.pruned) and self.prompt_location != "prepend":
-            raise ValueError(
-                f"prompt_location={self.prompt_location!r} has no tokens to prune and no keys; method={self.method!r} "
-                "takes prompt_location=prepend"
-            )
-        if not method.pruned or not (self.pruned_tokens or self.pruned_segments):
-            return
-        if self.prompt_dynamics != "none":
-            raise ValueError(
-                f"prompt_dynamics={self.prompt_dynamics!r} follows each prompt from block to block, and "
-                f"method={self.method!r} prunes others in each; use prompt_dynamics=none, or pruned_tokens=0 and "
-                "pruned_segments=0"
-            )
-        left = self.num_prompts - number_pruned(self.pruned_tokens, self.num_prompts)
-        for name, number in (("pruned_tokens", self.num_prompts), ("pruned_segments", left * self.prompt_segments)):
-            share = getattr(self, name)
-            if share and number and not number_pruned(share, number):
-                what = "num_prompts" if name == "pruned_tokens" else "the segments left"
-                legal = f"{1 / number:.3g} or more" if number > 1 else "or more num_prompts"
-                raise ValueError(
-                    f"{name}={share:g} of {what}={number} is less than one, so none would be pruned; legal: 0, {legal}"
-                )
-        if self.epochs == 1:
-            raise ValueError(
-                f"method={self.method!r} trains, prunes and trains anew, and epochs=1 is too few for both; legal: 2 or "
-                "more, or pruned_tokens=0 and pruned_segments=0"
-            )
-        if self.prune_after is not None and 0 < self.epochs <= self.prune_after:
-            raise ValueError(
-                f"prune_after={self.prune_after} of epochs={self.epochs} leaves none to train anew; legal: 1 to "
-                f"{self.epochs - 1}"
-            )
-
-    def _memory_agrees(self) -> None:
-        if self.class_prompts_on != "device" and self.class_prompt_updates != "rows":
-            raise ValueError(
-                f"class_prompts_on={self.class_prompts_on!r} keeps all rows but the batch's out of every step; say so "
-                "with class_prompt_updates=rows, or use class_prompts_on=device"
-            )
-        if self.images_per_pass is None:
-            return
-        if self.images_per_pass > self.batch_size:
-            raise ValueError(
-                f"images_per_pass={self.images_per_pass} is more than batch_size={self.batch_size}; legal: 1 to "
-                f"{self.batch_size}, or none for all at once"
-            )
-        if self.drop_path:
-            raise ValueError(
-                f"drop_path={self.drop_path:g} is drawn for each image of a whole batch, so its gradients cannot be "
-                "had in parts; drop images_per_pass, or use drop_path=0"
-            )
-        if METHODS[self.method].mlp:
-            raise ValueError(
-                f"method={self.method!r} normalises over the whole batch (BatchNorm), so its gradients cannot be had "
-                "in parts; drop images_per_pass"
-            )
-
-    def _devices_agree(self) -> None:
-        if self.processes == 1:
-            return
-        if self.batch_size < self.processes:
-            raise ValueError(
-                f"batch_size={self.batch_size} leaves some of {self.processes} processes without an image; legal: "
-                f"{self.processes} or more, or fewer devices"
-            )
-        if self.drop_path:
-            raise ValueError(
-                f"drop_path={self.drop_path:g} is drawn for each image of a whole batch, so several devices would draw "
-                "others than one; use devices=1, or drop_path=0"
-            )
-        if self.prompt_dynamics != "none":
-            raise ValueError(
-                f"prompt_dynamics={self.prompt_dynamics!r} has only been shown to train alike on one device; use "
-                "devices=1, or prompt_dynamics=none"
-            )
-        if METHODS[self.method].mlp:
-            raise ValueError(
-                f"method={self.method!r} normalises over the whole batch (BatchNorm), so several devices would give "
-                "other numbers than one; use devices=1"
             )
 
     @property

@@ -27,10 +27,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from vptsp.errors import RunError
+from vptsp.errors import RunError, UsageError
 from vptsp.files import read_json, write_json, write_text
 from vptsp.project import existing
+from vptsp.runs.epochs_of_model import epochs_of_model
 from vptsp.runs.result import RunResult
+from vptsp.runs.run import Run
+from vptsp.settings.methods import METHODS
 
 STATES = ("queued", "running", "done", "failed", "killed", "interrupted")
 HEARTBEAT_SECONDS = 1.0
@@ -119,6 +122,14 @@ class Job:
             lines = (self.path / "metrics.jsonl").read_text().splitlines(keepends=True)
             return [json.loads(line) for line in lines if line.endswith("\n")]
         return []
+
+    def epochs_of_model(self) -> list[dict[str, Any]]:
+        """:meth:`curve` without epochs before a pruning, which are another model's; all where that is not known."""
+        config = None
+        with contextlib.suppress(UsageError, KeyError):
+            if METHODS[self._optional("config.json").get("method", "")].pruned:  # a configuration takes time to check
+                config = Run(self.path).config
+        return epochs_of_model(self.curve(), config)
 
     def notebook(self) -> Path | None:
         """The executed notebook, once there is one."""

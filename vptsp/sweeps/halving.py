@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,11 @@ class Search:
     seeds: tuple[int, ...]
     folder: Path
     yes: bool = False
+
+    @cached_property
+    def first(self) -> Plan:
+        """The runs of the first stage, of all candidates: planned once, for whoever checks, shows and runs it."""
+        return self.plan(0, self.ladder)
 
     def plan(self, number: int, candidates: Sequence[Values]) -> Plan:
         """The runs of a stage, counted from 0; the labels of each are the candidates that it is of."""
@@ -124,8 +130,9 @@ def make_search(
     Raises ConfigError for a ladder of nothing, or of what cannot be trained or compared, and where nothing is held out
     by which to choose.
     """
-    given, preset = _folded(settings or {}), None if preset is None else str(preset)
-    config = make_config(given, preset=preset)
+    preset = None if preset is None else str(preset)
+    config = make_config(settings or {}, preset=preset)
+    given = _with_whole_tables(settings or {}, config)
     if config.epochs == 0:
         raise ConfigError("epochs=0 trains nothing, so there is nothing to tune; give 1 or more")
     if config.val_fraction == 0:
@@ -136,10 +143,11 @@ def make_search(
     ):
         if type(value) is not int or value < least:
             raise ConfigError(f"{name}={value!r} is not a whole number of {least} or more; {why}")
-    wanted = _folded_ladder(ladder, given) if ladder else default_ladder(config)
+    wanted = _combinations(ladder, given) if ladder else default_ladder(config)
     candidates, configs = [], dict[str, Values]()
-    for values in wanted:
-        candidate = make_config({**given, **values}, preset=preset)
+    for each in wanted:
+        candidate = make_config({**given, **each}, preset=preset)
+        values = _with_whole_tables(each, candidate)
         if candidate.method == "frozen":
             raise ConfigError("method='frozen' trains nothing, so there is nothing to tune; choose another method")
         if configs.setdefault(candidate.model_dump_json(), values) is values:
@@ -157,7 +165,7 @@ def make_search(
         folder=placed(folder or Path("runs/tuned") / f"{config.dataset}-{config.method}"),
         yes=yes,
     )
-    search.plan(0, candidates)  # notebook and names are as they should be
+    _ = search.first  # notebook and names are as they should be
     return search
 
 
@@ -192,8 +200,8 @@ def stages_of(candidates: int, epochs: int, keep: int, least: int = 1) -> list[S
     return found
 
 
-def _folded_ladder(ladder: Mapping[str, Sequence[Any]], given: Values) -> list[Values]:
-    """Every combination, as a sweep's grid has them, with entries of tables in their tables."""
+def _combinations(ladder: Mapping[str, Sequence[Any]], given: Values) -> list[Values]:
+    """Every combination, as a sweep's grid has them."""
     for name in ladder:
         if name in _OF_THE_SEARCH:
             raise ConfigError(f"{name} is not for the ladder: stages and seeds are the search's own; choose others")
@@ -210,17 +218,15 @@ def _folded_ladder(ladder: Mapping[str, Sequence[Any]], given: Values) -> list[V
         raise ConfigError(str(error).replace("grid", "ladder")) from None
     if (count := sweep.count()) > MANY:
         raise ConfigError(f"the ladder has {count:,} combinations; a search takes at most {MANY}, so leave some out")
-    tables = {name.partition(".")[0] for name in ladder if "." in name}
-    base = {name: given[name] for name in tables if name in given}
-    return [_folded({**base, **values}) for _, values in sweep.runs()]
+    return [values for _, values in sweep.runs()]
 
 
-def _folded(values: Mapping[str, Any]) -> Values:
-    """Entries of tables, ``loss_args.alpha``, in the table, as notebooks take it."""
+def _with_whole_tables(values: Mapping[str, Any], config: Config) -> Values:
+    """``values`` as notebooks take them: for an entry (``loss_args.alpha``) its table, as the configuration has it."""
     found: Values = {}
     for name, value in values.items():
-        table, dot, entry = name.partition(".")
-        found[table] = {**(found.get(table) or {}), entry: value} if dot else value
+        table, dot, _ = name.partition(".")
+        found[table] = getattr(config, table) if dot else value
     return found
 
 

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from vptsp.errors import ConfigError
 from vptsp.sweeps.plan import Plan
@@ -25,7 +26,11 @@ def cores() -> int:
 
 
 def places_for(plan: Plan, workers: int | None, threads: int | None, gpus: Sequence[str | int]) -> list[Place]:
-    """:func:`local_places` for the runs of a plan. Raises :class:`ConfigError` where one of them finds no room."""
+    """:func:`local_places` for the runs of a plan. Raises :class:`ConfigError` where one of them finds no room.
+
+    Without ``gpus`` runs are spread over those that are visible, if there are several: each would take the first. Not
+    so where a run names its own (``device=cuda:1``), and for notebooks that take no settings, whose work is unknown.
+    """
     for job in plan.jobs:
         if job.nodes > 1:
             raise ConfigError(
@@ -35,6 +40,10 @@ def places_for(plan: Plan, workers: int | None, threads: int | None, gpus: Seque
     most = max((job.devices for job in plan.jobs), default=1)
     if most > 1 and not gpus and any(job.on_gpu for job in plan.jobs if job.devices > 1):
         gpus = _visible_gpus()
+    elif not gpus and plan.signature.resolves and _has_drivers():
+        spread = any(job.on_gpu for job in plan.jobs) and not any(job.names_gpu for job in plan.jobs)
+        if spread and len(found := _visible_gpus()) > 1:
+            gpus = found
     return local_places(workers, threads, gpus, most)
 
 
@@ -61,6 +70,17 @@ def local_places(workers: int | None, threads: int | None, gpus: Sequence[str | 
             "many as there are, or device=cpu"
         )
     return places
+
+
+def gpus_in_words(places: Sequence[Place], asked: Sequence[str | int]) -> str:
+    """Which GPUs runs were spread over without being ``asked`` to, in a line; "" where they were asked, or are not."""
+    used = list(dict.fromkeys(place.gpu for place in places if place.gpu is not None))
+    return "" if asked or not used else f"runs are spread over GPUs {', '.join(used)}; --gpus chooses among them"
+
+
+def _has_drivers() -> bool:
+    """Whether there may be GPUs, without importing torch, which takes seconds."""
+    return any(Path(name).exists() for name in ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg"))
 
 
 def _visible_gpus() -> list[str]:

@@ -33,7 +33,8 @@ _NAME_LENGTH = 72
 @dataclass
 class Planned:
     """One run to be: ``parameters`` to pass, ``key`` its identity, ``meaning_key`` the same whatever the code;
-    ``devices`` and ``nodes`` are its processes on a machine and its machines, ``on_gpu`` whether it may use GPUs."""
+    ``devices`` and ``nodes`` are its processes on a machine and its machines, ``on_gpu`` whether it may use GPUs,
+    ``names_gpu`` whether it says which."""
 
     parameters: dict[str, Any]
     key: str
@@ -43,6 +44,7 @@ class Planned:
     devices: int = 1
     nodes: int = 1
     on_gpu: bool = True
+    names_gpu: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,8 @@ def make_plan(sweep: Sweep, yes: bool = False) -> Plan:
 
 def _asked(meaning: Mapping[str, Any]) -> dict[str, Any]:
     """What a run computes on, as settings say it; a notebook may call other things by these names."""
-    asked: dict[str, Any] = {"on_gpu": meaning.get("device", "auto") not in ("cpu", "mps")}
+    device = meaning.get("device", "auto")
+    asked: dict[str, Any] = {"on_gpu": device not in ("cpu", "mps"), "names_gpu": ":" in str(device)}
     for name, setting in (("devices", "devices"), ("nodes", "num_nodes")):
         if isinstance(value := meaning.get(setting), int) and value >= 1:
             asked[name] = value

@@ -69,7 +69,7 @@ def tune(search: Search, **options: Any) -> Tuned:
     left, stages = search.ladder, list[tuple[Stage, list[Candidate]]]()
     for number, stage in enumerate(search.stages):
         candidates = left[: stage.candidates]
-        plan = search.plan(number, candidates)
+        plan = search.plan(number, candidates) if number else search.first
         folder = run_sweep(plan, search.place(number), **options)
         jobs = folder.jobs()
         if any(_is_stopped(job.status()) for job in jobs):
@@ -106,9 +106,8 @@ def _candidate(values: Values, jobs: Sequence[Job]) -> Candidate:
         if job.status()["state"] != "done" or result is None or result.validation is None:
             error = job.status()["error"].partition("\n")[0] or "too few classes to hold some out, by which to choose"
             return Candidate(values, None, None, paths, error)
-        first = job.summary().get("pruned", {}).get("after_epoch", 0)  # epochs before a pruning are not of the result
         metric = result.validation_metric
-        epochs = [(line.get(metric), line.get("val_map_at_r", 0.0)) for line in job.curve() if line["epoch"] > first]
+        epochs = [(line.get(metric), line.get("val_map_at_r", 0.0)) for line in job.epochs_of_model()]
         best = max((value for value in epochs if value[0] is not None), default=(-math.inf, -math.inf))
         ranks.append((result.validation, *best))
     rank = (mean(each[0] for each in ranks), mean(each[1] for each in ranks), mean(each[2] for each in ranks))

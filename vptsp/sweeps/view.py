@@ -119,8 +119,8 @@ def _place(state: str, status: dict[str, Any], progress: dict[str, Any]) -> tupl
 
 
 def _best(job: Job) -> tuple[str, float | None]:
-    """Name and value of the best validation metric so far."""
-    lines = job.curve()
+    """Name and value of the best validation metric so far, of the model that is trained now."""
+    lines = job.epochs_of_model()
     for task in TASKS.values():
         values = [line[f"val_{task.metric}"] for line in lines if line.get(f"val_{task.metric}") is not None]
         if values:

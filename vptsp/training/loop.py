@@ -24,6 +24,7 @@ from vptsp.evaluation.evaluate import counts_of, eval_passes, predict, score, sc
 from vptsp.files import write_json
 from vptsp.runs.checkpoints import inference_path, save_inference, save_start
 from vptsp.runs.data_record import data_differences, record_data
+from vptsp.runs.epochs_of_model import epochs_of_model
 from vptsp.runs.progress import Observer, Ticker, default_observer
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
@@ -169,7 +170,7 @@ def _train_epochs(run: Run, session: Session, state: TrainingState, ticker: Tick
     ticker.tell("start", state.epoch, state.epoch * per_epoch + state.batch, _told_of(run, session))
     while state.epoch < config.epochs:
         if state.epoch == config.prunes_after and state.batch == 0:
-            prune_and_rewind(run, session, objective)
+            prune_and_rewind(run, session, objective, stop)
             state.best = None  # what is chosen from is what was trained pruned
             session.world.first(lambda: inference_path(run, "best_val").unlink(missing_ok=True))
             _offer_start(run, session, state)
@@ -326,8 +327,7 @@ def _summarise(run: Run, session: Session, state: TrainingState) -> None:
         **({} if session.world.alone else {"processes": session.world.size}),
         "epochs": len(lines),
     }
-    first = config.prunes_after or 0  # epochs before a pruning are no result of the method
-    tracked = [line for line in lines if line["epoch"] > first and any(name.startswith("test_") for name in line)]
+    tracked = [line for line in epochs_of_model(lines, config) if any(name.startswith("test_") for name in line)]
     if tracked:
         summary["max_over_test_epochs"] = {
             name.removeprefix("test_"): max(line[name] for line in tracked)

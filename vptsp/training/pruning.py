@@ -14,6 +14,8 @@ that is killed meanwhile prunes the same again.
 
 from __future__ import annotations
 
+import threading
+
 import torch
 from torch import Tensor
 
@@ -21,24 +23,29 @@ from vptsp.core.prompts.pruning import PrunablePrompts
 from vptsp.errors import TrainingError
 from vptsp.runs.checkpoints import load_start
 from vptsp.runs.run import Run
+from vptsp.training.guards import TrainingStopped
 from vptsp.training.objective import Objective
 from vptsp.training.session import Session
 
 
-def prune_and_rewind(run: Run, session: Session, objective: Objective) -> None:
+def prune_and_rewind(run: Run, session: Session, objective: Objective, stop: threading.Event) -> None:
     """Measure, prune, and put everything else back to the start that the run has kept.
 
-    Raises :class:`~vptsp.errors.TrainingError` where no batch has a gradient of finite numbers.
+    Raises :class:`~vptsp.training.guards.TrainingStopped` at the batch in which a stop was asked for, by ``stop`` or a
+    ``STOP`` file: the checkpoint before the pass is what the run goes on from. Raises
+    :class:`~vptsp.errors.TrainingError` where no batch has a gradient of finite numbers.
     """
     config, world, prompts = session.config, session.world, session.model.prompts
     assert isinstance(prompts, PrunablePrompts), "only a method that prunes comes here"
-    tokens, segments = _importance(session, objective, prompts)
+    tokens, segments = _importance(run, session, objective, prompts, stop)
     world.all_well(lambda: load_start(run, session.model))
     prompts.prune(tokens, segments, config.pruned_tokens, config.pruned_segments)
     session.forget_steps()
 
 
-def _importance(session: Session, objective: Objective, prompts: PrunablePrompts) -> tuple[list[Tensor], list[Tensor]]:
+def _importance(
+    run: Run, session: Session, objective: Objective, prompts: PrunablePrompts, stop: threading.Event
+) -> tuple[list[Tensor], list[Tensor]]:
     """Mean over batches of |dL / d rho| (N,) and |dL / d zeta| (N, R), for each matrix of prompts, up to a factor that
     all have."""
     model, world, device = session.model, session.world, session.fabric.device
@@ -49,7 +56,13 @@ def _importance(session: Session, objective: Objective, prompts: PrunablePrompts
     counted = 0
     for images, labels, _ in session.loader:
         images, labels = (each.to(device, non_blocking=each.is_pinned()) for each in (images, labels))
-        labels, _ = world.labels(labels, session.sampler.batch_size, False)
+        asked = stop.is_set() or (world.is_first and run.stop_requested())
+        labels, stopping = world.labels(labels, session.sampler.batch_size, asked)
+        if stopping:
+            raise TrainingStopped(
+                f"stopped after epoch {session.config.prunes_after} of {session.config.epochs}, before its prompts "
+                f"were pruned; go on with: vptsp train --resume {run.path}"
+            )
         session.backward(objective(model, session.forward(images, labels), labels))
         found = prompts.mask_gradients()
         session.forget_gradients()

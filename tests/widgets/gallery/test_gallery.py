@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import io
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from vptsp_widgets.gallery.queries import true_ranks
 from vptsp_widgets.linking import link
 from vptsp_widgets.uploads import LARGEST
 
-from vptsp.errors import ConfigError, DataError
+from vptsp.errors import ConfigError, DataError, DataWarning
 from vptsp.evaluation.gallery_index import GalleryIndex
 from vptsp.evaluation.index import StoredIndex
 from vptsp.evaluation.ranking import search
@@ -246,6 +247,28 @@ def test_words_are_embedded_once_and_what_fails_leaves_the_view_whole(saved: Sav
     view._query = {"text": "stop"}
     assert "the words 'stop' could not be searched with: RuntimeError: out of words" in html.unescape(view.still())
     assert view.summary() == RetrievalGallery(saved).summary()
+
+
+def test_what_the_encoder_warns_of_is_told_in_view_still_and_python(saved: SavedEmbeddings) -> None:
+    def encode(words: str) -> np.ndarray:
+        warnings.warn("an encoder's own business", FutureWarning, stacklevel=2)
+        if len(words.split()) > 2:
+            warnings.warn("only <2> words are read", DataWarning, stacklevel=2)
+        return np.eye(8)[0]
+
+    view = RetrievalGallery(saved, text_encoder=encode)
+    with pytest.warns(DataWarning, match="only <2> words are read"), pytest.warns(FutureWarning, match="own business"):
+        view.query_text("a red flower")
+    ((content, _),) = sent(view, {"kind": "query", "number": 2, "query": {"text": "a red flower"}})
+    assert content["note"] == "only <2> words are read"
+    assert "only &lt;2&gt; words are read" in view.still()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DataWarning)
+        warnings.simplefilter("ignore", FutureWarning)
+        view.query_text("flower")
+    assert "words are read" not in view.still()
+    ((content, _),) = sent(view, {"kind": "query", "number": 3, "query": {"row": 0}})
+    assert content["note"] == ""
 
 
 @pytest.mark.parametrize("vector", [np.ones(5), np.zeros(8), np.full(8, np.nan), np.ones((1, 8))])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from vptsp_widgets.front import module, page_block, style
 from vptsp_widgets.gallery import RetrievalGallery
 from vptsp_widgets.view import View
 
-from vptsp.errors import DataError
+from vptsp.errors import DataError, DataWarning
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.run import Run
 
@@ -382,6 +383,8 @@ def test_words_are_typed_and_searched_with(show: Show, page: Page, tmp_path: Pat
     def encode(words: str) -> np.ndarray:
         if words == "stop":
             raise DataError("these words stop it")
+        if "onerror" in words:
+            warnings.warn("the first <3> words are read", DataWarning, stacklevel=2)
         return np.eye(8)[len(words) % 8]
 
     view = show(RetrievalGallery(saved_set(tmp_path), text_encoder=encode, k=4)).view
@@ -391,12 +394,14 @@ def test_words_are_typed_and_searched_with(show: Show, page: Page, tmp_path: Pat
     query = page.get_by_role("region", name="query")
     expect(query).to_contain_text("words; which class they mean is not known")
     expect(query.get_by_role("heading")).to_contain_text("<img src=x onerror=alert(1)>")
+    expect(query).to_contain_text("the first <3> words are read")
     ranked(page)
     assert rows(page) == [view._row[name] for name in view.results["id"]]
     assert view.focus == ""
     box.fill("ab")
     box.press("Enter")
     expect(query.get_by_role("heading")).to_have_text("ab")
+    expect(query).not_to_contain_text("words are read")
     page.get_by_role("button", name="← Back").click()
     expect(query.get_by_role("heading")).to_contain_text("onerror")
     box.fill("stop")

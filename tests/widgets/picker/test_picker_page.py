@@ -55,6 +55,17 @@ def test_filter_wants_every_word_in_some_column(shown: Shown, page: Page) -> Non
     expect(page.locator(".vptsp-count")).to_have_text("5 of 5 runs")
 
 
+def test_when_is_one_line_where_there_is_room(shown: Shown, page: Page) -> None:
+    def lines() -> int:
+        parts = page.locator(".vptsp-runs tbody tr").first.locator(".vptsp-when span")
+        return len({round(box["y"]) for part in parts.all() if (box := part.bounding_box())})
+
+    page.set_viewport_size({"width": 800, "height": 600})
+    assert lines() == 1
+    page.set_viewport_size({"width": 560, "height": 600})
+    assert lines() == 2
+
+
 def test_headings_sort_and_empty_cells_stay_last(shown: Shown, page: Page) -> None:
     page.get_by_role("button", name="R@1").click()
     assert names(page)[0] == "done"

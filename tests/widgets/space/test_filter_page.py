@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +12,8 @@ import pytest
 from pages import low_contrast
 from playwright.sync_api import Page
 from vptsp_widgets.space import SpaceExplorer
+from vptsp_widgets.space.data import column
+from vptsp_widgets.space.filtering import passing
 
 from tests.widgets.space.test_space import saved_images
 from tests.widgets.space.test_space_page import GRID
@@ -90,3 +94,84 @@ def test_filters_by_python_are_checked_and_go_with_their_column(space: SpaceExpl
         space.view_state = {"filter": [{"column": "size", "above": 3}]}
     with pytest.raises(DataError, match="a condition names a column"):
         space.view_state = {"filter": ["size"]}
+
+
+# --- dates --------------------------------------------------------------------------------------------
+DAYS = ["2024-02-27", "2024-02-28", "2024-02-29", "2024-03-01", None]
+TIMES = pd.date_range("2015-01-01 09:30", periods=39, freq="97D").to_series(index=range(39)).reindex(range(40))
+
+
+@pytest.fixture
+def dated(tmp_path: Path) -> SpaceExplorer:
+    saved = saved_images(tmp_path, [row % 4 for row in range(40)], ["rose", "lily", "iris", "moss rose"])
+    return SpaceExplorer(saved, GRID, columns=pd.DataFrame({"taken": DAYS * 8, "seen": TIMES.to_numpy()}))
+
+
+@pytest.mark.browser
+def test_dates_have_a_range_and_stand_as_dates(page: Page, dated: SpaceExplorer) -> None:
+    view = Live(page, dated)
+    page.locator(".vptsp-space-over").focus()
+    page.keyboard.press("f")
+    bar = page.get_by_role("group", name="Filter", exact=True)
+    page.get_by_label("Filter by", exact=True).select_option(label="taken")
+    view.settle()
+    assert dated.view_state["filter"] == [{"column": "taken", "low": "2024-02-27", "high": "2024-03-01"}]
+    assert "32 images pass" in bar.inner_text()
+    assert "2024-02-27 to 2024-03-01" in bar.inner_text()
+    low, high = page.get_by_label("taken: at least"), page.get_by_label("taken: at most")
+    step = "(one, to) => { one.valueAsNumber = to; one.dispatchEvent(new Event('input')); }"
+    low.evaluate(step, 67)  # a third of 200 steps is a day
+    high.evaluate(step, 134)
+    view.settle()
+    assert dated.view_state["filter"] == [{"column": "taken", "low": "2024-02-28", "high": "2024-02-29"}]
+    assert low.get_attribute("aria-valuetext") == "2024-02-28"
+    assert "16 images pass" in bar.inner_text()
+    page.get_by_label("Filter by", exact=True).select_option(label="seen")
+    view.settle()
+    first, last = TIMES.iloc[0], TIMES.iloc[38]
+    assert f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}" in bar.inner_text()
+    assert "16 images pass" in bar.inner_text()  # all of these have been seen
+    page.get_by_label("Colour by", exact=True).select_option(label="taken")
+    view.settle()
+    legend = page.locator(".vptsp-space-legend")
+    assert "2024-02-27" in legend.inner_text()
+    assert "2024-03-01" in legend.inner_text()
+    assert low_contrast(page, ".vptsp-space-filter") == []
+    for width in (1920, 620):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_dates_by_python_are_what_pandas_has(dated: SpaceExplorer) -> None:
+    dated.view_state = {"filter": [{"column": "seen", "low": TIMES.iloc[3], "high": TIMES.iloc[30].date()}]}
+    assert dated.view_state["filter"] == [{"column": "seen", "low": "2015-10-19T09:30:00", "high": "2022-12-20"}]
+    rows = passing(dated.columns, dated.ids, dated.view_state["filter"])
+    assert np.flatnonzero(rows).tolist() == list(range(3, 31))  # a day that is the end is all of it
+    assert dated.table["seen"].tolist()[:39] == TIMES.tolist()[:39]
+    assert dated.table["taken"].isna().sum() == 8
+    for wrong in ("tomorrow", 3, None):
+        with pytest.raises(DataError, match="for 'seen'; it must be a date such as 2024-05-01"):
+            dated.view_state = {"filter": [{"column": "seen", "low": wrong}]}
+
+
+@pytest.mark.parametrize(
+    ("values", "first"),
+    [
+        (pd.to_datetime(["2024-05-02", "2024-05-01"]), "2024-05-01"),
+        (pd.to_datetime(["2024-05-02 23:30", "2024-05-01 23:30"]).tz_localize("Asia/Tokyo"), "2024-05-01 23:30"),
+        ([date(2024, 5, 2), date(2024, 5, 1)], "2024-05-01"),
+        (pd.period_range("2024-05", periods=2, freq="M"), "2024-05-01"),
+        (["2024-05-02T10:00Z", "2024-05-01T10:00:30+02:00"], "2024-05-01 10:00:30"),
+    ],
+)
+def test_what_is_a_date(values: Any, first: str) -> None:
+    found = column(pd.Series(values, name="taken"))
+    assert found.values is None
+    assert found.dates is not None
+    assert found.dates.min() == np.datetime64(first)
+    assert found.codes.min() == 0
+
+
+@pytest.mark.parametrize("values", [["2024", "2025"], ["2024-05-01", "soon"], ["1-2-3"], [None, None], ["2024-13-45"]])
+def test_what_is_none(values: list[Any]) -> None:
+    assert column(pd.Series(values, name="taken", dtype=object)).dates is None

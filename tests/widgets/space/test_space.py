@@ -71,6 +71,19 @@ def rows_of(value: bytes) -> list[int]:
     return np.frombuffer(value, "<i4").tolist()
 
 
+def test_a_map_without_proxies_says_why(tiny_run: Run, tmp_path: Path) -> None:
+    frozen = Run.open(tiny_run.path / "baselines" / "frozen")
+    assert SpaceExplorer.of_run(tiny_run, method="pca")._notes == []
+    view = SpaceExplorer.of_run(frozen, method="pca")
+    assert view._notes == ["no proxies: method frozen trains nothing, so it has none"]
+    assert "method frozen trains nothing" in view.still()
+    copy = shutil.copytree(tiny_run.path, tmp_path / "copy")
+    view.run = str(copy)
+    assert view._notes == []
+    shutil.rmtree(copy / "snapshots")
+    assert SpaceExplorer.of_run(copy, method="pca")._notes == ["no proxies: the run keeps no snapshots of them"]
+
+
 def test_rows_and_ids_name_the_same_images(saved: SavedEmbeddings) -> None:
     space = SpaceExplorer(saved, "pca")
     space.selection = ["image 7", "image 2"]

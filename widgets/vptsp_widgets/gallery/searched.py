@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
 from vptsp.data.image_set import ImageSet
-from vptsp.errors import ConfigError, DataError
+from vptsp.errors import ConfigError, DataError, DataWarning
 from vptsp.evaluation.gallery_index import GalleryIndex, Kind, check_kind
 from vptsp.evaluation.index import Index
 from vptsp.evaluation.index.opened import open_index
@@ -36,7 +37,7 @@ class Searched:
 
     ``proxies`` are (C, E) by kind, of the classes ``proxy_names``; ``model`` embeds files; ``images`` are where the
     whole pictures come from. ``index`` is a kind of one in memory, an index of the gallery images, or its folder.
-    ``text_encoder`` embeds words.
+    ``text_encoder`` embeds words; what it warns of (DataWarning), as that it has cut them, stands beside the answer.
 
     Raises DataError for parts that do not fit together, and ConfigError for an unknown kind of index.
     """
@@ -68,7 +69,7 @@ class Searched:
         self.unit: Float32[np.ndarray, "N E"] = unit_rows(saved.embeddings)
         self.can_embed = model is not None
         self.text_encoder = text_encoder
-        self._of_words: dict[str, Float32[np.ndarray, " E"]] = {}  # the last ones
+        self._of_words: dict[str, tuple[Float32[np.ndarray, " E"], str]] = {}  # the last ones
         self.uploads = Uploads(model, saved)
         self.pictures = Pictures.of(images, saved)
 
@@ -100,7 +101,8 @@ class Searched:
     def nearest(self, query: Query, k: int) -> dict[str, Any]:
         """Rows and similarities of the nearest gallery images, the query's label (-1: not known), and R, all of that.
 
-        ``recall`` says of an approximate answer how much of the truth it holds; it is "" for an exact one.
+        ``recall`` says of an approximate answer how much of the truth it holds; it is "" for an exact one. ``note`` is
+        what the text encoder warned of, or "".
         """
         vector, label, own = self._resolve(query)
         found = self.index.find(vector[None], k, [None if own is None else self.saved.ids[own]])
@@ -109,6 +111,7 @@ class Searched:
             "rows": [self._row[name] for name in found.ids[0]],
             "similarities": found.similarities[0][: len(found.ids[0])].tolist(),
             "recall": "" if found.recall is None else str(found.recall),
+            "note": self._of_text(query["text"])[1] if "text" in query else "",
             "label": label,
             "relevant": int(true.sum()) - (own is not None and bool(true[own])),
         }
@@ -145,16 +148,23 @@ class Searched:
         if "upload" in query:
             return self.uploads.embedding(query["upload"]), -1, None
         if "text" in query:
-            return self._of_text(query["text"]), -1, None
+            return self._of_text(query["text"])[0], -1, None
         row = int(query["row"])
         return self.unit[row], int(self.saved.labels[row]), row
 
-    def _of_text(self, words: str) -> Float32[np.ndarray, " E"]:
+    def _of_text(self, words: str) -> tuple[Float32[np.ndarray, " E"], str]:
+        """Unit vector of words, and what their encoder warned of."""
         if self.text_encoder is None:
             raise ConfigError("this gallery has no text_encoder to search by words with; make it with one, as CLIP has")
         if words in self._of_words:
             return self._of_words[words]
-        found = self.text_encoder(words)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", DataWarning)
+            found = self.text_encoder(words)
+        said = [str(each.message) for each in caught if issubclass(each.category, DataWarning)]
+        for other in caught:
+            if not issubclass(other.category, DataWarning):
+                warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
         detached = found.detach().cpu() if hasattr(found, "detach") else found
         vector, size = np.asarray(detached, dtype=np.float32), self.unit.shape[1]
         if vector.shape != (size,) or not np.isfinite(vector).all() or not vector.any():
@@ -162,7 +172,8 @@ class Searched:
                 f"text_encoder gave an array of shape {vector.shape} for {plain(words)!r}; it must be {size} finite "
                 "numbers, not all 0, in the space of these images"
             )
-        self._of_words = {words: unit_rows(vector[None])[0]}  # asked for again by table, still and line
+        # asked for again by table, still and line
+        self._of_words = {words: (unit_rows(vector[None])[0], " ".join(said))}
         return self._of_words[words]
 
     def name(self, query: Query) -> str:

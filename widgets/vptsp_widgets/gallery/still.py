@@ -27,7 +27,8 @@ def html_of(searched: Searched, query: Query, k: int, thumbnails: Thumbnails | N
         answers = [searched.nearest(query, k)]
         picture = (_of_image if "row" in query else _of_vector)(searched, query, answers[0], k, pictures)
     recalls = dict.fromkeys(answer["recall"] for answer in answers if answer["recall"])
-    notes = [*(f"an approximate search, which {recall}" for recall in recalls), *notes]
+    said = dict.fromkeys(answer["note"] for answer in answers if answer["note"])
+    notes = [*said, *(f"an approximate search, which {recall}" for recall in recalls), *notes]
     return picture + "".join(f'<p style="font-size:13px;margin:4px 0">{safe(note, 300)}</p>' for note in notes)
 
 

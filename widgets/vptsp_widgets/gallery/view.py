@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -13,7 +14,7 @@ import traitlets
 
 from vptsp.analysis.proxies_on_map import proxies_of
 from vptsp.data.image_set import ImageSet
-from vptsp.errors import ConfigError, DataError
+from vptsp.errors import ConfigError, DataError, DataWarning
 from vptsp.evaluation.gallery_index import Kind
 from vptsp.evaluation.index import Index
 from vptsp.runs.embeddings import SavedEmbeddings
@@ -154,10 +155,15 @@ class RetrievalGallery(EmbeddingsView):
         self._ask({"upload": self.searched.uploads.keep(data, Path(path).name), "name": Path(path).name})
 
     def query_text(self, words: str) -> None:
-        """Search with words. Raises ConfigError without a text encoder, DataError for no words."""
+        """Search with words. What their encoder warns of is a DataWarning here and stands in the view as well.
+
+        Raises ConfigError without a text encoder, DataError for no words.
+        """
         if not words.strip():
             raise DataError("there are no words to search with; write what the images should show")
-        self.searched.nearest({"text": words}, 1)  # refused here, where the call is
+        # refused here, where the call is
+        if note := self.searched.nearest({"text": words}, 1)["note"]:
+            warnings.warn(note, DataWarning, stacklevel=2)
         self._ask({"text": words})
 
     def _ask(self, query: Query) -> None:

@@ -17,6 +17,7 @@ from vptsp.figures.palettes import palette, ramp
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.text import plain
 from vptsp_widgets.colour_names import colours_named
+from vptsp_widgets.space import dates
 
 CLASS = "class"  # the column that every map has
 NEAREST = "nearest image"
@@ -25,11 +26,15 @@ MOST_COLOURED = 20  # categories in colour at once
 
 @dataclass(frozen=True)
 class Column:
-    """One value per image: int32 codes into ``values`` (-1: missing), or float32 numbers where ``values`` is none."""
+    """One value per image: int32 codes into ``values`` (-1: missing), or float32 numbers where ``values`` is none.
+
+    Of ``dates`` the numbers are days after the first.
+    """
 
     name: str
     codes: np.ndarray  # (N,) int32 or float32
     values: tuple[str, ...] | None
+    dates: np.ndarray | None = None  # (N,) datetime64[s]
 
     @cached_property
     def named(self) -> list[str] | None:
@@ -53,12 +58,25 @@ class Column:
         finite = self.codes[np.isfinite(self.codes)]
         low, high = np.percentile(finite, (1, 99)).tolist() if len(finite) else (0.0, 1.0)
         least, most = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
-        return {"name": self.name, "kind": "number", "low": low, "high": high, "least": least, "most": most}
+        header = {"name": self.name, "kind": "number", "low": low, "high": high, "least": least, "most": most}
+        if self.dates is not None:
+            first = dates.first_of(self.dates).astype("datetime64[ms]").astype(int)
+            header |= {"since": int(first), "days": dates.are_days(self.dates)}
+        return header
+
+    def told(self, value: float) -> str:
+        """A number of this column as text, a date as one."""
+        if self.dates is None:
+            return f"{value:g}"
+        return dates.told(dates.first_of(self.dates), value, dates.are_days(self.dates))
 
 
 def column(values: pd.Series) -> Column:
-    """Numbers stay numbers; everything else is a category, in its own order or the order of its text."""
+    """Numbers and dates stay numbers; everything else is a category, in its own order or the order of its text."""
     name = plain(values.name)
+    if (found_dates := dates.dates_in(values)) is not None:
+        days = dates.days_after(found_dates, dates.first_of(found_dates))
+        return Column(name, days, None, found_dates)
     if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
         numbers = values.to_numpy(dtype="<f4", na_value=np.nan)
         return Column(name, np.where(np.isfinite(numbers), numbers, np.nan).astype("<f4"), None)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from vptsp_widgets.space.data import Column
+from vptsp_widgets.space.dates import ends_of, first_of
 
 
 def passing(
@@ -27,6 +28,9 @@ def passing(
 
 
 def _meets(column: Column, condition: Mapping[str, Any], wanted: str) -> Bool[np.ndarray, " N"]:
+    if column.dates is not None:
+        low, high = ends_of(condition, first_of(column.dates))
+        return (column.codes >= low) & (column.codes <= high)
     if column.values is None:
         low, high = condition.get("low", -np.inf), condition.get("high", np.inf)
         return (column.codes >= low) & (column.codes <= high)  # not-a-number passes neither

@@ -264,6 +264,8 @@ def _legend(axis: Axes, shown: StillMap) -> None:
         bar = axis.figure.colorbar(
             ScalarMappable(scale, ListedColormap(ramp(dark=False) / 255)), ax=axis, shrink=0.7, pad=0.02
         )
+        if column.dates is not None:
+            bar.ax.yaxis.set_major_formatter(lambda value, _: column.told(value))
         bar.set_label(column.name, fontsize=9, color=_INK, parse_math=False)
         bar.ax.tick_params(labelsize=8, colors=_SOFT)
         bar.outline.set_visible(False)

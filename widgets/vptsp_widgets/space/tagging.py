@@ -26,10 +26,14 @@ def with_tags(columns: Sequence[Column], ids: Sequence[str], tags: Mapping[str, 
 
 
 def table_of(columns: Sequence[Column], ids: Sequence[str]) -> pd.DataFrame:
-    """What the columns say of each image, by id: numbers as float32, everything else as a categorical."""
-    series = {one.name: one.codes if one.values is None else _categorical(one) for one in columns}
+    """What the columns say of each image, by id: numbers as float32, dates, everything else as a categorical."""
+    series = {one.name: _series(one) for one in columns}
     return pd.DataFrame(series, index=pd.Index(ids, name="id"))
 
 
-def _categorical(one: Column) -> Any:
+def _series(one: Column) -> Any:
+    if one.dates is not None:
+        return one.dates
+    if one.values is None:
+        return one.codes
     return pd.Categorical.from_codes(one.codes.tolist(), pd.Index(one.values or ()))

@@ -19,7 +19,7 @@ import traitlets
 
 from vptsp.analysis.guided_prompts import prompt_column
 from vptsp.analysis.projection import Method
-from vptsp.analysis.proxies_on_map import proxies_of
+from vptsp.analysis.proxies_on_map import proxies_of, why_no_proxies
 from vptsp.analysis.proxy_handles import ProxyHandles, handles_of
 from vptsp.errors import DataError, RunError
 from vptsp.runs.embeddings import SavedEmbeddings
@@ -29,6 +29,7 @@ from vptsp_widgets.options import require_options
 from vptsp_widgets.run_view import Content, run_of, thumbnails_of
 from vptsp_widgets.sampling import spread
 from vptsp_widgets.space import data, measuring, truth
+from vptsp_widgets.space.dates import with_dates_as_text
 from vptsp_widgets.space.filtering import passing
 from vptsp_widgets.space.handles import HandledMap
 from vptsp_widgets.space.keeping import KeepsViews, kept_map
@@ -49,18 +50,20 @@ class SpaceExplorer(HandledMap, KeepsViews):
     ``coordinates`` is an array (N, D), or how to make one: ``"umap"`` or ``"pca"``. ``dimensions`` D are 2, a plane, or
     3, a space that is turned by hand and seen from the front. ``proxies`` maps any of learned, semantic and fused to
     (C, E) vectors, which are placed among the images, or to (C, D) places on a given map; ``proxy_names`` are the C
-    names of their classes. ``columns`` holds more to colour by: one row per image, in order or indexed by image id.
+    names of their classes, and ``no_proxies`` says beside the map why there are none. ``columns`` holds more to colour
+    by: one row per image, in order or indexed by image id.
     ``cache`` is a folder for projections.
 
     ``view_state`` is the view as one small JSON object: camera (``x``, ``y``, ``zoom``, and ``turn``, a quaternion, of
     a map in three dimensions), ``colour`` (a column), ``solo`` (the categories shown, empty for all), ``find`` (a
-    class), ``filter`` (conditions on columns, as in ``{"column": "size", "low": 2}`` or
-    ``{"column": "soil", "values": ["wet"]}``), ``labels``, ``pictures`` (of images, where one has zoomed in),
-    ``examples`` (the image nearest to its class's mean, of each class that has room), ``proxies`` (kinds shown of all
-    classes; of a class looked at the others are, too), ``arrows``, ``neighbours`` (whether lines lead from the image of
-    ``focus`` to those nearest to it), ``truth`` (the same for the image pointed at, and columns that say how far the
-    map can be trusted, :mod:`vptsp.analysis.distortion`) and ``all`` (whether to show images beyond the sample). What
-    is not given is as at the start. ``map_alone`` makes a map of the images selected, ``map_all`` that of all again.
+    class), ``filter`` (conditions on columns, as in ``{"column": "size", "low": 2}``, ``{"column": "taken", "high":
+    "2024-05-01"}`` or ``{"column": "soil", "values": ["wet"]}``), ``labels``, ``pictures`` (of images, where one has
+    zoomed in), ``examples`` (the image nearest to its class's mean, of each class that has room), ``proxies`` (kinds
+    shown of all classes; of a class looked at the others are, too), ``arrows``, ``neighbours`` (whether lines lead from
+    the image of ``focus`` to those nearest to it), ``truth`` (the same for the image pointed at, and columns that say
+    how far the map can be trusted, :mod:`vptsp.analysis.distortion`) and ``all`` (whether to show images beyond the
+    sample). What is not given is as at the start. ``map_alone`` makes a map of the images selected, ``map_all`` that of
+    all again.
 
     ``tags`` are words of one's own by image id, given on the map or by :meth:`tag`, and a column of it; they and the
     ``selections`` with a name are kept with the run (:mod:`vptsp.runs.marks`), and
@@ -115,6 +118,7 @@ class SpaceExplorer(HandledMap, KeepsViews):
         handles: ProxyHandles | None = None,
         view: str = "",
         dimensions: int | None = None,
+        no_proxies: str = "",
         **traits: Any,
     ) -> None:
         require_options(type(self), traits)  # before the projection, which takes seconds
@@ -125,7 +129,9 @@ class SpaceExplorer(HandledMap, KeepsViews):
         self.dimensions = kept_dimensions if dimensions is None else dimensions
         self.most, self.seed = most, seed
         self.method: Method = coordinates if isinstance(coordinates, str) else "umap"
-        content = self._content_of(saved, proxies or {}, proxy_names, columns, cache, recall_ks, coordinates, handles)
+        content = self._content_of(
+            saved, proxies or {}, proxy_names, columns, cache, recall_ks, coordinates, handles, no_proxies
+        )
         if "tags" in traits:
             traits["tags"] = {**content.traits["tags"], **traits["tags"]}
         super().__init__(content, **traits)
@@ -157,6 +163,7 @@ class SpaceExplorer(HandledMap, KeepsViews):
             "cache": run.path / "embeddings" / "projections",
             "recall_ks": run.config.recall_ks,
             "handles": handles_of(run, saved) if proxies else None,
+            "no_proxies": "" if proxies else why_no_proxies(run, saved),
         }
 
     @classmethod
@@ -192,6 +199,7 @@ class SpaceExplorer(HandledMap, KeepsViews):
         recall_ks: Sequence[int],
         coordinates: np.ndarray | Method | None = None,
         handles: ProxyHandles | None = None,
+        no_proxies: str = "",
     ) -> Content:
         if not len(saved):
             why = f"; {saved.left_out_note}" if saved.left_out else ""
@@ -205,6 +213,7 @@ class SpaceExplorer(HandledMap, KeepsViews):
         notes = [saved.left_out_note] if saved.left_out else []
         if len(drawn) < len(points):
             notes.append(f"{len(points) - len(drawn):,} left out: their coordinates hold NaN or infinity")
+        notes += [no_proxies] if no_proxies else []
         notes += [saved.no_thumbnails_note] if saved.no_thumbnails_note else []
         # what a map of some images alone is made of, and what comes back after it
         self._vectors = {kind: np.asarray(proxies[kind]) for kind in placed} if isinstance(coordinates, str) else {}
@@ -247,7 +256,12 @@ class SpaceExplorer(HandledMap, KeepsViews):
 
     @traitlets.validate("view_state")
     def _check_view_state(self, proposal: Any) -> dict[str, Any]:
-        return whole_state(proposal["value"], [column.name for column in self.columns], list(self.glyphs))
+        state = whole_state(proposal["value"], [column.name for column in self.columns], list(self.glyphs))
+        dated = {column.name: column for column in self.columns if column.dates is not None}
+        found = [
+            with_dates_as_text(one, dated[one["column"]]) if one["column"] in dated else one for one in state["filter"]
+        ]
+        return {**state, "filter": found}
 
     # --- where the map can be trusted ------------------------------------------------------------
     @traitlets.observe("view_state")

@@ -67,6 +67,7 @@ export function queryPanel(model, images, pictures) {
       facts.push(make("div", { className: "vg-soft" }, "what this proxy takes its class to look like"));
       if (result && result.label < 0) facts.push(make("div", {}, "None of these images is of this class."));
     }
+    if (result?.note) facts.push(make("div", { className: "vg-note" }, bdi(result.note)));
     if (result && result.label >= 0) facts.push(...factsOf(result));
     if (result?.recall) facts.push(make("div", { className: "vg-soft vg-recall" }, `an approximate search, which ${result.recall}`));
     element.replaceChildren(

@@ -15,7 +15,7 @@
  * The answer: rows of images, the most similar first; `label` is the query's class, -1 if it is not known. `ranks` of the
  * right images and `precision` may come after it.
  * @typedef {Message & { rows: number[], similarities: number[], label: number, relevant: number, ranks?: number[],
- *   precision?: number, recall?: string }} Result
+ *   precision?: number, recall?: string, note?: string }} Result
  */
 
 export class Requests {

@@ -144,7 +144,7 @@ export class RunTable {
 /** @param {Column} column */
 function cell(row, column) {
   const [key] = column;
-  const kind = key === "name" ? "vptsp-name" : isNumber(column) ? "vptsp-number" : "";
+  const kind = key === "name" ? "vptsp-name" : isNumber(column) ? "vptsp-number" : key === "when" ? "vptsp-when" : "";
   const text = cellText(row, column);
   const title = key === "state" && row.note ? { title: row.note } : {};
   return make("td", { className: kind, ...title }, ...content(key, text));

@@ -2,6 +2,7 @@
 
 import { float32, int32 } from "../../front/bytes.js";
 import { count } from "../../front/text.js";
+import { told } from "./dates.js";
 import { filterOf } from "./filter.js";
 import { lassoOf } from "./lasso.js";
 import { LEVELS, Solid } from "./turning.js";
@@ -13,13 +14,13 @@ import { LEVELS, Solid } from "./turning.js";
 const ANSWERS = "nearest image"; // the column that says whether it is of the same class
 export const REACH = 14; // pixels from the pointer within which a point is meant
 export const images = (number) => `${count(number)} image${number === 1 ? "" : "s"}`;
-export const figure = (number) => (Number.isInteger(number) ? count(number) : Number(number.toPrecision(4)).toString());
 
 /**
  * A column of the table of images; `low` to `high` is what its colours span, `start` where its codes begin; `colours` are
- * those that its categories name; `grey`: they are too many to be in colour at once.
+ * those that its categories name; `grey`: they are too many to be in colour at once. Of dates the numbers are days after
+ * `since`, in ms from 1970; `days`: they have no times.
  * @typedef {{ name: string, kind: "number" | "category", values: string[], low: number, high: number, least: number,
- *   most: number, place: number, start: number, colours?: string[], grey?: boolean }} Column
+ *   most: number, place: number, start: number, colours?: string[], grey?: boolean, since?: number, days?: boolean }} Column
  */
 /** @typedef {{ kinds: Kind[], names: string[] }} Proxies */
 
@@ -109,7 +110,7 @@ export class Cloud {
     const column = this.column(name);
     if (column.kind === "number") {
       const value = this.numbers[column.start + row];
-      return Number.isFinite(value) ? figure(value) : "missing";
+      return Number.isFinite(value) ? told(column, value) : "missing";
     }
     return column.values[this.codes[column.start + row]] ?? "missing";
   }

@@ -1,11 +1,12 @@
 // Which images a filter leaves: conditions on columns, all of which must hold.
 
+import { between } from "./dates.js";
 /** @import { Cloud } from "./cloud.js" */
 
 /**
- * On a column of numbers `low` to `high`; on one of categories, those in `values`, or those that have `text` in them. The
+ * On a column of numbers or dates `low` to `high`; on one of categories, those in `values`, or those that have `text` in them. The
  * column "" is the ids. What an image does not have passes nothing.
- * @typedef {{ column: string, low?: number, high?: number, values?: string[], text?: string }} Condition
+ * @typedef {{ column: string, low?: number | string, high?: number | string, values?: string[], text?: string }} Condition
  */
 
 /**
@@ -24,12 +25,16 @@ export function filterOf(cloud, conditions) {
  * @param {Condition} condition
  * @returns {(row: number) => boolean}
  */
-function testOf(cloud, { column, low = -Infinity, high = Infinity, values, text }) {
+function testOf(cloud, { column, low, high, values, text }) {
   const wanted = text?.trim().toLocaleLowerCase() ?? "";
   const has = (/** @type {string} */ value) => value.toLocaleLowerCase().includes(wanted);
   if (column === "") return (row) => has(cloud.wholeId(row));
-  const { kind, start, values: names } = cloud.column(column);
-  if (kind === "number") return (row) => cloud.numbers[start + row] >= low && cloud.numbers[start + row] <= high;
+  const own = cloud.column(column);
+  const { kind, start, values: names } = own;
+  if (kind === "number") {
+    const [from, to] = between(own, { low, high });
+    return (row) => cloud.numbers[start + row] >= from && cloud.numbers[start + row] <= to;
+  }
   const passes = names.map((name) => (values ? values.includes(name) : has(name)));
   return (row) => passes[cloud.codes[start + row]] ?? false;
 }

@@ -2,13 +2,16 @@
 
 import { make, svg } from "../../front/dom.js";
 import { count } from "../../front/text.js";
-import { figure, images } from "./cloud.js";
+import { images } from "./cloud.js";
+import { meant, stated, told as toldOf } from "./dates.js";
 import { histogram } from "./filter.js";
 /** @import { Cloud } from "./cloud.js" */
 /** @import { Condition } from "./filter.js" */
 /** @import { State } from "./state.js" */
 
 const [WIDE, HIGH, BINS, STEPS, MOST_LISTED] = [150, 30, 25, 200, 60];
+
+const whole = (/** @type {string} */ text) => make("span", { style: { whiteSpace: "nowrap" } }, text); // dates have hyphens
 
 export class FilterBar {
   drawn = ""; // of which conditions and columns the parts are
@@ -42,7 +45,7 @@ export class FilterBar {
     if (!this.cloud || !value) return;
     const column = value === "id" ? null : this.cloud.columns[Number(value)];
     const first = !column ? { column: "", text: "" } : column.kind === "number"
-      ? { column: column.name, low: column.least, high: column.most } : { column: column.name, text: "" };
+      ? { column: column.name, low: stated(column, column.least), high: stated(column, column.most) } : { column: column.name, text: "" };
     this.set([...this.conditions.filter((one) => one.column !== first.column), first]);
     /** @type {HTMLElement | null} */ (this.parts.lastElementChild?.querySelector("input"))?.focus();
   }
@@ -88,21 +91,23 @@ export class FilterBar {
 
   /** A histogram with two ends to move. */
   range(cloud, condition, place) {
-    const { name, least, most } = cloud.column(condition.column);
+    const column = cloud.column(condition.column);
+    const { name, least, most } = column;
     const counts = histogram(cloud, name, BINS);
     const highest = Math.max(1, ...counts);
     const bars = counts.map((number, bin) => svg("rect", { x: (bin * WIDE) / BINS + 0.5, width: WIDE / BINS - 1, y: HIGH - (HIGH * number) / highest, height: (HIGH * number) / highest }));
     const at = (/** @type {number} */ step) => (step === 0 ? least : step === STEPS ? most : least + ((most - least) * step) / STEPS);
     const end = (label, act) => make("input", { type: "range", min: 0, max: STEPS, "aria-label": `${name}: ${label}`, oninput: act });
-    const low = end("at least", () => this.edit(place, { low: at(Math.min(low.valueAsNumber, high.valueAsNumber)) }));
-    const high = end("at most", () => this.edit(place, { high: at(Math.max(low.valueAsNumber, high.valueAsNumber)) }));
+    const low = end("at least", () => this.edit(place, { low: stated(column, at(Math.min(low.valueAsNumber, high.valueAsNumber))) }));
+    const high = end("at most", () => this.edit(place, { high: stated(column, at(Math.max(low.valueAsNumber, high.valueAsNumber))) }));
     const told = make("small", {});
     const step = (/** @type {number} */ value) => Math.round(((value - least) / (most - least || 1)) * STEPS);
-    const renew = (/** @type {Condition} */ { low: from = least, high: to = most }) => {
+    const renew = (/** @type {Condition} */ { low: first = least, high: last = most }) => {
+      const [from, to] = [meant(column, first), meant(column, last)];
       [low.valueAsNumber, high.valueAsNumber] = [step(from), step(to)];
-      low.setAttribute("aria-valuetext", figure(from));
-      high.setAttribute("aria-valuetext", figure(to));
-      told.textContent = `${figure(from)} to ${figure(to)}`;
+      low.setAttribute("aria-valuetext", toldOf(column, from));
+      high.setAttribute("aria-valuetext", toldOf(column, to));
+      told.replaceChildren(whole(toldOf(column, from)), " to ", whole(toldOf(column, to)));
       bars.forEach((bar, bin) => bar.setAttribute("opacity", at(((bin + 1) * STEPS) / BINS) < from || at((bin * STEPS) / BINS) > to ? "0.25" : "1"));
     };
     const drawing = svg("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, width: WIDE, height: HIGH, "aria-hidden": "true" }, ...bars);

@@ -2,7 +2,7 @@
 
 import { make } from "../../front/dom.js";
 import { count } from "../../front/text.js";
-import { figure } from "./cloud.js";
+import { told } from "./dates.js";
 /** @import { Cloud, Column } from "./cloud.js" */
 
 const MOST_IN_LEGEND = 100;
@@ -93,10 +93,10 @@ function ramp(column, css) {
   const stops = Array.from({ length: 9 }, (_, turn) => css(Math.round((255 * turn) / 8)));
   const ends = [column.low > column.least ? "≤ " : "", column.high < column.most ? "≥ " : ""];
   return [
-    make("div", { className: "vptsp-space-ramp", role: "img", "aria-label": `colours from ${figure(column.low)} to ${figure(column.high)}`,
+    make("div", { className: "vptsp-space-ramp", role: "img", "aria-label": `colours from ${told(column, column.low)} to ${told(column, column.high)}`,
       style: { background: `linear-gradient(to right, ${stops.join(", ")})` } }),
-    make("div", { className: "vptsp-space-ticks" }, make("span", {}, ends[0] + figure(column.low)),
-      make("span", {}, figure((column.low + column.high) / 2)), make("span", {}, ends[1] + figure(column.high))),
+    make("div", { className: "vptsp-space-ticks" }, make("span", {}, ends[0] + told(column, column.low)),
+      make("span", {}, told(column, (column.low + column.high) / 2)), make("span", {}, ends[1] + told(column, column.high))),
   ];
 }
 

@@ -1,5 +1,6 @@
 // The images selected as text: their ids, and what is known of them as CSV.
 
+import { told } from "./dates.js";
 /** @import { Cloud } from "./cloud.js" */
 
 /**
@@ -24,6 +25,7 @@ function valueOf(cloud, name, row) {
   const column = cloud.column(name);
   if (column.kind === "category") return column.values[cloud.codes[column.start + row]] ?? "";
   const value = cloud.numbers[column.start + row];
+  if (column.since !== undefined) return Number.isFinite(value) ? told(column, value) : "";
   return Number.isFinite(value) ? String(Number(value.toPrecision(7))) : ""; // what a float32 holds
 }
 
