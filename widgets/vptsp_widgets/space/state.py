@@ -12,6 +12,9 @@ from vptsp.runs.snapshots import KINDS
 from vptsp.text import plain
 from vptsp_widgets.space.data import CLASS
 
+# whose density is drawn: none's, of the images shown, of each category of the colour, of those selected and the rest
+DENSITIES = ("", "shown", "categories", "selection")
+
 # what the front end remembers; x and y: the centre of the view in the map's units, none: the whole map's
 VIEW_STATE: dict[str, Any] = {
     "x": None,
@@ -25,6 +28,7 @@ VIEW_STATE: dict[str, Any] = {
     "labels": True,
     "pictures": True,
     "examples": False,
+    "density": "",
     "proxies": ["fused"],  # of a class looked at, the others are shown as well
     "arrows": True,
     "neighbours": True,
@@ -55,6 +59,9 @@ def whole_state(given: Mapping[str, Any], columns: Sequence[str], kinds: Sequenc
             raise DataError(f"view_state {name} is {value!r}; it must be a number")
     if not state["zoom"] > 0:
         raise DataError(f"view_state zoom is {state['zoom']!r}; it must be above 0, and 1 shows the whole map")
+    if state["density"] not in DENSITIES:
+        given_density, legal = plain(state["density"]), ", ".join(DENSITIES[1:])
+        raise DataError(f"view_state density is {given_density!r}; it must be one of {legal}, or '' for none")
     turn = state["turn"]
     if not isinstance(turn, (list, tuple)) or len(turn) not in (0, 4) or not all(map(_is_number, turn)):
         raise DataError(f"view_state turn is {plain(turn)!r}; it must be a quaternion of four numbers, or empty")

@@ -52,15 +52,18 @@ class SpaceExplorer(HandledMap, KeepsViews):
     names of their classes. ``columns`` holds more to colour by: one row per image, in order or indexed by image id.
     ``cache`` is a folder for projections.
 
-    ``view_state`` is the view as one small JSON object: camera (``x``, ``y``, ``zoom``, and ``turn``, a quaternion, of
-    a map in three dimensions), ``colour`` (a column), ``solo`` (the categories shown, empty for all), ``find`` (a
-    class), ``filter`` (conditions on columns, as in ``{"column": "size", "low": 2}`` or
-    ``{"column": "soil", "values": ["wet"]}``), ``labels``, ``pictures`` (of images, where one has zoomed in),
-    ``examples`` (the image nearest to its class's mean, of each class that has room), ``proxies`` (kinds shown of all
-    classes; of a class looked at the others are, too), ``arrows``, ``neighbours`` (whether lines lead from the image of
-    ``focus`` to those nearest to it), ``truth`` (the same for the image pointed at, and columns that say how far the
-    map can be trusted, :mod:`vptsp.analysis.distortion`) and ``all`` (whether to show images beyond the sample). What
-    is not given is as at the start. ``map_alone`` makes a map of the images selected, ``map_all`` that of all again.
+    ``view_state`` is the view as one small JSON object: camera (``x``, ``y``, ``zoom``, and ``turn``, a quaternion,
+    of a map in three dimensions), ``colour`` (a column), ``solo`` (the categories shown, empty for all), ``find``
+    (a class), ``filter`` (conditions on columns, as in ``{"column": "size", "low": 2}`` or ``{"column": "soil",
+    "values": ["wet"]}``), ``labels``, ``pictures`` (of images, where one has zoomed in), ``examples`` (the image
+    nearest to its class's mean, of each class that has room), ``proxies`` (kinds shown of all classes; of a class
+    looked at the others are, too), ``density`` (lines that enclose shares of the images where the map is densest,
+    :mod:`vptsp.analysis.density`: of those ``"shown"``, of each of the colour's ``"categories"``, or of the
+    ``"selection"`` and the rest; also a keyword of its own), ``arrows``, ``neighbours`` (whether lines lead from
+    the image of ``focus`` to those nearest to it), ``truth`` (the same for the image pointed at, and columns that
+    say how far the map can be trusted, :mod:`vptsp.analysis.distortion`) and ``all`` (whether to show images beyond
+    the sample). What is not given is as at the start. ``map_alone`` makes a map of the images selected, ``map_all``
+    that of all again.
 
     ``tags`` are words of one's own by image id, given on the map or by :meth:`tag`, and a column of it; they and the
     ``selections`` with a name are kept with the run (:mod:`vptsp.runs.marks`), and
@@ -115,6 +118,7 @@ class SpaceExplorer(HandledMap, KeepsViews):
         handles: ProxyHandles | None = None,
         view: str = "",
         dimensions: int | None = None,
+        density: str | None = None,
         **traits: Any,
     ) -> None:
         require_options(type(self), traits)  # before the projection, which takes seconds
@@ -123,6 +127,8 @@ class SpaceExplorer(HandledMap, KeepsViews):
         if not isinstance(coordinates, str) and np.ndim(coordinates) == 2:
             kept_dimensions = 3 if np.shape(coordinates)[1] == 3 else 2
         self.dimensions = kept_dimensions if dimensions is None else dimensions
+        if density and self.dimensions == 3:
+            raise DataError(f"density {plain(density)!r} is drawn on maps in two dimensions, and this one has three")
         self.most, self.seed = most, seed
         self.method: Method = coordinates if isinstance(coordinates, str) else "umap"
         content = self._content_of(saved, proxies or {}, proxy_names, columns, cache, recall_ks, coordinates, handles)
@@ -133,6 +139,8 @@ class SpaceExplorer(HandledMap, KeepsViews):
             self.open_view(view)
             for name in traits.keys() & {"view_state", "selection", "focus"}:
                 self.set_trait(name, traits[name])  # what is asked for by itself comes before what the view has
+        if density is not None:
+            self.view_state = {**self.view_state, "density": density}
 
     @classmethod
     def of_run(cls, run: Run | str | Path, split: str = "test", method: Method | None = None, **options: Any) -> Self:

@@ -18,6 +18,7 @@ import { debounced } from "../../front/timing.js";
  * @property {boolean} labels
  * @property {boolean} pictures - of single images, where one has zoomed in
  * @property {boolean} examples - whether an image of each class stands on the map
+ * @property {string} density - whose density is drawn: "shown", "categories", "selection", or "" for none
  * @property {string[]} proxies - kinds shown
  * @property {boolean} arrows
  * @property {boolean} neighbours - whether lines lead to those of the image focused
