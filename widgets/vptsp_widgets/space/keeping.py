@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,17 @@ import numpy as np
 import traitlets
 
 from vptsp.analysis.projection import Method
-from vptsp.errors import RunError
+from vptsp.errors import DataError, RunError
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.kept_views import KeptView, KeptViews
+from vptsp.text import plain
 from vptsp_widgets.run_view import RunView
+from vptsp_widgets.saved_page import write_page
 from vptsp_widgets.space.data import CLASS, Column
-from vptsp_widgets.space.kept_views import Here, KeptStill, for_front, opened, small_of, span_of
+from vptsp_widgets.space.kept_views import Here, KeptStill, for_front, opened, small_of, span_of, without_scripts
 from vptsp_widgets.space.still import Drawn, StillMap, drawn, figure_of, strip_of
+
+MOST_ON_PAGE = 20_000  # images of a map whose views have pages unless asked for; a larger one takes seconds
 
 
 def kept_map(saved: SavedEmbeddings, view: str) -> tuple[Method, int]:
@@ -82,18 +87,23 @@ class KeepsViews(RunView):
         self._store.forget(name)
         self._show_views()
 
-    def kept_view(self, name: str) -> KeptStill:
-        """A kept view as its picture in a notebook's cell, with the line of Python that opens it.
+    def kept_view(self, name: str, page: bool | None = None) -> KeptStill:
+        """A kept view as its picture in a notebook's cell, with the line of Python that opens it, and a link that does.
 
-        Raises DataError for a name under which nothing is kept.
+        The link leads to a ``page`` of the view, a file beside the view's picture that needs no kernel; none: where the
+        map has up to 20,000 images. Raises DataError for a name under which nothing is kept, and where a page is asked
+        for of embeddings that have no folder.
         """
+        if page and self._store.path is None:
+            raise DataError(
+                f"{plain(self.saved.name)} has no folder for a page; save_html writes one where you say, and "
+                "SavedEmbeddings.write keeps embeddings in a folder"
+            )
+        if page is None:
+            page = self._store.path is not None and len(self.saved) <= MOST_ON_PAGE
         view = self._store.named(name)
-        strip = strip_of(self._still_map(self.known(view.selection)), self._thumbnails)
-        picture = Drawn(self._store.picture(view), view.note, str(view.state.get("colour", CLASS)))
-        figure = (
-            figure_of(self.saved.name, picture, strip) if picture.png else "<p>The file of its picture is gone.</p>"
-        )
-        return KeptStill(view, figure, self._code_for(view))
+        figure = self._figure_of(view)
+        return KeptStill(view, figure, self._code_for(view), self._page_of(view, figure) if page else "")
 
     # --- how -----------------------------------------------------------------------------------
     def _take_views(self, saved: SavedEmbeddings) -> tuple[list[dict[str, Any]], str]:
@@ -177,6 +187,30 @@ class KeepsViews(RunView):
         self._show_views()
 
     # --- pages ---------------------------------------------------------------------------------
+    def _figure_of(self, view: KeptView) -> str:
+        strip = strip_of(self._still_map(self.known(view.selection)), self._thumbnails)
+        picture = Drawn(self._store.picture(view), view.note, str(view.state.get("colour", CLASS)))
+        return figure_of(self.saved.name, picture, strip) if picture.png else "<p>The file of its picture is gone.</p>"
+
+    def _page_of(self, view: KeptView, figure: str) -> str:
+        """The way from here to a page that shows the view, which is written; empty where none can be.
+
+        Without scripts, as JupyterLab shows a page at first, it is the picture.
+        """
+        path = self._store.page_path(view)
+        if path is None:
+            return ""
+        found = opened(view, self._here())
+        rows = np.array([self._row[one] for one in found.selection], dtype="<i4")
+        block = self.page_block(
+            view_state=found.state, _selected=rows.tobytes(), _focused=self._row.get(found.focus, -1), status=found.note
+        )
+        try:
+            write_page(path, f"{view.name}, a view of the map of {self.saved.name}", [block, without_scripts(figure)])
+        except OSError:
+            return ""  # a run that can only be read has its picture all the same
+        return Path(os.path.relpath(path.resolve(), Path.cwd())).as_posix()
+
     def state_for_page(self) -> dict[str, Any]:
         """With each kept view as it is opened where no kernel is."""
         answers, here = {}, self._here()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from vptsp.errors import DataError
 from vptsp.runs.snapshots import KINDS
@@ -73,7 +72,7 @@ def whole_state(given: Mapping[str, Any], columns: Sequence[str], kinds: Sequenc
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and bool(np.isfinite(value))
+    return isinstance(value, (int, float)) and abs(value) <= sys.float_info.max  # not-a-number is not
 
 
 def _require_condition(condition: Any, columns: Sequence[str]) -> None:
