@@ -49,6 +49,17 @@ class KeepsViews(RunView):
     _proxies: Any
     _alone: Any
 
+    _handled: Any
+
+    def _handle_names(self) -> Sequence[str] | None:
+        raise NotImplementedError
+
+    def _handled_by(self, state: Mapping[str, Any]) -> tuple[dict[str, Any], list[int]]:
+        raise NotImplementedError
+
+    def _handles_on_page(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        raise NotImplementedError
+
     def _still_map(self, selected: Sequence[str] | None = None) -> StillMap:
         raise NotImplementedError
 
@@ -76,7 +87,10 @@ class KeepsViews(RunView):
         view = self._store.named(name)
         if view.state.get("truth") is True and not self.view_state["truth"]:
             self.view_state = {**self.view_state, "truth": True}  # it may be coloured by columns that this makes
-        found, before = opened(view, self._here()), self._now()
+        before = self._now()
+        if handles := opened(view, self._here()).state["handles"]:
+            self.view_state = {**self.view_state, "handles": handles}  # likewise
+        found = opened(view, self._here())
         with self.hold_sync():
             self.view_state, self.selection, self.focus = found.state, found.selection, found.focus
         self.status = found.note
@@ -145,11 +159,13 @@ class KeepsViews(RunView):
             self._row,
             {**self.made, "alone": self._alone},
             span_of(self.points),
+            self._handle_names(),
         )
 
     def _now(self) -> dict[str, Any]:
         rows = [self._row[name] for name in self.selection]
-        return {"state": dict(self.view_state), "rows": rows, "focused": self._row.get(self.focus, -1)}
+        focused = self._row.get(self.focus, -1)
+        return {"state": dict(self.view_state), "rows": rows, "focused": focused, "handled": dict(self._handled)}
 
     def _code_for(self, view: KeptView) -> str:
         folder = Path(self.saved.folder)
@@ -202,8 +218,10 @@ class KeepsViews(RunView):
             return ""
         found = opened(view, self._here())
         rows = np.array([self._row[one] for one in found.selection], dtype="<i4")
+        focused = self._row.get(found.focus, -1)
+        handled = self._handles_on_page(found.state["handles"])
         block = self.page_block(
-            view_state=found.state, _selected=rows.tobytes(), _focused=self._row.get(found.focus, -1), status=found.note
+            view_state=found.state, _selected=rows.tobytes(), _focused=focused, status=found.note, **handled
         )
         try:
             write_page(path, f"{view.name}, a view of the map of {self.saved.name}", [block, without_scripts(figure)])
@@ -219,4 +237,5 @@ class KeepsViews(RunView):
             rows = [self._row[one] for one in found.selection]
             focused = self._row.get(found.focus, -1)
             answers[name] = {"state": found.state, "rows": rows, "focused": focused, "note": found.note}
+            answers[name]["handled"], answers[name]["changed"] = self._handled_by(found.state["handles"])
         return super().state_for_page() | {"_view_answers": answers}

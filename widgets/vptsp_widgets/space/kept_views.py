@@ -18,6 +18,7 @@ from vptsp.errors import DataError
 from vptsp.runs.kept_views import KeptView
 from vptsp.text import plain, safe
 from vptsp_widgets.space.data import CLASS, Column
+from vptsp_widgets.space.handle_state import handles_there
 from vptsp_widgets.space.state import VIEW_STATE, whole_state
 
 _SMALL = (240, 171)  # pixels at most of a picture in the panel, which shows it at half the size
@@ -38,6 +39,7 @@ class Here:
     row: Mapping[str, int]  # of each image, by id
     made: Mapping[str, Any]
     span: Sequence[Sequence[float]]
+    handled: Sequence[str] | None = None  # classes whose proxies are handles
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ def opened(view: KeptView, here: Here) -> Opened:
     if not _same_map(view, here):
         state = {name: value for name, value in state.items() if name not in ("x", "y", "zoom", "turn")}
         missing.append(f"its place, which is on a map {made_in_words(view.made)} that was another")
+    state["handles"], gone = _handles_of(state.get("handles", {}), here, _same_map(view, here))
+    missing += gone
     state = _columns_there(state, here, missing)
     selection = [one for one in view.selection if one in here.row]
     if lost := [one for one in view.selection if one not in here.row]:
@@ -83,6 +87,12 @@ def opened(view: KeptView, here: Here) -> Opened:
     return Opened(
         state, sorted(selection, key=lambda one: here.row[one]), focus, f"{note}; the rest is shown" if note else ""
     )
+
+
+def _handles_of(state: Mapping[str, Any], here: Here, same_map: bool) -> tuple[dict[str, Any], list[str]]:
+    if here.handled is None:
+        return {}, ["its proxies as handles"] if state else []
+    return handles_there(state, here.handled, here.row, same_map)
 
 
 def _fits(name: str, value: Any) -> bool:

@@ -10,6 +10,7 @@ from vptsp.errors import DataError
 from vptsp.runs.snapshots import KINDS
 from vptsp.text import plain
 from vptsp_widgets.space.data import CLASS
+from vptsp_widgets.space.handle_state import require_handles
 
 # whose density is drawn: none's, of the images shown, of each category of the colour, of those selected and the rest
 DENSITIES = ("", "shown", "categories", "selection")
@@ -30,6 +31,7 @@ VIEW_STATE: dict[str, Any] = {
     "density": "",
     "proxies": ["fused"],  # of a class looked at, the others are shown as well
     "arrows": True,
+    "handles": {},
     "neighbours": True,
     "truth": False,
     "all": False,
@@ -61,6 +63,7 @@ def whole_state(given: Mapping[str, Any], columns: Sequence[str], kinds: Sequenc
     if state["density"] not in DENSITIES:
         given_density, legal = plain(state["density"]), ", ".join(DENSITIES[1:])
         raise DataError(f"view_state density is {given_density!r}; it must be one of {legal}, or '' for none")
+    require_handles(state["handles"])
     turn = state["turn"]
     if not isinstance(turn, (list, tuple)) or len(turn) not in (0, 4) or not all(map(_is_number, turn)):
         raise DataError(f"view_state turn is {plain(turn)!r}; it must be a quaternion of four numbers, or empty")

@@ -53,17 +53,17 @@ class SpaceExplorer(HandledMap, KeepsViews):
     ``cache`` is a folder for projections.
 
     ``view_state`` is the view as one small JSON object: camera (``x``, ``y``, ``zoom``, and ``turn``, a quaternion,
-    of a map in three dimensions), ``colour`` (a column), ``solo`` (the categories shown, empty for all), ``find``
-    (a class), ``filter`` (conditions on columns, as in ``{"column": "size", "low": 2}`` or ``{"column": "soil",
+    of a map in three dimensions), ``colour`` (a column), ``solo`` (the categories shown, empty for all), ``find`` (a
+    class), ``filter`` (conditions on columns, as in ``{"column": "size", "low": 2}`` or ``{"column": "soil",
     "values": ["wet"]}``), ``labels``, ``pictures`` (of images, where one has zoomed in), ``examples`` (the image
     nearest to its class's mean, of each class that has room), ``proxies`` (kinds shown of all classes; of a class
     looked at the others are, too), ``density`` (lines that enclose shares of the images where the map is densest,
     :mod:`vptsp.analysis.density`: of those ``"shown"``, of each of the colour's ``"categories"``, or of the
-    ``"selection"`` and the rest; also a keyword of its own), ``arrows``, ``neighbours`` (whether lines lead from
-    the image of ``focus`` to those nearest to it), ``truth`` (the same for the image pointed at, and columns that
-    say how far the map can be trusted, :mod:`vptsp.analysis.distortion`) and ``all`` (whether to show images beyond
-    the sample). What is not given is as at the start. ``map_alone`` makes a map of the images selected, ``map_all``
-    that of all again.
+    ``"selection"`` and the rest; also a keyword of its own), ``arrows``, ``handles`` (alpha and proxies moved,
+    :mod:`vptsp_widgets.space.handle_state`), ``neighbours`` (whether lines lead from the image of ``focus`` to those
+    nearest to it), ``truth`` (the same for the image pointed at, and columns that say how far the map can be trusted,
+    :mod:`vptsp.analysis.distortion`) and ``all`` (whether to show images beyond the sample). What is not given is as
+    at the start. ``map_alone`` makes a map of the images selected, ``map_all`` that of all again.
 
     ``tags`` are words of one's own by image id, given on the map or by :meth:`tag`, and a column of it; they and the
     ``selections`` with a name are kept with the run (:mod:`vptsp.runs.marks`), and
@@ -229,15 +229,13 @@ class SpaceExplorer(HandledMap, KeepsViews):
             "view_state": {},
             "_title": plain(saved.name),
             **_split(points, placed),
-            "_codes": b"".join(column.codes.tobytes() for column in self.columns),
-            "_columns": [column.header() for column in self.columns],
+            **_column_traits(self.columns),
             "_ids": "\0".join(map(_line, saved.ids)).encode(errors="replace"),
             "_odd_ids": {str(row): name for row, name in enumerate(saved.ids) if _line(name) != name},
             "_tag_column": tag_column_name([column.name for column in self._given]),
             "_sample": self.sample.tobytes(),
             "_examples": data.examples(saved),
             "_proxies": {"kinds": list(placed), "names": [plain(name) for name in proxy_names]},
-            "_colours": data.both_themes(self.columns),
             "_axes": list(axes),
             "_notes": notes,
             "tags": dict(self.kept.tags),
@@ -255,7 +253,16 @@ class SpaceExplorer(HandledMap, KeepsViews):
 
     @traitlets.validate("view_state")
     def _check_view_state(self, proposal: Any) -> dict[str, Any]:
-        return whole_state(proposal["value"], [column.name for column in self.columns], list(self.glyphs))
+        state = dict(proposal["value"])
+        if state.get("handles", {}) is None:
+            state["handles"] = self._handles_now()  # the front end says by messages how these are set
+        names = [column.name for column in self.columns]
+        if state.get("handles"):
+            names.append(self._predicted_name())  # which they make
+        state = whole_state(state, names, list(self.glyphs))
+        if state["handles"] != self.view_state.get("handles"):
+            self._asked_for(state["handles"])  # refuses what is not here
+        return state
 
     # --- where the map can be trusted ------------------------------------------------------------
     @traitlets.observe("view_state")
@@ -394,9 +401,8 @@ class SpaceExplorer(HandledMap, KeepsViews):
                 self.view_state = {**state, "colour": data.CLASS, "solo": []}
             elif gone := set(state["solo"]) - set(legal[state["colour"]]):
                 self.view_state = {**state, "solo": [value for value in state["solo"] if value not in gone]}
-            self._codes = b"".join(column.codes.tobytes() for column in self.columns)
-            self._colours = data.both_themes(self.columns)
-            self._columns = [column.header() for column in self.columns]
+            for name, value in _column_traits(self.columns).items():
+                self.set_trait(name, value)
 
     # --- what a selection is worth ---------------------------------------------------------------
     def measured(self, ids: Sequence[str] | None = None) -> pd.DataFrame:
@@ -425,6 +431,9 @@ class SpaceExplorer(HandledMap, KeepsViews):
             raise DataError(f"{plain(unknown[0])!r} is no class of {plain(self.saved.name)}; class_names lists them")
         labels = [names.index(name) for name in classes] or self.saved.labels[self._rows(None)].tolist()
         return measuring.table_of(self._measuring.merged(labels))
+
+    def _columns_with(self, predicted: Sequence[data.Column]) -> dict[str, Any]:
+        return _column_traits(with_tags([*self._other_columns(), *predicted], self.ids, self.tags))
 
     def _other_columns(self) -> list[data.Column]:
         return [*self._given, *self._truth]
@@ -492,6 +501,15 @@ class SpaceExplorer(HandledMap, KeepsViews):
             passes=passing(self.columns, self.ids, self.view_state["filter"]),
             sight=seen,
         )
+
+
+def _column_traits(columns: list[data.Column]) -> dict[str, Any]:
+    """Columns as the front end takes them."""
+    return {
+        "_codes": b"".join(column.codes.tobytes() for column in columns),
+        "_colours": data.both_themes(columns),
+        "_columns": [column.header() for column in columns],
+    }
 
 
 def _split(points: np.ndarray, glyphs: Mapping[str, np.ndarray]) -> dict[str, bytes]:
