@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 KEPT_TAGS = {
     *("div", "span", "p", "b", "img", "figure", "figcaption"),
     *("table", "thead", "tbody", "tr", "th", "td", "caption"),
-    *("details", "summary", "pre"),
+    *("details", "summary", "pre", "a"),
 }
-KEPT_ATTRIBUTES = {"style", "src", "alt", "title", "width", "height"}
+KEPT_ATTRIBUTES = {"style", "src", "href", "alt", "title", "width", "height"}
 
 
 class Markup(HTMLParser):

@@ -22,6 +22,7 @@ _PANEL = "window.jupyterapp.shell.currentWidget"
 _SIZE = ViewportSize(width=1400, height=1000)
 _NOISE = (  # what JupyterLab itself says in a browser without a GPU or on its first start
     "favicon",
+    "Blocked script execution in 'blob:",  # of a page in its viewer that nobody trusts yet
 )
 
 

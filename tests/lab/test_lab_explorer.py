@@ -82,3 +82,40 @@ def test_proxies_are_handles_of_a_kernel(lab: Any, open_notebook: Callable[..., 
     panel.get_by_text("the mean direction of the 3 images").wait_for()
     panel.get_by_role("button", name="Reset").click()
     notebook.until("[space._handled['alpha'], len(space._handled['moved'])]", [None, 0])
+
+
+def test_a_link_opens_a_kept_view_as_a_page(
+    lab: Any, open_notebook: Callable[..., Any], tiny_run: Run, tmp_path: Path
+) -> None:
+    """By a click it is the picture until it is trusted, by a middle click it is live in a tab of the browser."""
+    shutil.copytree(tiny_run.path, lab.root / "my runs" / "one")
+    (lab.root / "books").mkdir()
+    make = (
+        "from vptsp_widgets.space import SpaceExplorer\n"
+        "space = SpaceExplorer.of_run('../my runs/one', method='pca')\n"
+        "space.selection, space.focus = space.ids[:3], space.ids[1]\n"
+        "space.view_state = {'zoom': 2.0, 'colour': 'nearest image', 'density': 'shown'}\n"
+        "kept = space.keep_view('half #1')\n"
+        "space.view_state, space.selection = {}, []\n"
+        "kept"
+    )
+    notebook = open_notebook(lab, lab.write("books/kept.ipynb", [make]))
+    link = notebook.run(0).get_by_role("link", name="Open it")
+    page = notebook.page
+    state = notebook.value("[space.ids[:3], dict(space._store.named('half #1').state)]")
+    with page.context.expect_page() as opened:
+        link.click(button="middle")
+    live = opened.value
+    live.locator(".vptsp-space-chosen", has_text="3 images selected").wait_for()
+    assert live.evaluate("vptspModels[0].get('view_state')") == state[1]
+    assert live.get_by_label("Density", exact=True).input_value() == "shown"
+    live.close()
+
+    link.click()
+    frame = page.frame_locator("iframe")
+    picture = frame.locator("img").first
+    picture.wait_for()
+    assert picture.evaluate("(image) => image.naturalWidth") > 1000
+    assert frame.locator("noscript p").last.is_visible()  # which says what to press
+    page.get_by_role("button", name="Trust HTML").click()
+    frame.locator(".vptsp-space-chosen", has_text="3 images selected").wait_for()

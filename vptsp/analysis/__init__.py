@@ -15,6 +15,7 @@ Read ``anatomy.py`` first: what a class's proxy is made of, measured on a run's 
     image_pairs     the pairs it counts, and those that go wrong
     guided_prompts  which of DA-VPT's prompts speaks for which classes, and how that changes over the epochs
     explain         why two images are close: where the model looks, which prompts bring them together
+    density         how many images lie where on a map, and the lines that enclose a share of them
     projection      embeddings as points of a plane: UMAP, PCA
     compiled_umap   UMAP, compiled once and not in every process
     aligned, replay  the epochs of a run in one frame: the frame; the run played again

@@ -124,6 +124,10 @@ class KeptViews:
         """JPEG; empty where the file is gone."""
         return self._file(f"{view.key}.jpg")
 
+    def page_path(self, view: KeptView) -> Path | None:
+        """Where a page of it belongs, which need not be there; none without a path."""
+        return self._folder / f"{view.key}.html" if self._folder else None
+
     # --- files ---------------------------------------------------------------------------------
     def _changes(self) -> Iterator[tuple[str, KeptView | None]]:
         for line in self._lines.read() if self._lines else self._said:

@@ -108,3 +108,70 @@ def test_the_way_along_alpha_begins_and_ends_on_the_map_and_is_no_longer_than_th
     large = ProxyHandles(tuple(map(str, range(12_000))), many, many, 0.4)
     glyphs = {kind: np.zeros((12_000, 2)) for kind in space.glyphs}
     assert way_along_alpha(images, large, glyphs, "pca", 0, None)[0] == [0, 0.4, 1]
+
+
+def test_handles_are_a_part_of_the_state(tmp_path: Path) -> None:
+    space = flowers(tmp_path)
+    space.handle(0.3)
+    table = space.move_proxy("rose", to=space.ids[:3])
+    state = space.view_state
+    assert (state["handles"]["alpha"], state["handles"]["moved"][0]["images"]) == (0.3, list(space.ids[:3]))
+    space.view_state = {}
+    assert space.handle()["right"].tolist() == space.handle()["right_before"].tolist()
+    assert space._handled["moved"] == []
+    space.view_state = {**state, "colour": "predicted proxy"}
+    assert space.handle().equals(table)
+    other = SpaceExplorer(
+        space.saved, "pca", space._vectors, NAMES, handles=space._require_handles().handles, view_state=state
+    )
+    assert other.handle().equals(table)
+    assert other.view_state == state
+    space.view_state = {"handles": {"moved": [{"proxy": "lily", "x": 0.5, "y": -0.2}]}}  # a place alone
+    assert space._asked.moved[1] == around(space.points, (0.5, -0.2))
+    space.handle(0.4)  # the run's own
+    assert space.view_state["handles"]["alpha"] is None
+    space.reset_handles()
+    assert space.view_state["handles"] == {}
+
+
+@pytest.mark.parametrize(
+    ("handles", "sentence"),
+    [
+        (3, "view_state handles is '3'; it must hold alpha and moved"),
+        ({"alpha": 1.5}, "alpha '1.5'; it must be a share from 0 to 1"),
+        ({"moved": [{"proxy": "rose"}]}, "must be a list that names for each a proxy"),
+        ({"moved": [{"proxy": "rose", "images": ["image 1"], "weights": [0]}]}, "as many weights above 0"),
+        ({"moved": [{"proxy": "oak", "x": 0, "y": 0}]}, "'oak' has no proxy here; there are: rose, lily, iris"),
+        ({"moved": [{"proxy": "rose", "images": ["nobody"]}]}, "the first is 'nobody'"),
+    ],
+)
+def test_a_state_of_handles_that_cannot_be_is_refused(tmp_path: Path, handles: object, sentence: str) -> None:
+    space = flowers(tmp_path)
+    with pytest.raises(DataError, match=sentence):
+        space.view_state = {"handles": handles}
+    assert space.view_state["handles"] == {}
+
+
+def test_a_kept_view_brings_handles_back_as_far_as_they_are_here(tmp_path: Path) -> None:
+    space = flowers(tmp_path)
+    space.handle(0.3)
+    table = space.move_proxy("rose", to=space.ids[:3])
+    space.view_state = {**space.view_state, "colour": "predicted proxy", "solo": ["rose"]}
+    state = space.view_state
+    space.keep_view("moved")
+    space.reset_handles()
+    space.view_state = {}
+    space.open_view("moved")
+    assert (space.view_state, space.status) == (state, "")
+    assert space.handle().equals(table)
+    space.view_state = {}
+    answer = space.state_for_page()["_view_answers"]["moved"]
+    assert answer["handled"]["alpha"] == 0.3
+    assert len(answer["changed"]) == answer["handled"]["changed"] > 0
+    without = SpaceExplorer(space.saved, "pca")
+    without.open_view("moved")
+    assert "its proxies as handles" in without.status
+    space.map_alone(space.ids[3:30])  # where none of the proxy's images has a place
+    space.open_view("moved")
+    assert space._handled["moved"][0]["x"] is None
+    assert space.handle().equals(table)

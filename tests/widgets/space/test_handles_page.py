@@ -198,7 +198,7 @@ def test_a_proxy_is_dragged_put_back_and_undone(page: Page, tmp_path: Path, touc
     place = np.array([moved["x"], moved["y"]])
     np.testing.assert_allclose(panel.on_page(place), end, atol=1.5)
     assert moved["rows"] == np.argsort(np.linalg.norm(space.points - place, axis=1))[:10].tolist()
-    assert space.view_state == camera  # the map stays
+    assert {**space.view_state, "handles": {}} == camera  # the map stays
     weighted = np.array(moved["weights"]) @ (
         space.saved.embeddings[moved["rows"]]
         / np.linalg.norm(space.saved.embeddings[moved["rows"]], axis=1, keepdims=True)
@@ -334,3 +334,84 @@ def test_a_page_without_a_kernel_shows_what_was_set(page: Page, tmp_path: Path) 
     assert f"{changed} of 45 images change" in page.locator(".vptsp-space-handles").inner_text()
     assert page.get_by_label("alpha, the share of the learned proxies").is_disabled()
     assert not page.get_by_label("Proxy to move").is_visible()
+
+
+def test_what_the_page_sets_is_in_the_state_and_stays_when_the_map_moves(page: Page, tmp_path: Path) -> None:
+    space = flowers(tmp_path)
+    panel = Panel(page, space)
+    page.keyboard.press("End")
+    panel.settle()
+    assert space.view_state["handles"] == {"alpha": 1.0, "moved": []}
+    space.keep_view("learned alone")
+    page.locator(".vptsp-space-over").focus()
+    page.keyboard.press("+")
+    panel.settle()
+    assert space.view_state["zoom"] == 1.5
+    assert space.view_state["handles"]["alpha"] == 1.0
+    space.view_state = {}
+    panel.settle()
+    slider = page.get_by_label("alpha, the share of the learned proxies")
+    assert slider.input_value() == "0.4"
+    space.open_view("learned alone")
+    panel.settle()
+    assert slider.input_value() == "1"
+    page.locator(".vptsp-space-over").focus()
+    page.keyboard.press("Control+z")
+    panel.settle()
+    assert slider.input_value() == "0.4"
+    assert space.view_state["handles"] == {}
+    page.keyboard.press("Control+Shift+z")
+    panel.settle()
+    assert (slider.input_value(), space.view_state["handles"]["alpha"]) == ("1", 1.0)
+
+
+def test_a_page_of_kept_views_has_their_proxies(page: Page, tmp_path: Path) -> None:
+    space = flowers(tmp_path)
+    space.move_proxy("rose", to=space.ids[:3])
+    place = space._handled["moved"][0]
+    space.keep_view("moved")
+    space.view_state = {}
+    page.set_content(page_block("space", space.state_for_page()))
+    page.locator(".vptsp-space-over").focus()
+    page.keyboard.press("k")
+    page.get_by_role("button", name="Open moved, by class").click()
+    page.wait_for_timeout(400)
+    moved = page.evaluate("vptspModels[0].get('_handled').moved")
+    assert [(one["proxy"], one["x"], one["y"]) for one in moved] == [(0, place["x"], place["y"])]
+    page.locator(".vptsp-space-handles summary").click()
+    assert "A moved proxy is the mean direction of the 3 images" in page.locator(".vptsp-space-handles").inner_text()
+
+
+def test_a_map_in_space_says_why_proxies_are_no_handles(page: Page, tmp_path: Path) -> None:
+    space = flowers(tmp_path)
+    options = {"dimensions": 3, "handles": space._require_handles().handles}
+    Panel(page, SpaceExplorer(space.saved, "pca", space._vectors, NAMES, **options))
+    assert page.get_by_role("status").inner_text() == (
+        "Proxies are handles on maps in two dimensions: a place on the screen of this one has no depth."
+    )
+    assert not page.locator(".vptsp-space-handles").is_visible()
+
+
+def test_nothing_of_the_forces_is_cut_but_by_scrolling_which_shows(
+    page: Page, tmp_path: Path, tiny: Callable[..., Config]
+) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    space = flowers(tmp_path, tiny(loss_scale=8.0))
+    space.focus = "image 5"
+    panel = Panel(page, space)
+    panel.settle()
+    name = page.locator(".vptsp-space-forces th[scope='row']").first
+    name.evaluate("(one) => { one.textContent = 'Nelson\\'s Sharp-tailed Sparrow'; }")  # a long one of CUB
+    assert name.evaluate("(one) => one.getBoundingClientRect().height < 20")  # in one line
+    side = page.locator(".vptsp-space-side")
+    cut = "(side) => [...side.querySelectorAll('.vptsp-space-forces :is(td, th)')].filter((one) =>" + (
+        " one.scrollWidth > one.clientWidth || one.getBoundingClientRect().right > side.getBoundingClientRect().right)"
+    )
+    assert side.evaluate(f"(side) => ({cut})(side).length") == 0
+    assert side.evaluate("(side) => side.scrollHeight > side.clientHeight")
+    assert side.evaluate("(side) => getComputedStyle(side, '::after').position") == "sticky"
+    covered = side.evaluate(
+        "(side) => { side.scrollTop = side.scrollHeight; const of = (one) => one.getBoundingClientRect().bottom;"
+        "return of([...side.children].filter((one) => one.checkVisibility()).pop()) - of(side); }"
+    )
+    assert covered < -24  # at the end the fade lies below the last line

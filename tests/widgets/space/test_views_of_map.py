@@ -7,6 +7,7 @@ import io
 import re
 import shutil
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -14,12 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from vptsp_widgets.space import SpaceExplorer
+from vptsp_widgets.space import SpaceExplorer, keeping
 from vptsp_widgets.space.data import columns_of
 from vptsp_widgets.space.filtering import passing
 from vptsp_widgets.space.kept_views import Here, opened
 
-from tests.markup import refused_by_sanitiser
+from tests.markup import Markup, outside_references, refused_by_sanitiser
 from tests.widgets.space.test_space import EVIL, saved_images
 from vptsp.errors import DataError
 from vptsp.runs.embeddings import SavedEmbeddings
@@ -211,3 +212,33 @@ def test_the_picture_shows_what_the_camera_does_and_the_filter_leaves(tmp_path: 
     assert inked() < whole / 8  # the sign in the legend is left
     space.view_state = {"labels": False, "x": 0.0, "y": 0.0, "zoom": 8.0}
     assert 0.05 < inked() / whole < 0.25  # one of twelve, and its sign in the legend
+
+
+def test_a_page_of_a_view_stands_beside_its_picture(
+    tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(shutil.copytree(tiny_run.path, tmp_path / "my runs" / "one"))
+    (tmp_path / "books").mkdir()
+    monkeypatch.chdir(tmp_path / "books")  # where the notebook is
+    space = SpaceExplorer.of_run(run, method="pca")
+    space.view_state, space.selection = {"zoom": 2.0, "density": "shown"}, space.ids[:3]
+    still = space.keep_view("half #1")
+    text = still._repr_html_()
+    (href,) = [link["href"] for link in Markup(text).all("a")]
+    page = (tmp_path / "books" / unquote(href)).resolve()
+    assert href.startswith("../my%20runs/one/")
+    assert page.parent == run.path.resolve() / "views" / "test"
+    assert refused_by_sanitiser(text) == []
+    assert outside_references(page.read_text(encoding="utf-8")) == []
+    space.view_state, space.selection = {}, []
+    assert Markup(space.kept_view("half #1", page=False)._repr_html_()).all("a") == []
+    monkeypatch.setattr(keeping, "MOST_ON_PAGE", len(space.ids) - 1)
+    assert space.kept_view("half #1").page == ""
+    assert space.kept_view("half #1", page=True).page == unquote(href)
+
+
+def test_embeddings_without_a_folder_have_no_page() -> None:
+    space = SpaceExplorer.of_arrays(np.random.default_rng(0).normal(size=(12, 4)), method="pca")
+    assert space.keep_view("all").page == ""
+    with pytest.raises(DataError, match="has no folder for a page; save_html writes one where you say"):
+        space.kept_view("all", page=True)

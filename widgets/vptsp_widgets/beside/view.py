@@ -27,7 +27,7 @@ from vptsp_widgets.space.view import SpaceExplorer
 from vptsp_widgets.view import View, with_still
 
 Compared = SavedEmbeddings | Run | str | Path
-_ALIKE = ("colour", "solo", "find", "labels", "truth")  # what both maps show in the same way
+_ALIKE = ("colour", "solo", "find", "labels", "density", "truth")  # what both maps show in the same way
 
 
 class TwoRuns(ipywidgets.VBox):

@@ -7,7 +7,7 @@ cells and the panel beside the map (``front/handles.js``) lead to the same.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +23,22 @@ from vptsp.text import plain
 from vptsp_widgets.run_view import RunView
 from vptsp_widgets.space.data import Column, column
 from vptsp_widgets.space.handle_answers import Asked, Handled, Move, amid, around, placed, way_along_alpha
+from vptsp_widgets.space.handle_state import asked_of, state_of
 
 if TYPE_CHECKING:
     from vptsp.analysis.proxy_forces import Forces
 
 STRONGEST = 8  # forces that are drawn and listed; others are counted
 _NAMES = ("predicted proxy", "proxy predicted here", "proxy predicted on the map")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is so with the handles asked for, as the front end takes it, and the column of the proxies predicted."""
+
+    handled: dict[str, Any]
+    changed: bytes
+    column: Column
 
 
 class HandledMap(RunView):
@@ -136,27 +146,79 @@ class HandledMap(RunView):
 
     # --- the answer ------------------------------------------------------------------------------
     def _ask(self, asked: Asked, turn: Any = None) -> None:
-        answers = self._require_handles()
-        found, probes = answers.of_images(asked), answers.of_probes(asked)
-        names = [one.name for one in self._other_columns()]
-        values = pd.Categorical.from_codes(found.now.tolist(), pd.Index(_apart(answers.handles.class_names)))
-        name = next((one for one in _NAMES if one not in names), _NAMES[-1])
+        answer = self._answer_to(asked)
         with self.hold_sync():
-            self._asked, self._predicted = asked, [column(pd.Series(values, name=name))]
-            self._changed = np.flatnonzero(found.changed).astype("<i4").tobytes()
-            self._handled = {
-                "turn": turn,
-                "alpha": asked.alpha,
-                "moved": [_for_front(row, move) for row, move in asked.moved.items()],
-                "changed": int(found.changed.sum()),
-                "images": len(found.now),
-                "known": found.known,
-                "accuracy": _pair(found),
-                "probes": None if probes is None else {"images": probes.known, "accuracy": _pair(probes)},
-                "column": name,
-            }
+            self._asked, self._predicted = asked, [answer.column]
+            self._changed, self._handled = answer.changed, {"turn": turn, **answer.handled}
             self._show_tags()
             self._feel()
+            self._say_handles()
+
+    def _answer_to(self, asked: Asked) -> Answer:
+        answers = self._require_handles()
+        found, probes = answers.of_images(asked), answers.of_probes(asked)
+        values = pd.Categorical.from_codes(found.now.tolist(), pd.Index(_apart(answers.handles.class_names)))
+        name = self._predicted_name()
+        handled = {
+            "alpha": asked.alpha,
+            "moved": [_for_front(row, move) for row, move in asked.moved.items()],
+            "changed": int(found.changed.sum()),
+            "images": len(found.now),
+            "known": found.known,
+            "accuracy": _pair(found),
+            "probes": None if probes is None else {"images": probes.known, "accuracy": _pair(probes)},
+            "column": name,
+        }
+        changed = np.flatnonzero(found.changed).astype("<i4").tobytes()
+        return Answer(handled, changed, column(pd.Series(values, name=name)))
+
+    def _predicted_name(self) -> str:
+        names = [one.name for one in self._other_columns()]
+        return next((one for one in _NAMES if one not in names), _NAMES[-1])
+
+    # --- as a part of view_state -----------------------------------------------------------------
+    def _handles_now(self) -> dict[str, Any]:
+        if self._answers is None:
+            return {}
+        handles = self._answers.handles
+        return state_of(self._asked, handles.alpha, handles.class_names, self.ids)
+
+    def _say_handles(self) -> None:
+        """The state has what the handles are set to. The front end, which knows it, is sent no state that it left."""
+        state = {**self.view_state, "handles": self._handles_now()}
+        with self._lock_property(view_state=state):
+            self.view_state = state
+
+    def _asked_for(self, state: Mapping[str, Any]) -> Asked:
+        """What a state of handles asks for. Raises DataError for what is not here."""
+        if not state:
+            return Asked()
+        return asked_of(state, self._require_handles().handles.class_names, self._row, self.points)
+
+    def _handle_names(self) -> Sequence[str] | None:
+        """Classes whose proxies are handles; none where there are no handles."""
+        return None if self._answers is None else self._answers.handles.class_names
+
+    def _handled_by(self, state: Mapping[str, Any]) -> tuple[dict[str, Any], list[int]]:
+        """The answer to a state, and the rows whose nearest proxy is another; nothing for the run's own."""
+        if self._answers is None or not state:
+            return {}, []
+        answer = self._answer_to(self._asked_for(state))
+        return {"turn": None, **answer.handled}, np.frombuffer(answer.changed, "<i4").tolist()
+
+    def _handles_on_page(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """What other handles change in the state of a page."""
+        if self._answers is None or state == self._handles_now():
+            return {}
+        answer = self._answer_to(self._asked_for(state))
+        columns = self._columns_with([answer.column])
+        return {"_handled": {"turn": None, **answer.handled}, "_changed": answer.changed, **columns}
+
+    @traitlets.observe("view_state")
+    def _follow_state(self, change: Any) -> None:
+        """The state was set, by a cell or a kept view, with other handles than those of now."""
+        if self._answers is not None and change["new"]["handles"] != self._handles_now():
+            self._ask(self._asked_for(change["new"]["handles"]))
 
     def _on_handle(self, content: dict[str, Any], buffers: list[Any]) -> None:
         """The handles were set in the panel; what goes wrong stands where the answer would."""
@@ -216,14 +278,19 @@ class HandledMap(RunView):
             moved = {row: placed(self.points, move) for row, move in self._asked.moved.items()}
             self._asked = replace(self._asked, moved=moved)
             self._handled = {**self._handled, "moved": [_for_front(row, move) for row, move in moved.items()]}
+            self._say_handles()
 
     # --- what the map itself has -----------------------------------------------------------------
     _alone: int
+    view_state: traitlets.Dict[str, Any]
 
     def _other_columns(self) -> Sequence[Column]:
         raise NotImplementedError
 
     def _show_tags(self) -> None:
+        raise NotImplementedError
+
+    def _columns_with(self, predicted: Sequence[Column]) -> dict[str, Any]:
         raise NotImplementedError
 
     def _require_handles(self) -> Handled:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,17 @@ import numpy as np
 import traitlets
 
 from vptsp.analysis.projection import Method
-from vptsp.errors import RunError
+from vptsp.errors import DataError, RunError
 from vptsp.runs.embeddings import SavedEmbeddings
 from vptsp.runs.kept_views import KeptView, KeptViews
+from vptsp.text import plain
 from vptsp_widgets.run_view import RunView
+from vptsp_widgets.saved_page import write_page
 from vptsp_widgets.space.data import CLASS, Column
-from vptsp_widgets.space.kept_views import Here, KeptStill, for_front, opened, small_of, span_of
+from vptsp_widgets.space.kept_views import Here, KeptStill, for_front, opened, small_of, span_of, without_scripts
 from vptsp_widgets.space.still import Drawn, StillMap, drawn, figure_of, strip_of
+
+MOST_ON_PAGE = 20_000  # images of a map whose views have pages unless asked for; a larger one takes seconds
 
 
 def kept_map(saved: SavedEmbeddings, view: str) -> tuple[Method, int]:
@@ -43,6 +48,17 @@ class KeepsViews(RunView):
     _store: KeptViews
     _proxies: Any
     _alone: Any
+
+    _handled: Any
+
+    def _handle_names(self) -> Sequence[str] | None:
+        raise NotImplementedError
+
+    def _handled_by(self, state: Mapping[str, Any]) -> tuple[dict[str, Any], list[int]]:
+        raise NotImplementedError
+
+    def _handles_on_page(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        raise NotImplementedError
 
     def _still_map(self, selected: Sequence[str] | None = None) -> StillMap:
         raise NotImplementedError
@@ -71,7 +87,10 @@ class KeepsViews(RunView):
         view = self._store.named(name)
         if view.state.get("truth") is True and not self.view_state["truth"]:
             self.view_state = {**self.view_state, "truth": True}  # it may be coloured by columns that this makes
-        found, before = opened(view, self._here()), self._now()
+        before = self._now()
+        if handles := opened(view, self._here()).state["handles"]:
+            self.view_state = {**self.view_state, "handles": handles}  # likewise
+        found = opened(view, self._here())
         with self.hold_sync():
             self.view_state, self.selection, self.focus = found.state, found.selection, found.focus
         self.status = found.note
@@ -82,18 +101,23 @@ class KeepsViews(RunView):
         self._store.forget(name)
         self._show_views()
 
-    def kept_view(self, name: str) -> KeptStill:
-        """A kept view as its picture in a notebook's cell, with the line of Python that opens it.
+    def kept_view(self, name: str, page: bool | None = None) -> KeptStill:
+        """A kept view as its picture in a notebook's cell, with the line of Python that opens it, and a link that does.
 
-        Raises DataError for a name under which nothing is kept.
+        The link leads to a ``page`` of the view, a file beside the view's picture that needs no kernel; none: where the
+        map has up to 20,000 images. Raises DataError for a name under which nothing is kept, and where a page is asked
+        for of embeddings that have no folder.
         """
+        if page and self._store.path is None:
+            raise DataError(
+                f"{plain(self.saved.name)} has no folder for a page; save_html writes one where you say, and "
+                "SavedEmbeddings.write keeps embeddings in a folder"
+            )
+        if page is None:
+            page = self._store.path is not None and len(self.saved) <= MOST_ON_PAGE
         view = self._store.named(name)
-        strip = strip_of(self._still_map(self.known(view.selection)), self._thumbnails)
-        picture = Drawn(self._store.picture(view), view.note, str(view.state.get("colour", CLASS)))
-        figure = (
-            figure_of(self.saved.name, picture, strip) if picture.png else "<p>The file of its picture is gone.</p>"
-        )
-        return KeptStill(view, figure, self._code_for(view))
+        figure = self._figure_of(view)
+        return KeptStill(view, figure, self._code_for(view), self._page_of(view, figure) if page else "")
 
     # --- how -----------------------------------------------------------------------------------
     def _take_views(self, saved: SavedEmbeddings) -> tuple[list[dict[str, Any]], str]:
@@ -135,11 +159,13 @@ class KeepsViews(RunView):
             self._row,
             {**self.made, "alone": self._alone},
             span_of(self.points),
+            self._handle_names(),
         )
 
     def _now(self) -> dict[str, Any]:
         rows = [self._row[name] for name in self.selection]
-        return {"state": dict(self.view_state), "rows": rows, "focused": self._row.get(self.focus, -1)}
+        focused = self._row.get(self.focus, -1)
+        return {"state": dict(self.view_state), "rows": rows, "focused": focused, "handled": dict(self._handled)}
 
     def _code_for(self, view: KeptView) -> str:
         folder = Path(self.saved.folder)
@@ -177,6 +203,32 @@ class KeepsViews(RunView):
         self._show_views()
 
     # --- pages ---------------------------------------------------------------------------------
+    def _figure_of(self, view: KeptView) -> str:
+        strip = strip_of(self._still_map(self.known(view.selection)), self._thumbnails)
+        picture = Drawn(self._store.picture(view), view.note, str(view.state.get("colour", CLASS)))
+        return figure_of(self.saved.name, picture, strip) if picture.png else "<p>The file of its picture is gone.</p>"
+
+    def _page_of(self, view: KeptView, figure: str) -> str:
+        """The way from here to a page that shows the view, which is written; empty where none can be.
+
+        Without scripts, as JupyterLab shows a page at first, it is the picture.
+        """
+        path = self._store.page_path(view)
+        if path is None:
+            return ""
+        found = opened(view, self._here())
+        rows = np.array([self._row[one] for one in found.selection], dtype="<i4")
+        focused = self._row.get(found.focus, -1)
+        handled = self._handles_on_page(found.state["handles"])
+        block = self.page_block(
+            view_state=found.state, _selected=rows.tobytes(), _focused=focused, status=found.note, **handled
+        )
+        try:
+            write_page(path, f"{view.name}, a view of the map of {self.saved.name}", [block, without_scripts(figure)])
+        except OSError:
+            return ""  # a run that can only be read has its picture all the same
+        return Path(os.path.relpath(path.resolve(), Path.cwd())).as_posix()
+
     def state_for_page(self) -> dict[str, Any]:
         """With each kept view as it is opened where no kernel is."""
         answers, here = {}, self._here()
@@ -185,4 +237,5 @@ class KeepsViews(RunView):
             rows = [self._row[one] for one in found.selection]
             focused = self._row.get(found.focus, -1)
             answers[name] = {"state": found.state, "rows": rows, "focused": focused, "note": found.note}
+            answers[name]["handled"], answers[name]["changed"] = self._handled_by(found.state["handles"])
         return super().state_for_page() | {"_view_answers": answers}

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from PIL import Image
@@ -17,9 +18,14 @@ from vptsp.errors import DataError
 from vptsp.runs.kept_views import KeptView
 from vptsp.text import plain, safe
 from vptsp_widgets.space.data import CLASS, Column
+from vptsp_widgets.space.handle_state import handles_there
 from vptsp_widgets.space.state import VIEW_STATE, whole_state
 
 _SMALL = (240, 171)  # pixels at most of a picture in the panel, which shows it at half the size
+_HOW_TO_OPEN = (
+    "In JupyterLab, Trust HTML in the tab that opens makes it live; "
+    "a middle click opens it live in a tab of the browser"
+)
 _NEAR = 1e-3  # of a map's extent: what its ends may differ by, rounded otherwise on another processor
 
 
@@ -33,6 +39,7 @@ class Here:
     row: Mapping[str, int]  # of each image, by id
     made: Mapping[str, Any]
     span: Sequence[Sequence[float]]
+    handled: Sequence[str] | None = None  # classes whose proxies are handles
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,8 @@ def opened(view: KeptView, here: Here) -> Opened:
     if not _same_map(view, here):
         state = {name: value for name, value in state.items() if name not in ("x", "y", "zoom", "turn")}
         missing.append(f"its place, which is on a map {made_in_words(view.made)} that was another")
+    state["handles"], gone = _handles_of(state.get("handles", {}), here, _same_map(view, here))
+    missing += gone
     state = _columns_there(state, here, missing)
     selection = [one for one in view.selection if one in here.row]
     if lost := [one for one in view.selection if one not in here.row]:
@@ -78,6 +87,12 @@ def opened(view: KeptView, here: Here) -> Opened:
     return Opened(
         state, sorted(selection, key=lambda one: here.row[one]), focus, f"{note}; the rest is shown" if note else ""
     )
+
+
+def _handles_of(state: Mapping[str, Any], here: Here, same_map: bool) -> tuple[dict[str, Any], list[str]]:
+    if here.handled is None:
+        return {}, ["its proxies as handles"] if state else []
+    return handles_there(state, here.handled, here.row, same_map)
 
 
 def _fits(name: str, value: Any) -> bool:
@@ -184,20 +199,33 @@ def day(seconds: float) -> str:
 
 
 class KeptStill:
-    """A kept view as a cell of a notebook shows it: its picture, and the line of Python that opens it again.
+    """A kept view as a cell of a notebook shows it: its picture, a link and the line of Python that open it.
 
-    It is plain HTML, so that it stays in the notebook without a kernel.
+    It is plain HTML, so that it stays in the notebook without a kernel. The link is the way to the ``page`` from where
+    the kernel runs, which is the notebook's folder; empty: there is none.
     """
 
-    def __init__(self, view: KeptView, figure: str, code: str) -> None:
-        self.view, self._figure, self.code = view, figure, code
+    def __init__(self, view: KeptView, figure: str, code: str, page: str = "") -> None:
+        self.view, self._figure, self.code, self.page = view, figure, code, page
 
     def _repr_html_(self) -> str:
+        way = html.escape(quote(self.page, safe="/"))
+        link = f'<a href="{way}" title="{html.escape(_HOW_TO_OPEN)}">Open it</a> as a page, ' if self.page else ""
         return (
             f'{self._figure}<p style="font-size:13px;margin:6px 0;max-width:860px">'
-            f"Kept as <b>{safe(self.view.name)}</b> on {day(self.view.date)}. It opens on the live map by "
+            f"Kept as <b>{safe(self.view.name)}</b> on {day(self.view.date)}. {link or 'It opens '}"
+            f"{'or ' if link else ''}on the live map by "
             f'<span style="font-family:monospace">{html.escape(self.code)}</span></p>'
         )
 
     def __repr__(self) -> str:
-        return f"View kept as {plain(self.view.name)!r} on {day(self.view.date)}; {self.code} opens it"
+        page = f", and {self.page} is a page of it" if self.page else ""
+        return f"View kept as {plain(self.view.name)!r} on {day(self.view.date)}; {self.code} opens it{page}"
+
+
+def without_scripts(figure: str) -> str:
+    """What a page of a view shows where scripts do not run, as JupyterLab opens one."""
+    return (
+        f'<noscript>{figure}<p style="font-size:13px;max-width:860px">This is a picture, as scripts do not run '
+        "here. In JupyterLab, <b>Trust HTML</b> above makes it the map to work with.</p></noscript>"
+    )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from vptsp.errors import DataError
 from vptsp.runs.snapshots import KINDS
 from vptsp.text import plain
 from vptsp_widgets.space.data import CLASS
+from vptsp_widgets.space.handle_state import require_handles
+
+# whose density is drawn: none's, of the images shown, of each category of the colour, of those selected and the rest
+DENSITIES = ("", "shown", "categories", "selection")
 
 # what the front end remembers; x and y: the centre of the view in the map's units, none: the whole map's
 VIEW_STATE: dict[str, Any] = {
@@ -25,8 +28,10 @@ VIEW_STATE: dict[str, Any] = {
     "labels": True,
     "pictures": True,
     "examples": False,
+    "density": "",
     "proxies": ["fused"],  # of a class looked at, the others are shown as well
     "arrows": True,
+    "handles": {},
     "neighbours": True,
     "truth": False,
     "all": False,
@@ -55,6 +60,10 @@ def whole_state(given: Mapping[str, Any], columns: Sequence[str], kinds: Sequenc
             raise DataError(f"view_state {name} is {value!r}; it must be a number")
     if not state["zoom"] > 0:
         raise DataError(f"view_state zoom is {state['zoom']!r}; it must be above 0, and 1 shows the whole map")
+    if state["density"] not in DENSITIES:
+        given_density, legal = plain(state["density"]), ", ".join(DENSITIES[1:])
+        raise DataError(f"view_state density is {given_density!r}; it must be one of {legal}, or '' for none")
+    require_handles(state["handles"])
     turn = state["turn"]
     if not isinstance(turn, (list, tuple)) or len(turn) not in (0, 4) or not all(map(_is_number, turn)):
         raise DataError(f"view_state turn is {plain(turn)!r}; it must be a quaternion of four numbers, or empty")
@@ -66,7 +75,7 @@ def whole_state(given: Mapping[str, Any], columns: Sequence[str], kinds: Sequenc
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and bool(np.isfinite(value))
+    return isinstance(value, (int, float)) and abs(value) <= sys.float_info.max  # not-a-number is not
 
 
 def _require_condition(condition: Any, columns: Sequence[str]) -> None:

@@ -24,6 +24,7 @@ from vptsp.runs.thumbnails import Thumbnails
 from vptsp.text import plain, safe
 from vptsp_widgets.sampling import spread
 from vptsp_widgets.space.data import Column
+from vptsp_widgets.space.still_density import ONLY_FLAT, Group, draw_density, groups_of, legend_of
 from vptsp_widgets.space.turning import Sight
 from vptsp_widgets.still_images import pictures
 
@@ -67,7 +68,8 @@ class Drawn:
 def drawn(shown: StillMap) -> Drawn:
     """The map as a picture of 1296 x 922 pixels, on white."""
     rows, note = _rows(shown)
-    return Drawn(_png(shown, rows), note, shown.column.name)
+    groups, said = _density(shown)
+    return Drawn(_png(shown, rows, groups), "; ".join(part for part in (note, said) if part), shown.column.name)
 
 
 def html_of(shown: StillMap, thumbnails: Thumbnails | None) -> str:
@@ -98,7 +100,30 @@ def _rows(shown: StillMap) -> tuple[np.ndarray, str]:
     return rows, "; ".join([f"{len(rows):,} of {len(shown.points):,} images shown", *shown.notes, *filtered])
 
 
-def _png(shown: StillMap, rows: np.ndarray) -> bytes:
+def _density(shown: StillMap) -> tuple[list[Group], str]:
+    """Whose lines of density are drawn, and what is said of them: of all images shown, also of those not drawn."""
+    if not shown.state["density"]:
+        return [], ""
+    if shown.sight:
+        return [], ONLY_FLAT
+    lit = np.full(len(shown.points), False)
+    rows = np.arange(len(lit)) if shown.state["all"] else shown.sample
+    lit[rows] = _lit(shown, rows)
+    selected = np.isin(np.arange(len(lit)), shown.selected)
+    table = None if shown.column.values is None else _table(shown.column) / 255
+    return groups_of(shown.state["density"], shown.points, lit, selected, shown.column, table)
+
+
+def _lit(shown: StillMap, rows: np.ndarray) -> np.ndarray:
+    """Which of the rows are not faded: by a solo, the filter, or the class found."""
+    solo = [code for code, value in enumerate(shown.column.values or ()) if value in shown.state["solo"]]
+    lit = shown.passes[rows] & (np.isin(shown.column.codes[rows], solo) if solo else True)
+    if shown.state["find"] in shown.class_names:
+        lit &= shown.labels[rows] == list(shown.class_names).index(shown.state["find"])
+    return lit
+
+
+def _png(shown: StillMap, rows: np.ndarray, groups: Sequence[Group]) -> bytes:
     if shown.sight:
         rows = rows[np.argsort(shown.sight.depths[rows], kind="stable")]  # what is near lies on top
     canvas = Figure(figsize=(9, 6.4), dpi=144, facecolor="white", layout="constrained")
@@ -106,10 +131,7 @@ def _png(shown: StillMap, rows: np.ndarray) -> bytes:
     axis = canvas.subplots()
     state, column = shown.state, shown.column
     chosen = np.isin(rows, shown.selected)
-    colours, lit = _colours(shown, rows)
-    lit &= shown.passes[rows]
-    if state["find"] in shown.class_names:
-        lit &= shown.labels[rows] == list(shown.class_names).index(state["find"])
+    colours, lit = _colours(shown, rows), _lit(shown, rows)
     rim = {"linewidths": 0.6, "edgecolors": _SOFT} if column.named else {"linewidths": 0}
     size = float(np.clip(24_000 / max(len(rows), 1), 2.5, 30)) * np.ones(len(rows))
     near = np.ones(len(rows))
@@ -134,8 +156,9 @@ def _png(shown: StillMap, rows: np.ndarray) -> bytes:
     if chosen.any():
         x, y = points[chosen].T
         axis.scatter(x, y, s=size[chosen] * 2.2, facecolors="none", edgecolors=_INK, linewidths=0.8)
+    draw_density(axis, groups)
     _draw_proxies(axis, shown)
-    _legend(axis, shown)
+    _legend(axis, shown, groups)
     axis.set_aspect("equal", adjustable="datalim")
     if shown.sight:
         _draw_axes(axis, shown.axes, shown.sight.axes)
@@ -157,8 +180,8 @@ def _png(shown: StillMap, rows: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def _colours(shown: StillMap, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """RGB (n, 3) in 0..1 of the rows, and which of them are not faded by a solo."""
+def _colours(shown: StillMap, rows: np.ndarray) -> np.ndarray:
+    """RGB (n, 3) in 0..1 of the rows."""
     column, state = shown.column, shown.state
     codes = column.codes[rows]
     if column.values is None:
@@ -166,7 +189,7 @@ def _colours(shown: StillMap, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         place = (np.nan_to_num(codes) - header["low"]) / max(header["high"] - header["low"], 1e-12)
         colours = ramp(dark=False)[(255 * place).clip(0, 255).astype(int)] / 255
         colours[np.isnan(codes)] = 0.63
-        return colours, np.full(len(rows), True)
+        return colours
     grey = np.full((1, 3), 160, dtype=np.uint8)
     table = _table(column)
     solo = [code for code, value in enumerate(column.values) if value in state["solo"]]
@@ -175,8 +198,7 @@ def _colours(shown: StillMap, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         found = [number for number, name in enumerate(shown.class_names) if name == state["find"]]
         looked = np.union1d(looked, column.codes[np.isin(shown.labels, found)]).astype(int)
         table[np.setdiff1d(np.arange(len(table)), looked)] = grey
-    colours = np.concatenate([table, grey])[codes] / 255
-    return colours, np.isin(codes, solo) if solo else np.full(len(rows), True)
+    return np.concatenate([table, grey])[codes] / 255
 
 
 def _table(column: Column) -> np.ndarray:
@@ -256,7 +278,7 @@ def _draw_labels(axis: Axes, shown: StillMap, rows: np.ndarray) -> None:
             text.set(parse_math=False, zorder=4)
 
 
-def _legend(axis: Axes, shown: StillMap) -> None:
+def _legend(axis: Axes, shown: StillMap, groups: Sequence[Group]) -> None:
     handles, column = [], shown.column
     if column.values is None:
         header = column.header()
@@ -280,6 +302,7 @@ def _legend(axis: Axes, shown: StillMap) -> None:
     for kind in shown.glyphs:
         if kind in shown.state["proxies"]:
             handles.append(Line2D([], [], ls="", ms=7, label=PROXIES[kind].title, **PROXIES[kind].line()))
+    handles += legend_of(groups)
     if handles:
         place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1.0)}
         legend = axis.legend(handles=handles, ncols=min(5, len(handles)), fontsize=8, frameon=False, **place)

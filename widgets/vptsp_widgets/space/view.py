@@ -54,16 +54,18 @@ class SpaceExplorer(HandledMap, KeepsViews):
     by: one row per image, in order or indexed by image id.
     ``cache`` is a folder for projections.
 
-    ``view_state`` is the view as one small JSON object: camera (``x``, ``y``, ``zoom``, and ``turn``, a quaternion, of
-    a map in three dimensions), ``colour`` (a column), ``solo`` (the categories shown, empty for all), ``find`` (a
-    class), ``filter`` (conditions on columns, as in ``{"column": "size", "low": 2}``, ``{"column": "taken", "high":
-    "2024-05-01"}`` or ``{"column": "soil", "values": ["wet"]}``), ``labels``, ``pictures`` (of images, where one has
-    zoomed in), ``examples`` (the image nearest to its class's mean, of each class that has room), ``proxies`` (kinds
-    shown of all classes; of a class looked at the others are, too), ``arrows``, ``neighbours`` (whether lines lead from
-    the image of ``focus`` to those nearest to it), ``truth`` (the same for the image pointed at, and columns that say
-    how far the map can be trusted, :mod:`vptsp.analysis.distortion`) and ``all`` (whether to show images beyond the
-    sample). What is not given is as at the start. ``map_alone`` makes a map of the images selected, ``map_all`` that of
-    all again.
+    ``view_state`` is the view as one small JSON object: camera (``x``, ``y``, ``zoom``, and ``turn``, a quaternion,
+    of a map in three dimensions), ``colour`` (a column), ``solo`` (the categories shown, empty for all), ``find`` (a
+    class), ``filter`` (conditions on columns, as in ``{"column": "size", "low": 2}``, ``{"column": "taken",
+    "high": "2024-05-01"}`` or ``{"column": "soil", "values": ["wet"]}``), ``labels``, ``pictures`` (of images, where
+    one has zoomed in), ``examples`` (the image nearest to its class's mean, of each class that has room), ``proxies``
+    (kinds shown of all classes; of a class looked at the others are, too), ``density`` (lines that enclose shares of the images where the map is densest,
+    :mod:`vptsp.analysis.density`: of those ``"shown"``, of each of the colour's ``"categories"``, or of the
+    ``"selection"`` and the rest; also a keyword of its own), ``arrows``, ``handles`` (alpha and proxies moved,
+    :mod:`vptsp_widgets.space.handle_state`), ``neighbours`` (whether lines lead from the image of ``focus`` to those
+    nearest to it), ``truth`` (the same for the image pointed at, and columns that say how far the map can be trusted,
+    :mod:`vptsp.analysis.distortion`) and ``all`` (whether to show images beyond the sample). What is not given is as
+    at the start. ``map_alone`` makes a map of the images selected, ``map_all`` that of all again.
 
     ``tags`` are words of one's own by image id, given on the map or by :meth:`tag`, and a column of it; they and the
     ``selections`` with a name are kept with the run (:mod:`vptsp.runs.marks`), and
@@ -119,6 +121,7 @@ class SpaceExplorer(HandledMap, KeepsViews):
         view: str = "",
         dimensions: int | None = None,
         no_proxies: str = "",
+        density: str | None = None,
         **traits: Any,
     ) -> None:
         require_options(type(self), traits)  # before the projection, which takes seconds
@@ -127,6 +130,8 @@ class SpaceExplorer(HandledMap, KeepsViews):
         if not isinstance(coordinates, str) and np.ndim(coordinates) == 2:
             kept_dimensions = 3 if np.shape(coordinates)[1] == 3 else 2
         self.dimensions = kept_dimensions if dimensions is None else dimensions
+        if density and self.dimensions == 3:
+            raise DataError(f"density {plain(density)!r} is drawn on maps in two dimensions, and this one has three")
         self.most, self.seed = most, seed
         self.method: Method = coordinates if isinstance(coordinates, str) else "umap"
         content = self._content_of(
@@ -139,6 +144,8 @@ class SpaceExplorer(HandledMap, KeepsViews):
             self.open_view(view)
             for name in traits.keys() & {"view_state", "selection", "focus"}:
                 self.set_trait(name, traits[name])  # what is asked for by itself comes before what the view has
+        if density is not None:
+            self.view_state = {**self.view_state, "density": density}
 
     @classmethod
     def of_run(cls, run: Run | str | Path, split: str = "test", method: Method | None = None, **options: Any) -> Self:
@@ -230,15 +237,13 @@ class SpaceExplorer(HandledMap, KeepsViews):
             "view_state": {},
             "_title": plain(saved.name),
             **_split(points, placed),
-            "_codes": b"".join(column.codes.tobytes() for column in self.columns),
-            "_columns": [column.header() for column in self.columns],
+            **_column_traits(self.columns),
             "_ids": "\0".join(map(_line, saved.ids)).encode(errors="replace"),
             "_odd_ids": {str(row): name for row, name in enumerate(saved.ids) if _line(name) != name},
             "_tag_column": tag_column_name([column.name for column in self._given]),
             "_sample": self.sample.tobytes(),
             "_examples": data.examples(saved),
             "_proxies": {"kinds": list(placed), "names": [plain(name) for name in proxy_names]},
-            "_colours": data.both_themes(self.columns),
             "_axes": list(axes),
             "_notes": notes,
             "tags": dict(self.kept.tags),
@@ -256,7 +261,15 @@ class SpaceExplorer(HandledMap, KeepsViews):
 
     @traitlets.validate("view_state")
     def _check_view_state(self, proposal: Any) -> dict[str, Any]:
-        state = whole_state(proposal["value"], [column.name for column in self.columns], list(self.glyphs))
+        state = dict(proposal["value"])
+        if state.get("handles", {}) is None:
+            state["handles"] = self._handles_now()  # the front end says by messages how these are set
+        names = [column.name for column in self.columns]
+        if state.get("handles"):
+            names.append(self._predicted_name())  # which they make
+        state = whole_state(state, names, list(self.glyphs))
+        if state["handles"] != self.view_state.get("handles"):
+            self._asked_for(state["handles"])  # refuses what is not here
         dated = {column.name: column for column in self.columns if column.dates is not None}
         found = [
             with_dates_as_text(one, dated[one["column"]]) if one["column"] in dated else one for one in state["filter"]
@@ -400,9 +413,8 @@ class SpaceExplorer(HandledMap, KeepsViews):
                 self.view_state = {**state, "colour": data.CLASS, "solo": []}
             elif gone := set(state["solo"]) - set(legal[state["colour"]]):
                 self.view_state = {**state, "solo": [value for value in state["solo"] if value not in gone]}
-            self._codes = b"".join(column.codes.tobytes() for column in self.columns)
-            self._colours = data.both_themes(self.columns)
-            self._columns = [column.header() for column in self.columns]
+            for name, value in _column_traits(self.columns).items():
+                self.set_trait(name, value)
 
     # --- what a selection is worth ---------------------------------------------------------------
     def measured(self, ids: Sequence[str] | None = None) -> pd.DataFrame:
@@ -431,6 +443,9 @@ class SpaceExplorer(HandledMap, KeepsViews):
             raise DataError(f"{plain(unknown[0])!r} is no class of {plain(self.saved.name)}; class_names lists them")
         labels = [names.index(name) for name in classes] or self.saved.labels[self._rows(None)].tolist()
         return measuring.table_of(self._measuring.merged(labels))
+
+    def _columns_with(self, predicted: Sequence[data.Column]) -> dict[str, Any]:
+        return _column_traits(with_tags([*self._other_columns(), *predicted], self.ids, self.tags))
 
     def _other_columns(self) -> list[data.Column]:
         return [*self._given, *self._truth]
@@ -498,6 +513,15 @@ class SpaceExplorer(HandledMap, KeepsViews):
             passes=passing(self.columns, self.ids, self.view_state["filter"]),
             sight=seen,
         )
+
+
+def _column_traits(columns: list[data.Column]) -> dict[str, Any]:
+    """Columns as the front end takes them."""
+    return {
+        "_codes": b"".join(column.codes.tobytes() for column in columns),
+        "_colours": data.both_themes(columns),
+        "_columns": [column.header() for column in columns],
+    }
 
 
 def _split(points: np.ndarray, glyphs: Mapping[str, np.ndarray]) -> dict[str, bytes]:

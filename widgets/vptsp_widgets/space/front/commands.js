@@ -69,6 +69,7 @@ export function commandsOf(space) {
     whole: () => space.travel.whole(),
     lasso: () => space.toggleLasso(),
     filter: () => space.filters.toggle(),
+    density: () => space.densityPanel.next(),
     handles: () => space.handles.toggle(),
     views: () => space.views.toggle(),
     turnable: () => space.turns.offered,

@@ -19,6 +19,8 @@ const STEP = 12; // pixels that a proxy moves by a key
 const PAUSE = 120; // ms between two questions
 const LOST = 15000; // ms after which an answer is not waited for if something else is asked
 
+const ONLY_FLAT = "Proxies are handles on maps in two dimensions: a place on the screen of this one has no depth.";
+
 /**
  * A proxy at (x, y) of the map; it is the mean of `rows` by `weights`, as the kernel says: without these, nobody has asked.
  * @typedef {{ proxy: number, x: number | null, y: number | null, rows?: number[], weights?: number[] }} Moved
@@ -175,7 +177,7 @@ export class Handles {
 
   // --- what can be done -------------------------------------------------------------------------
   toggle() {
-    if (!this.offered) return this.parent.say("there are no proxies of a run here to take as handles");
+    if (!this.offered) return this.parent.say(this.parent.cloud().solid && this.parent.cloud().proxies.kinds.length ? ONLY_FLAT : "there are no proxies of a run here to take as handles");
     this.panel.toggle();
   }
 
@@ -214,6 +216,15 @@ export class Handles {
     this.moved = moved;
     this.show();
     this.soon();
+  }
+
+  /** Handles of a view that is opened, or of the one before it. @param {number | null} alpha @param {Moved[]} moved */
+  bring(alpha, moved) {
+    if (!this.offer.kind || JSON.stringify([alpha, moved]) === JSON.stringify([this.alpha, this.moved])) return;
+    this.alpha = alpha;
+    this.moved = moved;
+    this.show();
+    if (this.live) this.soon();
   }
 
   /** Sets moved proxies, as what can be undone. @param {string} what @param {Moved[]} moved @param {Moved[]} [before] */

@@ -15,6 +15,7 @@ export const HELP = [
   ["K", "keep this view under a name, or open one that was kept"],
   ["P", "pictures of images when zoomed in, or none"],
   ["R", "a representative image of each class, or none"],
+  ["D", "density: lines around where most images are, of those shown, of each category, of those selected"],
   ["H", "proxies as handles: another alpha, proxies moved, forces on an image"],
   ["?", "this list"],
 ];
@@ -54,6 +55,7 @@ function pressMapKey(event, acts) {
   else if (event.key === "f" || event.key === "F") acts.filter();
   else if (event.key === "p" || event.key === "P") acts.pictures();
   else if (event.key === "r" || event.key === "R") acts.examples();
+  else if (event.key === "d" || event.key === "D") acts.density();
   else if (event.key === "h" || event.key === "H") acts.handles();
   else if (event.key === "k" || event.key === "K") acts.views();
   else if (event.key === "l" || event.key === "L") acts.lasso();

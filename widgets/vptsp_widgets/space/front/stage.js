@@ -11,6 +11,7 @@ import { ClassNames, drawAxes, drawSolidAxes, drawFocus, drawLasso } from "./ove
 import { Painter } from "./painter.js";
 import { MapPictures } from "./pictures.js";
 import { Glyphs } from "./proxies.js";
+/** @import { Contours } from "./contours.js" */
 /** @import { Handles } from "./handles.js" */
 /** @import { Near } from "./neighbours.js" */
 /** @import { Glyph } from "./proxies.js" */
@@ -29,6 +30,7 @@ const SLOW = 40; // ms of such a frame, after which fewer are drawn
  * @property {(row: number) => Near | null} near - what an image finds, as far as it is known
  * @property {(note: string | undefined) => void} noted - what is to be said of the proxies drawn
  * @property {() => Handles} handles
+ * @property {Contours} contours
  * @property {(changes: Partial<State>) => void} change
  * @property {(turn: number[]) => void} turned - from this one
  * @property {(place: [number, number], event: Keys) => void} clicked
@@ -126,6 +128,7 @@ export class Stage {
     const context = penOf(this.over);
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.clearRect(0, 0, this.width, this.height);
+    this.parent.contours.draw(context, scene);
     const pictures = this.pictures.draw(context, scene, focused);
     drawNear(context, scene);
     const pointed = state.truth ? this.hover.under?.row ?? -1 : -1;

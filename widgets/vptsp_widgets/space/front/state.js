@@ -18,12 +18,25 @@ import { debounced } from "../../front/timing.js";
  * @property {boolean} labels
  * @property {boolean} pictures - of single images, where one has zoomed in
  * @property {boolean} examples - whether an image of each class stands on the map
+ * @property {string} density - whose density is drawn: "shown", "categories", "selection", or "" for none
  * @property {string[]} proxies - kinds shown
  * @property {boolean} arrows
  * @property {boolean} neighbours - whether lines lead to those of the image focused
  * @property {boolean} truth - whether they do to those of the image pointed at, beside how far the map can be trusted
  * @property {boolean} all - instead of the sample
  */
+
+/**
+ * A state without the part that `handles.js` asks the kernel for by messages.
+ * @template {object} Given
+ * @param {Given} state
+ * @returns {Given}
+ */
+function own(state) {
+  const rest = Object.assign({}, state);
+  delete (/** @type {any} */ (rest).handles);
+  return rest;
+}
 
 export class ViewState {
   /** @type {State} */ now;
@@ -39,24 +52,26 @@ export class ViewState {
 
   /** As the model has it. */
   take() {
-    this.now = { ...this.model.get("view_state") };
+    this.now = own(this.model.get("view_state"));
   }
 
   /** @param {Partial<State>} changes */
   change(changes) {
-    Object.assign(this.now, changes);
+    Object.assign(this.now, own(changes));
     this.push();
   }
 
   save() {
     this.saved = JSON.stringify(this.now);
-    this.model.set("view_state", { ...this.now });
+    const live = this.model.live !== false && this.model.get("_handle_offer")?.kind;
+    const handles = live ? null : this.model.get("view_state").handles; // null: as they are, which the kernel knows best
+    this.model.set("view_state", { ...this.now, handles });
     this.model.save_changes();
   }
 
   /** Takes what Python, or another copy of this view, has set; answers whether it is news. */
   adopt() {
-    const given = JSON.stringify(this.model.get("view_state"));
+    const given = JSON.stringify(own(this.model.get("view_state")));
     if (given === this.saved || given === JSON.stringify(this.now)) return false;
     this.take();
     return true;

@@ -12,8 +12,10 @@ import { Choice } from "./chosen_images.js";
 import { ChosenActs } from "./selection_actions.js";
 import { Cloud, images } from "./cloud.js";
 import { commandsOf } from "./commands.js";
+import { Contours } from "./contours.js";
 import { coloursBy, themeInks, unpacked } from "./colours.js";
 import { Counts } from "./counts.js";
+import { DensityPanel } from "./density_panel.js";
 import { FilterBar } from "./filter_bar.js";
 import { FocusPanel } from "./image.js";
 import { Handles } from "./handles.js";
@@ -70,6 +72,8 @@ export class Space {
     this.travel = new Travel({ cloud: () => this.cloud, state: () => this.state, stage: () => this.stage, change });
     this.views = new KeptViews(this);
     this.turns = new TurnControls(this);
+    this.contours = new Contours();
+    this.densityPanel = new DensityPanel(this);
     this.bar = this.makeBar(change);
     this.filters = new FilterBar(change);
     this.stage = this.makeStage(change);
@@ -141,6 +145,7 @@ export class Space {
       near: (row) => nearOf(this.model, row, this.cloud.codes),
       noted: (note) => this.noteProxies(note),
       handles: () => this.handles,
+      contours: this.contours,
       turned: (turn) => this.turns.turned(turn),
       change,
       clicked: (place, event) => this.click(place, event),
@@ -180,7 +185,7 @@ export class Space {
       "div", { className: "vptsp vptsp-space" }, this.bar.element, this.filters.element, this.views.element, this.help.table,
       make("div", { className: "vptsp-space-main vptsp-stretch" }, this.stage.element,
         make("div", { className: "vptsp-space-side vptsp-fold" },
-          this.focusPanel.element, this.selectionPanel.element, this.measurePanel.element, this.pictureToggles.element, this.proxyToggles.element, this.handles.panel.element, this.legend.element)),
+          this.focusPanel.element, this.selectionPanel.element, this.measurePanel.element, this.pictureToggles.element, this.densityPanel.element, this.proxyToggles.element, this.handles.panel.element, this.legend.element)),
       this.counts.element, this.status.line,
     );
     this.root.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take the arrows and Enter for its own
@@ -332,6 +337,8 @@ export class Space {
 
   takeSelection() {
     const rows = this.choice.takeSelection();
+    this.contours.renew(this.cloud, this.state);
+    this.densityPanel.show(this.contours.found);
     this.look();
     this.selectionPanel.show(rows, this.scene());
     this.measurePanel.show([...rows]);

@@ -11,7 +11,10 @@ import { wordForm } from "./word_form.js";
  * `said` is what is special in a view, `picture` an address of it or "", `key` that of the file.
  * @typedef {{ name: string, shown: string, said: string, date: string, key: string, picture: string }} KeptView
  */
-/** @typedef {{ state: State, rows: number[], focused: number }} Shown - what a map shows: its state, rows selected, the row of focus */
+/**
+ * What a map shows: its state, rows selected, the row of focus, and the answer about proxies as handles, if any.
+ * @typedef {{ state: State, rows: number[], focused: number, handled?: any }} Shown
+ */
 
 /** The panel below the bar: a field for a name, and a card for each view. */
 export class KeptViews {
@@ -136,8 +139,9 @@ export class KeptViews {
   }
 
   /** @param {Shown} shown */
-  bring({ state, rows, focused }) {
+  bring({ state, rows, focused, handled }) {
     const { space } = this;
+    space.handles.bring(handled?.alpha ?? null, handled?.moved ?? []);
     space.choice.restore(rows);
     if (space.choice.focused !== focused) space.choice.focus(focused);
     space.travel.fly(state); // at last: the focus may have moved the camera
@@ -157,9 +161,12 @@ export class KeptViews {
 export function openOffline(message, model, reply) {
   const found = model.get("_view_answers")?.[message.name];
   if (!found) return;
-  const before = { state: model.get("view_state"), rows: [...int32(model.get("_selected"))], focused: model.get("_focused") };
+  const shown = { state: model.get("view_state"), rows: [...int32(model.get("_selected"))], focused: model.get("_focused") };
+  const before = { ...shown, handled: model.get("_handled"), changed: [...int32(model.get("_changed"))] };
+  model.set("_changed", bytesOf(Int32Array.from(found.changed)));
+  model.set("_handled", found.handled);
   model.set("view_state", found.state);
   model.set("_selected", bytesOf(Int32Array.from(found.rows)));
   model.set("_focused", found.focused);
-  reply({ kind: "opened", name: message.name, note: found.note, before, after: { state: found.state, rows: found.rows, focused: found.focused } });
+  reply({ kind: "opened", name: message.name, note: found.note, before, after: found });
 }
