@@ -42,6 +42,8 @@ from vptsp_widgets.space.tagging import table_of, tag_column_name, with_tags
 from vptsp_widgets.space.turning import sight
 from vptsp_widgets.view import shown
 
+PAINTERS = ("auto", "webgl", "canvas")
+
 
 class SpaceExplorer(HandledMap, KeepsViews):
     """A map of embeddings; more than ``most`` images are sampled evenly by class, and the map says so.
@@ -70,6 +72,9 @@ class SpaceExplorer(HandledMap, KeepsViews):
     R-precision. ``handle``, ``move_proxy`` and ``forces`` take a run's proxies as handles, which are ``handles``
     (:mod:`vptsp.analysis.proxy_handles`).
 
+    ``painter`` draws the points: ``"auto"``, by WebGL2 where a graphics processor does it and else on a plain canvas;
+    ``"webgl"``, also where a program stands in for one; or ``"canvas"``. The list of keys on the map says which it is.
+
     ``keep_view`` keeps what the map shows under a name, with the run where there is one, ``views`` are the names,
     ``open_view`` or, at the beginning, ``view`` shows one again, and ``kept_view`` puts its picture into a notebook.
 
@@ -79,6 +84,7 @@ class SpaceExplorer(HandledMap, KeepsViews):
     _front = "space"
 
     view_state = traitlets.Dict().tag(sync=True)
+    painter = traitlets.Unicode("auto", help="what draws the points: auto, webgl or canvas").tag(sync=True)
     tags = traitlets.Dict(help="tags of one's own by image id; they are a column of the map")
     _title = traitlets.Unicode("").tag(sync=True)
     _points = traitlets.Bytes(b"").tag(sync=True)  # float32 (N, 2)
@@ -244,6 +250,12 @@ class SpaceExplorer(HandledMap, KeepsViews):
     @traitlets.observe("focus")
     def _find_near(self, change: Any) -> None:
         self._near = self._nearest.of(self._row[change["new"]]) if change["new"] else {}
+
+    @traitlets.validate("painter")
+    def _check_painter(self, proposal: Any) -> str:
+        if proposal["value"] not in PAINTERS:
+            raise DataError(f"painter is {plain(proposal['value'])!r}; it must be one of {', '.join(PAINTERS)}")
+        return str(proposal["value"])
 
     @traitlets.validate("view_state")
     def _check_view_state(self, proposal: Any) -> dict[str, Any]:

@@ -53,6 +53,7 @@ export class Choice {
   takeSelection() {
     const cloud = this.cloud();
     const rows = int32(this.model.get("_selected"));
+    cloud.marks += 1;
     cloud.selected.fill(0);
     rows.forEach((row) => row < cloud.size && (cloud.selected[row] = 1));
     return rows;
@@ -63,7 +64,9 @@ export class Choice {
    * @param {Keys} [keys]
    */
   combine(rows, keys = {}) {
-    const mask = this.cloud().selected;
+    const cloud = this.cloud();
+    const mask = cloud.selected;
+    cloud.marks += 1;
     combineInto(mask, rows, keys);
     const selected = rowsOf(mask);
     this.set(selected);

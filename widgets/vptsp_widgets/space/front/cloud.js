@@ -36,6 +36,7 @@ export class Cloud {
   /** @type {number} */ shown;
   bright = 0; // of these, those that are not faint
   passing = 0; // of these, those that the filter leaves
+  marks = 0; // another number whenever other ones are shown or selected
 
   /** @type {string[] | undefined} */ ids;
 
@@ -157,6 +158,7 @@ export class Cloud {
     const wanted = only && solo.values.map((value) => only.has(value));
     const found = state.find && this.classes.includes(state.find) ? state.find : null;
     const passes = filterOf(this, state.filter);
+    this.marks += 1;
     this.lit.fill(0);
     this.passing = this.bright = 0;
     let shown = 0;
