@@ -31,7 +31,7 @@ export class Choice {
   remember() {
     const [before, now] = [this.last, [...int32(this.model.get("_selected"))]];
     this.last = now;
-    if (this.restoring || before.join() === now.join()) return;
+    if (this.restoring || sameRows(before, now)) return;
     const what = now.length ? `${images(now.length)} selected` : "nothing selected";
     this.history.did(this.deed = { what, undo: () => this.restore(before), redo: () => this.restore(now) });
   }
@@ -94,3 +94,6 @@ export class Choice {
     this.say(row >= 0 && row < cloud.size ? `${cloud.className(row)}, ${cloud.id(row)}` : "no image is focused");
   }
 }
+
+/** @param {number[]} some @param {number[]} others */
+const sameRows = (some, others) => some.length === others.length && some.every((row, place) => row === others[place]);

@@ -90,8 +90,9 @@ export class Cloud {
     this.rows = this.classes.map(() => []);
     for (let row = 0; row < size; row++) if (this.drawable[row] && this.codes[row] >= 0) this.rows[this.codes[row]].push(row);
     const median = (rows, side) => {
-      const values = Float32Array.from(rows, (row) => xy[2 * row + side]).sort();
-      return values[values.length >> 1];
+      const values = new Float32Array(rows.length); // in a loop: Float32Array.from takes a second for a million
+      for (let at = 0; at < rows.length; at++) values[at] = xy[2 * rows[at] + side];
+      return values.sort()[values.length >> 1];
     };
     const depth = (rows) => Float32Array.from(rows, (row) => this.solid?.from.z[row] ?? 0).sort()[rows.length >> 1];
     this.centres = this.rows.map((rows) => (rows.length ? [median(rows, 0), median(rows, 1)] : null));

@@ -7,17 +7,22 @@ import { LEVELS } from "./turning.js";
 /** @import { Camera } from "./camera.js" */
 /** @import { Frame, Pass } from "./draw_list.js" */
 
-const MANY = 20_000; // points from which on a frame may take too long
-const SLOW = 8; // ms of a frame, of which many may fall into a second
-const FEW = 20_000; // points drawn where nothing is known yet
+const MANY = 20_000; // points up to which all are painted at once
+const FEW = 20_000; // points painted where nothing else is known
+const QUICK = 8; // ms for all points, as often as there is a frame
+const MOST_GROWN = 4; // times, up to which what was painted is shown larger
+const SLICE = 20; // ms of painting, after which others have their turn
+const AT_ONCE = 4096; // points between two looks at the clock
 const REST = 120; // ms without a move after which all is painted again
 
-/** @typedef {{ key: unknown[], camera: Camera, canvas: OffscreenCanvas }} Whole - painted in full: what, from where */
+/** @typedef {{ offsets: Int32Array, shares: Int32Array, pieces: number, far: number }} Disc */
+/** @typedef {Pass & { discs: Disc[] }} Stroke - a part of the list, and the discs of its levels of nearness */
+/** @typedef {{ camera: Camera, canvas: OffscreenCanvas }} Whole - what was painted in full, and from where */
 
 /**
- * The points as pixels. Blending 60,000 dots by hand takes a few milliseconds, less than any path would. While the camera
- * moves over more than can be painted for every frame, what was painted last moves with it, and where that does not reach,
- * some of the points are drawn; all of them are once it rests.
+ * The points as pixels. Blending 60,000 dots by hand takes a few milliseconds, less than any path would. More are painted
+ * bit by bit, and so is what is seen of a first map. While the camera moves, what was painted last moves with it, and where
+ * that does not reach, some of the points are painted; all of them are once it rests.
  */
 export class Painter {
   /** @type {number} */ width;
@@ -25,9 +30,10 @@ export class Painter {
   /** @type {ImageData} */ image;
   /** @type {Uint32Array} */ pixels;
   /** @type {Whole | null} */ whole = null;
-  took = 0; // ms for all of what was painted last
-  rested = false;
-  timer = 0;
+  /** @type {Frame | null} */ wanted = null; // the last one
+  /** @type {unknown[]} */ key = []; // all that it shows, but for the camera
+  took = Infinity; // ms for all of the points
+  timer = 0; // until more is painted
 
   // what is drawn, in the order of drawing: reading memory here and there would take longer than blending
   /** @type {unknown[]} */ gathered = [];
@@ -35,14 +41,10 @@ export class Painter {
   colours = new Uint32Array(0);
   /** @type {Uint8Array | null} */ near = null;
 
-  /**
-   * @param {HTMLCanvasElement} canvas
-   * @param {() => void} redraw - asks for a frame in which all is painted
-   */
-  constructor(canvas, redraw) {
+  /** @param {HTMLCanvasElement} canvas */
+  constructor(canvas) {
     this.context = penOf(canvas);
     this.canvas = canvas;
-    this.redraw = redraw;
   }
 
   /** How the points are drawn, in words. */
@@ -55,49 +57,86 @@ export class Painter {
     this.height = this.canvas.height + 2 * PAD;
     this.image = new ImageData(this.width, this.height);
     this.pixels = new Uint32Array(this.image.data.buffer);
-    this.whole = null;
+    this.stop();
   }
 
   /** @param {Frame} frame */
   paint(frame) {
-    const { list, cloud, colours, inks, camera } = frame;
-    this.gather(frame);
+    const { list, cloud, colours, inks } = frame;
     const key = [list.version, cloud, colours.rows, inks, cloud.solid?.seen];
-    const known = this.whole?.key.every((part, place) => part === key[place]);
+    const same = key.every((part, place) => part === this.key[place]);
+    if (same && this.wanted && sameSight(this.wanted, frame)) return; // it is there, or will be
+    if (!same) this.took = Infinity;
+    const moved = same && this.took > QUICK && list.size > MANY;
+    const shown = this.wanted !== null;
     clearTimeout(this.timer);
-    if (this.whole && known && !this.rested && list.size > MANY && this.took > SLOW && covers(this.whole.camera, camera)) {
-      this.hurry(frame, this.whole);
-      this.timer = setTimeout(() => {
-        this.rested = true;
-        this.redraw();
-      }, REST);
+    [this.wanted, this.key] = [frame, key];
+    this.gather(frame);
+    if (moved) {
+      this.hurry(frame);
+      this.timer = setTimeout(() => this.work(this.begin(frame), false), REST);
+    } else this.work(this.begin(frame), !shown);
+  }
+
+  /**
+   * Where painting all of a frame stands: before its first point.
+   * @param {Frame} frame
+   */
+  begin(frame) {
+    this.pixels.fill(frame.inks.paper);
+    return { frame, strokes: this.strokes(frame), stroke: 0, turn: 0, took: 0 };
+  }
+
+  /**
+   * Paints as much as there is time for, the rest later.
+   * @param {ReturnType<Painter["begin"]>} task
+   * @param {boolean} first - nothing is there yet, so that some of the points are better than none
+   */
+  work(task, first) {
+    const { frame, strokes } = task;
+    const began = performance.now();
+    const all = frame.list.size <= MANY;
+    let spent = 0;
+    while (task.stroke < strokes.length && (all || spent < SLICE)) {
+      const stroke = strokes[task.stroke];
+      const start = Math.max(task.turn, stroke.start);
+      const end = Math.min(stroke.end, start + AT_ONCE);
+      this.dots(frame, stroke, start, end, 1);
+      task.turn = end;
+      if (end === stroke.end) [task.stroke, task.turn] = [task.stroke + 1, 0];
+      spent = performance.now() - began;
+    }
+    task.took += spent;
+    const done = task.stroke === strokes.length;
+    if (done || first) this.context.putImageData(this.image, -PAD, -PAD);
+    if (!done) {
+      this.timer = setTimeout(() => this.work(task, first));
       return;
     }
-    const began = performance.now();
-    this.rested = false;
-    this.blend(frame, 1);
-    this.context.putImageData(this.image, -PAD, -PAD);
-    this.took = performance.now() - began;
+    this.took = task.took;
     this.whole = null;
-    if (this.took <= SLOW || list.size <= MANY) return;
+    if (all || this.took <= QUICK) return;
     const canvas = new OffscreenCanvas(this.canvas.width, this.canvas.height);
     /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d")).putImageData(this.image, -PAD, -PAD);
-    this.whole = { key, camera, canvas };
+    this.whole = { camera: frame.camera, canvas };
   }
 
   /**
    * Some of the points, and over them what was painted last, moved.
    * @param {Frame} frame
-   * @param {Whole} whole
    */
-  hurry(frame, { camera: from, canvas }) {
-    const { camera, ratio, list } = frame;
-    this.blend(frame, Math.ceil(list.size / FEW));
+  hurry(frame) {
+    const { camera, ratio, list, inks } = frame;
+    this.pixels.fill(inks.paper);
+    const step = Math.ceil(list.size / FEW);
+    for (const stroke of this.strokes(frame)) this.dots(frame, stroke, stroke.start, stroke.end, step);
     this.context.putImageData(this.image, -PAD, -PAD);
+    if (!this.whole) return;
+    const { camera: from, canvas } = this.whole;
     const grown = camera.scale / from.scale;
     const [left, top] = camera.screen(...from.place(0, 0));
     const at = (/** @type {number} */ place) => (grown === 1 ? Math.round(place * ratio) : place * ratio); // sharp where it is only moved
-    this.context.drawImage(canvas, at(left), at(top), canvas.width * grown, canvas.height * grown);
+    if (grown < MOST_GROWN) this.context.drawImage(canvas, at(left), at(top), canvas.width * grown, canvas.height * grown);
   }
 
   /**
@@ -156,23 +195,24 @@ export class Painter {
   }
 
   /**
+   * The parts of the list, each with its discs.
    * @param {Frame} frame
-   * @param {number} step - of so many points one is drawn
+   * @returns {Stroke[]}
    */
-  blend(frame, step) {
-    this.pixels.fill(frame.inks.paper);
-    for (const pass of frame.list.passes(frame)) this.dots(frame, pass, step);
+  strokes(frame) {
+    const levels = this.near ? Array.from({ length: LEVELS }, (_, level) => level / (LEVELS - 1)) : [undefined];
+    return frame.list.passes(frame).map((pass) => ({ ...pass, discs: levels.map((near) => this.shaded(pass, near)) }));
   }
 
   /**
    * @param {Frame} frame
-   * @param {Pass} pass
-   * @param {number} step
+   * @param {Stroke} stroke
+   * @param {number} start - in the list
+   * @param {number} end
+   * @param {number} step - of so many points one is drawn
    */
-  dots({ camera, ratio }, pass, step) {
+  dots({ camera, ratio }, { discs, colour }, start, end, step) {
     const { pixels, width, xy, near } = this;
-    const { start, end, colour } = pass;
-    const discs = near ? Array.from({ length: LEVELS }, (_, level) => this.shaded(pass, level / (LEVELS - 1))) : [this.shaded(pass)];
     const margin = PAD - discs[discs.length - 1].far; // so that no pixel of a disc falls outside
     const [right, bottom] = [this.canvas.width + margin, this.canvas.height + margin];
     const { scale } = camera;
@@ -197,18 +237,15 @@ export class Painter {
     }
   }
 
-  close() {
+  /** Nothing is wanted of it any longer. */
+  stop() {
     clearTimeout(this.timer);
-    this.whole = null;
+    this.whole = this.wanted = null;
+    this.key = [];
   }
 }
 
-/** Whether what was seen from one camera shows at least a part of what another sees. @param {Camera} one @param {Camera} other */
-function covers(one, other) {
-  const [left, top] = other.screen(...one.place(0, 0));
-  const [right, bottom] = other.screen(...one.place(one.width, one.height));
-  const wide = Math.min(right, other.width) - Math.max(left, 0);
-  const high = Math.min(bottom, other.height) - Math.max(top, 0);
-  const grown = other.scale / one.scale;
-  return wide > 0 && high > 0 && wide * high > 0.3 * other.width * other.height && grown < 3;
+/** Whether two frames show the map from one place, with dots of one size. @param {Frame} one @param {Frame} other */
+function sameSight({ camera: one, look }, { camera: other, look: size }) {
+  return one.x === other.x && one.y === other.y && one.scale === other.scale && look.radius === size.radius && look.alpha === size.alpha;
 }

@@ -20,7 +20,7 @@ export class Points {
    */
   constructor(canvas, { wanted, redraw, told }) {
     this.canvas = canvas;
-    this.byHand = new Painter(canvas, redraw);
+    this.byHand = new Painter(canvas);
     this.wanted = wanted;
     this.redraw = redraw;
     this.told = told;
@@ -33,12 +33,14 @@ export class Points {
     const wanted = this.wanted();
     if (wanted !== "canvas") {
       this.gpu = GpuPainter.of(this.canvas, wanted === "webgl", (here) => {
+        this.byHand.stop();
         if (here) this.gpu?.resize();
         this.redraw(); // at once by the other one: what was lost is not to be missed
         this.told();
       });
     }
     this.gpu?.resize();
+    this.byHand.stop();
     this.told();
   }
 
@@ -80,6 +82,6 @@ export class Points {
   close() {
     this.gpu?.close();
     this.gpu = null;
-    this.byHand.close();
+    this.byHand.stop();
   }
 }
