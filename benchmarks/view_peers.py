@@ -6,38 +6,31 @@ What is measured is what all of them have in common, by a real mouse and picture
 
 - first paint: from opening the page until pictures of it show points and no longer change; state comes over HTTP;
 - drag, wheel, hover: milliseconds that the main thread is busy for an event, and the time between two frames (95th
-  percentile), in which what the graphics processor, or a program in its place, draws is waited for;
-- lasso: from letting go until the widget tells its model what is selected.
+  percentile), in which what the graphics processor, or a program in its place, draws is waited for.
+
+Not compared is the lasso: what a widget has done once it ends differs too much, and one peer's takes no scripted mouse.
 """
 
 from __future__ import annotations
 
 import io
-import math
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, Page, Playwright
-from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from vptsp_widgets.space import SpaceExplorer
 
 from benchmarks.widget_host import PEERS, serve
 
-SOFTWARE = (
-    "--enable-unsafe-swiftshader",
-)  # for WebGL alone: the page itself is composed as in a browser without a GPU
-WEBGPU = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
-_INSTALL = {
-    "jupyter-scatter": "jscatter",
-    "embedding-atlas": "embedding_atlas",
-}  # by the name to install, that to import
+# a program draws for WebGL and WebGPU alone; the page is composed as in any browser without a graphics processor
+SOFTWARE = ("--enable-unsafe-swiftshader", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
+_MODULES = {"jupyter-scatter": "jscatter", "embedding-atlas": "embedding_atlas"}  # by the name to install
 _SIGHT = {"x": 250, "y": 120, "width": 600, "height": 420}  # of the page, where all of them have points
 _LONGEST = 120.0  # seconds until points are seen
 _PATIENCE = 15.0  # seconds for a drag, a wheel, a hover
@@ -45,16 +38,14 @@ _FRAMES = """() => { window.frames_ = []; let last = performance.now();
   const next = () => { const now = performance.now(); window.frames_.push(now - last); last = now;
     window.ticking = requestAnimationFrame(next); };
   window.ticking = requestAnimationFrame(next); }"""
-_TOLD = """() => { const at = ['_selected', 'selection', '_predicate'].map((name) => window.told[name] ?? -1);
-  return Math.max(...at) - window.released; }"""
 
 
 def missing(python: str) -> list[str]:
     """Those peers that an interpreter cannot import, by the name to install."""
     found = [
-        subprocess.run([python, "-c", f"import {name}"], capture_output=True, check=False) for name in _INSTALL.values()
+        subprocess.run([python, "-c", f"import {name}"], capture_output=True, check=False) for name in _MODULES.values()
     ]
-    return [name for name, done in zip(_INSTALL, found, strict=True) if done.returncode]
+    return [name for name, done in zip(_MODULES, found, strict=True) if done.returncode]
 
 
 @contextmanager
@@ -117,7 +108,6 @@ def measure(browser: Browser, address: str) -> dict[str, float] | str:
     page = browser.new_page(viewport={"width": 1200, "height": 900})
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-    page.add_init_script("addEventListener('pointerup', () => (window.released = performance.now()), true)")
     try:
         first = _first_paint(page, address)
         if first is None:
@@ -159,61 +149,43 @@ def _acts(page: Page) -> dict[str, float]:
     page.mouse.up()
     timed("wheel", 20, lambda turn: page.mouse.wheel(0, -60 if turn % 2 else 60))
     timed("hover", 40, lambda turn: page.mouse.move(x - 100 + 5 * turn, y - 60 + 3 * turn))
-    page.wait_for_timeout(600)
-    page.keyboard.down("Shift")
-    page.mouse.move(x + 150, y)
-    page.mouse.down()
-    for turn in range(1, 60):
-        page.mouse.move(x + 150 * math.cos(turn / 9.6), y + 150 * math.sin(turn / 9.6))
-    page.mouse.up()
-    page.keyboard.up("Shift")
-    with suppress(PlaywrightTimeout):
-        page.wait_for_function(f"() => ({_TOLD})() > 0", timeout=1000 * _PATIENCE)
-    told = page.evaluate(_TOLD)
-    took["lasso"] = told if told > 0 else math.nan  # nothing was selected
     return took
 
 
-def compare(driver: Playwright, path: str, space: SpaceExplorer, python: str) -> dict[str, dict[str, float] | str]:
-    """What each of them takes on the points of a map, by name; a sentence for one that is missing or shows nothing.
+def compare(
+    driver: Playwright, path: str, space: SpaceExplorer, python: str
+) -> Iterator[tuple[str, dict[str, float] | str]]:
+    """What each takes on the points of a map, with its name; a sentence for one that is missing or shows nothing.
 
     Raises RuntimeError where a peer is there and cannot be served.
     """
-    browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox", *SOFTWARE, *WEBGPU])
-    found: dict[str, dict[str, float] | str] = {}
+    browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox", *SOFTWARE])
     for painter in ("canvas", "webgl"):
         with _ours(space, painter) as address:
-            found[f"this map, {painter}"] = measure(browser, address)
+            yield f"this map, {painter}", measure(browser, address)
     without = missing(python)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "points.npz"
         np.savez(file, places=space.points.astype(np.float32), labels=space.saved.labels)
         for name in PEERS:
             if name in without:
-                found[name] = f"not installed for {python}; pip install {name}, or give --peers another python"
+                yield name, f"not installed for {python}; pip install {name}, or give --peers another python"
                 continue
             with _peer(python, name, file) as address:
-                found[name] = measure(browser, address)
+                yield name, measure(browser, address)
     browser.close()
-    return found
 
 
-COLUMNS = ("first paint", "drag", "drag frame", "wheel", "wheel frame", "hover", "hover frame", "lasso")
+COLUMNS = ("first paint", "drag", "drag frame", "wheel", "wheel frame", "hover", "hover frame")
 
 
-def lines_of(points: int, found: dict[str, Any]) -> list[str]:
-    """A table of what was found; behind each number its ratio to that of the first widget that has one."""
-    lines = [f"{points:,} points".ljust(22) + "".join(f"{name:>20}" for name in COLUMNS)]
-    first: dict[str, float] = next((took for took in found.values() if not isinstance(took, str)), {})
-    for name, took in found.items():
+def lines(points: int, found: Iterable[tuple[str, dict[str, float] | str]]) -> Iterator[str]:
+    """A table of what is found, line after line; behind a number its ratio to that of the first widget that has one."""
+    yield f"{points:,} points".ljust(22) + "".join(f"{name:>20}" for name in COLUMNS)
+    first: dict[str, float] | None = None
+    for name, took in found:
         if isinstance(took, str):
-            lines.append(f"{name:<22}{took}")
+            yield f"{name:<22}{took}"
             continue
-        cells = [
-            "nothing told".rjust(20)
-            if math.isnan(took[one])
-            else f"{took[one]:.1f} ({took[one] / first[one]:.1f}x)".rjust(20)
-            for one in COLUMNS
-        ]
-        lines.append(f"{name:<22}" + "".join(cells))
-    return lines
+        base = first = took if first is None else first
+        yield f"{name:<22}" + "".join(f"{took[one]:.1f} ({took[one] / base[one]:.1f}x)".rjust(20) for one in COLUMNS)

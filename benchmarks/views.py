@@ -24,7 +24,7 @@ from playwright.sync_api import Browser, sync_playwright
 from vptsp_widgets.front import page_block
 from vptsp_widgets.space import SpaceExplorer
 
-from benchmarks.view_peers import compare, lines_of
+from benchmarks.view_peers import compare, lines
 from vptsp.files import write_bytes, write_json, write_tensors
 from vptsp.runs.embeddings import SavedEmbeddings
 
@@ -132,8 +132,9 @@ def main() -> None:
                 cells = "".join(f"{took[what]:8.1f} ({took[f'{what} p95']:.0f})".rjust(w) for what, w in _CELLS.items())
                 print(f"{points:>8}{took['first paint']:>13.0f}{cells}", flush=True)
                 if options.peers:
-                    found = compare(driver, path, space, options.peers)
-                    print("", *lines_of(points, found), "", sep="\n", flush=True)
+                    for line in lines(points, compare(driver, path, space, options.peers)):
+                        print(line, flush=True)
+                    print(flush=True)
 
 
 _CELLS = {"pan": 14, "zoom": 14, "hover": 14, "lasso": 16}

@@ -28,12 +28,10 @@ await Promise.all(paths.map(async (path, at) => {
 }));
 const listeners = new Map();
 const fire = (name, ...parts) => [...(listeners.get(name) ?? [])].forEach((act) => act(...parts));
-const told = window.told = {}; // by trait, when the widget set it last
-const model = window.model = {
+const model = {
   get: (name) => state[name],
   set(name, value) {
     if (typeof name === "object") return Object.entries(name).forEach(([key, one]) => model.set(key, one));
-    told[name] = performance.now();
     if (state[name] === value) return;
     state[name] = value;
     fire(`change:${name}`, model, value);

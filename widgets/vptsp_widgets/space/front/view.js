@@ -340,9 +340,7 @@ export class Space {
    * @param {Keys} [keys]
    */
   combine(rows, keys = {}) {
-    this.choice.combine(rows, keys);
-    this.look();
-    this.stage.schedule();
+    this.choice.combine(rows, keys); // the model tells of it, and takeSelection shows it
   }
 
   takeSelection() {
