@@ -296,7 +296,7 @@ export class Space {
     const { points } = this.stage;
     this.root.dataset.painter = points.drawnByGpu ? "webgl" : "canvas";
     this.drawnBy.textContent = points.about;
-    this.counts.slow = points.drawnByGpu ? "" : "drawn without WebGL2 (? says more)";
+    this.counts.slow = points.drawnByGpu || points.wanted() === "canvas" ? "" : "drawn without WebGL2 (? says more)";
     this.counts.show(this.cloud, this.state);
   }
 
