@@ -43,6 +43,8 @@ from vptsp_widgets.space.tagging import table_of, tag_column_name, with_tags
 from vptsp_widgets.space.turning import sight
 from vptsp_widgets.view import shown
 
+PAINTERS = ("auto", "webgl", "canvas")
+
 
 class SpaceExplorer(HandledMap, KeepsViews):
     """A map of embeddings; more than ``most`` images are sampled evenly by class, and the map says so.
@@ -54,18 +56,18 @@ class SpaceExplorer(HandledMap, KeepsViews):
     by: one row per image, in order or indexed by image id.
     ``cache`` is a folder for projections.
 
-    ``view_state`` is the view as one small JSON object: camera (``x``, ``y``, ``zoom``, and ``turn``, a quaternion,
-    of a map in three dimensions), ``colour`` (a column), ``solo`` (the categories shown, empty for all), ``find`` (a
-    class), ``filter`` (conditions on columns, as in ``{"column": "size", "low": 2}``, ``{"column": "taken",
-    "high": "2024-05-01"}`` or ``{"column": "soil", "values": ["wet"]}``), ``labels``, ``pictures`` (of images, where
-    one has zoomed in), ``examples`` (the image nearest to its class's mean, of each class that has room), ``proxies``
-    (kinds shown of all classes; of a class looked at the others are, too), ``density`` (lines that enclose shares of the images where the map is densest,
-    :mod:`vptsp.analysis.density`: of those ``"shown"``, of each of the colour's ``"categories"``, or of the
-    ``"selection"`` and the rest; also a keyword of its own), ``arrows``, ``handles`` (alpha and proxies moved,
-    :mod:`vptsp_widgets.space.handle_state`), ``neighbours`` (whether lines lead from the image of ``focus`` to those
-    nearest to it), ``truth`` (the same for the image pointed at, and columns that say how far the map can be trusted,
-    :mod:`vptsp.analysis.distortion`) and ``all`` (whether to show images beyond the sample). What is not given is as
-    at the start. ``map_alone`` makes a map of the images selected, ``map_all`` that of all again.
+    ``view_state`` is the view as one small JSON object: camera (``x``, ``y``, ``zoom``, and ``turn``, a quaternion, of
+    a map in three dimensions), ``colour`` (a column), ``solo`` (the categories shown, empty for all), ``find`` (a
+    class), ``filter`` (conditions on columns, as in ``{"column": "size", "low": 2}``, ``{"column": "taken", "high":
+    "2024-05-01"}`` or ``{"column": "soil", "values": ["wet"]}``), ``labels``, ``pictures`` (of images, where one has
+    zoomed in), ``examples`` (the image nearest to its class's mean, of each class that has room), ``proxies`` (kinds
+    shown of all classes; of a class looked at the others are, too), ``density`` (lines that enclose shares of the
+    images where the map is densest, :mod:`vptsp.analysis.density`: of those ``"shown"``, of each of the colour's
+    ``"categories"``, or of the ``"selection"`` and the rest; also a keyword of its own), ``arrows``, ``handles`` (alpha
+    and proxies moved, :mod:`vptsp_widgets.space.handle_state`), ``neighbours`` (whether lines lead from the image of
+    ``focus`` to those nearest to it), ``truth`` (the same for the image pointed at, and columns that say how far the
+    map can be trusted, :mod:`vptsp.analysis.distortion`) and ``all`` (whether to show images beyond the sample). What
+    is not given is as at the start. ``map_alone`` makes a map of the images selected, ``map_all`` that of all again.
 
     ``tags`` are words of one's own by image id, given on the map or by :meth:`tag`, and a column of it; they and the
     ``selections`` with a name are kept with the run (:mod:`vptsp.runs.marks`), and
@@ -74,6 +76,9 @@ class SpaceExplorer(HandledMap, KeepsViews):
     and ``merged`` what would be without it and with its classes merged, by recall at ``recall_ks``, MAP@R and
     R-precision. ``handle``, ``move_proxy`` and ``forces`` take a run's proxies as handles, which are ``handles``
     (:mod:`vptsp.analysis.proxy_handles`).
+
+    ``painter`` draws the points: ``"auto"``, by WebGL2 where a graphics processor does it and else on a plain canvas;
+    ``"webgl"``, also where a program stands in for one; or ``"canvas"``. The list of keys on the map says which it is.
 
     ``keep_view`` keeps what the map shows under a name, with the run where there is one, ``views`` are the names,
     ``open_view`` or, at the beginning, ``view`` shows one again, and ``kept_view`` puts its picture into a notebook.
@@ -84,6 +89,7 @@ class SpaceExplorer(HandledMap, KeepsViews):
     _front = "space"
 
     view_state = traitlets.Dict().tag(sync=True)
+    painter = traitlets.Unicode("auto", help="what draws the points: auto, webgl or canvas").tag(sync=True)
     tags = traitlets.Dict(help="tags of one's own by image id; they are a column of the map")
     _title = traitlets.Unicode("").tag(sync=True)
     _points = traitlets.Bytes(b"").tag(sync=True)  # float32 (N, 2)
@@ -258,6 +264,12 @@ class SpaceExplorer(HandledMap, KeepsViews):
     @traitlets.observe("focus")
     def _find_near(self, change: Any) -> None:
         self._near = self._nearest.of(self._row[change["new"]]) if change["new"] else {}
+
+    @traitlets.validate("painter")
+    def _check_painter(self, proposal: Any) -> str:
+        if proposal["value"] not in PAINTERS:
+            raise DataError(f"painter is {plain(proposal['value'])!r}; it must be one of {', '.join(PAINTERS)}")
+        return str(proposal["value"])
 
     @traitlets.validate("view_state")
     def _check_view_state(self, proposal: Any) -> dict[str, Any]:

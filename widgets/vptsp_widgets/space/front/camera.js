@@ -28,6 +28,14 @@ export class Camera {
     return [this.width / 2 + (x - this.x) * this.scale, this.height / 2 - (y - this.y) * this.scale];
   }
 
+  /**
+   * The place of the map at (x, y) on the screen.
+   * @returns {[number, number]}
+   */
+  place(x, y) {
+    return [this.x + (x - this.width / 2) / this.scale, this.y - (y - this.height / 2) / this.scale];
+  }
+
   /** Moved with what is under the pointer, by (dx, dy) on the screen. */
   dragged(dx, dy) {
     return { x: this.x - dx / this.scale, y: this.y + dy / this.scale };

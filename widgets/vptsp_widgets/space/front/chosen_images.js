@@ -31,7 +31,7 @@ export class Choice {
   remember() {
     const [before, now] = [this.last, [...int32(this.model.get("_selected"))]];
     this.last = now;
-    if (this.restoring || before.join() === now.join()) return;
+    if (this.restoring || sameRows(before, now)) return;
     const what = now.length ? `${images(now.length)} selected` : "nothing selected";
     this.history.did(this.deed = { what, undo: () => this.restore(before), redo: () => this.restore(now) });
   }
@@ -53,6 +53,7 @@ export class Choice {
   takeSelection() {
     const cloud = this.cloud();
     const rows = int32(this.model.get("_selected"));
+    cloud.marks += 1;
     cloud.selected.fill(0);
     rows.forEach((row) => row < cloud.size && (cloud.selected[row] = 1));
     return rows;
@@ -63,7 +64,9 @@ export class Choice {
    * @param {Keys} [keys]
    */
   combine(rows, keys = {}) {
-    const mask = this.cloud().selected;
+    const cloud = this.cloud();
+    const mask = cloud.selected;
+    cloud.marks += 1;
     combineInto(mask, rows, keys);
     const selected = rowsOf(mask);
     this.set(selected);
@@ -91,3 +94,6 @@ export class Choice {
     this.say(row >= 0 && row < cloud.size ? `${cloud.className(row)}, ${cloud.id(row)}` : "no image is focused");
   }
 }
+
+/** @param {number[]} some @param {number[]} others */
+const sameRows = (some, others) => some.length === others.length && some.every((row, place) => row === others[place]);

@@ -6,8 +6,11 @@ import { images } from "./cloud.js";
 /** @import { Cloud } from "./cloud.js" */
 /** @import { State } from "./state.js" */
 
+const LARGE = 200_000; // images from which on it matters what draws them
+
 export class Counts {
   /** @type {string | undefined} */ note; // of the proxies drawn
+  slow = ""; // of what draws large maps
 
   /**
    * @param {(changes: Partial<State>) => void} change
@@ -29,6 +32,7 @@ export class Counts {
     else if (cloud.shown < cloud.total) parts[0] += ", sampled evenly by class";
     parts.push(...cloud.notes);
     if (this.note) parts.push(this.note);
+    if (this.slow && cloud.shown > LARGE) parts.push(this.slow);
     const sampled = cloud.sample.length < cloud.total;
     const all = make("button", { type: "button", onclick: () => this.change({ all: !state.all }) }, state.all ? "Show the sample" : "Show all");
     const back = make("button", { type: "button", onclick: this.mapAll }, "Back to all images");

@@ -29,7 +29,7 @@ export function combineInto(mask, rows, { ctrlKey, metaKey, altKey }) {
 /** Rows of a mask, ascending. */
 export function rowsOf(mask) {
   const rows = [];
-  mask.forEach((one, row) => one && rows.push(row));
+  for (let row = 0; row < mask.length; row++) if (mask[row]) rows.push(row);
   return rows;
 }
 

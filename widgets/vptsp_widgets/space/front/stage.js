@@ -8,14 +8,15 @@ import { Hover } from "./hover.js";
 import { aboutImage } from "./image.js";
 import { drawNear } from "./neighbours.js";
 import { ClassNames, drawAxes, drawSolidAxes, drawFocus, drawLasso } from "./overlay.js";
-import { Painter } from "./painter.js";
 import { MapPictures } from "./pictures.js";
+import { Points } from "./points.js";
 import { Glyphs } from "./proxies.js";
 /** @import { Contours } from "./contours.js" */
 /** @import { Handles } from "./handles.js" */
 /** @import { Near } from "./neighbours.js" */
 /** @import { Glyph } from "./proxies.js" */
 /** @import { Scene } from "./overlay.js" */
+/** @import { Wanted } from "./points.js" */
 /** @import { Keys } from "./selection.js" */
 /** @import { State } from "./state.js" */
 
@@ -38,6 +39,8 @@ const SLOW = 40; // ms of such a frame, after which fewer are drawn
  * @property {(factor: number, x?: number, y?: number) => void} zoom
  * @property {() => void} whole
  * @property {(text: string) => void} say
+ * @property {() => Wanted} painter - that is to draw the points
+ * @property {() => void} painted - another one does
  */
 
 export class Stage {
@@ -49,15 +52,15 @@ export class Stage {
   pointsOld = false;
   looksOld = false;
   closed = false;
-  /** @type {Painter | undefined} */ painter;
 
   /** @param {Parent} parent */
   constructor(parent) {
     this.parent = parent;
-    this.points = make("canvas", { className: "vptsp-space-points", "aria-hidden": "true" });
+    const canvas = make("canvas", { className: "vptsp-space-points", "aria-hidden": "true" });
     this.over = make("canvas", {
       className: "vptsp-space-over", tabIndex: 0, role: "application", "aria-roledescription": "map of images",
     });
+    this.points = new Points(canvas, { wanted: parent.painter, redraw: () => this.schedule(), told: parent.painted });
     this.glyphs = new Glyphs();
     this.classNames = new ClassNames();
     this.pictures = new MapPictures(() => this.schedule(false));
@@ -74,14 +77,21 @@ export class Stage {
       hover: (place) => this.hover.point(place),
       redraw: () => this.schedule(this.step > 1),
     });
-    this.element = make("div", { className: "vptsp-space-stage" }, this.points, this.over, this.hover.ring, this.hover.card);
+    this.element = make("div", { className: "vptsp-space-stage" }, canvas, this.over, this.hover.ring, this.hover.card);
     this.sizes = new ResizeObserver(() => this.resize());
   }
 
   /** From now on it takes the room there is. */
   start() {
+    this.points.choose();
     this.sizes.observe(this.element);
     this.resize();
+  }
+
+  /** Another painter is wanted. */
+  choosePainter() {
+    this.points.choose();
+    this.schedule();
   }
 
   resize() {
@@ -89,8 +99,7 @@ export class Stage {
     const ratio = sharpness(this.over, 2);
     if (!width || !height || (width === this.width && height === this.height && ratio === this.ratio)) return;
     [this.width, this.height, this.ratio] = [width, height, ratio];
-    this.painter ??= new Painter(this.points);
-    this.painter.resize(this.width, this.height, this.ratio);
+    this.points.resize(this.width, this.height, this.ratio);
     this.over.width = Math.round(this.width * this.ratio);
     this.over.height = Math.round(this.height * this.ratio);
     this.looksOld = true;
@@ -107,20 +116,20 @@ export class Stage {
   }
 
   draw(pointsToo = true) {
-    if (!this.painter || this.closed) return;
+    if (!this.width || this.closed) return;
     const scene = this.parent.scene();
-    const { cloud, state, inks, colours } = scene;
+    const { cloud, state } = scene;
     const { order, axes, focused } = this.parent.more();
     if (pointsToo) {
       this.pointsOld = false;
       this.pictures.old = true;
       cloud.place(scene.camera);
-      if (this.looksOld) this.painter.look(cloud);
-      this.looksOld = false;
       const turned = this.gestures.drag?.turning && this.gestures.drag.moved;
-      this.step = turned ? Math.max(this.step, 2 ** Math.ceil(Math.log2(Math.max(1, cloud.shown / MOST_TURNED)))) : 1;
+      const least = this.points.drawnByGpu ? 1 : 2 ** Math.ceil(Math.log2(Math.max(1, cloud.shown / MOST_TURNED)));
+      this.step = turned ? Math.max(this.step, least) : 1;
       const began = performance.now();
-      this.painter.paint(cloud, cloud.solid?.order ?? order, colours, inks.packed, this.step);
+      this.points.paint(scene, order, this.looksOld, this.step);
+      this.looksOld = false;
       const slow = performance.now() - began > SLOW;
       if (turned && slow && cloud.shown > this.step * FEWEST_TURNED) this.step *= 2; // of those drawn, half are in the next frame
       this.hover.place();
@@ -189,5 +198,6 @@ export class Stage {
     cancelAnimationFrame(this.frame);
     this.hover.close();
     this.pictures.close();
+    this.points.close();
   }
 }

@@ -1,4 +1,4 @@
-// The map. All points are drawn and picked here, in plain canvas: the map works while the kernel is busy, and without one.
+// The map. All points are drawn and picked here, by WebGL2 or in plain canvas: the map works while the kernel is busy, and without one.
 
 import { Atlas } from "../../front/atlas.js";
 import { typed } from "../../front/bytes.js";
@@ -46,6 +46,7 @@ import { KeptViews } from "./views.js";
 /** Builds the parts, brings them what the model says, and tells all of them when something changed. */
 export class Space {
   /** @type {HTMLDivElement} */ root;
+  /** @type {HTMLElement} */ drawnBy;
   /** @type {Inks} */ inks;
   /** @type {Uint32Array} */ order;
   /** @type {Colours} */ colours;
@@ -101,6 +102,7 @@ export class Space {
         _near: () => this.look(),
         _kept: () => this.takeSelection(),
         _kept_views: () => this.views.show(),
+        painter: () => this.stage.choosePainter(),
       }),
       onTheme(this.root, (dark) => {
         this.inks = themeInks(this.root, dark);
@@ -153,6 +155,8 @@ export class Space {
       zoom: (factor, x, y) => this.travel.zoom(factor, x, y),
       whole: () => this.travel.whole(),
       say: this.status.say,
+      painter: () => this.model.get("painter") ?? "auto",
+      painted: () => this.tellPainter(),
     });
   }
 
@@ -181,6 +185,8 @@ export class Space {
 
   /** @param {HTMLElement} el */
   build(el) {
+    this.drawnBy = make("td", {});
+    this.help.table.append(make("tr", {}, make("th", { scope: "row" }, "points drawn by"), this.drawnBy));
     this.root = make(
       "div", { className: "vptsp vptsp-space" }, this.bar.element, this.filters.element, this.views.element, this.help.table,
       make("div", { className: "vptsp-space-main vptsp-stretch" }, this.stage.element,
@@ -290,6 +296,15 @@ export class Space {
     this.stage.schedule(Boolean(column.grey));
   }
 
+  /** What draws the points: in the list of keys, and below a map so large that it matters. */
+  tellPainter() {
+    const { points } = this.stage;
+    this.root.dataset.painter = points.drawnByGpu ? "webgl" : "canvas";
+    this.drawnBy.textContent = points.about;
+    this.counts.slow = points.drawnByGpu || points.wanted() === "canvas" ? "" : "drawn without WebGL2 (? says more)";
+    this.counts.show(this.cloud, this.state);
+  }
+
   noteProxies(note) {
     if (this.counts.note === note) return;
     this.counts.note = note;
@@ -330,9 +345,7 @@ export class Space {
    * @param {Keys} [keys]
    */
   combine(rows, keys = {}) {
-    this.choice.combine(rows, keys);
-    this.look();
-    this.stage.schedule();
+    this.choice.combine(rows, keys); // the model tells of it, and takeSelection shows it
   }
 
   takeSelection() {
