@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from vptsp.core.errors import ConfigError
 from vptsp.core.heads import Head
 from vptsp.core.proxies.gru import GatedUnit
-from vptsp.core.whitening import scales, unit_scale, variation
+from vptsp.core.whitening import fitting_shrinkage, scales, unit_scale, variation
 
 
 @torch.no_grad()
@@ -37,7 +37,7 @@ def start_isometric(head: Head, features: Float[Tensor, "N D"]) -> None:
 
 @torch.no_grad()
 def start_whitened(
-    head: Head, features: Float[Tensor, "N D"], labels: Int[Tensor, " N"], shrinkage: float = 0.1
+    head: Head, features: Float[Tensor, "N D"], labels: Int[Tensor, " N"], shrinkage: float | None = None
 ) -> None:
     """Make ``head`` centre the features and divide them by how much they vary *within* a class.
 
@@ -45,6 +45,7 @@ def start_whitened(
     differs between images of one class counts less, in unseen classes as well (:mod:`vptsp.core.whitening`). With E < D
     the E directions in which the class means differ most are kept. ``W`` is scaled to a mean square of its singular
     values of 1, as the isometry has. With one image per class nothing is known of that variation: an isometry.
+    ``shrinkage`` none: by the number of images (:func:`~vptsp.core.whitening.fitting_shrinkage`).
     Raises :class:`ConfigError` for a shrinkage that is not positive.
     """
     normed = _normed(head, features)
@@ -52,6 +53,7 @@ def start_whitened(
     if found.spread.sum() <= 0:
         start_isometric(head, features)
         return
+    shrinkage = fitting_shrinkage(normed, labels) if shrinkage is None else shrinkage
     whitening = scales(found.spread, shrinkage)[:, None] * found.directions.T
     whitened = found.centres @ whitening.T
     _, between = torch.linalg.eigh(whitened.T @ whitened)  # ascending

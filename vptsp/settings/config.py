@@ -245,7 +245,9 @@ class Config(BaseModel):
         description="head at start: random, the frozen feature with its angles, or that divided by the variation "
         "within classes",
     )
-    head_shrinkage: float = Field(0.1, gt=0, description="of a whitened head: share of variation alike everywhere")
+    head_shrinkage: float | None = Field(
+        None, gt=0, description="of a whitened head: share of variation alike everywhere; none: by the number of images"
+    )
     proxy_init: Literal["random", "class_means"] = Field(
         "random", description="learned and semantic proxies at start: random, or the class means of the embedding"
     )

@@ -20,6 +20,7 @@ from vptsp.evaluation.evaluate import Prediction, embed, score
 from vptsp.runs.checkpoints import inference_path, load_inference, save_inference
 from vptsp.runs.run import Run
 from vptsp.settings.build import ConfiguredModel
+from vptsp.training.selection import to_beat
 from vptsp.training.session import Session
 from vptsp.training.state import TrainingState
 
@@ -60,7 +61,7 @@ def whitened_finish(run: Run, session: Session, state: TrainingState) -> dict[st
         return chosen, reached
 
     chosen: Chosen = None
-    reached: Reached = (best[f"val_{judged}"], math.inf)  # equal to the selected one is not better
+    reached: Reached = (to_beat(best, f"val_{judged}", len(held_out)), math.inf)  # equal to that is not better
     for which, epoch in {"best_val": best["epoch"], "last": state.epoch}.items():
         if epoch == 0 or (which, epoch) == ("best_val", state.epoch):
             continue  # untrained, or the last one itself

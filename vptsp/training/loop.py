@@ -34,6 +34,7 @@ from vptsp.training.guide import begin_epoch_of_guide, end_epoch_of_guide, start
 from vptsp.training.objective import Objective, make_objective
 from vptsp.training.pruning import prompts_left, prune_and_rewind, pruned_facts
 from vptsp.training.schedule import set_learning_rates
+from vptsp.training.selection import to_beat
 from vptsp.training.session import Session, join
 from vptsp.training.start_from_data import start_centred, start_from_data, whitened_head
 from vptsp.training.state import TrainingState
@@ -271,7 +272,7 @@ def _end_epoch(run: Run, session: Session, state: TrainingState, probes: Probes,
     if config.track_test and epoch >= min(config.track_from, config.epochs):
         line |= _score_split(session, session.splits.test, "test")
     judged = f"val_{config.selection_metric}"
-    if judged in line and (state.best is None or line[judged] > state.best[judged]):
+    if judged in line and line[judged] > to_beat(state.best, judged, len(session.splits.val or ())):
         state.best = {"epoch": epoch, judged: line[judged]}
         _keep(run, session, "best_val", epoch)
     session.require_together()

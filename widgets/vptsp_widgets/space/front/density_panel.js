@@ -2,7 +2,8 @@
 
 import { make, svg } from "../../front/dom.js";
 import { count } from "../../front/text.js";
-import { figure, images } from "./cloud.js";
+import { images } from "./cloud.js";
+import { figure } from "./dates.js";
 import { ONLY_FLAT, inkOf, widthOf } from "./contours.js";
 /** @import { Found, Group } from "./contours.js" */
 /** @import { Space } from "./view.js" */
