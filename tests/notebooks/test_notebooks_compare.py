@@ -95,20 +95,27 @@ def test_names_are_chosen_from_those_there_are() -> None:
 
 
 def test_methods_side_by_side(tmp_path: Path) -> None:
-    table, shown, text = execute("05_compare_methods", tmp_path, only="linear, full, vptsp_g - bias, vptsp_g")
-    titles = ["linear probe", "full fine-tuning", "VPTSP-G, biases frozen", "VPTSP-G"]
+    only = "linear, full, vptsp_g - bias, vptsp_g, davpt_dml"
+    table, shown, text = execute("05_compare_methods", tmp_path, only=only)
+    titles = [
+        "linear probe",
+        "full fine-tuning",
+        "DA-VPT guidance, adapted",  # of fewer classes than it has guided prompts by default
+        "VPTSP-G, biases frozen",
+        "VPTSP-G",
+    ]
     assert table["experiment"].tolist() == titles
     assert set(table["state"]) == {"done"}
     configs = {row.experiment: Run(Path(row.run)).config for row in table.itertuples()}
     rates = {name: (config.lr, config.lr_backbone) for name, config in configs.items()}
     assert rates["full fine-tuning"] == (rates["VPTSP-G"][0], 5e-4)
-    assert not Run(Path(table["run"][2])).summary()["bitfit"]
+    assert not Run(Path(table["run"][3])).summary()["bitfit"]
     assert figures_of(shown) == 1
     ours, paper, *differences = tables_of(shown)
     assert all(title in ours for title in titles)
     assert "86.6" in paper
     assert len(differences) == 4  # R@1 and MAP@R, against VPTSP-G and against linear
-    assert "4/4  VPTSP-G, seed 0: R@1" in text
+    assert "5/5  VPTSP-G, seed 0: R@1" in text
 
 
 @pytest.mark.slow  # notebook 05 above runs by the same functions; the documentation executes this one
@@ -159,6 +166,6 @@ def test_whole_notebook_in_small(name: str, more: dict[str, Any], tmp_path: Path
     table, shown, _ = execute(name, tmp_path, **more)
     assert set(table["state"]) == {"done"}
     # of 06's 27 rows in tables 8 are named twice, among them the default of each table: an experiment is run once
-    assert len(table) == {"05_compare_methods": 21, "06_ablations": 19, "07_recognition": 9}[name]
+    assert len(table) == {"05_compare_methods": 22, "06_ablations": 19, "07_recognition": 9}[name]
     assert table["run"].is_unique
     assert figures_of(shown) == {"05_compare_methods": 1, "06_ablations": 6, "07_recognition": 1}[name]
