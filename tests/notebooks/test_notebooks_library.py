@@ -230,7 +230,7 @@ def test_lab_leaves_the_originals_of_a_clone_alone(here: Path, monkeypatch: pyte
 def test_the_first_notebook_leads_to_all_others() -> None:
     cells = json.loads((ROOT / "notebooks" / "00_start_here.ipynb").read_text())["cells"]
     (table,) = ["".join(cell["source"]) for cell in cells if cell["id"] == "notebooks"]
-    rows = re.findall(r"^\| \[(.+?)\]\((.+?)\.ipynb\) \| (.+?) \| (\d+) min \| (.+?) \|$", table, re.MULTILINE)
+    rows = re.findall(r"^\| \[(.+?)\]\((.+?)\.ipynb\) \| (.+?) \| (\d+)\xa0min \| (.+?) \|$", table, re.MULTILINE)
     assert [name for name, *_ in rows] == [path.stem for path in OWN if path.stem != "00_start_here"]
     assert all(name == target for name, target, *_ in rows)
 

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Float64
-from scipy.ndimage import correlate1d
 
 from vptsp.errors import DataError
 
@@ -158,6 +157,8 @@ def _kernel(width: float) -> np.ndarray:
 
 def _smoothed(counts: np.ndarray, width: float) -> np.ndarray:
     kernel = _kernel(width)
+    from scipy.ndimage import correlate1d  # a run is shown without it until somebody asks for lines
+
     return correlate1d(correlate1d(counts, kernel, axis=0, mode="constant"), kernel, axis=1, mode="constant")
 
 

@@ -6,9 +6,10 @@ A run that prunes trains anew after it (E2VPT, :mod:`vptsp.training.pruning`): t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vptsp.settings.config import Config
+if TYPE_CHECKING:
+    from vptsp.settings.config import Config
 
 
 def epochs_of_model(lines: Sequence[dict[str, Any]], config: Config | None) -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ function level(found, share) {
   return within < found.length ? (found[within - 1] + found[within]) / 2 : found[within - 1] * (1 - 1e-9);
 }
 
-// --- the kernel's width -------------------------------------------------------------------------
+// The kernel's width.
 /** The width with the best score of a ladder from Scott's down to the finest. */
 function bestWidth(xy, box, finest) {
   const images = xy.length / 2;
@@ -77,7 +77,7 @@ function spread(xy) {
   return Math.sqrt(sum / 2 / (images - 1));
 }
 
-// --- the grid -----------------------------------------------------------------------------------
+// The grid.
 /** [left, low, right, high] of those places that are finite. */
 function boxOf(xy) {
   let [left, low, right, high] = [Infinity, Infinity, -Infinity, -Infinity];
