@@ -17,8 +17,8 @@ import numpy as np
 import torch
 
 from benchmarks.outcomes import finished, spread
+from benchmarks.shrinkages import recall
 from vptsp.evaluation.evaluate import embed_folder
-from vptsp.evaluation.metrics import evaluate_retrieval
 from vptsp.runs.checkpoints import inference_path
 from vptsp.settings.config import make_config
 
@@ -37,12 +37,6 @@ def draw(source: Path, mine: Path, others: Path, classes: int, photos: int, seed
             link.parent.mkdir(parents=True, exist_ok=True)
             if not link.exists():
                 link.symlink_to(photo.resolve())
-
-
-def recall(checkpoint: Path, photos: Path, keep: Path) -> float:
-    """R@1 of a folder of photos, each a query among all others."""
-    saved = embed_folder(checkpoint, photos, keep)
-    return evaluate_retrieval(torch.from_numpy(saved.embeddings), saved.labels).metrics["recall_at_1"]
 
 
 def main() -> None:
@@ -64,7 +58,8 @@ def main() -> None:
         result = run.result()
         models = {"frozen": (frozen, "last"), "last": (run, "last"), "selected": (run, result.selected)}
         for name, (of, which) in models.items():
-            rows[name].append(recall(inference_path(of, which), place / "others", place / f"of-{name}"))
+            others = embed_folder(inference_path(of, which), place / "others", place / f"of-{name}")
+            rows[name].append(recall(torch.from_numpy(others.embeddings), others.labels))
         chosen["start" if result.epoch == 0 else result.selected] += 1
         print(seed, *(f"{name} {100 * values[-1]:.1f}" for name, values in rows.items()), chosen, flush=True)
     print(", ".join(f"{name} {spread(values)}" for name, values in rows.items()), dict(chosen))

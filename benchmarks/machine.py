@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import platform
-import re
-import sys
-from pathlib import Path
 
 import torch
+
+from vptsp.attention_times import processor
 
 _TOLD = (
     "avx2",
@@ -23,15 +21,6 @@ _TOLD = (
     "sme",
     "bf16",
 )
-
-
-def processor() -> str:
-    """The processor's name as the system tells it."""
-    if sys.platform == "linux":
-        found = re.search(r"^(?:model name|Model)\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-        if found:
-            return found[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def machine_lines() -> list[str]:

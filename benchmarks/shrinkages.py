@@ -42,9 +42,9 @@ def features(folder: Path) -> tuple[Tensor, np.ndarray]:
 
 
 def recall(vectors: Tensor, labels: np.ndarray) -> float:
-    """R@1 in percent, each a query among all others."""
+    """R@1, each a query among all others."""
     report = evaluate_retrieval(F.normalize(vectors, dim=1).float(), labels, clustering=False)
-    return 100 * report.metrics["recall_at_1"]
+    return report.metrics["recall_at_1"]
 
 
 def scores(vectors: Tensor, labels: np.ndarray, classes: int, images: int, seed: int) -> list[float]:
@@ -74,7 +74,8 @@ def main(folders: list[str]) -> None:
                 continue
             found = [scores(vectors, labels, classes, images, seed) for seed in range(DRAWS)]
             print(
-                f"{classes} x {images:<6}" + "".join(f"{value:>8.1f}" for value in np.mean(found, axis=0)), flush=True
+                f"{classes} x {images:<6}" + "".join(f"{value:>8.1f}" for value in 100 * np.mean(found, axis=0)),
+                flush=True,
             )
 
 

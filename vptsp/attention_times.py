@@ -98,7 +98,8 @@ def _numbers(found: object) -> dict[str, float]:
 
 
 @cache
-def _processor() -> str:
+def processor() -> str:
+    """The processor's name as the system tells it."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
@@ -113,4 +114,4 @@ def device_name(device: torch.device) -> str:
     if device.type != "cpu":
         return f"{device.type}, {platform.machine()}, torch {torch.__version__}"
     level = torch.backends.cpu.get_cpu_capability()
-    return f"{_processor()}, {level}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    return f"{processor()}, {level}, {torch.get_num_threads()} threads, torch {torch.__version__}"

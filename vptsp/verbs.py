@@ -119,12 +119,13 @@ def search(
         names, vectors = given.ids, given.embeddings
         own = given.ids if given is saved else None
     elif isinstance(given, Sequence) and all(isinstance(name, str | Path) for name in given):
-        names = _with_folders_opened([str(name) for name in given], saved)
-        if files := _files(names, saved):
+        rows = {name: row for row, name in enumerate(saved.ids)}
+        names = _with_folders_opened([str(name) for name in given], rows)
+        if files := _files(names, rows):
             vectors = _embedded(files, source, saved)
         else:
             own = names
-            vectors = saved.embeddings[_rows_of(own, saved)]
+            vectors = saved.embeddings[_rows_of(own, rows, saved)]
     else:
         names, vectors = range(len(given)), given
     gallery = np.flatnonzero(np.ones(len(saved), dtype=bool) if saved.is_gallery is None else saved.is_gallery)
@@ -152,11 +153,11 @@ def _listed(queries: Any) -> Any:
     return queries if isinstance(queries, Sequence) else list(queries)
 
 
-def _with_folders_opened(names: Sequence[str], saved: SavedEmbeddings) -> list[str]:
+def _with_folders_opened(names: Sequence[str], rows: Mapping[str, int]) -> list[str]:
     """Images in place of their folder, unless that is the id of an image."""
-    known, found = set(saved.ids), list[str]()
+    found = list[str]()
     for name in names:
-        if name not in known and Path(name).is_dir():
+        if name not in rows and Path(name).is_dir():
             from vptsp.data.files_within import files_within
 
             found += map(str, files_within(Path(name)))
@@ -165,10 +166,9 @@ def _with_folders_opened(names: Sequence[str], saved: SavedEmbeddings) -> list[s
     return found
 
 
-def _files(names: Sequence[str], saved: SavedEmbeddings) -> list[str]:
+def _files(names: Sequence[str], rows: Mapping[str, int]) -> list[str]:
     """All of the names, where they are files and none is an id; else none of them."""
-    known = set(saved.ids)
-    return list(names) if all(name not in known and Path(name).is_file() for name in names) else []
+    return list(names) if all(name not in rows and Path(name).is_file() for name in names) else []
 
 
 def _embedded(files: Sequence[str], source: Run | SavedEmbeddings | str | Path, saved: SavedEmbeddings) -> np.ndarray:
@@ -182,10 +182,9 @@ def _embedded(files: Sequence[str], source: Run | SavedEmbeddings | str | Path, 
     return embed_files(load_beside(source, saved), files)
 
 
-def _rows_of(ids: Sequence[str], saved: SavedEmbeddings) -> list[int]:
+def _rows_of(ids: Sequence[str], rows: Mapping[str, int], saved: SavedEmbeddings) -> list[int]:
     from vptsp.errors import DataError
 
-    rows = {name: row for row, name in enumerate(saved.ids)}
     for name in ids:
         if name not in rows:
             if Path(name).is_file():

@@ -9,6 +9,7 @@ What it is worth on which data is measured in ``docs/defaults.md``.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -17,9 +18,9 @@ from torch import Tensor
 
 from vptsp.core.errors import ConfigError
 
-_LEAST = 0.1  # the share that held-out classes of five data sets chose where images were many: docs/defaults.md
-_FEW = 0.3  # times D / (N - C)
+# The least is what held-out classes of five data sets chose where images were many: docs/defaults.md
 _SHRINKAGES = (0.1, 0.3, 1.0, 3.0, 10.0)
+_FEW = 0.3  # times D / (N - C)
 _FOLDS = 5  # of the classes
 _CLASSES_TO_TELL = 4  # with fewer, the rest of a fold is hardly a class or two
 
@@ -63,11 +64,11 @@ def fitting_shrinkage(vectors: Float64[Tensor, "N D"], labels: Int[Tensor, " N"]
     labels = labels.cpu()
     classes = labels.unique()
     known = max(len(labels) - len(classes), 1)
-    wanted = max(_LEAST, _FEW * vectors.shape[1] / known)
+    wanted = _FEW * vectors.shape[1] / known
     place = min(range(len(_SHRINKAGES)), key=lambda number: abs(math.log(_SHRINKAGES[number] / wanted)))
     if place == 0 or len(classes) < _CLASSES_TO_TELL:
         return _SHRINKAGES[place]
-    found = [_found(vectors, labels, shrinkage) for shrinkage in _SHRINKAGES[: place + 1]]
+    found = _found(vectors, labels, _SHRINKAGES[: place + 1])
     for smaller in range(place):
         gain = found[smaller] - found[place]
         if gain.mean() > gain.std() / len(gain) ** 0.5:
@@ -75,22 +76,28 @@ def fitting_shrinkage(vectors: Float64[Tensor, "N D"], labels: Int[Tensor, " N"]
     return _SHRINKAGES[place]
 
 
-def _found(vectors: Float64[Tensor, "N D"], labels: Int[Tensor, " N"], shrinkage: float) -> Float64[Tensor, " C"]:
-    """Of each class the share of vectors whose nearest other one is of it, whitened by classes that it is not among."""
+def _found(
+    vectors: Float64[Tensor, "N D"], labels: Int[Tensor, " N"], shrinkages: Sequence[float]
+) -> Float64[Tensor, "S C"]:
+    """By shrinkage, of each class the share of vectors whose nearest other one is of it, whitened by classes that it is
+    not among."""
     classes = labels.unique()
-    shares = []
+    shares: list[list[Tensor]] = [[] for _ in shrinkages]
     for fold in range(min(_FOLDS, len(classes))):
         held_out = torch.isin(labels, classes[fold::_FOLDS])
+        queries, sought = held_out.nonzero()[:, 0], labels[held_out]
         _, others = labels[~held_out].unique(return_inverse=True)
         fitted = variation(vectors[~held_out], others)
-        seen = (vectors - fitted.mean) @ (fitted.directions * scales(fitted.spread, shrinkage))
-        seen = torch.nn.functional.normalize(seen, dim=1)
-        queries = held_out.nonzero()[:, 0]
-        similar = seen[queries] @ seen.T
-        similar[torch.arange(len(queries)), queries] = -torch.inf
-        right = (labels[similar.argmax(1)] == labels[queries]).double()
-        shares += [right[labels[queries] == label].mean() for label in labels[queries].unique()]
-    return torch.stack(shares)
+        centred = vectors - fitted.mean
+        for shrinkage, found in zip(shrinkages, shares, strict=True):
+            seen = torch.nn.functional.normalize(
+                centred @ (fitted.directions * scales(fitted.spread, shrinkage)), dim=1
+            )
+            similar = seen[queries] @ seen.T
+            similar[torch.arange(len(queries)), queries] = -torch.inf
+            right = (labels[similar.argmax(1)] == sought).double()
+            found += [right[sought == label].mean() for label in classes[fold::_FOLDS]]
+    return torch.stack([torch.stack(found) for found in shares])
 
 
 def unit_scale(rows: Float64[Tensor, "E D"]) -> Float64[Tensor, "E D"]:

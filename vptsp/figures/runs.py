@@ -54,9 +54,8 @@ def curves(run: Run, lr: bool = False) -> go.Figure:
     draw(2, f"val_{task.second}", f"validation {task.second_title}", GREEN, 100)
     draw(2, f"test_{task.metric}", f"test {task.title} (tracked, not used)", PURPLE, 100, dash="dot")
     if scored:
-        best = max(
-            epochs_of_model(scored, run.config), key=lambda line: line[judged]
-        )  # the first of equals, as training selects
+        own = epochs_of_model(scored, run.config)
+        best = max(own, key=lambda line: line[judged])  # the first of equals, as training selects
         name = "selected epoch"
         if run.is_finished() and ((result := run.result()).epoch == 0 or result.selected == "whitened"):
             # not on the line: the start was better than all of them, or a trained model whose embedding was whitened

@@ -28,6 +28,16 @@ def ink(space: SpaceExplorer) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(drawn(space._still_map()).png)).convert("L"))
 
 
+def with_and_without(folder: Path, state: dict, selected: int) -> tuple[SpaceExplorer, np.ndarray]:
+    """A map in a state, with some images selected, and its picture without lines of density."""
+    space = heaped(folder)
+    space.selection = space.ids[:selected]
+    space.view_state = {**state, "density": ""}
+    without = ink(space)
+    space.view_state = state
+    return space, without
+
+
 def test_keyword_and_state_say_the_same(tmp_path: Path) -> None:
     assert heaped(tmp_path, density="shown").view_state == heaped(tmp_path, view_state={"density": "shown"}).view_state
     with pytest.raises(DataError, match=r"density is 'all'; it must be one of shown, categories, selection, or '' for"):
@@ -47,11 +57,7 @@ def test_keyword_and_state_say_the_same(tmp_path: Path) -> None:
     ],
 )
 def test_the_still_has_the_lines_and_says_what_they_are(tmp_path: Path, state: dict, selected: int, said: str) -> None:
-    space = heaped(tmp_path)
-    space.selection = space.ids[:selected]
-    space.view_state = {**state, "density": ""}
-    without = ink(space)
-    space.view_state = state
+    space, without = with_and_without(tmp_path, state, selected)
     assert (ink(space) < 128).sum() > (without < 128).sum() + 500
     assert f"{said}, where the map is densest" in space.still()
 
@@ -68,11 +74,7 @@ def test_the_still_has_the_lines_and_says_what_they_are(tmp_path: Path, state: d
     ],
 )
 def test_the_still_says_why_there_are_none(tmp_path: Path, state: dict, selected: int, said: str) -> None:
-    space = heaped(tmp_path)
-    space.selection = space.ids[:selected]
-    space.view_state = {**state, "density": ""}
-    without = ink(space)
-    space.view_state = state
+    space, without = with_and_without(tmp_path, state, selected)
     assert np.array_equal(ink(space), without)
     assert said in space.still()
 

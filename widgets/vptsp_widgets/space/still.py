@@ -116,11 +116,16 @@ def _density(shown: StillMap) -> tuple[list[Group], str]:
 
 def _lit(shown: StillMap, rows: np.ndarray) -> np.ndarray:
     """Which of the rows are not faded: by a solo, the filter, or the class found."""
-    solo = [code for code, value in enumerate(shown.column.values or ()) if value in shown.state["solo"]]
+    solo = _solo(shown)
     lit = shown.passes[rows] & (np.isin(shown.column.codes[rows], solo) if solo else True)
     if shown.state["find"] in shown.class_names:
         lit &= shown.labels[rows] == list(shown.class_names).index(shown.state["find"])
     return lit
+
+
+def _solo(shown: StillMap) -> list[int]:
+    """Codes of the categories shown alone; empty: none is."""
+    return [code for code, value in enumerate(shown.column.values or ()) if value in shown.state["solo"]]
 
 
 def _png(shown: StillMap, rows: np.ndarray, groups: Sequence[Group]) -> bytes:
@@ -192,7 +197,7 @@ def _colours(shown: StillMap, rows: np.ndarray) -> np.ndarray:
         return colours
     grey = np.full((1, 3), 160, dtype=np.uint8)
     table = _table(column)
-    solo = [code for code, value in enumerate(column.values) if value in state["solo"]]
+    solo = _solo(shown)
     if column.grey:
         looked = np.union1d(solo, column.codes[list(shown.selected)]).astype(int)
         found = [number for number, name in enumerate(shown.class_names) if name == state["find"]]
