@@ -54,7 +54,8 @@ def groups_of(
             groups.append(Group("others", _of_few(rest, finest), SOFT.light, dashed=True))
     else:
         if table is None or column.values is None:
-            return [], f"no lines of density: {column.name} is a number and has no categories"
+            what = "number" if column.dates is None else "date"
+            return [], f"no lines of density: {column.name} is a {what} and has no categories"
         codes = np.where(lit, column.codes, -1)
         counts = np.bincount(codes[codes >= 0], minlength=len(column.values))
         largest = [code for code in np.argsort(-counts, kind="stable")[:MOST] if counts[code] >= FEWEST]

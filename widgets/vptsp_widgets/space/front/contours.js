@@ -117,7 +117,7 @@ function found(cloud, state) {
     return { groups, why: "", note: rest.length < FEWEST ? tooFew(rest.length, "not selected") : "" };
   }
   const column = cloud.column(state.colour);
-  if (column.kind === "number") return none(`The colour, ${column.name}, is a number and has no categories; colour by what has some.`);
+  if (column.kind === "number") return none(`The colour, ${column.name}, is a ${column.since === undefined ? "number" : "date"} and has no categories; colour by what has some.`);
   /** @type {number[][]} */
   const rows = column.values.map(() => []);
   take((row) => {

@@ -96,7 +96,8 @@ function ramp(column, css) {
     make("div", { className: "vptsp-space-ramp", role: "img", "aria-label": `colours from ${told(column, column.low)} to ${told(column, column.high)}`,
       style: { background: `linear-gradient(to right, ${stops.join(", ")})` } }),
     make("div", { className: "vptsp-space-ticks" }, make("span", {}, ends[0] + told(column, column.low)),
-      make("span", {}, told(column, (column.low + column.high) / 2)), make("span", {}, ends[1] + told(column, column.high))),
+      column.since === undefined ? make("span", {}, told(column, (column.low + column.high) / 2)) : "", // of dates two fill the line
+      make("span", {}, ends[1] + told(column, column.high))),
   ];
 }
 
