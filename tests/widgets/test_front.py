@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 from importlib import import_module, resources
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
@@ -147,9 +148,15 @@ def test_every_view_is_a_module_that_loads(page: Page, room: str) -> None:
     assert page.evaluate(load, module(room)) == "function"
 
 
-def test_a_page_has_one_script_and_the_names_of_its_files() -> None:
-    block = page_block("picker", {"_rows": [], "name": "</script><script>alert(1)"}, label="</script>")
-    assert block.count("<script") == block.count("</script>") == 1
+def test_nothing_closes_the_scripts_of_a_page_and_they_have_the_names_of_their_files(tmp_path: Path) -> None:
+    (tmp_path / "page_0.jpg").write_bytes(b"</script><script>")
+    block = page_block(
+        "picker",
+        {"_rows": [], "name": "</script><script>alert(1)"},
+        [tmp_path / "page_0.jpg"],
+        label="</script>",
+    )
+    assert block.count("<script") == block.count("</script>") == 3  # the state, the view, and its thumbnails
     assert block.index("// --- front/host.js") < block.index("// --- picker/front/view.js")
 
 

@@ -16,6 +16,7 @@ from vptsp.errors import DataError
 from vptsp.runs.marks import Marks
 
 pytestmark = pytest.mark.browser
+FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 20))))"
 
 
 def flowers(folder: Path) -> SpaceExplorer:
@@ -52,9 +53,10 @@ def test_a_selection_is_measured_beside_the_rest(page: Page, tmp_path: Path) -> 
     shown = Shown(page, "space", space)
 
     def settle() -> None:
-        page.wait_for_timeout(30)
+        page.evaluate(FRAMES)
         shown.bring()
-        page.wait_for_timeout(30)
+        page.evaluate(FRAMES)  # the panels show a selection after the map does, and ask then
+        shown.bring()
 
     fold = page.locator(".vptsp-space-measures")
     assert not fold.is_visible()  # of nothing, there is nothing to be said

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -65,18 +66,26 @@ def page_block(
         key: {"bytes": base64.b64encode(value).decode()} if isinstance(value, bytes) else value
         for key, value in state.items()
     }
-    images = ["data:image/jpeg;base64," + base64.b64encode(page.read_bytes()).decode() for page in pages]
-    data = script_json(json.dumps({"state": packed, "pages": images}, allow_nan=False))
+    data = script_json(json.dumps({"state": packed, "pages": len(pages)}, allow_nan=False))
     element = element or f"vptsp-{name}"
+    # a page may hold two views of a kind
+    key = f"{element}-{hashlib.sha256(data.encode()).hexdigest()[:12]}"
     entries, front = [_HOST, _entry(name)], f"{variable(_entry(name))}.default"
     if around:
         path, _, function = around.partition(":")
         entries, front = [*entries, path], f"{variable(path)}.{function}({front})"
+    # The state is no part of the script, which would have to be compiled, and what a browser does at once, before it
+    # reads the thumbnails, is a script that is no module.
+    images = [base64.b64encode(page.read_bytes()).decode() for page in pages]
     return (
         f'<style>{style(name)}</style><div id="{element}"></div>'
-        f'<script type="module">{_linked(*entries)}\n'
-        f'{variable(_HOST)}.mount({front}, document.getElementById("{element}"), '
-        f"{data}, {script_json(json.dumps(label))});</script>"
+        f'<script type="application/json" id="{key}">{data}</script>'
+        f'<script>(() => {{\n"use strict";\n{_linked(*entries)}\n'
+        f'{variable(_HOST)}.mount({front}, "{key}", {script_json(json.dumps(label))});\n}})();</script>'
+        + "".join(
+            f'<script type="text/plain" data-thumbnails="{key}">data:image/jpeg;base64,{image}</script>'
+            for image in images
+        )
     )
 
 

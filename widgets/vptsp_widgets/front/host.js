@@ -2,15 +2,34 @@
 
 /** @import { Front, Message, Model } from "./model.js" */
 
-/** @typedef {{ state: Record<string, any>, pages: string[] }} Saved - of a page: traits, and addresses of thumbnails */
-/** @typedef {Window & { vptspPages?: string[], vptspModels?: Model[] }} Shared - what the blocks of a page share */
+/** @typedef {{ state: Record<string, any>, pages: number }} Saved - of a page: traits, and how many thumbnail pages come with it */
+/** @typedef {Window & { vptspModels?: Model[] }} Shared - what the blocks of a page share */
 const shared = /** @type {Shared} */ (window);
 
 /**
+ * The address of a page of thumbnails, once the document is there: views do not wait for them. The blocks of a page show
+ * the same images, which come once.
+ * @param {string} key - of the block
+ * @param {boolean} own - whether it came with thumbnails
+ * @param {number} number - of the page
+ * @param {(address: string) => void} there
+ */
+function thumbnails(key, own, number, there) {
+  const find = () => {
+    const owner = own ? key : /** @type {HTMLElement | null} */ (document.querySelector("script[data-thumbnails]"))?.dataset.thumbnails;
+    const page = owner && document.querySelectorAll(`script[data-thumbnails="${CSS.escape(owner)}"]`)[number];
+    if (page) there(page.textContent);
+  };
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", find, { once: true });
+  else setTimeout(find);
+}
+
+/**
+ * @param {string} key
  * @param {Saved} saved
  * @param {Front["answer"]} extra
  */
-function standIn({ state, pages }, extra) {
+function standIn(key, { state, pages }, extra) {
   /** @type {Record<string, any>} */
   const values = {};
   for (const [key, value] of Object.entries(state)) {
@@ -36,8 +55,8 @@ function standIn({ state, pages }, extra) {
       listeners.set(name, (listeners.get(name) ?? []).filter((other) => other !== act));
     },
     send(message) {
-      if (message.kind === "page" && pages[message.page]) {
-        setTimeout(() => fire("msg:custom", { kind: "page", page: message.page, url: pages[message.page] }, []));
+      if (message.kind === "page") {
+        thumbnails(key, pages > 0, message.page, (url) => fire("msg:custom", { kind: "page", page: message.page, url }, []));
       } else extra?.(message, model, (answer) => fire("msg:custom", answer, []));
     },
     live: false, // front ends leave out what only a kernel can do
@@ -46,10 +65,13 @@ function standIn({ state, pages }, extra) {
 }
 
 /**
- * What base64 holds; in a loop, as `Uint8Array.from` takes seconds for the 30 MB of a map of a million images.
+ * What base64 holds; where the browser does not do it in a loop, as `Uint8Array.from` takes seconds for the 30 MB of a map of
+ * a million images.
  * @param {string} text
  */
 function bytesIn(text) {
+  const { fromBase64 } = /** @type {{ fromBase64?: (text: string) => Uint8Array<ArrayBuffer> }} */ (/** @type {unknown} */ (Uint8Array));
+  if (fromBase64) return fromBase64.call(Uint8Array, text);
   const signs = atob(text);
   const bytes = new Uint8Array(signs.length);
   for (let at = 0; at < signs.length; at++) bytes[at] = signs.charCodeAt(at);
@@ -57,19 +79,20 @@ function bytesIn(text) {
 }
 
 /**
- * Mounts a front end into `element`. `front.answer(message, model, reply)`, if there is one, plays the kernel.
+ * Mounts a front end before the script element that holds its state. `front.answer(message, model, reply)`, if there is
+ * one, plays the kernel.
  * @param {Front} front
- * @param {HTMLElement} element
- * @param {Saved} data
+ * @param {string} key - the id of that script element
  * @param {string} label - what a screen reader calls the view
  */
-export function mount(front, element, data, label) {
-  // The blocks of a page show the same images: thumbnails come once, and what is chosen in one moves the others.
-  const pages = data.pages.length ? (shared.vptspPages = data.pages) : shared.vptspPages ?? [];
-  const model = standIn({ ...data, pages }, front.answer);
+export function mount(front, key, label) {
+  const data = /** @type {HTMLElement} */ (document.getElementById(key));
+  const element = /** @type {HTMLElement} */ (data.previousElementSibling);
+  const model = standIn(key, JSON.parse(data.textContent), front.answer);
+  data.remove(); // it is in the model now
   element.setAttribute("aria-label", label);
   front.render({ model, el: element });
-  const models = (shared.vptspModels ??= []);
+  const models = (shared.vptspModels ??= []); // what is chosen in one moves the others
   for (const other of models) {
     for (const name of ["_focused", "_selected"]) {
       follow(model, other, name);

@@ -1,7 +1,7 @@
 // Numbers and names as text.
 
-/** @param {number} number */
-export const count = (number) => number.toLocaleString("en-US");
+/** 12,345: by hand, as the first number by `Intl` takes 60 ms. @param {number} number */
+export const count = (number) => String(number).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
 /**
  * @param {string} text
  * @param {number} most - letters

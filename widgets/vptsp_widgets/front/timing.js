@@ -1,4 +1,4 @@
-// What waits until nothing more comes, and what does not wait the first time.
+// What waits until nothing more comes or a frame is there, and what does not wait the first time.
 
 /**
  * Calls `act` after `wait` ms without another call; the latest arguments win.
@@ -28,3 +28,6 @@ export function promptly(act, wait) {
     else act(...values);
   };
 }
+
+/** Calls `act` once the next frame is painted. @param {() => void} act */
+export const afterFrame = (act) => requestAnimationFrame(() => setTimeout(act));

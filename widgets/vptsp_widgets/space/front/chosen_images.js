@@ -9,7 +9,7 @@ import { combineInto, rowsOf } from "./selection.js";
 /** @import { Keys } from "./selection.js" */
 
 export class Choice {
-  /** @type {number[]} */ last = []; // rows that were selected before
+  /** @type {Int32Array} */ last = new Int32Array(0); // rows that were selected before
   /** @type {Deed | undefined} */ deed; // the last one that was a selection
 
   /**
@@ -24,39 +24,44 @@ export class Choice {
     this.history = history;
     this.say = say;
     this.restoring = false; // whether a change of the selection is an undo
-    this.last = [...int32(model.get("_selected"))];
+    this.last = this.rows.slice();
   }
 
   /** Another selection has come, from here or from elsewhere: it can be undone. */
   remember() {
-    const [before, now] = [this.last, [...int32(this.model.get("_selected"))]];
+    const [before, now] = [this.last, this.rows.slice()];
     this.last = now;
     if (this.restoring || sameRows(before, now)) return;
     const what = now.length ? `${images(now.length)} selected` : "nothing selected";
     this.history.did(this.deed = { what, undo: () => this.restore(before), redo: () => this.restore(now) });
   }
 
-  /** @param {number[]} rows */
+  /** @param {number[] | Int32Array} rows */
   restore(rows) {
     this.restoring = true;
     this.set(rows);
     this.restoring = false;
   }
 
-  /** @param {number[]} rows */
+  /** @param {number[] | Int32Array} rows */
   set(rows) {
     this.model.set("_selected", bytesOf(Int32Array.from(rows)));
     this.model.save_changes();
   }
 
-  /** Rows selected; the cloud marks them. */
+  /** Rows selected. */
+  get rows() {
+    return int32(this.model.get("_selected"));
+  }
+
+  /** The cloud marks the rows selected. */
   takeSelection() {
     const cloud = this.cloud();
-    const rows = int32(this.model.get("_selected"));
-    cloud.marks += 1;
+    cloud.picks += 1;
     cloud.selected.fill(0);
-    rows.forEach((row) => row < cloud.size && (cloud.selected[row] = 1));
-    return rows;
+    cloud.picked = this.rows;
+    if (cloud.picked.some((row) => row >= cloud.size)) cloud.picked = cloud.picked.filter((row) => row < cloud.size);
+    cloud.picked.forEach((row) => (cloud.selected[row] = 1));
   }
 
   /**
@@ -66,7 +71,7 @@ export class Choice {
   combine(rows, keys = {}) {
     const cloud = this.cloud();
     const mask = cloud.selected;
-    cloud.marks += 1;
+    cloud.picks += 1;
     combineInto(mask, rows, keys);
     const selected = rowsOf(mask);
     this.set(selected);
@@ -95,5 +100,5 @@ export class Choice {
   }
 }
 
-/** @param {number[]} some @param {number[]} others */
+/** @param {Int32Array} some @param {Int32Array} others */
 const sameRows = (some, others) => some.length === others.length && some.every((row, place) => row === others[place]);

@@ -1,6 +1,5 @@
 // Which classes are looked at: of these the proxies are shown in full, and when some are picked out, others step back.
 
-import { rowsOf } from "./selection.js";
 /** @import { Cloud } from "./cloud.js" */
 /** @import { Near } from "./neighbours.js" */
 /** @import { State } from "./state.js" */
@@ -22,13 +21,18 @@ import { rowsOf } from "./selection.js";
  */
 export function codesLooked(cloud, state, focused, near, pointed) {
   const column = cloud.column(state.colour);
-  const found = state.find ? cloud.rows[cloud.classes.indexOf(state.find)] ?? [] : [];
-  const rows = [...rowsOf(cloud.selected), ...found, ...passing(cloud, state), ...(near?.rows ?? []), ...(focused >= 0 && focused < cloud.size ? [focused] : [])];
-  return new Set([...rows.map((row) => cloud.codes[column.start + row]), ...state.solo.map((value) => column.values.indexOf(value)), pointed]);
+  const codes = new Set([...state.solo.map((value) => column.values.indexOf(value)), pointed]);
+  const take = (/** @type {number} */ row) => codes.add(cloud.codes[column.start + row]);
+  cloud.picked.forEach(take);
+  if (state.find) (cloud.rows[cloud.classes.indexOf(state.find)] ?? []).forEach(take);
+  passing(cloud, state, take);
+  near?.rows.forEach(take);
+  if (focused >= 0 && focused < cloud.size) take(focused);
+  return codes;
 }
 
-/** Rows that a filter leaves; none without a filter. @param {Cloud} cloud @param {State} state */
-const passing = (cloud, state) => (state.filter.length ? [...cloud.lit.keys()].filter((row) => cloud.lit[row] === 2) : []);
+/** Takes the rows that a filter leaves; none without a filter. @param {Cloud} cloud @param {State} state @param {(row: number) => void} take */
+const passing = (cloud, state, take) => state.filter.length && cloud.lit.forEach((one, row) => one === 2 && take(row));
 
 /**
  * @param {Cloud} cloud
@@ -39,12 +43,15 @@ const passing = (cloud, state) => (state.filter.length ? [...cloud.lit.keys()].f
 export function lookedAt(cloud, state, focused) {
   const looked = new Set(state.find ? [state.find] : []);
   if (focused >= 0 && focused < cloud.size) looked.add(cloud.className(focused));
-  const selected = rowsOf(cloud.selected);
-  const several = selected.length > 1; // one alone dims nothing
+  const several = cloud.picked.length > 1; // one alone dims nothing
   if (!state.find && !state.solo.length && !several && !state.filter.length) return { looked, kept: null };
   const kept = new Set(looked);
   if (state.colour === cloud.columns[0].name) state.solo.forEach((name) => kept.add(name));
-  passing(cloud, state).forEach((row) => kept.add(cloud.className(row)));
-  if (several) selected.forEach((row) => kept.add(cloud.className(row)));
+  /** @type {Set<number>} */
+  const codes = new Set(); // of the classes: a name for each image would take longer
+  const take = (/** @type {number} */ row) => codes.add(cloud.codes[row]);
+  passing(cloud, state, take);
+  if (several) cloud.picked.forEach(take);
+  codes.forEach((code) => kept.add(cloud.classes[code] ?? ""));
   return { looked, kept };
 }

@@ -7,28 +7,40 @@ import { clip } from "../../front/numbers.js";
 
 export const PAD = 16; // pixels around the map that points may spill into
 const ONE = 1; // as an alpha: of what is selected, and as strong everywhere
+export const WASH = 0.6; // of the page's colour over all points, below those selected: one wash dims crowds like lone points
 
 /** @typedef {{ radius: number, alpha: number }} Look - of a dot, its radius in CSS pixels */
 /** @typedef {{ start: number, end: number, radius: number, alpha: number, colour?: number }} Pass - of a part of the list, in pixels */
+/**
+ * How a list is drawn: what lies below a selection, whether that is washed out, and what is selected.
+ * @typedef {{ below: Pass[], washed: boolean, above: Pass[] }} Passes
+ */
 /**
  * What a painter is given for a frame.
  * @typedef {{ list: DrawList, cloud: Cloud, camera: Camera, look: Look, colours: Colours, inks: Inks["packed"], ratio: number }} Frame
  */
 
-/** Rows from back to front: first all that are faint, then all others, and on top those selected. */
+/** Rows from back to front: first all that are faint, then all others, and on top once more those selected. */
 export class DrawList {
   rows = new Uint32Array(0);
-  version = 0; // another one for other rows
+  version = 0; // another one for other rows below
+  picked = 0; // another one for other rows on top
   /** @type {number[]} */ ends = [0, 0, 0, 0]; // of the faint, the grey, the others and the selected
   several = false; // whether more than one is selected, shown or not
   /** @type {unknown[]} */ key = [];
+  /** @type {unknown[]} */ keyOfPicked = [];
 
   get size() {
     return this.ends[3];
   }
 
+  /** How many lie below. */
+  get below() {
+    return this.ends[2];
+  }
+
   /**
-   * Makes the list anew if anything that it depends on has changed.
+   * Makes those parts of the list anew of which anything that they depend on has changed.
    * @param {Cloud} cloud
    * @param {Uint32Array} order - rows from back to front
    * @param {Colours} colours
@@ -36,57 +48,96 @@ export class DrawList {
    * @param {number} step - of so many images one is drawn
    */
   update(cloud, order, { rows: colours, grey }, faint, step = 1) {
-    const key = [cloud, cloud.marks, order, step, cloud.solid?.seen, grey && colours];
-    if (key.every((part, place) => part === this.key[place])) return;
-    this.key = key;
-    this.version += 1;
-    const { lit, selected, size } = cloud;
-    const groups = new Uint8Array(size); // 0: not drawn; a selected one that is faint is drawn twice
-    const counts = [0, 0, 0, 0];
-    let chosen = 0;
+    const key = [cloud, cloud.lights, order, step, cloud.solid?.seen, grey && colours];
+    if (!sameParts(key, this.key)) {
+      this.key = key;
+      this.version += 1;
+      this.takeAll(cloud, order, grey ? colours : null, faint, step);
+    }
+    const keyOfPicked = [this.version, cloud.picks];
+    if (sameParts(keyOfPicked, this.keyOfPicked)) return;
+    this.keyOfPicked = keyOfPicked;
+    this.picked += 1;
+    this.takePicked(cloud, order, step);
+  }
+
+  /**
+   * @param {Cloud} cloud
+   * @param {Uint32Array} order
+   * @param {Uint32Array | null} colours - where some are grey
+   * @param {number} faint
+   * @param {number} step
+   */
+  takeAll({ lit, size }, order, colours, faint, step) {
+    const groups = new Uint8Array(size); // 0: not drawn
+    const counts = [0, 0, 0];
     for (let row = 0; row < size; row++) {
-      chosen += selected[row];
       if (!lit[row] || (step > 1 && row % step)) continue;
-      const group = selected[row] ? 4 : lit[row] === 1 ? 1 : grey && colours[row] === faint ? 2 : 3;
+      const group = lit[row] === 1 ? 1 : colours?.[row] === faint ? 2 : 3;
       groups[row] = group;
       counts[group - 1] += 1;
-      if (group === 4 && lit[row] === 1) counts[0] += 1;
     }
-    this.several = chosen > 1;
-    const starts = [0, counts[0], counts[0] + counts[1], counts[0] + counts[1] + counts[2]];
-    this.ends = starts.map((start, group) => start + counts[group]);
-    if (this.rows.length < this.size || this.rows.length > 2 * this.size) this.rows = new Uint32Array(this.size);
+    const starts = [0, counts[0], counts[0] + counts[1]];
+    const [faintEnd, greyEnd, end] = starts.map((start, group) => start + counts[group]);
+    this.ends = [faintEnd, greyEnd, end, end];
+    if (this.rows.length < end || this.rows.length > 3 * end) this.rows = new Uint32Array(end);
     const { rows } = this;
     for (let turn = 0; turn < order.length; turn++) {
-      const row = order[turn];
-      const group = groups[row];
-      if (!group) continue;
-      rows[starts[group - 1]++] = row;
-      if (group === 4 && lit[row] === 1) rows[starts[0]++] = row;
+      const group = groups[order[turn]];
+      if (group) rows[starts[group - 1]++] = order[turn];
     }
+  }
+
+  /**
+   * @param {Cloud} cloud
+   * @param {Uint32Array} order
+   * @param {number} step
+   */
+  takePicked({ lit, selected, picked: { length: chosen } }, order, step) {
+    this.several = chosen > 1;
+    const { below } = this;
+    if (this.rows.length < below + chosen) {
+      const rows = new Uint32Array(below + chosen);
+      rows.set(this.rows.subarray(0, below));
+      this.rows = rows;
+    }
+    const { rows } = this;
+    let end = below;
+    for (let turn = 0; chosen && turn < order.length; turn++) {
+      const row = order[turn];
+      if (selected[row] && lit[row] && (step === 1 || row % step === 0)) rows[end++] = row;
+    }
+    this.ends[3] = end;
   }
 
   /**
    * How the list is drawn, part after part.
    * @param {Frame} frame
-   * @returns {Pass[]}
+   * @returns {Passes}
    */
-  passes({ look, colours: { rimmed }, inks: { ink, faint }, ratio }) {
+  passes({ look: { radius: size, alpha }, colours: { rimmed }, inks: { ink, faint }, ratio }) {
     const [faintEnd, greyEnd, plainEnd, end] = this.ends;
-    const radius = look.radius * ratio;
-    const alpha = look.alpha * (this.several ? 0.4 : 1); // one alone is ringed, and dims nothing
+    const radius = size * ratio;
     const wide = Math.min(PAD - 2, radius + 1.4 * ratio);
-    const passes = [
-      { start: 0, end: faintEnd, radius: 0.75 * radius, alpha: 0.22, colour: faint },
-      ...(rimmed ? [{ start: faintEnd, end: plainEnd, radius: radius + ratio, alpha, colour: faint }] : []),
-      { start: faintEnd, end: greyEnd, radius, alpha: 0.7 * alpha },
-      { start: greyEnd, end: plainEnd, radius, alpha }, // what is looked at lies on top
-      { start: plainEnd, end, radius: wide, alpha: ONE, colour: ink },
-      { start: plainEnd, end, radius: wide - ratio, alpha: ONE },
-    ];
-    return passes.filter((pass) => pass.end > pass.start);
+    const some = (/** @type {Pass} */ pass) => pass.end > pass.start;
+    return {
+      below: [
+        { start: 0, end: faintEnd, radius: 0.75 * radius, alpha: 0.22, colour: faint },
+        ...(rimmed ? [{ start: faintEnd, end: plainEnd, radius: radius + ratio, alpha, colour: faint }] : []),
+        { start: faintEnd, end: greyEnd, radius, alpha: 0.7 * alpha },
+        { start: greyEnd, end: plainEnd, radius, alpha }, // what is looked at lies on top
+      ].filter(some),
+      washed: this.several, // one alone is ringed, and dims nothing
+      above: [
+        { start: plainEnd, end, radius: wide, alpha: ONE, colour: ink },
+        { start: plainEnd, end, radius: wide - ratio, alpha: ONE },
+      ].filter(some),
+    };
   }
 }
+
+/** @param {unknown[]} some @param {unknown[]} others */
+export const sameParts = (some, others) => some.length === others.length && some.every((part, place) => part === others[place]);
 
 /**
  * Radius in pixels and alpha of a dot, by how near it is in space, from 0 to 1: smaller and fainter far off.

@@ -1,9 +1,9 @@
 // The points drawn by the graphics processor: WebGL2.
 
 import { penOf } from "../../front/dom.js";
-import { PAD } from "./draw_list.js";
+import { PAD, WASH, sameParts } from "./draw_list.js";
 import { LEVELS } from "./turning.js";
-/** @import { Frame } from "./draw_list.js" */
+/** @import { Frame, Pass } from "./draw_list.js" */
 
 // A page may have about 16 contexts, and loses the oldest with the next: all maps of a page draw with one, each on its own
 // canvas afterwards, which so keeps what it shows.
@@ -49,6 +49,16 @@ void main() {
   pixel = vec4(shade.rgb, shade.a * cover);
 }`;
 
+// One triangle over all there is.
+const EVERYWHERE = `#version 300 es
+void main() { gl_Position = vec4(vec2((gl_VertexID << 1) & 2, gl_VertexID & 2) * 2.0 - 1.0, 0.0, 1.0); }`;
+
+const ONE_COLOUR = `#version 300 es
+precision highp float;
+uniform vec4 colour;
+out vec4 pixel;
+void main() { pixel = colour; }`;
+
 /**
  * The page's context; none where there is none, or (unless `bySoftware`) none that is faster than the processor.
  * @param {boolean} bySoftware
@@ -77,6 +87,7 @@ const giveBack = (gl) => gl.getExtension("WEBGL_lose_context")?.loseContext();
 /** Draws what `Painter` does, and as it does; moving and zooming change a few numbers only. */
 export class GpuPainter {
   /** @type {WebGLProgram | null} */ program = null;
+  /** @type {WebGLProgram | null} */ wash = null; // covers all with one colour
   /** @type {Record<string, WebGLUniformLocation | null>} */ uniforms = {};
   /** @type {Record<string, WebGLBuffer | null>} */ buffers = {};
   /** @type {WebGLVertexArrayObject | null} */ array = null;
@@ -133,16 +144,8 @@ export class GpuPainter {
   /** What is needed once. */
   prepare() {
     const { gl } = this.found;
-    const program = gl.createProgram();
-    for (const [kind, text] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]]) {
-      const shader = /** @type {WebGLShader} */ (gl.createShader(/** @type {number} */ (kind)));
-      gl.shaderSource(shader, String(text));
-      gl.compileShader(shader);
-      gl.attachShader(program, shader);
-      gl.deleteShader(shader);
-    }
-    gl.linkProgram(program);
-    this.program = program;
+    const program = (this.program = programOf(gl, VERTEX, FRAGMENT));
+    this.wash = programOf(gl, EVERYWHERE, ONE_COLOUR);
     const names = ["middleHigh", "middleLow", "half_", "size", "scale", "ratio", "radius", "alpha", "solid", "colour"];
     for (const name of names) this.uniforms[name] = gl.getUniformLocation(program, name);
     this.array = gl.createVertexArray();
@@ -167,7 +170,7 @@ export class GpuPainter {
     const { gl } = this.found;
     const { solid } = cloud;
     const put = (name, target, key, values) => {
-      if (key.every((part, place) => part === this.sent[name]?.[place])) return;
+      if (sameParts(key, this.sent[name] ?? [])) return;
       this.sent[name] = key;
       gl.bindBuffer(target, this.buffers[name]);
       gl.bufferData(target, values(), solid ? gl.DYNAMIC_DRAW : gl.STATIC_DRAW);
@@ -175,7 +178,7 @@ export class GpuPainter {
     put("places", gl.ARRAY_BUFFER, [cloud, solid?.seen], () => cloud.xy);
     put("colours", gl.ARRAY_BUFFER, [colours.rows], () => colours.rows);
     put("levels", gl.ARRAY_BUFFER, [cloud, solid?.seen], () => solid?.near ?? new Uint8Array(cloud.size));
-    put("rows", gl.ELEMENT_ARRAY_BUFFER, [list.version], () => list.rows.subarray(0, list.size));
+    put("rows", gl.ELEMENT_ARRAY_BUFFER, [list.version, list.picked], () => list.rows.subarray(0, list.size));
   }
 
   /** @param {Frame} frame */
@@ -201,20 +204,37 @@ export class GpuPainter {
     gl.uniform1f(uniforms.scale, camera.scale);
     gl.uniform1f(uniforms.ratio, ratio);
     gl.uniform1i(uniforms.solid, cloud.solid ? 1 : 0);
-    for (const pass of list.passes(frame)) {
-      gl.uniform1f(uniforms.radius, pass.radius);
-      gl.uniform1f(uniforms.alpha, pass.alpha);
-      gl.uniform4f(uniforms.colour, ...partsOf(pass.colour ?? 0), pass.colour === undefined ? 0 : 1);
-      gl.drawElements(gl.POINTS, pass.end - pass.start, gl.UNSIGNED_INT, 4 * pass.start);
+    const { below, washed, above } = list.passes(frame);
+    this.dots(below);
+    if (washed) {
+      gl.bindVertexArray(null);
+      gl.useProgram(this.wash);
+      gl.uniform4f(gl.getUniformLocation(/** @type {WebGLProgram} */ (this.wash), "colour"), ...partsOf(inks.paper), WASH);
+      gl.drawArrays(gl.TRIANGLES, 0, 3);
+      gl.useProgram(this.program);
+      gl.bindVertexArray(this.array);
     }
+    this.dots(above);
     gl.bindVertexArray(null);
     // in the same task, as long as what was drawn is there
     this.context.drawImage(canvas, PAD, canvas.height - height + PAD, this.canvas.width, this.canvas.height, 0, 0, this.canvas.width, this.canvas.height);
   }
 
+  /** @param {Pass[]} passes */
+  dots(passes) {
+    const { gl } = this.found;
+    const { uniforms } = this;
+    for (const { start, end, radius, alpha, colour } of passes) {
+      gl.uniform1f(uniforms.radius, radius);
+      gl.uniform1f(uniforms.alpha, alpha);
+      gl.uniform4f(uniforms.colour, ...partsOf(colour ?? 0), colour === undefined ? 0 : 1);
+      gl.drawElements(gl.POINTS, end - start, gl.UNSIGNED_INT, 4 * start);
+    }
+  }
+
   /** What it had is gone with the context. */
   forget() {
-    this.program = this.array = null;
+    this.program = this.wash = this.array = null;
     this.buffers = {};
     this.sent = {};
   }
@@ -227,12 +247,27 @@ export class GpuPainter {
     for (const buffer of Object.values(this.buffers)) gl.deleteBuffer(buffer);
     gl.deleteVertexArray(this.array);
     gl.deleteProgram(this.program);
+    gl.deleteProgram(this.wash);
     this.forget();
     this.found.users -= 1;
     if (this.found.users > 0) return;
     if (shared.vptspGraphics === this.found) delete shared.vptspGraphics;
     giveBack(gl);
   }
+}
+
+/** @param {WebGL2RenderingContext} gl @param {string} vertex @param {string} fragment */
+function programOf(gl, vertex, fragment) {
+  const program = gl.createProgram();
+  for (const [kind, text] of /** @type {[number, string][]} */ ([[gl.VERTEX_SHADER, vertex], [gl.FRAGMENT_SHADER, fragment]])) {
+    const shader = /** @type {WebGLShader} */ (gl.createShader(kind));
+    gl.shaderSource(shader, text);
+    gl.compileShader(shader);
+    gl.attachShader(program, shader);
+    gl.deleteShader(shader);
+  }
+  gl.linkProgram(program);
+  return program;
 }
 
 /** Red, green and blue of a pixel, from 0 to 1. @returns {[number, number, number]} */

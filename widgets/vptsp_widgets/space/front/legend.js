@@ -59,9 +59,9 @@ export class Legend {
       hint.textContent = solo.length ? "click again to show all" : `${rest}click one to see it alone`;
     };
     this.say(column.grey ? new Set() : null);
-    const kept = this.element.scrollTop;
+    const kept = this.element.firstChild ? this.element.scrollTop : 0; // asked of an empty one it costs a layout
     this.element.replaceChildren(head, hint, ...entries, missingSwatch(faint, counts[0]), more);
-    this.element.scrollTop = kept;
+    if (kept) this.element.scrollTop = kept;
   }
 
   /** Which categories are in colour on the map. @param {Set<number> | null} looked - null: all */

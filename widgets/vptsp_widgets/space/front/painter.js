@@ -2,7 +2,7 @@
 
 import { penOf } from "../../front/dom.js";
 import { clip } from "../../front/numbers.js";
-import { PAD, shadeOf } from "./draw_list.js";
+import { PAD, WASH, sameParts, shadeOf } from "./draw_list.js";
 import { LEVELS } from "./turning.js";
 /** @import { Camera } from "./camera.js" */
 /** @import { Frame, Pass } from "./draw_list.js" */
@@ -13,30 +13,37 @@ const QUICK = 8; // ms for all points, as often as there is a frame
 const MOST_GROWN = 4; // times, up to which what was painted is shown larger
 const SLICE = 20; // ms of painting, after which others have their turn
 const AT_ONCE = 4096; // points between two looks at the clock
+const ALL = 256; // as a share of a pixel
 const REST = 120; // ms without a move after which all is painted again
 
-/** @typedef {{ offsets: Int32Array, shares: Int32Array, pieces: number, far: number }} Disc */
+/** @typedef {{ offsets: Int32Array, shares: Int32Array, whole: number, pieces: number, far: number }} Disc - the first `whole` cover all */
 /** @typedef {Pass & { discs: Disc[] }} Stroke - a part of the list, and the discs of its levels of nearness */
+/** @typedef {{ frame: Frame, key: unknown[], pixels: Uint32Array }} Below - all points below a selection, as they were painted */
 /** @typedef {{ camera: Camera, canvas: OffscreenCanvas }} Whole - what was painted in full, and from where */
 
 /**
  * The points as pixels. Blending 60,000 dots by hand takes a few milliseconds, less than any path would. More are painted
- * bit by bit, and so is what is seen of a first map. While the camera moves, what was painted last moves with it, and where
- * that does not reach, some of the points are painted; all of them are once it rests.
+ * bit by bit, and so is what is seen of a first map. What lies below a selection is kept, and where another selection brings
+ * other colours as well, it is seen on the points as they were until they are painted. While the camera moves, what was
+ * painted last moves with it, and where that does not reach, some of the points are painted; all of them are once it rests.
  */
 export class Painter {
   /** @type {number} */ width;
   /** @type {number} */ height;
   /** @type {ImageData} */ image;
   /** @type {Uint32Array} */ pixels;
+  /** @type {Below | null} */ below = null;
   /** @type {Whole | null} */ whole = null;
+  /** @type {Camera | null} */ done = null; // from where all of what `pixels` hold was painted
   /** @type {Frame | null} */ wanted = null; // the last one
-  /** @type {unknown[]} */ key = []; // all that it shows, but for the camera
+  /** @type {unknown[]} */ key = []; // all that it shows below a selection, but for the camera
+  picked = 0; // the selection that it shows
   took = Infinity; // ms for all of the points
   timer = 0; // until more is painted
 
   // what is drawn, in the order of drawing: reading memory here and there would take longer than blending
   /** @type {unknown[]} */ gathered = [];
+  /** @type {unknown[]} */ gatheredAbove = [];
   xy = new Float32Array(0);
   colours = new Uint32Array(0);
   /** @type {Uint8Array | null} */ near = null;
@@ -64,18 +71,40 @@ export class Painter {
   paint(frame) {
     const { list, cloud, colours, inks } = frame;
     const key = [list.version, cloud, colours.rows, inks, cloud.solid?.seen];
-    const same = key.every((part, place) => part === this.key[place]);
-    if (same && this.wanted && sameSight(this.wanted, frame)) return; // it is there, or will be
+    const same = sameParts(key, this.key);
+    const still = this.wanted && sameSight(this.wanted, frame);
+    if (same && still && this.picked === list.picked) return; // it is there, or will be
     if (!same) this.took = Infinity;
-    const moved = same && this.took > QUICK && list.size > MANY;
+    const moved = same && !still && this.took > QUICK && list.size > MANY;
     const shown = this.wanted !== null;
     clearTimeout(this.timer);
-    [this.wanted, this.key] = [frame, key];
+    [this.wanted, this.key, this.picked] = [frame, key, list.picked];
     this.gather(frame);
     if (moved) {
       this.hurry(frame);
       this.timer = setTimeout(() => this.work(this.begin(frame), false), REST);
-    } else this.work(this.begin(frame), !shown);
+    } else if (this.fits(frame) && list.size - list.below <= MANY) this.renewAbove(frame);
+    else this.work(this.begin(frame), !shown);
+  }
+
+  /** Whether what is kept of the points below is seen from where a frame is. @param {Frame} frame */
+  fits(frame) {
+    const { below } = this;
+    return below !== null && sameSight(below.frame, frame) && below.key[1] === this.key[1] && below.key[3] === this.key[3];
+  }
+
+  /** Another selection on the points as they were; if these are other ones as well, they come next. @param {Frame} frame */
+  renewAbove(frame) {
+    const below = /** @type {Below} */ (this.below);
+    const fresh = sameParts(below.key, this.key);
+    const { above, washed } = this.strokes(frame);
+    this.pixels.set(below.pixels);
+    if (washed) this.wash(frame);
+    for (const stroke of above) this.dots(frame, stroke, stroke.start, stroke.end, 1);
+    this.context.putImageData(this.image, -PAD, -PAD);
+    this.done = fresh ? frame.camera : null;
+    this.whole = null;
+    if (!fresh) this.timer = setTimeout(() => this.work(this.begin(frame), false));
   }
 
   /**
@@ -84,7 +113,9 @@ export class Painter {
    */
   begin(frame) {
     this.pixels.fill(frame.inks.paper);
-    return { frame, strokes: this.strokes(frame), stroke: 0, turn: 0, took: 0 };
+    this.done = null;
+    const { below, above, washed } = this.strokes(frame);
+    return { frame, strokes: [...below, ...above], below: below.length, washed, stroke: 0, turn: 0, took: 0, next: 0, key: this.key };
   }
 
   /**
@@ -98,6 +129,7 @@ export class Painter {
     const all = frame.list.size <= MANY;
     let spent = 0;
     while (task.stroke < strokes.length && (all || spent < SLICE)) {
+      if (task.stroke === task.below && task.turn === 0) this.keepBelow(task);
       const stroke = strokes[task.stroke];
       const start = Math.max(task.turn, stroke.start);
       const end = Math.min(stroke.end, start + AT_ONCE);
@@ -108,17 +140,29 @@ export class Painter {
     }
     task.took += spent;
     const done = task.stroke === strokes.length;
-    if (done || first) this.context.putImageData(this.image, -PAD, -PAD);
+    if (done && task.below === strokes.length) this.keepBelow(task);
+    if (done || (first && task.took >= task.next)) {
+      this.context.putImageData(this.image, -PAD, -PAD);
+      task.next = 2 * task.took; // showing it takes its time as well
+    }
     if (!done) {
       this.timer = setTimeout(() => this.work(task, first));
       return;
     }
     this.took = task.took;
     this.whole = null;
-    if (all || this.took <= QUICK) return;
-    const canvas = new OffscreenCanvas(this.canvas.width, this.canvas.height);
-    /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d")).putImageData(this.image, -PAD, -PAD);
-    this.whole = { camera: frame.camera, canvas };
+    this.done = frame.camera;
+  }
+
+  /**
+   * All points below a selection are painted: they are kept, and washed out below one of several images.
+   * @param {ReturnType<Painter["begin"]>} task
+   */
+  keepBelow({ frame, key, washed }) {
+    const pixels = this.below?.pixels.length === this.pixels.length ? this.below.pixels : new Uint32Array(this.pixels.length);
+    pixels.set(this.pixels);
+    this.below = { frame, key, pixels };
+    if (washed) this.wash(frame);
   }
 
   /**
@@ -127,9 +171,13 @@ export class Painter {
    */
   hurry(frame) {
     const { camera, ratio, list, inks } = frame;
+    if (this.done) this.keepWhole(this.done);
     this.pixels.fill(inks.paper);
     const step = Math.ceil(list.size / FEW);
-    for (const stroke of this.strokes(frame)) this.dots(frame, stroke, stroke.start, stroke.end, step);
+    const { below, above, washed } = this.strokes(frame);
+    for (const stroke of below) this.dots(frame, stroke, stroke.start, stroke.end, step);
+    if (washed) this.wash(frame);
+    for (const stroke of above) this.dots(frame, stroke, stroke.start, stroke.end, step);
     this.context.putImageData(this.image, -PAD, -PAD);
     if (!this.whole) return;
     const { camera: from, canvas } = this.whole;
@@ -139,28 +187,64 @@ export class Painter {
     if (grown < MOST_GROWN) this.context.drawImage(canvas, at(left), at(top), canvas.width * grown, canvas.height * grown);
   }
 
+  /** What is painted, as a picture that can be moved. @param {Camera} camera */
+  keepWhole(camera) {
+    const canvas = new OffscreenCanvas(this.canvas.width, this.canvas.height);
+    /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d")).putImageData(this.image, -PAD, -PAD);
+    this.whole = { camera, canvas };
+    this.done = null;
+  }
+
   /**
    * Places and colours in the order of the list.
    * @param {Frame} frame
    */
   gather({ list, cloud, colours }) {
-    const { rows, size } = list;
-    const { xy, solid } = cloud;
+    const { size, below } = list;
+    const { solid } = cloud;
     const key = [list.version, cloud, colours.rows, solid?.seen];
-    if (key.every((part, place) => part === this.gathered[place])) return;
-    this.gathered = key;
-    if (this.colours.length < size || this.colours.length > 2 * size) {
+    const fresh = sameParts(key, this.gathered);
+    const keyAbove = [...key, list.picked];
+    if (fresh && sameParts(keyAbove, this.gatheredAbove)) return;
+    const room = this.colours.length < size || this.colours.length > 3 * size;
+    if (room) {
       this.xy = new Float32Array(2 * size);
       this.colours = new Uint32Array(size);
     }
     if (solid && this.near?.length !== this.colours.length) this.near = new Uint8Array(this.colours.length);
     if (!solid) this.near = null;
-    for (let turn = 0; turn < size; turn++) {
+    this.take(list.rows, cloud, colours.rows, fresh && !room ? below : 0, size);
+    [this.gathered, this.gatheredAbove] = [key, keyAbove];
+  }
+
+  /**
+   * @param {Uint32Array} rows
+   * @param {Frame["cloud"]} cloud
+   * @param {Uint32Array} colours
+   * @param {number} start - in the list
+   * @param {number} end
+   */
+  take(rows, { xy, solid }, colours, start, end) {
+    for (let turn = start; turn < end; turn++) {
       const row = rows[turn];
       this.xy[2 * turn] = xy[2 * row];
       this.xy[2 * turn + 1] = xy[2 * row + 1];
-      this.colours[turn] = colours.rows[row];
+      this.colours[turn] = colours[row];
       if (solid && this.near) this.near[turn] = solid.near[row];
+    }
+  }
+
+  /** The page's colour over all that is painted. @param {Frame} frame */
+  wash({ inks: { paper } }) {
+    const { pixels } = this;
+    const share = Math.round(ALL * WASH);
+    const [redBlue, green] = [Math.imul(paper & 0xff00ff, share), Math.imul(paper & 0xff00, share)];
+    for (let at = 0; at < pixels.length; at++) {
+      const under = pixels[at];
+      if (under === paper) continue;
+      const rb = (Math.imul(under & 0xff00ff, ALL - share) + redBlue) >>> 8;
+      const g = (Math.imul(under & 0xff00, ALL - share) + green) >>> 8;
+      pixels[at] = 0xff000000 | (rb & 0xff00ff) | (g & 0xff00);
     }
   }
 
@@ -176,7 +260,7 @@ export class Painter {
         const cover = clip(radius + 0.5 - Math.hypot(x, y), 0, 1);
         if (cover > 0.02) {
           offsets.push(y * this.width + x);
-          covers.push(Math.round(256 * cover));
+          covers.push(Math.round(ALL * cover));
         }
       }
     }
@@ -191,17 +275,21 @@ export class Painter {
   shaded(pass, near) {
     const { radius, alpha } = shadeOf(pass, near);
     const { offsets, covers, far } = this.disc(radius);
-    return { offsets, shares: covers.map((cover) => Math.round(cover * alpha)), pieces: offsets.length, far };
+    const pieces = [...offsets].map((offset, place) => ({ offset, share: Math.round(covers[place] * alpha) }));
+    pieces.sort((one, other) => Number(other.share === ALL) - Number(one.share === ALL));
+    const whole = pieces.filter(({ share }) => share === ALL).length;
+    return { offsets: Int32Array.from(pieces, ({ offset }) => offset), shares: Int32Array.from(pieces, ({ share }) => share), whole, pieces: pieces.length, far };
   }
 
   /**
    * The parts of the list, each with its discs.
    * @param {Frame} frame
-   * @returns {Stroke[]}
    */
   strokes(frame) {
     const levels = this.near ? Array.from({ length: LEVELS }, (_, level) => level / (LEVELS - 1)) : [undefined];
-    return frame.list.passes(frame).map((pass) => ({ ...pass, discs: levels.map((near) => this.shaded(pass, near)) }));
+    const shaded = (/** @type {Pass} */ pass) => /** @type {Stroke} */ ({ ...pass, discs: levels.map((near) => this.shaded(pass, near)) });
+    const { below, washed, above } = frame.list.passes(frame);
+    return { below: below.map(shaded), washed, above: above.map(shaded) };
   }
 
   /**
@@ -225,13 +313,14 @@ export class Painter {
       const redBlue = own & 0xff00ff;
       const green = own & 0xff00;
       const middle = (y + PAD) * width + x + PAD;
-      const { offsets, shares, pieces } = discs[near ? near[turn] : 0];
-      for (let piece = 0; piece < pieces; piece++) {
+      const { offsets, shares, whole, pieces } = discs[near ? near[turn] : 0];
+      for (let piece = 0; piece < whole; piece++) pixels[middle + offsets[piece]] = own;
+      for (let piece = whole; piece < pieces; piece++) {
         const at = middle + offsets[piece];
         const share = shares[piece];
         const under = pixels[at];
-        const rb = (Math.imul(under & 0xff00ff, 256 - share) + Math.imul(redBlue, share)) >>> 8;
-        const g = (Math.imul(under & 0xff00, 256 - share) + Math.imul(green, share)) >>> 8;
+        const rb = (Math.imul(under & 0xff00ff, ALL - share) + Math.imul(redBlue, share)) >>> 8;
+        const g = (Math.imul(under & 0xff00, ALL - share) + Math.imul(green, share)) >>> 8;
         pixels[at] = 0xff000000 | (rb & 0xff00ff) | (g & 0xff00);
       }
     }
@@ -240,7 +329,7 @@ export class Painter {
   /** Nothing is wanted of it any longer. */
   stop() {
     clearTimeout(this.timer);
-    this.whole = this.wanted = null;
+    this.whole = this.below = this.wanted = this.done = null;
     this.key = [];
   }
 }

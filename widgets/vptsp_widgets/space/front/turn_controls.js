@@ -67,6 +67,6 @@ export class TurnControls {
     const go = (/** @type {Turn} */ turn) => () => this.space.travel.fly({ turn });
     this.deed = { what: "the map turned", undo: go(this.before), redo: go(now) };
     history.did(this.deed);
-    this.space.takeSelection(); // there is something to undo now
+    this.space.showSelection(); // there is something to undo now
   }
 }

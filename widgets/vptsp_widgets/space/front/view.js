@@ -7,6 +7,7 @@ import { onTraits } from "../../front/model.js";
 import { presenter } from "../../front/presenter.js";
 import { helpPanel, statusLine } from "../../front/status.js";
 import { onTheme } from "../../front/theme.js";
+import { afterFrame } from "../../front/timing.js";
 import { Bar } from "./bar.js";
 import { Choice } from "./chosen_images.js";
 import { ChosenActs } from "./selection_actions.js";
@@ -54,6 +55,7 @@ export class Space {
   /** @type {Near | null} */ near = null;
   /** @type {boolean | undefined} */ renewing; // whether with other images; undefined: nothing has changed
   pointed = -1; // category of the legend under the pointer
+  panelsLater = false; // whether the panels will show another selection soon
   closed = false;
 
   /**
@@ -97,10 +99,10 @@ export class Space {
         _columns: () => this.renew(false),
         _codes: () => this.renew(false),
         view_state: () => this.shared.adopt() && this.refresh(),
-        _selected: () => (this.choice.remember(), this.takeSelection()),
+        _selected: () => (this.choice.remember(), this.takeSelection(), this.showSelectionNext()),
         _focused: () => this.takeFocus(),
         _near: () => this.look(),
-        _kept: () => this.takeSelection(),
+        _kept: () => this.showSelection(),
         _kept_views: () => this.views.show(),
         painter: () => this.stage.choosePainter(),
       }),
@@ -277,6 +279,7 @@ export class Space {
     this.counts.show(cloud, state);
     stage.looksOld = true;
     this.takeSelection();
+    this.showSelection();
     this.showFocus();
     stage.hover.again();
   }
@@ -349,13 +352,28 @@ export class Space {
   }
 
   takeSelection() {
-    const rows = this.choice.takeSelection();
+    this.choice.takeSelection();
     this.contours.renew(this.cloud, this.state);
-    this.densityPanel.show(this.contours.found);
     this.look();
+    this.stage.schedule();
+  }
+
+  /** What is said of the selection beside the map. */
+  showSelection() {
+    const rows = this.choice.rows;
+    this.densityPanel.show(this.contours.found);
     this.selectionPanel.show(rows, this.scene());
     this.measurePanel.show([...rows]);
-    this.stage.schedule();
+  }
+
+  /** The same, once the map shows it: thumbnails and lists take longer than the points. */
+  showSelectionNext() {
+    if (this.panelsLater) return;
+    this.panelsLater = true;
+    afterFrame(() => {
+      this.panelsLater = false;
+      if (!this.closed) this.showSelection();
+    });
   }
 
   focus(row) {

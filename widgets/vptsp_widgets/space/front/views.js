@@ -111,7 +111,7 @@ export class KeptViews {
     this.space.history.did({ what, undo: send(one.key), redo: send("") });
     send("")();
     this.space.status.say(what);
-    this.space.takeSelection(); // there is something to undo now
+    this.space.showSelection(); // there is something to undo now
   }
 
   // --- what the kernel says ---------------------------------------------------------------------
@@ -123,7 +123,7 @@ export class KeptViews {
     this.opened = name;
     this.show();
     this.space.status.say(`${what}${before ? ", instead of the one before" : ""}; ${code} puts its picture into a notebook`);
-    this.space.takeSelection();
+    this.space.showSelection();
   }
 
   /** The model has what the view has by now; all of it is one step to be undone. @param {Message} message */
