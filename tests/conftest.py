@@ -28,6 +28,8 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 os.environ.setdefault("VPTSP_CACHE", os.path.join(tempfile.gettempdir(), f"vptsp-tests-{getattr(os, 'getuid', int)()}"))
 # What is compared bit by bit must not depend on what a busy machine measured.
 os.environ.setdefault("VPTSP_ATTENTION", "rule")
+# A run computes its own features, unless it is a test of just that.
+os.environ.setdefault("VPTSP_SHARED_FEATURES", "off")
 # It takes two seconds of each process that reads a notebook, to check web addresses in schemas that have none.
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 

@@ -288,6 +288,16 @@ class EmbeddingModel(nn.Module):
         """What :meth:`forward` gives without labels, from what :meth:`head_features` gave."""
         return self.with_proxies(self._of_head(features, Encoded(features)))
 
+    def backbone_features(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B D"]:
+        """What the backbone says of images, with the prompts in it, before any network that comes after it."""
+        return self._encode(images)[2].features
+
+    def from_backbone_features(self, features: Float[Tensor, "B D"]) -> ModelOutput:
+        """What :meth:`towers` gives without labels, from what :meth:`backbone_features` gave; without a side network,
+        which sees images."""
+        assert self.side is None, "a side network sees images"
+        return self._of_head(features if self.hidden is None else self.hidden(features), Encoded(features))
+
     def _of_head(self, features: Tensor, encoded: Encoded) -> ModelOutput:
         if isinstance(self.head, Classifier):
             embeddings = F.normalize(features.float(), dim=1)

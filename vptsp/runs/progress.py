@@ -124,7 +124,8 @@ def _said(name: str, value: Any) -> str:
     for task in TASKS.values():
         if name == f"val_{task.metric}":
             return f"validation {task.title} {100 * value:.1f} %"
-    return {"loss": f"loss {value:.4g}", "images_per_second": f"{value:.4g} images/s"}.get(name, "")
+    said = {"loss": f"loss {value:.4g}", "images_per_second": f"{value:.4g} images/s"}
+    return said.get(name, "features of an earlier run" if name == "kept_features" else "")
 
 
 class Ticker:

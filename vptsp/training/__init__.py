@@ -16,6 +16,7 @@ Read it in this order:
 - :mod:`~vptsp.training.whole_batch`: the forward pass of one process among several (:mod:`vptsp.devices`);
   :mod:`~vptsp.training.cluster_job`: a run as a job of SLURM;
 - :mod:`~vptsp.training.gradient_cache`: a step in several passes, for batches that memory cannot hold;
+- :mod:`~vptsp.training.shared_features`: what a frozen backbone says of augmented images, kept for runs of other heads;
 - :mod:`~vptsp.training.guards`: what ends a run early; :mod:`~vptsp.training.write_snapshots` and
   :mod:`~vptsp.training.trackers`: what is told of it on the way;
 - :mod:`~vptsp.training.baselines`: the frozen backbone and the linear probe, which every result is read beside.

@@ -185,6 +185,7 @@ def _train_epochs(run: Run, session: Session, state: TrainingState, ticker: Tick
             **rates,
             "gradient_norm": state.gradient_norm,
             "images_per_second": speed,
+            **({"kept_features": 1} if session.reads_features else {}),
         }
         _end_epoch(run, session, state, probes, line)
         ticker.tell("epoch", state.epoch, state.epoch * per_epoch, line)
@@ -217,7 +218,7 @@ def _offer_start(run: Run, session: Session, state: TrainingState) -> None:
 def _train_epoch(
     run: Run, session: Session, objective: Objective, state: TrainingState, ticker: Ticker, stop: threading.Event
 ) -> float | None:
-    """The batches of an epoch that are left; images per second, if there were any.
+    """The batches of an epoch that are left; images per second, if there were any whose features were computed.
 
     Raises :class:`TrainingStopped` after the step in which a stop was asked for, with a checkpoint of it, and
     :class:`~vptsp.errors.TrainingError` for numbers that are not finite, before they reach a parameter.
@@ -229,7 +230,7 @@ def _train_epoch(
     begin_epoch_of_guide(session, epoch)
     clock, seen, speed = time.perf_counter(), 0, None
 
-    for images, labels, _ in session.loader:
+    for images, labels, _ in session.batches():
         if config.schedule == "updates":
             set_learning_rates(session.optimizers, config, epoch + state.batch / per_epoch)
         images, labels = (each.to(device, non_blocking=each.is_pinned()) for each in (images, labels))
@@ -256,7 +257,7 @@ def _train_epoch(
                 f"stopped in epoch {epoch + 1} of {config.epochs} after batch {state.batch} of {per_epoch}; "
                 f"go on with: vptsp train --resume {run.path}"
             )
-    return speed
+    return None if session.reads_features else speed  # nobody is to take it for what a backbone does
 
 
 def _stopped(run: Run, world: World) -> bool:
@@ -327,6 +328,7 @@ def _summarise(run: Run, session: Session, state: TrainingState) -> None:
         "device": str(session.fabric.device),
         **({} if session.world.alone else {"processes": session.world.size}),
         "epochs": len(lines),
+        **({"epochs_of_kept_features": read} if (read := sum("kept_features" in line for line in lines)) else {}),
     }
     tracked = [line for line in epochs_of_model(lines, config) if any(name.startswith("test_") for name in line)]
     if tracked:

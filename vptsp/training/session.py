@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ from vptsp.training.frozen_weights import keep_frozen_weights
 from vptsp.training.gradient_cache import DividedForward
 from vptsp.training.optimizers import clip, make_optimizers
 from vptsp.training.precision import Precision
+from vptsp.training.shared_features import SharedFeatures
 from vptsp.training.trackers import require_tracker
 from vptsp.training.whole_batch import RowOwners, WholeBatch
 
@@ -142,6 +144,18 @@ class Session:
         if config.images_per_pass is not None and config.images_per_pass < -(-config.batch_size // world.size):
             wrapped = None if world.alone else self.forward._forward_module
             self.forward = DividedForward(model, fabric, config.images_per_pass, world, wrapped)
+        elif world.alone and not self.compiles:
+            self.forward = SharedFeatures.of(model, fabric, self.splits.train) or self.forward
+
+    def batches(self) -> Iterable[Any]:
+        """What is left of the epoch that the sampler was set to: images, or features that are kept of them, labels and
+        positions."""
+        return self.forward.over(self.loader, self.sampler) if isinstance(self.forward, SharedFeatures) else self.loader
+
+    @property
+    def reads_features(self) -> bool:
+        """Whether the epoch under way sees features that an earlier run computed."""
+        return isinstance(self.forward, SharedFeatures) and self.forward.reads
 
     def require_together(self) -> None:
         """Raise :class:`~vptsp.errors.TrainingError` unless model and semantic proxies are the same bits everywhere."""
