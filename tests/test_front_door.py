@@ -174,8 +174,26 @@ def test_search_takes_folders_however_deep(tiny_run: Run, image_folder: Path, tm
         assert vptsp.search(tiny_run, mine, k=1).equals(found)
     assert told[0].filename == __file__
     (mine / "a" / "notes.txt").unlink()
-    (mine / "2.PNG").write_text("no image")
-    with pytest.raises(DataError, match=r"cannot read the image .*2\.PNG"):
+
+
+def test_an_unreadable_image_in_a_folder_is_passed_over(tiny_run: Run, image_folder: Path, tmp_path: Path) -> None:
+    source, mine = image_folder / "test" / "class_11", tmp_path / "mine"
+    (mine / "a").mkdir(parents=True)
+    shutil.copy(source / "3.png", mine / "good.png")
+    whole = (source / "3.png").read_bytes()
+    (mine / "a" / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (mine / "text.JPG").write_text("no image")
+    (mine / "notes.txt").write_text("mine")
+    with pytest.warns(DataWarning) as told:
+        found = vptsp.search(tiny_run, mine, k=1)
+    assert found["query"].tolist() == [str(mine / "good.png")]
+    assert [str(one.message).removeprefix(f"{mine}: ") for one in told] == [
+        "3 were passed over: 'notes.txt' (its ending is none of an image); 'a/cut.png', 'text.JPG' (cannot be read)"
+    ]
+    with pytest.raises(DataError, match=r"cannot read the image .*text\.JPG"):  # one that is named is meant
+        vptsp.search(tiny_run, [mine / "text.JPG", mine / "good.png"])
+    (mine / "good.png").unlink()
+    with pytest.raises(DataError, match=r"none of the 2 images in .*mine can be read .*'a/cut.png'.*; give a folder"):
         vptsp.search(tiny_run, mine)
 
 

@@ -96,13 +96,13 @@ def search(
 
     ``source`` is a run (its test images are searched), or :class:`~vptsp.runs.embeddings.SavedEmbeddings`. ``queries``
     are ids of its images, which never find themselves; or image files and folders of them, however deep, which the
-    run's model embeds; or other embedded images; or embeddings (Q, E) of any length. What is no image in a folder is
-    passed over with a DataWarning.
+    run's model embeds; or other embedded images; or embeddings (Q, E) of any length. What is no image in a folder, or
+    cannot be read, is passed over with a DataWarning.
     Returns a row per query and rank: ``query`` (id, file, or row of the embeddings), ``rank`` from 1, ``id``,
     ``class_name`` and ``similarity``; fewer than k ranks where the gallery is smaller.
 
-    Raises :class:`~vptsp.errors.DataError` for ids that are not there, files that are no images, folders without any,
-    and embeddings that do not fit.
+    Raises :class:`~vptsp.errors.DataError` for ids that are not there, named files that are no images, folders without
+    any, and embeddings that do not fit.
     """
     import numpy as np
     import pandas as pd

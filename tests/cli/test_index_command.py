@@ -13,6 +13,7 @@ from small_indexes import clustered, names
 
 from vptsp.cli import main
 from vptsp.cli.index import _ENGINES
+from vptsp.errors import DataWarning
 from vptsp.evaluation.index import ENGINES, StoredIndex
 from vptsp.evaluation.ranking import search
 from vptsp.runs.checkpoints import fingerprint_of
@@ -61,6 +62,16 @@ def test_the_whole_way_with_a_run_s_images(tiny_run: Run, image_folder: Path, tm
     said("remove", folder, "--where", f"class = '{own_class}'")
     assert len(StoredIndex.load(folder)) == sum(name != own_class for name in saved.names)
     assert "every byte is as it was written" in said("check", folder)
+
+
+def test_an_unreadable_photo_of_a_folder_is_left_out(tiny_run: Run, image_folder: Path, tmp_path: Path) -> None:
+    mine, source = tmp_path / "mine", image_folder / "test" / "class_11"
+    mine.mkdir()
+    shutil.copy(source / "3.png", mine / "good.png")
+    (mine / "broken.png").write_text("no image")
+    with pytest.warns(DataWarning, match="1 images cannot be read and are left out: .*broken.png"):
+        assert said("build", tmp_path / "index", mine, "--run", tiny_run.path).startswith("1 images")
+    assert [Path(name).name for name in StoredIndex.load(tmp_path / "index").ids] == ["good.png"]
 
 
 def test_embeddings_of_another_model_are_refused(tiny_run: Run, image_folder: Path, tmp_path: Path) -> None:

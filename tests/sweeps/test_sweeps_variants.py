@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from markup import Markup
 
+from vptsp.analysis.compared_run import ComparedRun
 from vptsp.analysis.comparison import Comparison
 from vptsp.analysis.costs import costs
-from vptsp.errors import ConfigError, RunError, TrainingError
+from vptsp.errors import ConfigError, DataWarning, RunError, TrainingError
 from vptsp.figures.comparison_tables import cost_table
+from vptsp.runs.result import RunResult
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
 from vptsp.sweeps import Variant, train_variants
@@ -109,3 +111,19 @@ def test_a_failed_run_is_a_row_and_the_others_go_on(
     shown = Markup(cost_table(comparison, costs(comparison))).text
     assert "failed" in shown
     assert "full, seed 0: RuntimeError: out of memory." in shown
+
+
+def test_a_comparison_without_results_stops_in_one_sentence(tmp_path: Path) -> None:
+    def ran(name: str, error: str) -> ComparedRun:
+        result = None if error else RunResult("", {"recall_at_1": 0.5})
+        return ComparedRun(name, tmp_path / name, "failed" if error else "done", error, result=result)
+
+    failed = [ran("a", "out of memory."), ran("b", "the loss is nan")]
+    with pytest.raises(RunError) as stopped:
+        Comparison(failed).require_results()
+    assert str(stopped.value) == (
+        "2 of 2 runs have no results, 2 of them failed (the first is a, failed: out of memory; what it wrote is in "
+        f"{tmp_path / 'a'}), so there is nothing to compare; mend that and run this again"
+    )
+    with pytest.warns(DataWarning, match="1 of 2 runs have no results, 1 of them failed, and are missing .*: b "):
+        Comparison([ran("c", ""), failed[1]]).require_results()

@@ -10,6 +10,7 @@ well: a table that leaves them out would compare the lucky ones. The pictures ar
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields, replace
 from functools import cached_property
@@ -21,7 +22,7 @@ import pandas as pd
 from vptsp.analysis.compared_run import ComparedRun, find_runs
 from vptsp.analysis.experiment import Experiment, group
 from vptsp.analysis.significance import Difference, Measure, QueryScores, holm, paired_bootstrap, query_scores
-from vptsp.errors import DataError, RunError, UsageError
+from vptsp.errors import DataError, DataWarning, RunError, UsageError
 from vptsp.runs import run_table
 from vptsp.runs.run import Run
 from vptsp.settings.tasks import TASKS
@@ -91,6 +92,24 @@ class Comparison:
     def finished(self) -> list[Experiment]:
         """Experiments that have results, of one seed or more."""
         return [experiment for experiment in self.experiments.values() if experiment.finished]
+
+    def require_results(self) -> None:
+        """Tables and figures go on with the runs that have results; those that have none are told in a DataWarning.
+
+        Raises RunError where no run has any: how many failed, why the first did, and where they are.
+        """
+        without = [run for run in self.all_runs if run.result is None]
+        if not without:
+            return
+        failed = [run for run in without if run.error]
+        first = failed[0] if failed else without[0]
+        why = f": {first.error.rstrip('.')}" if first.error else ""
+        told = f"the first is {first.name}, {first.state}{why}; what it wrote is in {first.path}"
+        count = f"{len(without):,} of {len(self.all_runs):,} runs have no results, {len(failed):,} of them failed"
+        if len(without) == len(self.all_runs):
+            raise RunError(f"{count} ({told}), so there is nothing to compare; mend that and run this again")
+        names = ", ".join(run.name for run in without)
+        warnings.warn(f"{count}, and are missing in what follows: {names} ({told})", DataWarning, stacklevel=2)
 
     def find(self, name: str) -> Experiment | None:
         """The experiment of this name, or with this label among others; none if there is none."""

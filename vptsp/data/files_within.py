@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 
 from vptsp.data.file_endings import is_read, why_not
+from vptsp.data.folder import read_image
 from vptsp.data.passed_over import Looked, told
 from vptsp.errors import DataError, DataWarning
 
@@ -14,7 +15,8 @@ from vptsp.errors import DataError, DataWarning
 def files_within(folder: Path) -> list[Path]:
     """All images in ``folder`` and the folders in it, in order of their paths; hidden ones are none.
 
-    Other files are told in a DataWarning. Raises DataError where no image is there.
+    Every image is read once: one broken photo of thousands stops nobody. Those that cannot be read, and other files,
+    are told in a DataWarning. Raises DataError where no image is there, and where none can be read.
     """
     look, found = Looked(), list[Path]()
     for place, folders, files in os.walk(folder):
@@ -24,9 +26,24 @@ def files_within(folder: Path) -> list[Path]:
                 found.append(file)
             else:
                 look.pass_over([str(file.relative_to(folder))], why_not(file.suffix))
+    readable = [file for file in sorted(found) if _can_be_read(file)]
+    bad = sorted(set(found) - set(readable))
+    look.pass_over([str(file.relative_to(folder)) for file in bad], "cannot be read")
     note = told(str(folder), look.passed)
+    if bad and not readable:
+        raise DataError(
+            f"none of the {len(bad):,} images in {folder} can be read ({note}); give a folder of images, or files"
+        )
     if not found:
         raise DataError(f"{folder} holds no images{f' ({note})' if note else ''}; give a folder of images, or files")
     if note:
         warnings.warn(note, DataWarning, stacklevel=4)  # where search was called
-    return sorted(found)
+    return readable
+
+
+def _can_be_read(file: Path) -> bool:
+    try:
+        read_image(file)
+    except DataError:
+        return False
+    return True

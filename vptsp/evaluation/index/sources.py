@@ -35,8 +35,9 @@ def images_of(source: str | Path, run: str | Path | None = None, ids: Sequence[s
     """The images that ``source`` names.
 
     It is a run (its test images), a folder of embeddings that a run or ``SavedEmbeddings.write`` keeps, a file of
-    numbers (``.npy`` is read part by part, however large), or a folder of images, which the model of ``run`` embeds.
-    ``ids`` are those of a file that has none; without, its rows are numbered. Raises DataError, and RunError for runs.
+    numbers (``.npy`` is read part by part, however large), or a folder of images, which the model of ``run`` embeds;
+    those that cannot be read are left out with a DataWarning. ``ids`` are those of a file that has none; without, its
+    rows are numbered. Raises DataError, and RunError for runs.
     """
     path = placed(source)
     if path.suffix.lower() == ".npy" and path.is_file():
@@ -61,7 +62,7 @@ def images_of(source: str | Path, run: str | Path | None = None, ids: Sequence[s
         from vptsp.evaluation.evaluate import embed_folder
 
         with tempfile.TemporaryDirectory(prefix="vptsp-index-") as folder:
-            return _of_saved(embed_folder(placed(run), path, folder))
+            return _of_saved(embed_folder(placed(run), path, folder, skip_bad=True))
     raise DataError(
         f"{source} is no run, no folder of embeddings and no file of them ({', '.join(SUFFIXES)}); for a folder of "
         "images, name with --run the run that embeds them"
