@@ -29,7 +29,8 @@ from vptsp.files import write_bytes, write_json, write_tensors
 from vptsp.runs.embeddings import SavedEmbeddings
 
 CLASSES = 200
-# Times work in the page: how long the main thread is busy, from the event to the end of the frame it asks for.
+# Times work in the page: how long the main thread is busy, from the event to the end of the frame it asks for. A
+# selection of more than 20,000 images is in the picture some frames later: this lasso takes most of all there are.
 _TIMER = """
 (which) => new Promise(async (done) => {
   const canvas = document.querySelector('.vptsp-space-over');
@@ -42,7 +43,7 @@ _TIMER = """
   const timed = async (act) => {
     await frame(); await new Promise((next) => setTimeout(next));
     let began;
-    requestAnimationFrame(() => { began = performance.now(); }); // the first of its frame: its time stamp may lie before the event
+    requestAnimationFrame(() => { began = performance.now(); }); // a frame's time stamp may lie before the event
     const start = performance.now(); act(); const handled = performance.now() - start;
     await new Promise((next) => requestAnimationFrame(() => next(times.push(handled + performance.now() - began))));
   };

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader
 
 from vptsp.core.backbones.compiled import why_not
 from vptsp.core.backbones.load import load_backbone
 from vptsp.data import load_data
 from vptsp.data.hopeless_runs import require_scorable
 from vptsp.data.image_set import DataSplits, ImageSet
-from vptsp.data.loaders import EvalPasses, PartSampler, TrainSampler, train_loader
+from vptsp.data.loaders import EvalPasses, Loader, PartSampler, TrainSampler, train_loader
 from vptsp.data.transforms import train_transform
 from vptsp.devices.alike import code_digest, digest, tensor_digest
 from vptsp.devices.surroundings import surroundings
@@ -53,7 +52,7 @@ class Session:
     model: ConfiguredModel
     forward: Any  # the model as wrapped by Fabric, or in parts: same call, run under the chosen precision
     optimizers: tuple[Optimizer, ...]  # of everything else, of the learned proxies, of class prompts by rows
-    loader: DataLoader
+    loader: Loader
     sampler: TrainSampler
     passes: EvalPasses | None = None  # over the images that are looked at after every epoch
     changes: list[str] = field(default_factory=list)  # of the data, since the run was started

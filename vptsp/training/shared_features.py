@@ -126,7 +126,7 @@ class SharedFeatures:
 def _only_heads_train(model: ConfiguredModel) -> bool:
     """Whether nothing but the head, hidden layers before it, learned proxies and the loss is trained or random."""
     parts = (model.location, model.key_values, model.side, model.semantic, model.guide, model.dynamics)
-    if any(part is not None for part in parts) or sum(model.prompts.counts) or model.config.drop_path:
+    if any(part is not None for part in parts) or any(model.prompts.counts) or model.config.drop_path:
         return False
     heads = ("head.", "hidden.", "learned", "criterion.")
     return all(name.startswith(heads) for name, value in model.named_parameters() if value.requires_grad)
@@ -136,10 +136,8 @@ def _state(model: ConfiguredModel, fabric: lightning.Fabric, images: ImageSet) -
     """A digest of everything that features of a batch depend on, but for the draws. Raises DataError for images of
     which nobody can say whether they changed."""
     settings = {name: value for name, value in model.config.model_dump(mode="json").items() if name not in _AFTER}
-    if model.config.dataset in _DRAWN:
-        content = list(images.ids)
-    else:
-        content = [(known, fingerprint(images.load, position)) for position, known in enumerate(images.ids)]
+    drawn = model.config.dataset in _DRAWN
+    content = [(known, "" if drawn else fingerprint(images.load, at)) for at, known in enumerate(images.ids)]
     facts = (
         settings,
         content,
