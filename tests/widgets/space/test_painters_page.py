@@ -98,6 +98,31 @@ def test_both_painters_show_the_same(window: Page, tmp_path: Path, theme: str) -
     require_same(view)
 
 
+@pytest.mark.parametrize("points", [3_000, 30_000])  # painted at once, and in slices
+def test_what_is_seen_does_not_depend_on_what_was_selected_before(page: Page, tmp_path: Path, points: int) -> None:
+    space = clouds(tmp_path, points)  # another selection brings other classes into colour
+    seen = {}
+    for name, rows in (("few", [0, 5, 9]), ("many", list(range(0, points, 2))), ("one", [7]), ("none", [])):
+        space.selection = [space.ids[row] for row in rows]
+        Map(page, space)
+        seen[name] = points_of(page)
+    assert not np.array_equal(seen["none"], seen["few"])
+    space.selection = []
+    view = Map(page, space)
+    for name, rows in (
+        ("many", range(0, points, 2)),
+        ("few", [0, 5, 9]),
+        ("none", []),
+        ("one", [7]),
+        ("few", [0, 5, 9]),
+    ):
+        page.evaluate(
+            "(rows) => window.vptspModels[0].set('_selected', new DataView(new Int32Array(rows).buffer))", list(rows)
+        )
+        view.settle()
+        np.testing.assert_array_equal(points_of(page), seen[name], err_msg=name)
+
+
 def test_both_painters_show_the_same_space(window: Page, tmp_path: Path) -> None:
     view = Map(window, cube_of(tmp_path))
     require_same(view, 1e-4)
