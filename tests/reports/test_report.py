@@ -47,7 +47,7 @@ def test_plotly_is_inlined_once_and_every_figure_has_its_data(page: str) -> None
     plots = [attributes["id"] for attributes in markup.all("div") if attributes.get("class") == "plot"]
     data = [script["id"] for script in markup.all("script") if script.get("type") == "application/json"]
     assert plots == ["curves"]
-    assert data == ["curves-data"]
+    assert [name for name in data if not name.startswith("vptsp-")] == ["curves-data"]  # others are states of views
     assert page.count("plotly.js v") == 1
     for name in plots:
         text = re.search(f'id="{name}-data">(.*?)</script>', page, re.S)
@@ -94,14 +94,14 @@ def test_report_of_the_frozen_backbone(run: Run) -> None:
     assert 'id="curves-data"' not in page
 
 
-def test_hostile_class_names_stay_text(run: Run) -> None:
+def test_hostile_class_names_stay_text(run: Run, page: str) -> None:
     path = run.path / "embeddings" / "test" / "index.json"
     index = json.loads(path.read_text())
     index["class_names"] = [f"</script><script>alert({i})</script>" for i in range(len(index["class_names"]))]
     path.write_text(json.dumps(index))
-    page = write_report(run, projection="pca").read_text(encoding="utf-8")
-    assert "<script>alert(" not in page
-    assert len(Markup(page).all("script")) == 7
+    hostile = write_report(run, projection="pca").read_text(encoding="utf-8")
+    assert "<script>alert(" not in hostile
+    assert len(Markup(hostile).all("script")) == len(Markup(page).all("script")) > 4
 
 
 def test_unfinished_run_has_no_report(run: Run) -> None:

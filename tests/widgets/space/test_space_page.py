@@ -82,6 +82,8 @@ class Map:
         )
 
     def text(self, part: str) -> str:
+        """What a part says once it is up to date: a selection is shown on the map first."""
+        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 20)))")
         return self.page.locator(f".vptsp-space-{part}").inner_text()
 
 

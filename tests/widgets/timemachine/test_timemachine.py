@@ -179,9 +179,10 @@ def test_the_block_names_images_as_the_other_blocks_do(run: Run) -> None:
     block = report_blocks.timemachine_block(run, "pca")
     assert '<div id="vptsp-timemachine"></div>' in block
     assert outside_references(block) == []
-    assert len(Markup(block).all("script")) == 1
+    assert len(Markup(block).all("script")) == 2  # the state, and the view
     assert len(block) < 2e6
-    state = json.loads(block.split('getElementById("vptsp-timemachine"), ')[1].split(', "Time machine of')[0])["state"]
+    data = block.split('<script type="application/json"')[1].split(">", 1)[1].split("</script>")[0]
+    state = json.loads(data)["state"]
     rows = np.frombuffer(base64.b64decode(state["_rows"]["bytes"]), dtype="<i4")
     saved = SavedEmbeddings.of_run(run)
     ids = state["_ids"]
