@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import timm
+from safetensors.torch import save_file
 from trainings import assert_identical, silent
 
 from vptsp.core.model import EmbeddingModel
 from vptsp.data import transforms
+from vptsp.data.image_set import ImageSet
 from vptsp.errors import ConfigError
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
@@ -229,6 +232,32 @@ def test_an_image_that_changed_is_seen(tiny: Tiny, trained: Callable[..., Run], 
     finally:
         for path, known in zip(images, before, strict=True):
             os.utime(path, ns=(known.st_atime_ns, known.st_mtime_ns))
+
+
+def test_other_biases_of_the_backbone_are_seen(
+    tiny: Tiny, trained: Callable[..., Run], computed: list[int], tmp_path: Path
+) -> None:
+    weights = tmp_path / "weights.safetensors"
+    vit = timm.create_model("test_vit", num_classes=0, img_size=32)
+    known = {name: value.contiguous() for name, value in vit.state_dict().items()}
+    save_file(known, weights)
+    config = tiny(method="linear", epochs=1, backbone_weights=str(weights))
+    trained(config, "first")
+    save_file({name: value + float("bias" in name) for name, value in known.items()}, weights)
+    computed.clear()
+    trained(config, "second")  # a file of the same name, and weights that are called the same backbone
+    assert computed
+
+
+def test_images_that_may_not_be_mirrored_any_longer_are_seen(
+    tiny: Tiny, trained: Callable[..., Run], computed: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny(method="linear", epochs=1)
+    trained(config, "first")
+    computed.clear()
+    monkeypatch.setattr(ImageSet, "mirror_ok", property(lambda images: False, lambda images, value: None))
+    trained(config, "second")  # as a data set's own file may say, whose images are the same
+    assert computed
 
 
 @pytest.mark.parametrize(

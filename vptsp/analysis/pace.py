@@ -45,7 +45,7 @@ def _stepper(config: Config, classes: int) -> Callable[[], float]:
         images = torch.randn(config.batch_size, 3, *backbone.size).to(fabric.device)
     labels = (torch.arange(config.batch_size) // config.images_per_class % classes).to(fabric.device)
     keep_frozen_weights(model, Precision(fabric))
-    forward, *optimizers = fabric.setup(model, *make_optimizers(model, config))
+    forward, *optimizers = fabric.setup(model, *make_optimizers(model, config, fabric.device.type))
 
     def step() -> float:
         _wait(fabric.device)

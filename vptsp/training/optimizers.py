@@ -66,16 +66,17 @@ def _adam(values: Tensor, gradient: Tensor, state: Tensor, counts: Tensor, lr: f
     values.addcdiv_(mean * size, (square.sqrt() / root).add_(epsilon), value=-1)
 
 
-def make_optimizers(model: ConfiguredModel, config: Config) -> tuple[Optimizer, ...]:
+def make_optimizers(model: ConfiguredModel, config: Config, device: str = "") -> tuple[Optimizer, ...]:
     """``(of everything else, of the learned proxies, of class prompts by rows)``, of one type, as published.
 
     The first has a second group for the backbone's own weights, where they train. Without proxies (closed-set
     recognition by a linear classifier) there is only the first; the third is there with ``class_prompt_updates=rows``.
     A classifier's weights, and with ``decay_vectors=False`` biases and norms, are groups of their own weight decay.
-    Steps are one kernel for all tensors where torch has one for the device, a third of the time of one for each.
+    Steps are one kernel for all tensors where torch has one for the ``device``, on which the model is or will be (none:
+    where it is): a third of the time of one for each.
     """
     groups = model.parameter_groups()
-    fused = True if next(model.parameters()).device.type in _FUSED else None
+    fused = True if (device or next(model.parameters()).device.type) in _FUSED else None
 
     def build(named: dict[str, float]) -> Optimizer:
         rows = [

@@ -138,7 +138,7 @@ class Session:
         self.compiles = config.compile and _can_compile(fabric.device)
         keep_frozen_weights(model, self.precision)
         whole = model if world.alone else WholeBatch(model, world)
-        self.forward, *optimizers = fabric.setup(whole, *make_optimizers(model, config))
+        self.forward, *optimizers = fabric.setup(whole, *make_optimizers(model, config, fabric.device.type))
         self.optimizers = tuple(optimizers)
         if config.images_per_pass is not None and config.images_per_pass < -(-config.batch_size // world.size):
             wrapped = None if world.alone else self.forward._forward_module

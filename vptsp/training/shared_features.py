@@ -32,7 +32,8 @@ from vptsp.core.model import ModelOutput
 from vptsp.data.cache import fingerprint
 from vptsp.data.image_set import ImageSet
 from vptsp.data.loaders import Loader, TrainSampler
-from vptsp.devices.alike import code_digest
+from vptsp.data.registry import DATASETS
+from vptsp.devices.alike import code_digest, tensor_digest
 from vptsp.errors import ConfigError, DataError, RunError
 from vptsp.files import read_tensors, write_tensors
 from vptsp.home import cache_folder
@@ -82,7 +83,7 @@ class SharedFeatures:
         how = os.environ.get(HOW, "")
         if how not in ("", "off"):
             raise ConfigError(f"{HOW}={how!r} in the environment is unknown; legal: off, or nothing to share features")
-        if how or not _only_heads_train(model):
+        if how or not _only_heads_train(model) or not _is_known(model):
             return None
         try:
             return cls(model, fabric, _state(model, fabric, images), images)
@@ -132,6 +133,12 @@ def _only_heads_train(model: ConfiguredModel) -> bool:
     return all(name.startswith(heads) for name, value in model.named_parameters() if value.requires_grad)
 
 
+def _is_known(model: ConfiguredModel) -> bool:
+    """Whether data set and backbone are of the workbench and timm: the code of others may change unseen."""
+    builder = DATASETS.find(model.config.dataset).builder
+    return str(builder).startswith("vptsp.") and type(model.backbone.vit).__module__.startswith("timm.")
+
+
 def _state(model: ConfiguredModel, fabric: lightning.Fabric, images: ImageSet) -> str:
     """A digest of everything that features of a batch depend on, but for the draws. Raises DataError for images of
     which nobody can say whether they changed."""
@@ -141,9 +148,11 @@ def _state(model: ConfiguredModel, fabric: lightning.Fabric, images: ImageSet) -
     facts = (
         settings,
         content,
+        images.mirror_ok,
         code_digest(),
         [version(name) for name in ("numpy", "pillow", "timm", "torchvision")],
-        model.backbone.fingerprint,
+        tensor_digest(model.backbone.vit.state_dict()),  # biases too, of which its fingerprint says nothing
+        model.kernel,
         device_name(fabric.device),
         torch.get_float32_matmul_precision(),
         fabric.strategy.precision.precision,

@@ -21,7 +21,7 @@
  */
 export function codesLooked(cloud, state, focused, near, pointed) {
   const column = cloud.column(state.colour);
-  const codes = new Set([...state.solo.map((value) => column.values.indexOf(value)), pointed]);
+  const codes = new Set([...state.solo.map((value) => (column.values ?? []).indexOf(value)), pointed]);
   const take = (/** @type {number} */ row) => codes.add(cloud.codes[column.start + row]);
   cloud.picked.forEach(take);
   if (state.find) (cloud.rows[cloud.classes.indexOf(state.find)] ?? []).forEach(take);

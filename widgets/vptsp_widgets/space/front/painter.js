@@ -75,6 +75,7 @@ export class Painter {
     const still = this.wanted && sameSight(this.wanted, frame);
     if (same && still && this.picked === list.picked) return; // it is there, or will be
     if (!same) this.took = Infinity;
+    if (this.picked !== list.picked) this.whole = this.done = null; // a picture of another selection is none to be moved
     const moved = same && !still && this.took > QUICK && list.size > MANY;
     const shown = this.wanted !== null;
     clearTimeout(this.timer);
@@ -83,14 +84,21 @@ export class Painter {
     if (moved) {
       this.hurry(frame);
       this.timer = setTimeout(() => this.work(this.begin(frame), false), REST);
-    } else if (this.fits(frame) && list.size - list.below <= MANY) this.renewAbove(frame);
+    } else if (this.fits(frame)) this.renewAbove(frame);
     else this.work(this.begin(frame), !shown);
   }
 
-  /** Whether what is kept of the points below is seen from where a frame is. @param {Frame} frame */
+  /**
+   * Whether a selection can be shown at once on what is kept of the points below: as they are, or, where painting them takes
+   * longer, in the colours they had.
+   * @param {Frame} frame
+   */
   fits(frame) {
-    const { below } = this;
-    return below !== null && sameSight(below.frame, frame) && below.key[1] === this.key[1] && below.key[3] === this.key[3];
+    const { below, key } = this;
+    const { list } = frame;
+    if (below === null || !sameSight(below.frame, frame) || list.size - list.below > MANY) return false;
+    const [, cloud, , inks, seen] = below.key;
+    return sameParts(below.key, key) || (list.size > MANY && cloud === key[1] && inks === key[3] && seen === key[4]);
   }
 
   /** Another selection on the points as they were; if these are other ones as well, they come next. @param {Frame} frame */
