@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 CACHE = "VPTSP_CACHE"  # the folder of what is kept to be quicker next time, if another than the user's is wanted
@@ -59,6 +60,17 @@ def cache_folder() -> Path:
         return Path(given).expanduser()
     cache = os.environ.get("XDG_CACHE_HOME")
     return (Path(cache) if cache else Path.home() / ".cache") / "vptsp"
+
+
+def make_room(files: Iterable[Path], wanted: int, most: int) -> None:
+    """Delete the files that were changed longest ago, until with ``wanted`` bytes more they are ``most`` at most."""
+    found = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in files)
+    total = wanted + sum(size for _, size, _ in found)
+    for _, size, path in found:
+        if total <= most:
+            return
+        path.unlink(missing_ok=True)
+        total -= size
 
 
 def settle() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from vptsp.data.file_endings import is_read, why_not
 from vptsp.data.folder import read_image
 from vptsp.data.passed_over import Looked, told
+from vptsp.data.unreadable import fails
 from vptsp.errors import DataError, DataWarning
 
 
@@ -26,11 +27,10 @@ def files_within(folder: Path) -> list[Path]:
                 found.append(file)
             else:
                 look.pass_over([str(file.relative_to(folder))], why_not(file.suffix))
-    readable = [file for file in sorted(found) if _can_be_read(file)]
-    bad = sorted(set(found) - set(readable))
+    bad = [file for file in sorted(found) if fails(read_image, file)]
     look.pass_over([str(file.relative_to(folder)) for file in bad], "cannot be read")
     note = told(str(folder), look.passed)
-    if bad and not readable:
+    if bad and len(bad) == len(found):
         raise DataError(
             f"none of the {len(bad):,} images in {folder} can be read ({note}); give a folder of images, or files"
         )
@@ -38,12 +38,4 @@ def files_within(folder: Path) -> list[Path]:
         raise DataError(f"{folder} holds no images{f' ({note})' if note else ''}; give a folder of images, or files")
     if note:
         warnings.warn(note, DataWarning, stacklevel=4)  # where search was called
-    return readable
-
-
-def _can_be_read(file: Path) -> bool:
-    try:
-        read_image(file)
-    except DataError:
-        return False
-    return True
+    return sorted(set(found) - set(bad))

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from vptsp.home import cache_folder
+from vptsp.home import cache_folder, make_room
 
 MOST_OF_A_SET, MOST_OF_ALL = 1 << 29, 1 << 31  # bytes: of one file, and of the folder
 _SUM = 4  # bytes of a checksum
@@ -94,7 +94,7 @@ class KeptDrawings:
         home, path = folder(), folder() / f"{self.name}-{self._drawn_with()}.bin"
         if not path.exists():
             home.mkdir(parents=True, exist_ok=True)
-            _make_room(home, self.count * self._record)
+            make_room(home.glob("*.bin"), self.count * self._record, MOST_OF_ALL)
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 
     def _drawn_with(self) -> str:
@@ -102,14 +102,3 @@ class KeptDrawings:
         for module in self.drawn_by:
             content.update(Path(sys.modules[module].__file__ or "").read_bytes())
         return content.hexdigest()[:16]
-
-
-def _make_room(home: Path, wanted: int) -> None:
-    """Delete the files that were changed longest ago, until as much as is wanted fits."""
-    found = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in home.glob("*.bin"))
-    total = wanted + sum(size for _, size, _ in found)
-    for _, size, path in found:
-        if total <= MOST_OF_ALL:
-            return
-        path.unlink(missing_ok=True)
-        total -= size

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
+from typing import TypeVar
 
 from vptsp.data.folder import FileLoader
 from vptsp.data.image_set import Chained, ImageSet, LoadImage, Parts
 from vptsp.data.splits import some
 from vptsp.errors import DataError
+
+Named = TypeVar("Named")
 
 
 def refuse_missing(name: str, parts: Parts) -> None:
@@ -35,13 +38,16 @@ def drop_bad(parts: Parts) -> tuple[Parts, list[str]]:
 
 def unreadable(images: ImageSet) -> list[str]:
     """Ids of the images that cannot be read."""
-    bad = []
-    for position, image_id in enumerate(images.ids):
-        try:
-            images.load(position)
-        except DataError:
-            bad.append(image_id)
-    return bad
+    return [image_id for position, image_id in enumerate(images.ids) if fails(images.load, position)]
+
+
+def fails(read: Callable[[Named], object], name: Named) -> bool:
+    """Whether what reads an image says that this one cannot be read."""
+    try:
+        read(name)
+    except DataError:
+        return True
+    return False
 
 
 def without(parts: Parts, bad: Container[str]) -> Parts:

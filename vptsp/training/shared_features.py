@@ -13,14 +13,13 @@ The files lie in ``augmented/`` of the folder that ``VPTSP_CACHE`` names, else o
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -33,10 +32,10 @@ from vptsp.data.cache import fingerprint
 from vptsp.data.image_set import ImageSet
 from vptsp.data.loaders import Loader, TrainSampler
 from vptsp.data.registry import DATASETS
-from vptsp.devices.alike import code_digest, tensor_digest
+from vptsp.devices.alike import code_digest, digest, tensor_digest
 from vptsp.errors import ConfigError, DataError, RunError
 from vptsp.files import read_tensors, write_tensors
-from vptsp.home import cache_folder
+from vptsp.home import cache_folder, make_room
 from vptsp.settings.build import ConfiguredModel
 
 if TYPE_CHECKING:
@@ -158,7 +157,7 @@ def _state(model: ConfiguredModel, fabric: lightning.Fabric, images: ImageSet) -
         fabric.strategy.precision.precision,
         os.environ.get("VPTSP_ATTENTION"),
     )
-    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+    return digest(facts)
 
 
 # --- files ------------------------------------------------------------------------------------------
@@ -182,13 +181,12 @@ def _read(name: str, shape: tuple[int, ...]) -> Float[Tensor, "batches B D"] | N
 def _write(name: str, features: Float[Tensor, "batches B D"]) -> None:
     """Keep features of an epoch, if they can be written."""
     with suppress(OSError, RuntimeError, RunError):
-        _make_room(folder(), features.nbytes)
+        make_room(folder().iterdir(), features.nbytes, MOST_OF_ALL)
         write_tensors(folder() / f"{name}.safetensors", {"features": features, "sum": _sum(features)})
 
 
 def _sum(features: Tensor) -> Tensor:
-    digest = hashlib.sha256(features.contiguous().view(torch.uint8).numpy().data).digest()
-    return torch.tensor(list(digest), dtype=torch.uint8)
+    return torch.tensor(list(bytes.fromhex(tensor_digest({"features": features}))), dtype=torch.uint8)
 
 
 def _fits(size: int, epoch: int) -> bool:
@@ -198,14 +196,3 @@ def _fits(size: int, epoch: int) -> bool:
         room = shutil.disk_usage(folder()).free > MOST_OF_ALL
         return room and size <= MOST_OF_AN_EPOCH and (epoch + 1) * size <= MOST_OF_A_RUN
     return False
-
-
-def _make_room(home: Path, wanted: int) -> None:
-    """Delete the files that were used longest ago, until as much as is wanted fits."""
-    found: list[Any] = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in home.iterdir())
-    total = wanted + sum(size for _, size, _ in found)
-    for _, size, path in found:
-        if total <= MOST_OF_ALL:
-            return
-        path.unlink(missing_ok=True)
-        total -= size

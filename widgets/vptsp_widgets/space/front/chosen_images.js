@@ -1,6 +1,7 @@
 // What is chosen on the map: the images selected and the one focused. The model hears of it, and tells of it.
 
 import { bytesOf, int32 } from "../../front/bytes.js";
+import { sameItems } from "../../front/lists.js";
 import { images } from "./cloud.js";
 import { combineInto, rowsOf } from "./selection.js";
 /** @import { Model } from "../../front/model.js" */
@@ -31,7 +32,7 @@ export class Choice {
   remember() {
     const [before, now] = [this.last, this.rows.slice()];
     this.last = now;
-    if (this.restoring || sameRows(before, now)) return;
+    if (this.restoring || sameItems(before, now)) return;
     const what = now.length ? `${images(now.length)} selected` : "nothing selected";
     this.history.did(this.deed = { what, undo: () => this.restore(before), redo: () => this.restore(now) });
   }
@@ -99,6 +100,3 @@ export class Choice {
     this.say(row >= 0 && row < cloud.size ? `${cloud.className(row)}, ${cloud.id(row)}` : "no image is focused");
   }
 }
-
-/** @param {Int32Array} some @param {Int32Array} others */
-const sameRows = (some, others) => some.length === others.length && some.every((row, place) => row === others[place]);

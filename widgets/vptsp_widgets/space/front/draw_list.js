@@ -1,5 +1,6 @@
 // Which points are drawn, in which order, how large and how strong: the same for whatever paints them.
 
+import { sameItems } from "../../front/lists.js";
 import { clip } from "../../front/numbers.js";
 /** @import { Camera } from "./camera.js" */
 /** @import { Cloud } from "./cloud.js" */
@@ -49,13 +50,13 @@ export class DrawList {
    */
   update(cloud, order, { rows: colours, grey }, faint, step = 1) {
     const key = [cloud, cloud.lights, order, step, cloud.solid?.seen, grey && colours];
-    if (!sameParts(key, this.key)) {
+    if (!sameItems(key, this.key)) {
       this.key = key;
       this.version += 1;
       this.takeAll(cloud, order, grey ? colours : null, faint, step);
     }
     const keyOfPicked = [this.version, cloud.picks];
-    if (sameParts(keyOfPicked, this.keyOfPicked)) return;
+    if (sameItems(keyOfPicked, this.keyOfPicked)) return;
     this.keyOfPicked = keyOfPicked;
     this.picked += 1;
     this.takePicked(cloud, order, step);
@@ -135,9 +136,6 @@ export class DrawList {
     };
   }
 }
-
-/** @param {unknown[]} some @param {unknown[]} others */
-export const sameParts = (some, others) => some.length === others.length && some.every((part, place) => part === others[place]);
 
 /**
  * Radius in pixels and alpha of a dot, by how near it is in space, from 0 to 1: smaller and fainter far off.

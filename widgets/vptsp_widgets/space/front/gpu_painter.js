@@ -1,7 +1,8 @@
 // The points drawn by the graphics processor: WebGL2.
 
 import { penOf } from "../../front/dom.js";
-import { PAD, WASH, sameParts } from "./draw_list.js";
+import { sameItems } from "../../front/lists.js";
+import { PAD, WASH } from "./draw_list.js";
 import { LEVELS } from "./turning.js";
 /** @import { Frame, Pass } from "./draw_list.js" */
 
@@ -170,7 +171,7 @@ export class GpuPainter {
     const { gl } = this.found;
     const { solid } = cloud;
     const put = (name, target, key, values) => {
-      if (sameParts(key, this.sent[name] ?? [])) return;
+      if (sameItems(key, this.sent[name] ?? [])) return;
       this.sent[name] = key;
       gl.bindBuffer(target, this.buffers[name]);
       gl.bufferData(target, values(), solid ? gl.DYNAMIC_DRAW : gl.STATIC_DRAW);

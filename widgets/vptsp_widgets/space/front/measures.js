@@ -1,6 +1,7 @@
 // What the selection is worth in retrieval: of exactly these queries, beside all others, and what if it were not so.
 
 import { make } from "../../front/dom.js";
+import { sameItems } from "../../front/lists.js";
 import { count } from "../../front/text.js";
 import { intervalPlot } from "./interval.js";
 import { images } from "./cloud.js";
@@ -45,7 +46,7 @@ export class MeasurePanel {
 
   /** @param {number[]} rows - selected */
   show(rows) {
-    if (rows.length && rows.length === this.rows.length && rows.every((row, place) => row === this.rows[place])) return;
+    if (rows.length && sameItems(rows, this.rows)) return;
     this.rows = rows;
     this.element.hidden = !rows.length || !this.offered;
     this.answer = null;

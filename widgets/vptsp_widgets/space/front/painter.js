@@ -1,8 +1,9 @@
 // The points as pixels, blended by hand.
 
 import { penOf } from "../../front/dom.js";
+import { sameItems } from "../../front/lists.js";
 import { clip } from "../../front/numbers.js";
-import { PAD, WASH, sameParts, shadeOf } from "./draw_list.js";
+import { PAD, WASH, shadeOf } from "./draw_list.js";
 import { LEVELS } from "./turning.js";
 /** @import { Camera } from "./camera.js" */
 /** @import { Frame, Pass } from "./draw_list.js" */
@@ -43,7 +44,6 @@ export class Painter {
 
   // what is drawn, in the order of drawing: reading memory here and there would take longer than blending
   /** @type {unknown[]} */ gathered = [];
-  /** @type {unknown[]} */ gatheredAbove = [];
   xy = new Float32Array(0);
   colours = new Uint32Array(0);
   /** @type {Uint8Array | null} */ near = null;
@@ -71,7 +71,7 @@ export class Painter {
   paint(frame) {
     const { list, cloud, colours, inks } = frame;
     const key = [list.version, cloud, colours.rows, inks, cloud.solid?.seen];
-    const same = sameParts(key, this.key);
+    const same = sameItems(key, this.key);
     const still = this.wanted && sameSight(this.wanted, frame);
     if (same && still && this.picked === list.picked) return; // it is there, or will be
     if (!same) this.took = Infinity;
@@ -98,17 +98,17 @@ export class Painter {
     const { list } = frame;
     if (below === null || !sameSight(below.frame, frame) || list.size - list.below > MANY) return false;
     const [, cloud, , inks, seen] = below.key;
-    return sameParts(below.key, key) || (list.size > MANY && cloud === key[1] && inks === key[3] && seen === key[4]);
+    return sameItems(below.key, key) || (list.size > MANY && cloud === key[1] && inks === key[3] && seen === key[4]);
   }
 
   /** Another selection on the points as they were; if these are other ones as well, they come next. @param {Frame} frame */
   renewAbove(frame) {
     const below = /** @type {Below} */ (this.below);
-    const fresh = sameParts(below.key, this.key);
+    const fresh = sameItems(below.key, this.key);
     const { above, washed } = this.strokes(frame);
     this.pixels.set(below.pixels);
     if (washed) this.wash(frame);
-    for (const stroke of above) this.dots(frame, stroke, stroke.start, stroke.end, 1);
+    this.all(frame, above, 1);
     this.context.putImageData(this.image, -PAD, -PAD);
     this.done = fresh ? frame.camera : null;
     this.whole = null;
@@ -183,9 +183,9 @@ export class Painter {
     this.pixels.fill(inks.paper);
     const step = Math.ceil(list.size / FEW);
     const { below, above, washed } = this.strokes(frame);
-    for (const stroke of below) this.dots(frame, stroke, stroke.start, stroke.end, step);
+    this.all(frame, below, step);
     if (washed) this.wash(frame);
-    for (const stroke of above) this.dots(frame, stroke, stroke.start, stroke.end, step);
+    this.all(frame, above, step);
     this.context.putImageData(this.image, -PAD, -PAD);
     if (!this.whole) return;
     const { camera: from, canvas } = this.whole;
@@ -210,10 +210,9 @@ export class Painter {
   gather({ list, cloud, colours }) {
     const { size, below } = list;
     const { solid } = cloud;
-    const key = [list.version, cloud, colours.rows, solid?.seen];
-    const fresh = sameParts(key, this.gathered);
-    const keyAbove = [...key, list.picked];
-    if (fresh && sameParts(keyAbove, this.gatheredAbove)) return;
+    const key = [list.version, cloud, colours.rows, solid?.seen, list.picked];
+    if (sameItems(key, this.gathered)) return;
+    const fresh = sameItems(key.slice(0, -1), this.gathered.slice(0, -1)); // only others are selected
     const room = this.colours.length < size || this.colours.length > 3 * size;
     if (room) {
       this.xy = new Float32Array(2 * size);
@@ -222,7 +221,7 @@ export class Painter {
     if (solid && this.near?.length !== this.colours.length) this.near = new Uint8Array(this.colours.length);
     if (!solid) this.near = null;
     this.take(list.rows, cloud, colours.rows, fresh && !room ? below : 0, size);
-    [this.gathered, this.gatheredAbove] = [key, keyAbove];
+    this.gathered = key;
   }
 
   /**
@@ -298,6 +297,11 @@ export class Painter {
     const shaded = (/** @type {Pass} */ pass) => /** @type {Stroke} */ ({ ...pass, discs: levels.map((near) => this.shaded(pass, near)) });
     const { below, washed, above } = frame.list.passes(frame);
     return { below: below.map(shaded), washed, above: above.map(shaded) };
+  }
+
+  /** Whole parts at once. @param {Frame} frame @param {Stroke[]} strokes @param {number} step */
+  all(frame, strokes, step) {
+    for (const stroke of strokes) this.dots(frame, stroke, stroke.start, stroke.end, step);
   }
 
   /**
