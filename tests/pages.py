@@ -81,6 +81,13 @@ class Shown:
         self.sent.clear()
 
 
+def settled(page: Page) -> None:
+    """Wait until the page has painted what it was told: panels show a selection only after the map has."""
+    page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 20))))"
+    )
+
+
 def in_model(page: Page, script: str) -> Any:
     """What a script returns in which ``model`` is that of the first view in the page."""
     return page.evaluate(f"(() => {{ const model = window.vptspModels[0]; {script} }})()")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pages import in_model
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from trainings import silent
 from vptsp_widgets.confused import ConfusedPairs
 from vptsp_widgets.front import page_block
@@ -72,7 +72,7 @@ def test_the_order_changes_the_list(page: Page, trained: ConfusedPairs, unseen: 
     page.select_option("select", "proxies")
     assert page.locator("h3 bdi").all_inner_texts() == names_of(trained, "proxies", 0)
     cosine = trained._lists["proxies"][0]["proxies"]
-    assert f"cosine {cosine:.3f}" in page.locator(".vc-item").first.inner_text()
+    expect(page.locator(".vc-item").first).to_contain_text(f"cosine {cosine:.3f}", use_inner_text=True)
     show(page, unseen)
     assert not page.locator("select").is_visible()  # test classes have no proxies
 
@@ -118,7 +118,7 @@ def test_from_a_pair_to_a_shared_hard_negative_and_back(page: Page, unseen: Conf
     both = np.flatnonzero(np.isin(unseen.saved.labels, pair["classes"])).tolist()
     assert state_of(page) == [place, both, -1, -1]
     group = page.locator(".vc-hub").first
-    assert f"hard negative of {number} of" in group.inner_text()
+    expect(group).to_contain_text(f"hard negative of {number} of", use_inner_text=True)
     assert [int(thumb.get_attribute("data-row") or -1) for thumb in group.locator(".vc-thumb").all()] == [
         hub,
         *(row for row, _ in of),
@@ -132,7 +132,7 @@ def test_from_a_pair_to_a_shared_hard_negative_and_back(page: Page, unseen: Conf
         thumb.click()
     assert state_of(page) == [place, both, of[0][0], hub]
     assert {mark.get_attribute("data-row") for mark in page.locator(".vc-thumb.vc-is-against").all()} == {str(hub)}
-    assert "takes a kernel" in page.get_by_role("status").inner_text()
+    expect(page.get_by_role("status")).to_contain_text("takes a kernel")
 
     in_model(page, "model.set('_selected', new DataView(new ArrayBuffer(0)))")  # elsewhere, meanwhile
     back = page.get_by_role("button", name="Back")

@@ -84,17 +84,17 @@ def test_key_list_undo_and_python(page: Page, tmp_path: Path) -> None:
     page.keyboard.press("d")
     view.settle()
     assert space.view_state["density"] == "shown"
-    assert status.inner_text() == "density of 240 images shown: lines enclose 25, 50, 75 and 90 %"
+    expect(status).to_have_text("density of 240 images shown: lines enclose 25, 50, 75 and 90 %")
     assert inked(view) > plain + 2000
     assert "of 240 images shown" in view.text("density")
     page.keyboard.press("d")
     view.settle()
     assert space.view_state["density"] == "categories"
-    assert status.inner_text() == "density of 3 categories: lines enclose 50 and 90 %"
+    expect(status).to_have_text("density of 3 categories: lines enclose 50 and 90 %")
     assert "1 with fewer than 10 images have no lines" in view.text("density")
     page.keyboard.press("d")
     view.settle()
-    assert status.inner_text() == "0 images are selected; a density takes 10 or more."
+    expect(status).to_have_text("0 images are selected; a density takes 10 or more.")
     space.selection = [f"image {row}" for row in range(100)]
     view.settle()
     assert "of 100 selected" in view.text("density")
@@ -139,7 +139,7 @@ def test_a_map_in_space_says_why_not(page: Page, tmp_path: Path) -> None:
     page.keyboard.press("d")
     view.settle()
     sentence = "Density is drawn on maps in two dimensions; of this one each turn shows another side."
-    assert page.get_by_role("status").inner_text() == sentence
+    expect(page.get_by_role("status")).to_have_text(sentence)
     assert sentence in view.text("density")
     expect(page.get_by_label("Density", exact=True)).to_be_disabled()
     assert (view.space.view_state["density"], inked(view)) == ("", before)

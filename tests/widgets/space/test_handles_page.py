@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pages import Shown, low_contrast
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from vptsp_widgets.front import page_block
 from vptsp_widgets.space import SpaceExplorer
 
@@ -100,12 +101,14 @@ def test_alpha_by_keys_says_how_many_images_change_and_selects_them(page: Page, 
     assert space.view_state["colour"] == "predicted proxy"
     assert [NAMES.index(name) for name in space.table["predicted proxy"]] == now.tolist()
     counts = np.bincount(now, minlength=3)
-    assert f"lily\n{counts[1]}" in page.locator(".vptsp-space-legend").inner_text()
+    expect(page.locator(".vptsp-space-legend")).to_contain_text(f"lily\n{counts[1]}", use_inner_text=True)
     slider.focus()
     page.keyboard.press("Home")
     panel.settle()  # the colours follow without being asked for again
     now = nearest_proxies(space.saved.embeddings, space._require_handles().handles.among_images(0))
-    assert f"lily\n{np.bincount(now, minlength=3)[1]}" in page.locator(".vptsp-space-legend").inner_text()
+    expect(page.locator(".vptsp-space-legend")).to_contain_text(
+        f"lily\n{np.bincount(now, minlength=3)[1]}", use_inner_text=True
+    )
     page.get_by_role("button", name="Set alpha to the run's own 0.40", exact=True).click()
     panel.settle()
     assert "0 of 45 images change" in panel.said()
@@ -123,7 +126,7 @@ def test_signs_go_along_alpha_by_the_projection_of_the_map(page: Page, tmp_path:
         for name, place in zip(NAMES, expected.glyphs["fused"], strict=True):
             page.mouse.move(*panel.on_page(place))
             page.wait_for_timeout(100)
-            assert page.locator(".vptsp-space-card").inner_text().split("\n")[0] == name
+            expect(page.locator(".vptsp-space-card")).to_have_text(re.compile(f"^{name}"))
     assert "projected at 11 values of α" in panel.said()
     space.handle(0.7)
     space.map_alone(space.ids[:30])
@@ -132,7 +135,7 @@ def test_signs_go_along_alpha_by_the_projection_of_the_map(page: Page, tmp_path:
     for name, place in zip(NAMES, project(space.saved.embeddings[:30], "pca", guests=guests)[30:], strict=True):
         page.mouse.move(*panel.on_page(place))
         page.wait_for_timeout(100)
-        assert page.locator(".vptsp-space-card").inner_text().split("\n")[0] == name
+        expect(page.locator(".vptsp-space-card")).to_have_text(re.compile(f"^{name}"))
 
 
 def test_a_busy_kernel_gets_the_latest_question_alone(page: Page, tmp_path: Path) -> None:
@@ -284,7 +287,7 @@ def test_forces_on_the_image_of_focus_stand_in_numbers(page: Page, tmp_path: Pat
     space.move_proxy("iris", to=["image 5"])
     panel.settle()
     assert float(space.forces().loc["iris", "cosine"]) == pytest.approx(1, abs=1e-5)
-    assert "1.00" in lines.nth(list(space.forces().index).index("iris")).inner_text()
+    expect(lines.nth(list(space.forces().index).index("iris"))).to_contain_text("1.00", use_inner_text=True)
     assert "mean direction of the image that lines lead to." in panel.said()
     assert low_contrast(page, ".vptsp-space-handles") == []
 
@@ -331,7 +334,7 @@ def test_a_page_without_a_kernel_shows_what_was_set(page: Page, tmp_path: Path) 
     changed = space._handled["changed"]
     page.set_content(page_block("space", space.state_for_page()))
     page.locator(".vptsp-space-handles summary").click()
-    assert f"{changed} of 45 images change" in page.locator(".vptsp-space-handles").inner_text()
+    expect(page.locator(".vptsp-space-handles")).to_contain_text(f"{changed} of 45 images change", use_inner_text=True)
     assert page.get_by_label("alpha, the share of the learned proxies").is_disabled()
     assert not page.get_by_label("Proxy to move").is_visible()
 
@@ -379,14 +382,14 @@ def test_a_page_of_kept_views_has_their_proxies(page: Page, tmp_path: Path) -> N
     moved = page.evaluate("vptspModels[0].get('_handled').moved")
     assert [(one["proxy"], one["x"], one["y"]) for one in moved] == [(0, place["x"], place["y"])]
     page.locator(".vptsp-space-handles summary").click()
-    assert "A moved proxy is the mean direction of the 3 images" in page.locator(".vptsp-space-handles").inner_text()
+    expect(page.locator(".vptsp-space-handles")).to_contain_text("A moved proxy is the mean direction of the 3 images")
 
 
 def test_a_map_in_space_says_why_proxies_are_no_handles(page: Page, tmp_path: Path) -> None:
     space = flowers(tmp_path)
     options = {"dimensions": 3, "handles": space._require_handles().handles}
     Panel(page, SpaceExplorer(space.saved, "pca", space._vectors, NAMES, **options))
-    assert page.get_by_role("status").inner_text() == (
+    expect(page.get_by_role("status")).to_have_text(
         "Proxies are handles on maps in two dimensions: a place on the screen of this one has no depth."
     )
     assert not page.locator(".vptsp-space-handles").is_visible()

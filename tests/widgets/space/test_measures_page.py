@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pages import Shown, low_contrast
-from playwright.sync_api import Page
+from pages import Shown, low_contrast, settled
+from playwright.sync_api import Page, expect
 from vptsp_widgets.space import SpaceExplorer
 
 from tests.widgets.space.test_space import saved_images
@@ -16,7 +16,6 @@ from vptsp.errors import DataError
 from vptsp.runs.marks import Marks
 
 pytestmark = pytest.mark.browser
-FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 20))))"
 
 
 def flowers(folder: Path) -> SpaceExplorer:
@@ -53,9 +52,9 @@ def test_a_selection_is_measured_beside_the_rest(page: Page, tmp_path: Path) -> 
     shown = Shown(page, "space", space)
 
     def settle() -> None:
-        page.evaluate(FRAMES)
+        settled(page)
         shown.bring()
-        page.evaluate(FRAMES)  # the panels show a selection after the map does, and ask then
+        settled(page)  # the panels show a selection after the map does, and ask then
         shown.bring()
 
     fold = page.locator(".vptsp-space-measures")
@@ -69,7 +68,7 @@ def test_a_selection_is_measured_beside_the_rest(page: Page, tmp_path: Path) -> 
     said = (
         "13 queries of 15 images (1 are no queries, 1 have nothing to find), 25 in the rest. Bars: 95 % over queries."
     )
-    assert said in fold.inner_text()
+    expect(fold).to_contain_text(said, use_inner_text=True)
     page.get_by_role("button", name="All metrics").click()
     assert list(cells(page)) == ["Recall@1", "Recall@2", "MAP@R", "R-precision"]
     page.get_by_role("button", name="Fewer").click()
@@ -83,7 +82,9 @@ def test_a_selection_is_measured_beside_the_rest(page: Page, tmp_path: Path) -> 
     assert low_contrast(page, ".vptsp-space-measures") == []
     space.selection = [space.ids[39]]  # another selection: asked again at once
     settle()
-    assert "none of the 1 images selected is a query that has something to find" in fold.inner_text()
+    expect(fold).to_contain_text(
+        "none of the 1 images selected is a query that has something to find", use_inner_text=True
+    )
     space.selection = []
     settle()
     assert not fold.is_visible()
@@ -121,12 +122,12 @@ def test_selections_are_kept_joined_inverted_and_forgotten(page: Page, tmp_path:
     page.keyboard.press("Enter")
     settle()
     assert space.selections == {"from <b>elsewhere</b>": ["image 3", "image 30"], "few": ["image 2", *space.ids[3:6]]}
-    assert kept.locator("summary").inner_text() == "Kept selections (2)"
+    expect(kept.locator("summary")).to_have_text("Kept selections (2)", use_inner_text=True)
     assert page.locator(".vptsp b").all_inner_texts() == []
     press("Unite the selection with from <b>elsewhere</b>")
     assert numbers() == [2, 3, 4, 5, 30]
-    assert "5 images selected; 1 of the 3 images of 'from <b>elsewhere</b>' are not here" in (
-        page.get_by_role("status").inner_text()
+    expect(page.get_by_role("status")).to_contain_text(
+        "5 images selected; 1 of the 3 images of 'from <b>elsewhere</b>' are not here"
     )
     press("Take few from the selection")
     assert numbers() == [30]

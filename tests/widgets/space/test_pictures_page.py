@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from vptsp_widgets import front
 from vptsp_widgets.space import SpaceExplorer
 
@@ -206,7 +206,7 @@ def test_without_thumbnails_it_says_why(page: Page, tmp_path: Path) -> None:
     page.set_content(f"<body>{space.page_block()}</body>")
     page.wait_for_selector(".vptsp-space-over")
     assert not page.get_by_label("Images when zoomed in").is_visible()
-    assert "images=[...]" in page.locator(".vptsp-space-side").inner_text()
+    expect(page.locator(".vptsp-space-side")).to_contain_text("images=[...]", use_inner_text=True)
     page.locator(".vptsp-space-over").focus()
     page.keyboard.press("p")
-    assert "there are no thumbnails" in page.get_by_role("status").inner_text()
+    expect(page.get_by_role("status")).to_contain_text("there are no thumbnails")

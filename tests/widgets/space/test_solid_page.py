@@ -175,7 +175,7 @@ def test_a_plane_cannot_be_turned(page: Page, tmp_path: Path) -> None:
     page.keyboard.press("t")
     view.settle()
     assert view.get("view_state")["turn"] == []
-    assert page.get_by_role("status").inner_text() == "only a map in three dimensions can be turned"
+    expect(page.get_by_role("status")).to_have_text("only a map in three dimensions can be turned")
     assert view.get("_focused") >= 0
 
 

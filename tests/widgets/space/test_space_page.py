@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.path import Path as Polygon
-from pages import Shown
-from playwright.sync_api import Page
+from pages import Shown, settled
+from playwright.sync_api import Page, expect
 from vptsp_widgets import front
 from vptsp_widgets.space import SpaceExplorer
 
@@ -83,7 +83,7 @@ class Map:
 
     def text(self, part: str) -> str:
         """What a part says once it is up to date: a selection is shown on the map first."""
-        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 20)))")
+        settled(self.page)
         return self.page.locator(f".vptsp-space-{part}").inner_text()
 
 
@@ -191,7 +191,7 @@ def test_a_selection_is_copied_saved_tagged_and_undone(page: Page, tmp_path: Pat
     space.selection = ids[:3]
     settle()
     press("Copy ids")
-    assert "ids of 3 images copied" in page.get_by_role("status").inner_text()
+    expect(page.get_by_role("status")).to_contain_text("ids of 3 images copied")
     page.evaluate("() => { const t = document.createElement('textarea'); document.body.append(t); t.focus(); }")
     page.keyboard.press("Control+v")
     assert page.locator("body > textarea").input_value().split("\n") == ids[:3]
@@ -208,7 +208,7 @@ def test_a_selection_is_copied_saved_tagged_and_undone(page: Page, tmp_path: Pat
     assert "tag" in page.get_by_label("Colour by").inner_text().split("\n")
     page.get_by_label("Colour by").select_option("tag")
     settle()
-    assert "odd\n3\nmissing\n1" in page.locator(".vptsp-space-legend").inner_text()
+    expect(page.locator(".vptsp-space-legend")).to_contain_text("odd\n3\nmissing\n1", use_inner_text=True)
     press("Undo")
     assert (space.tags, space.view_state["colour"]) == ({}, "class")
     for key, number in (("Control+z", 0), ("Control+Shift+z", 3)):
@@ -231,7 +231,7 @@ def test_colour_by_a_column_and_solo_of_its_categories(grid: Map) -> None:
     grid.page.get_by_role("button", name="dry").click()
     grid.settle()
     assert grid.get("view_state")["solo"] == ["dry"]
-    assert grid.page.get_by_role("status").inner_text() == "only dry"
+    expect(grid.page.get_by_role("status")).to_have_text("only dry")
     assert min(grid.pixel(*grid.screen()[18])) > 190  # wet ones are faint
     grid.page.get_by_role("button", name="Show everything").click()  # the map flew to them
     grid.settle()
@@ -241,7 +241,7 @@ def test_colour_by_a_column_and_solo_of_its_categories(grid: Map) -> None:
     grid.settle()
     state = grid.get("view_state")
     assert (state["solo"], state["zoom"], state["x"]) == ([], 1, None)
-    assert grid.page.get_by_role("status").inner_text() == ""
+    expect(grid.page.get_by_role("status")).to_have_text("")
     grid.page.get_by_label("Colour by").select_option("class")
     grid.page.locator(".vptsp-space-entry", has_text="moss rose").click()
     grid.settle()
@@ -252,7 +252,7 @@ def test_colour_by_a_column_and_solo_of_its_categories(grid: Map) -> None:
     grid.page.keyboard.press("Escape")
     grid.settle()
     assert grid.get("view_state")["zoom"] == 1
-    assert grid.page.get_by_role("status").inner_text() == ""
+    expect(grid.page.get_by_role("status")).to_have_text("")
 
 
 def test_a_colour_that_is_named_is_seen_on_either_page(page: Page, tmp_path: Path) -> None:
@@ -344,7 +344,7 @@ def test_the_wheel_scrolls_the_page_until_the_map_is_in_use(grid: Map) -> None:
     grid.page.mouse.wheel(0, 60)
     grid.page.wait_for_function("() => window.scrollY > 30")
     assert grid.get("view_state")["zoom"] == 1
-    assert "click the map" in grid.page.get_by_role("status").inner_text()
+    expect(grid.page.get_by_role("status")).to_contain_text("click the map")
     grid.page.keyboard.down("Control")
     grid.page.mouse.wheel(0, -200)
     grid.page.keyboard.up("Control")
@@ -378,7 +378,7 @@ def test_keys_move_select_clear_and_explain(grid: Map) -> None:
         assert grid.get("_focused") == row
     press("Enter")
     assert grid.selected() == [18]
-    assert "1 image selected" in grid.page.get_by_role("status").inner_text()
+    expect(grid.page.get_by_role("status")).to_contain_text("1 image selected")
     press("Escape")
     assert (grid.selected(), grid.get("_focused")) == ([], 18)
     press("Escape")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pages import Shown
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from vptsp_widgets.space import SpaceExplorer
 
 from tests.widgets.space.test_measures_page import flowers
@@ -70,7 +70,7 @@ def test_true_neighbours_and_trust(page: Page, tmp_path: Path) -> None:
     page.get_by_role("button", name="Map alone").click()
     view.settle()
     assert "a map of 12 images alone, of 40" in view.text("counts")
-    assert page.get_by_role("status").inner_text() == "12 images projected alone"
+    expect(page.get_by_role("status")).to_have_text("12 images projected alone")
     assert view.selected() == list(range(12))  # they stay selected
     page.mouse.click(*view.screen()[3])
     view.settle()

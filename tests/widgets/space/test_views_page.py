@@ -42,11 +42,11 @@ def test_keep_open_undo_and_forget(page: Page, tmp_path: Path) -> None:
     field = page.get_by_label("Name to keep this view under")
     expect(field).to_be_focused()
     page.keyboard.press("Enter")
-    assert status.inner_text() == "type a name to keep this view under"
+    expect(status).to_have_text("type a name to keep this view under")
     page.keyboard.type("rim")
     page.keyboard.press("Enter")
     view.settle()
-    assert status.inner_text() == "the view rim kept; space.kept_view('rim') puts its picture into a notebook"
+    expect(status).to_have_text("the view rim kept; space.kept_view('rim') puts its picture into a notebook")
     card = page.get_by_role("button", name="Open rim, 2 selected · 1 filter · by size")
     assert card.locator("img").evaluate("(image) => image.naturalWidth") == 240
     kept = space.view_state
@@ -60,12 +60,12 @@ def test_keep_open_undo_and_forget(page: Page, tmp_path: Path) -> None:
     assert (space.view_state, space.selection, space.focus) == (kept, ["image 7", "image 15"], "image 0")
     assert view.get("view_state") == kept  # the focus outside has not moved the camera
     assert view.selected() == [7, 15]
-    assert status.inner_text() == "rim opened"
+    expect(status).to_have_text("rim opened")
     expect(card).to_have_attribute("aria-current", "true")
     expect(card).to_be_focused()
     page.locator(".vptsp-space-over").focus()
     page.keyboard.press("Control+z")
-    assert status.inner_text() == "undone: the view rim opened"
+    expect(status).to_have_text("undone: the view rim opened")
     view.settle()
     assert (space.view_state, space.selection, space.focus) == (before, ["image 3"], "image 3")
     page.keyboard.press("Control+Shift+z")
@@ -108,7 +108,7 @@ def test_a_name_again_replaces_and_undo_brings_back(page: Page, tmp_path: Path) 
     page.keyboard.type("it")
     page.keyboard.press("Enter")
     view.settle()
-    assert "the view it kept, instead of the one before" in page.get_by_role("status").inner_text()
+    expect(page.get_by_role("status")).to_contain_text("the view it kept, instead of the one before")
     expect(page.get_by_role("button", name="Open it, 2 selected")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
     view.settle()
@@ -131,7 +131,7 @@ def test_what_is_gone_is_said_in_the_view(page: Page, tmp_path: Path) -> None:
     page.get_by_role("button", name="Open tags").click()
     view.settle()
     told = "the view 'tags' has parts that are not here: column 'tag'; the rest is shown"
-    assert page.get_by_role("status").inner_text() == told
+    expect(page.get_by_role("status")).to_have_text(told)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
