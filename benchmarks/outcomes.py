@@ -42,6 +42,11 @@ def spread(values: list[float]) -> str:
     return f"{100 * statistics.mean(values):.1f}{deviation}"
 
 
+def folder_name(words: str) -> str:
+    """A folder for the runs of these settings."""
+    return re.sub(r"\W+", "-", words).strip("-")
+
+
 def main(folder: Path, sets: list[str]) -> None:
     for words in sets or ["dataset=blossoms"]:
         given = parse_assignments(shlex.split(words))
@@ -50,9 +55,7 @@ def main(folder: Path, sets: list[str]) -> None:
             results = []
             for seed in SEEDS if method != "frozen" else SEEDS[:1]:
                 config = make_config(given, {"method": method, "seed": seed, "probe_images": 0})
-                results.append(
-                    finished(config, folder / re.sub(r"\W+", "-", words).strip("-") / f"{method}-{seed}").result()
-                )
+                results.append(finished(config, folder / folder_name(words) / f"{method}-{seed}").result())
             numbers = [
                 spread([result.last_metrics["recall_at_1"] for result in results]),
                 *(spread([result.metrics[name] for result in results]) for name in ("recall_at_1", "map_at_r")),

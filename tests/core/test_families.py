@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from prompt_tokens import MEMBERS, features_by_tokens, member
 from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
 
 from vptsp.core.backbones.load import Backbone
 from vptsp.core.backbones.tuning import parameter_names
@@ -153,3 +155,29 @@ def test_travelling_prompts_reach_all_blocks_and_are_not_pooled(name: str) -> No
     torch.testing.assert_close(first, alone, rtol=1e-9, atol=1e-9)
     none = features_of(backbone, images, shallow=[order[:0]])
     torch.testing.assert_close(none, timms_own(backbone, images), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_no_more_is_kept_for_the_backward_pass_than_with_prompt_tokens(name: str) -> None:
+    """Memory of a step: a view of queries, keys and values would hold all three beside the joined copies."""
+    backbone = member(name)
+    images, prompts = make_images(backbone), make_prompts(backbone, 4)
+    for key in parameter_names(backbone, bitfit=True):
+        backbone.vit.get_parameter(key).requires_grad_(True)
+
+    def kept(compute: Callable[[], Tensor]) -> int:
+        storages: dict[int, int] = {}
+
+        def hold(tensor: Tensor) -> Tensor:
+            storage = tensor.untyped_storage()
+            storages[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        with saved_tensors_hooks(hold, lambda tensor: tensor):
+            result = compute()
+        assert result.requires_grad
+        return sum(storages.values())
+
+    by_tokens = kept(lambda: features_by_tokens(backbone, images, prompts, None))
+    by_keys = kept(lambda: features_of(backbone, images, prompts, kernel="fused"))
+    assert by_keys <= by_tokens

@@ -13,6 +13,7 @@ from pytorch_metric_learning import losses as oracle
 from torch import Tensor
 
 from vptsp.core.losses import image_anchor, normalized_softmax, proxy_anchor, proxy_nca
+from vptsp.core.losses.coding_rate import coding_rate
 from vptsp.settings.build import build_loss
 from vptsp.settings.config import make_config
 
@@ -129,3 +130,22 @@ def test_finite_at_the_extremes(name: str) -> None:
     for embeddings in (proxies, -proxies, torch.zeros(C, E)):
         for value in with_gradients(loss, embeddings, labels, proxies):
             assert torch.isfinite(value).all()
+
+
+# --- coding rate --------------------------------------------------------------------------------------
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 9))
+def test_the_coding_rate_is_that_of_its_formula_from_either_side(count: int, size: int, seed: int) -> None:
+    rows = torch.randn(count, size, generator=torch.Generator().manual_seed(seed))
+    units = F.normalize(rows.double(), dim=1)
+    expected = 0.5 * torch.logdet(torch.eye(size).double() + size / (count * 0.25) * units.T @ units)
+    torch.testing.assert_close(coding_rate(rows), expected.float(), rtol=1e-4, atol=1e-5)
+
+
+def test_the_coding_rate_grows_from_collapsed_rows_to_orthogonal_ones_and_pushes_that_way() -> None:
+    one = torch.ones(5, 8)
+    near = one + 0.1 * torch.randn(5, 8, generator=torch.Generator().manual_seed(0))
+    assert coding_rate(one) < coding_rate(near) < coding_rate(torch.eye(5, 8))
+    rows = near.clone().requires_grad_()
+    coding_rate(rows).backward()
+    assert rows.grad is not None
+    assert coding_rate(near + 0.01 * rows.grad) > coding_rate(near)

@@ -128,3 +128,16 @@ def test_published_spread_of_class_prompts_shrinks_with_classes() -> None:
         spreads[init] = model.semantic.class_prompts.layers[0].std().item()
     assert spreads["shared"] == pytest.approx((2 / ((3 + 1) * 192)) ** 0.5, rel=0.02)
     assert spreads["published"] == pytest.approx((2 / ((3 + 200) * 192)) ** 0.5, rel=0.02)
+
+
+def test_noise_on_features_is_a_share_of_their_length_and_of_training_alone() -> None:
+    _, model = make_model(method="linear", feature_noise=0.25)
+    features = torch.randn(2000, 192) * torch.linspace(0.5, 5, 2000)[:, None]
+    model.head = seen = torch.nn.Identity()  # type: ignore[assignment]
+    assert model.train().head is seen
+    noise = model.from_backbone_features(features).embeddings - features
+    share = noise.norm(dim=1) / features.norm(dim=1)
+    assert share.mean().item() == pytest.approx(0.25, rel=0.01)
+    assert share.std().item() < 0.02
+    assert torch.nn.functional.cosine_similarity(noise, features).mean().abs() < 0.01
+    assert torch.equal(model.eval().from_backbone_features(features).embeddings, features)

@@ -45,6 +45,8 @@ GUIDED = {"method": "davpt_dml"}
         ({"method": "lora", "tuned_parts": ("v_bias",)}, "tuned_parts are for a backbone as it is; method='lora' puts"),
         ({"tuned_parts": ("bias",)}, "tuned_parts=('bias',): input should be 'q_bias', 'k_bias'"),
         ({"drop_path": 0.1, "images_per_pass": 4}, "drop_path=0.1 is drawn for each image of a whole batch"),
+        ({"feature_noise": 0.1, "images_per_pass": 4}, "feature_noise=0.1 is drawn for each image of a whole batch"),
+        ({"anti_collapse": 0.1, "task": "recognition"}, "anti_collapse is for task=retrieval"),
         ({"batches": "shuffled"}, "batches='shuffled' is for task=recognition; retrieval compares images"),
         (
             {"method": "linear", "task": "recognition", "batches": "classes", "batch_size": 9},

@@ -35,6 +35,12 @@ RUNS: dict[str, dict[str, Any]] = {
     },
     "prompt dynamics": {"method": "vpt_deep", "prompt_dynamics": "linear", "dynamics_size": 8},
     "a moving average": {"loss": "curricular_face"},
+    "weights averaged, features with noise, proxies apart": {
+        "weight_average": 0.9,
+        "feature_noise": 0.1,
+        "anti_collapse": 0.01,
+        "loss": "proxy_anchor",
+    },
     "what the library keeps as plain tensors": {"loss": "pml:DynamicSoftMarginLoss"},
 }
 

@@ -42,6 +42,8 @@ CASES: dict[str, dict[str, Any]] = {
     "moving average": {"method": "vptsp_m", "bitfit": False},
     "rows": {"method": "vptsp_g", "class_prompt_updates": "rows"},
     "prompt dropout": {"method": "vptsp_g", "prompt_dropout": 0.5},
+    "proxies held apart": {"method": "vptsp_g", "anti_collapse": 0.1},
+    "embeddings held apart": {"method": "linear", "loss": "recall_at_k", "anti_collapse": 0.1},
     "encoder": {"method": "vptsp_g", "semantic_source": "encoder"},
     "encoder, no gradient": {"method": "vptsp_g", "semantic_source": "encoder_no_grad"},
     "samples": {"method": "vptsp_m", "semantic_source": "samples"},

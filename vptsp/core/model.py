@@ -85,6 +85,7 @@ class EmbeddingModel(nn.Module):
     - ``hidden``, ``side``: networks before the head (VPT's baselines).
     - ``learned``: ordinary proxies O (C, E); ``semantic``: the tower of semantic proxies G; ``alpha``: O's share.
       With ``unit_proxies`` O enters at unit length, as G does, so that alpha is its share however long it grew.
+    - ``feature_noise``: in training the head sees features with Gaussian noise, of this share of their own length.
     - ``class_scale``: class scores are this times the cosines with the proxies (closed-set recognition by proxies).
     - ``guide`` with :class:`~vptsp.core.guidance.prompts.GuidedPrompts`: guided prompts speak for classes (DA-VPT).
     - ``dynamics``: prompts of successive blocks follow one linear map (PAE).
@@ -108,6 +109,7 @@ class EmbeddingModel(nn.Module):
         semantic: SemanticTower | None = None,
         alpha: float = 0.5,
         unit_proxies: bool = False,
+        feature_noise: float = 0.0,
         class_scale: float | None = None,
         guide: PromptGuide | None = None,
         dynamics: PromptDynamics | None = None,
@@ -125,7 +127,7 @@ class EmbeddingModel(nn.Module):
             raise ConfigError("a guide speaks of guided prompts; pass it with GuidedPrompts, or leave it out")
         _ = backbone.fingerprint  # of the weights as they come, before anything in it trains
         self.backbone, self.alpha, self.class_scale = backbone, alpha, class_scale
-        self.unit_proxies = unit_proxies
+        self.unit_proxies, self.feature_noise = unit_proxies, feature_noise
         self.kernel, self.recompute, self.prompts_travel = kernel, recompute, prompts_travel
         self.vit = backbone.vit
         self.location, self.key_values = location, key_values
@@ -299,6 +301,9 @@ class EmbeddingModel(nn.Module):
         return self._of_head(features if self.hidden is None else self.hidden(features), Encoded(features))
 
     def _of_head(self, features: Tensor, encoded: Encoded) -> ModelOutput:
+        if self.training and self.feature_noise:  # a random vector of D standard normals is sqrt(D) long
+            share = self.feature_noise * features.shape[1] ** -0.5
+            features = features + share * features.detach().norm(dim=1, keepdim=True) * torch.randn_like(features)
         if isinstance(self.head, Classifier):
             embeddings = F.normalize(features.float(), dim=1)
             return ModelOutput(embeddings=embeddings, encoded=encoded, logits=self.head(features))

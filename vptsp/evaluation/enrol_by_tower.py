@@ -16,6 +16,7 @@ from typing import Self
 import numpy as np
 import torch
 from jaxtyping import Float32
+from torch import Tensor
 
 from vptsp.core.backbones.load import load_backbone
 from vptsp.core.semantic_tower import SemanticTower
@@ -70,8 +71,13 @@ def model_with_tower(run: Run, num_classes: int) -> ConfiguredModel:
     config = run.config
     backbone = load_backbone(config.backbone, config.backbone_weights, config.image_size, config.pooling, config.seed)
     model = build_model(config, backbone, num_classes)
+
+    def judged(average: dict[str, Tensor]) -> None:  # images are embedded by the averaged weights
+        means = {name.removeprefix("mean."): value for name, value in average.items() if name.startswith("mean.")}
+        model.load_state_dict(means, strict=False)
+
     with torch.random.fork_rng():  # the checkpoint holds the state of training's random numbers
-        state = load_training(run, model, [])
+        state = load_training(run, model, [], judged)
     if state is None:
         raise RunError(f"{run.path} has no training checkpoint, where its semantic tower is; train it to its end")
     return model

@@ -17,7 +17,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +46,16 @@ WHITENING = "head.whitening.weight"  # in the file of a whitened one
 _NAMES = ("others", "proxies", "class_prompts")  # the optimisers, as many as there are
 
 
-def save_training(run: Run, model: ConfiguredModel, optimizers: Sequence[Optimizer], state: State) -> None:
-    """Replace the training checkpoint. A crash leaves the old one or the new one, whole."""
+def save_training(
+    run: Run,
+    model: ConfiguredModel,
+    optimizers: Sequence[Optimizer],
+    state: State,
+    more: Mapping[str, Tensor] | None = None,
+) -> None:
+    """Replace the training checkpoint, with ``more`` tensors. A crash leaves the old one or the new one, whole."""
     staging = begin_saving(run)
-    tensors = save_rows(staging, model)
+    tensors = save_rows(staging, model) | dict(more or {})
     finish_saving(run, model, optimizers, state, tensors)
     rows_saved(model)
 
@@ -68,9 +74,9 @@ def save_rows(staging: Path, model: ConfiguredModel) -> dict[str, Tensor]:
 
 
 def finish_saving(
-    run: Run, model: ConfiguredModel, optimizers: Sequence[Optimizer], state: State, rows: dict[str, Tensor]
+    run: Run, model: ConfiguredModel, optimizers: Sequence[Optimizer], state: State, more: Mapping[str, Tensor]
 ) -> None:
-    """Store everything else, and put the new checkpoint in the place of the old one."""
+    """Store everything else, ``more`` tensors among it, and put the new checkpoint in the place of the old one."""
     folder, staging = run.path / "checkpoint" / "last", run.path / "checkpoint" / ".next"
     tensors = {f"model.{name}": value for name, value in own_state(model).items()}
     groups: State = {}
@@ -81,7 +87,7 @@ def finish_saving(
             tensors |= {
                 f"optimizer.{name}.{index}.{slot}": torch.as_tensor(v) for slot, v in slots.items() if v is not None
             }
-    tensors |= rows
+    tensors |= more
     tensors["random.cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors |= {f"random.cuda.{i}": value for i, value in enumerate(_cuda_random_states())}
@@ -113,9 +119,15 @@ def _replace(folder: Path, staging: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def load_training(run: Run, model: ConfiguredModel, optimizers: Sequence[Optimizer]) -> State | None:
+def load_training(
+    run: Run,
+    model: ConfiguredModel,
+    optimizers: Sequence[Optimizer],
+    take_average: Callable[[dict[str, Tensor]], object] | None = None,
+) -> State | None:
     """Put the training checkpoint into ``model`` and ``optimizers``; its state, or none if there is no checkpoint.
 
+    ``take_average`` is called with the average of weights, of runs that have one.
     Raises :class:`RunError` for a damaged checkpoint and for one made with another backbone.
     """
     folder = run.path / "checkpoint" / "last"
@@ -127,8 +139,7 @@ def load_training(run: Run, model: ConfiguredModel, optimizers: Sequence[Optimiz
     state = read_json(folder / "state.json", remedy)
     tensors = read_tensors(folder / "tensors.safetensors", remedy)
     _check_backbone(state["fingerprint"], model, str(folder))
-    own = {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
-    _load_own_state(model, own, folder)
+    _load_own_state(model, _under("model.", tensors), folder)
     for name, optimizer in zip(_NAMES, optimizers, strict=False):
         slots: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors.items():
@@ -137,8 +148,9 @@ def load_training(run: Run, model: ConfiguredModel, optimizers: Sequence[Optimiz
                 slots.setdefault(int(index), {})[slot] = value
         optimizer.load_state_dict({"state": slots, "param_groups": state["optimizers"][name]})
     if model.rows is not None and model.rows.bank is not None:
-        own = {name.removeprefix("bank."): value for name, value in tensors.items() if name.startswith("bank.")}
-        model.rows.bank.load(folder, own)
+        model.rows.bank.load(folder, _under("bank.", tensors))
+    if take_average is not None and (average := _under("average.", tensors)):
+        take_average(average)
     torch.set_rng_state(tensors["random.cpu"])
     cuda = [tensors[f"random.cuda.{i}"] for i in range(sum(name.startswith("random.cuda.") for name in tensors))]
     if cuda and (torch.distributed.is_initialized() or len(cuda) == 1):
@@ -146,6 +158,11 @@ def load_training(run: Run, model: ConfiguredModel, optimizers: Sequence[Optimiz
     elif cuda and torch.cuda.device_count() == len(cuda):
         torch.cuda.set_rng_state_all(cuda)
     return state
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of one part of a training checkpoint, by their names in it."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def save_start(run: Run, model: ConfiguredModel) -> None:

@@ -122,7 +122,7 @@ def _loss_agrees(config: Config) -> None:
 def _recognition_agrees(config: Config) -> None:
     if not METHODS[config.method].trains:
         raise ValueError(f"method={config.method!r} trains nothing, so it learns no classifier; use method=linear")
-    of_losses = [name for name in ("miner", "loss_args", "loss_memory") if getattr(config, name)]
+    of_losses = [name for name in ("miner", "loss_args", "loss_memory", "anti_collapse") if getattr(config, name)]
     if of_losses:
         raise ValueError(f"{of_losses[0]} is for task=retrieval; recognition trains by cross-entropy")
     if "loss" in config.model_fields_set and config.loss != "proxy_anchor":
@@ -241,11 +241,12 @@ def _memory_agrees(config: Config) -> None:
             f"images_per_pass={config.images_per_pass} is more than batch_size={config.batch_size}; legal: 1 to "
             f"{config.batch_size}, or none for all at once"
         )
-    if config.drop_path:
-        raise ValueError(
-            f"drop_path={config.drop_path:g} is drawn for each image of a whole batch, so its gradients cannot be "
-            "had in parts; drop images_per_pass, or use drop_path=0"
-        )
+    for name in ("drop_path", "feature_noise"):
+        if getattr(config, name):
+            raise ValueError(
+                f"{name}={getattr(config, name):g} is drawn for each image of a whole batch, so its gradients cannot "
+                f"be had in parts; drop images_per_pass, or use {name}=0"
+            )
     if METHODS[config.method].mlp:
         raise ValueError(
             f"method={config.method!r} normalises over the whole batch (BatchNorm), so its gradients cannot be had "

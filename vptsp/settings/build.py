@@ -99,6 +99,7 @@ def build_model(
         semantic=semantic,
         alpha=config.alpha,
         unit_proxies=config.proxy_length == "unit",
+        feature_noise=config.feature_noise,
         class_scale=config.loss_scale if closed else None,
         guide=_guide(config, prompts, num_classes) if num_classes and not inference else None,
         dynamics=_dynamics(config, prompts) if prompts is not None and not inference else None,

@@ -331,6 +331,15 @@ class Config(BaseModel):
     grad_clip_each: Annotated[float, Field(gt=0)] | None = Field(
         None, description="largest size of each number of a gradient; none: unlimited"
     )
+    weight_average: float = Field(
+        0.0, ge=0, lt=1, description="weights that are judged and kept: a moving average that keeps this share a step"
+    )
+    feature_noise: float = Field(
+        0.0, ge=0, description="noise on the features that the head sees in training, as a share of their length"
+    )
+    anti_collapse: float = Field(
+        0.0, ge=0, description="weight of the proxies' coding rate, which holds them apart (arXiv 2407.03106)"
+    )
 
     images_per_pass: Positive | None = Field(
         None, description="images per forward pass, fewer than batch_size to save memory at equal gradients; none: all"

@@ -199,6 +199,7 @@ def _begin(run: Run, session: Session, state: TrainingState) -> None:
     start_guide(session)
     if config.prunes_after is not None:
         session.world.first(lambda: save_start(run, session.model))
+    session.forget_steps()  # an average of weights begins here
     _offer_start(run, session, state)
 
 
@@ -268,17 +269,18 @@ def _stopped(run: Run, world: World) -> bool:
 def _end_epoch(run: Run, session: Session, state: TrainingState, probes: Probes, line: dict[str, Any]) -> None:
     """Validate, keep the best checkpoint, and write down what the epoch came to; adds the metrics to ``line``."""
     config, world, epoch = session.config, session.world, line["epoch"]
-    if epoch % config.eval_every == 0 or epoch == config.epochs:
-        line |= _validate(session)
-    if config.track_test and epoch >= min(config.track_from, config.epochs):
-        line |= _score_split(session, session.splits.test, "test")
-    judged = f"val_{config.selection_metric}"
-    if judged in line and line[judged] > to_beat(state.best, judged, len(session.splits.val or ())):
-        state.best = {"epoch": epoch, judged: line[judged]}
-        _keep(run, session, "best_val", epoch)
-    session.require_together()
-    _keep(run, session, "last", epoch)
-    write_snapshot(run, session, probes, epoch)
+    with session.as_judged():
+        if epoch % config.eval_every == 0 or epoch == config.epochs:
+            line |= _validate(session)
+        if config.track_test and epoch >= min(config.track_from, config.epochs):
+            line |= _score_split(session, session.splits.test, "test")
+        judged = f"val_{config.selection_metric}"
+        if judged in line and line[judged] > to_beat(state.best, judged, len(session.splits.val or ())):
+            state.best = {"epoch": epoch, judged: line[judged]}
+            _keep(run, session, "best_val", epoch)
+        session.require_together()
+        _keep(run, session, "last", epoch)
+        write_snapshot(run, session, probes, epoch)
     state.count_epoch(line)
     world.first(lambda: run.write_metrics(state.lines))
     state.save(run, session)

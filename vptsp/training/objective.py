@@ -7,6 +7,7 @@ from collections.abc import Callable
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from vptsp.core.losses.coding_rate import coding_rate
 from vptsp.core.model import ModelOutput
 from vptsp.devices.shards import ClassShards
 from vptsp.devices.world import World
@@ -23,7 +24,8 @@ def make_objective(config: Config, world: World | None = None) -> Objective:
     """Retrieval: the model's loss of embeddings, and of proxies where it compares with them. Recognition:
     cross-entropy of the class scores.
 
-    Guided prompts and prompt dynamics add theirs to either. In a ``world`` of processes ``proxies=sharded`` divides
+    Guided prompts and prompt dynamics add theirs to either, and ``anti_collapse`` holds apart what retrieval compares
+    with. In a ``world`` of processes ``proxies=sharded`` divides
     classes among them.
 
     Raises :class:`~vptsp.errors.ConfigError`, when called, for a model without that loss or without class scores.
@@ -50,9 +52,12 @@ def make_objective(config: Config, world: World | None = None) -> Objective:
                 "this model was built without a loss, to embed images; build it with num_classes to train it"
             )
         if model.criterion.needs != "proxies":
-            return _guided(model.criterion(output.embeddings, labels), output)
+            return _guided(apart(model.criterion(output.embeddings, labels), output.embeddings), output)
         proxies, targets = model.loss_proxies(output, labels, config.loss_proxies)
-        return _guided((by_shard or model.criterion)(output.embeddings, targets, proxies), output)
+        return _guided(apart((by_shard or model.criterion)(output.embeddings, targets, proxies), proxies), output)
+
+    def apart(loss: Tensor, rows: Tensor) -> Tensor:
+        return loss - config.anti_collapse * coding_rate(rows) if config.anti_collapse else loss
 
     return retrieve
 

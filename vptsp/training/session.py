@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ from vptsp.training.optimizers import clip, make_optimizers
 from vptsp.training.precision import Precision
 from vptsp.training.shared_features import SharedFeatures
 from vptsp.training.trackers import require_tracker
+from vptsp.training.weight_average import WeightAverage
 from vptsp.training.whole_batch import RowOwners, WholeBatch
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ class Session:
     passes: EvalPasses | None = None  # over the images that are looked at after every epoch
     changes: list[str] = field(default_factory=list)  # of the data, since the run was started
     compiles: bool = False  # whether training steps run compiled
+    average: WeightAverage | None = None  # of what trains, if it is what counts
 
     @classmethod
     def prepare(cls, config: Config, world: World | None = None) -> Session:
@@ -140,6 +143,7 @@ class Session:
         whole = model if world.alone else WholeBatch(model, world)
         self.forward, *optimizers = fabric.setup(whole, *make_optimizers(model, config, fabric.device.type))
         self.optimizers = tuple(optimizers)
+        self.average = WeightAverage(model, config.weight_average) if config.weight_average else None
         if config.images_per_pass is not None and config.images_per_pass < -(-config.batch_size // world.size):
             wrapped = None if world.alone else self.forward._forward_module
             self.forward = DividedForward(model, fabric, config.images_per_pass, world, wrapped)
@@ -188,13 +192,21 @@ class Session:
             optimizer.zero_grad()
 
     def forget_steps(self) -> None:
-        """Optimisers as new ones: without what they remember of earlier steps."""
+        """Optimisers as new ones: without what they, and the average of weights, remember of earlier steps."""
+        if self.average is not None:
+            self.average.begin()
         for optimizer in self.optimizers:
             getattr(optimizer, "optimizer", optimizer).state.clear()  # Fabric's wrapper holds torch's
 
     def step(self) -> None:
         """One step of all optimisers, after :meth:`clip_gradients`."""
         self.precision.step(self.optimizers)
+        if self.average is not None:
+            self.average.step()
+
+    def as_judged(self) -> AbstractContextManager[None]:
+        """Within, the model is what is validated and kept: with averaged weights, if the settings say so."""
+        return nullcontext() if self.average is None else self.average.in_place()
 
 
 # Settings that may differ from process to process: where things lie on its machine.

@@ -53,7 +53,7 @@ _AFTER_BACKBONE = """
 method mlp_layers embedding_size head_init head_shrinkage proxy_init proxy_length proxies alpha num_prompts
 loss loss_args miner miner_args loss_memory loss_scale loss_margin positive_mean loss_proxies
 epochs optimizer lr lr_backbone lr_proxy momentum weight_decay weight_decay_head decay_vectors cosine_length
-warmup_epochs warmup_lr schedule cosine_min grad_clip grad_clip_each
+warmup_epochs warmup_lr schedule cosine_min grad_clip grad_clip_each weight_average feature_noise anti_collapse
 recall_ks eval_every select_by select_start select_finish finish_shrinkages track_test track_from probe_images
 num_workers tracker patience device precision strategy
 """

@@ -33,7 +33,8 @@ class TrainingState:
     @classmethod
     def resumed(cls, run: Run, session: Session) -> TrainingState:
         """The state of the last checkpoint, put into the session's parts as well; a new one if there is none."""
-        stored = load_training(run, session.model, session.optimizers)
+        average = None if session.average is None else session.average.restore
+        stored = load_training(run, session.model, session.optimizers, average)
         if stored is None:
             return cls()
         state = cls.from_json(stored, str(run.path))
@@ -74,10 +75,12 @@ class TrainingState:
         """Replace the training checkpoint by the session as it is; all processes store the class prompts they own."""
         self.scaler = session.precision.state()
         world, model = session.world, session.model
+        average = {} if session.average is None else session.average.state()
+        more = {f"average.{name}": value for name, value in average.items()}
         if world.alone or model.rows is None:
-            world.first(lambda: save_training(run, model, session.optimizers, self.to_json()))
+            world.first(lambda: save_training(run, model, session.optimizers, self.to_json(), more))
             return
         staging = world.first(lambda: begin_saving(run))
         rows = world.all_well(lambda: save_rows(staging, model))
-        world.first(lambda: finish_saving(run, model, session.optimizers, self.to_json(), rows))
+        world.first(lambda: finish_saving(run, model, session.optimizers, self.to_json(), rows | more))
         rows_saved(model)

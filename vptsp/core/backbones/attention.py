@@ -87,6 +87,14 @@ def per_image(part: Tensor, groups: Int[Tensor, " B"] | None, batch: int | torch
     return part[require_groups(groups, batch)]
 
 
+def alone(query: Tensor) -> Tensor:
+    """Queries in memory of their own, for where prompts join the keys and values.
+
+    As a view of queries, keys and values they would hold all three until the backward pass, beside the joined copies.
+    """
+    return query.contiguous()
+
+
 def attend(
     query: Tensor,
     key: Tensor,

@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from timm.models.hiera import Hiera, HieraBlock
 from torch import Tensor, nn
 
-from vptsp.core.backbones.attention import Kernel, KeyValue, attend, per_image, projections, run_block
+from vptsp.core.backbones.attention import Kernel, KeyValue, alone, attend, per_image, projections, run_block
 from vptsp.core.backbones.family import Encoded, Family, Grid, Pooling
 from vptsp.core.errors import BackboneError, ConfigError
 
@@ -125,6 +125,8 @@ def _run_block(
     if prompt is not None and prompt.shape[-2] > 0:
         seen = block.norm1(prompt)
         first.append((F.linear(seen, *made[1]), F.linear(seen, *made[2])))
+    if first:
+        query = alone(query)
     for pair in first:
         own = [part.unflatten(-1, (attention.heads, -1)).transpose(-2, -3) for part in pair]
         wide = [per_image(part, groups, batch)[:, :, None].expand(-1, -1, units, -1, -1) for part in own]

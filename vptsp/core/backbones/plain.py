@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from vptsp.core.backbones.attention import (
     Kernel,
     KeyValue,
+    alone,
     attend,
     effective_weight,
     per_image,
@@ -261,6 +262,8 @@ class PlainViT(Family):
         ahead = [] if learned is None else [self.heads(attention, *learned)]  # nearest to the tokens first
         if prompt is not None and prompt.shape[-2] > 0:
             ahead.append(self.project_prompts(attention, self.enter(block, prompt)))
+        if ahead:
+            query = alone(query)
         for pair in ahead:
             prompt_key, prompt_value = (per_image(part, groups, tokens.shape[0]) for part in pair)
             key = torch.cat([prompt_key.to(key.dtype), key], dim=2)

@@ -22,7 +22,7 @@ from jaxtyping import Float, Int
 from timm.models.swin_transformer import SwinTransformer, window_partition, window_reverse
 from torch import Tensor, nn
 
-from vptsp.core.backbones.attention import Kernel, KeyValue, attend_by, effective_weight, per_image, run_block
+from vptsp.core.backbones.attention import Kernel, KeyValue, alone, attend_by, effective_weight, per_image, run_block
 from vptsp.core.backbones.family import Encoded, Family, Grid, Pooling
 from vptsp.core.backbones.kernels import Way
 from vptsp.core.errors import BackboneError, ConfigError
@@ -238,6 +238,8 @@ def _run_block(
     first = [] if learned is None else [parts.heads(attention, *learned)]
     if prompt is not None and prompt.shape[-2] > 0:
         first.append(parts.project_prompts(attention, parts.enter(block, prompt)))
+    if first:
+        query = alone(query)
     for own in first:
         prompt_key, prompt_value = (per_image(part, groups, tokens.shape[0])[:, None] for part in own)
         key, value = _prepend(prompt_key, key, count), _prepend(prompt_value, value, count)

@@ -1,0 +1,66 @@
+"""What each way to start and to train gives alone, and all together, at a small equal budget: a table of docs/defaults.md.
+
+Run as ``python -m benchmarks.hypotheses FOLDER ["dataset=folder data_root=PATH epochs=3" ...]``, each further argument
+the settings of one data set; without any, blossoms. ``SEEDS`` in the environment says how many, ``ONLY`` which rows by
+their first letters (``ONLY=unit,class``). Runs are kept in FOLDER; what is there already is not trained again.
+
+For each set two columns, R@1 in percent on test classes, which share none with the training: of the *last* epoch, and
+of what held-out classes *selected* among the whitened start, the epochs and the whitened embeddings.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from benchmarks.outcomes import finished, folder_name, spread
+from vptsp.settings.config import make_config, parse_assignments
+
+SEEDS = range(int(os.environ.get("SEEDS", "1")))
+ONLY = tuple(filter(None, os.environ.get("ONLY", "").split(",")))
+LOW = "lr=0.0005 lr_proxy=0.005"  # a tenth of the defaults
+HYPOTHESES = {
+    "the defaults": "",
+    "isometric head": "head_init=isometric",
+    "whitened head": "head_init=whitened",
+    "proxies at class means": "proxy_init=class_means",
+    "unit fusion": "proxy_length=unit",
+    "GRU that starts as a mean, tanh": "unit_init=mean gru_activation=tanh",
+    "a tenth of the rates": LOW,
+    "prompt dropout 0.1": "prompt_dropout=0.1",
+    "all of the start, the rates": "head_init=isometric proxy_init=class_means proxy_length=unit unit_init=mean "
+    "gru_activation=tanh",
+    "all of the start, a tenth of the rates": "head_init=isometric proxy_init=class_means proxy_length=unit "
+    f"unit_init=mean gru_activation=tanh {LOW}",
+    "the same from a whitened head": "head_init=whitened proxy_init=class_means proxy_length=unit unit_init=mean "
+    f"gru_activation=tanh {LOW}",
+}
+
+
+def main(folder: Path, sets: list[str]) -> None:
+    for words in sets or ["dataset=blossoms crop_min=0.3 epochs=3"]:
+        print(f"\n{words}\n{'':<40}{'last':>14}{'selected':>14}{'MAP@R':>14}", flush=True)
+        for name, settings in HYPOTHESES.items():
+            if ONLY and not name.startswith(ONLY):
+                continue
+            results = []
+            for seed in SEEDS:
+                config = make_config(
+                    parse_assignments(shlex.split(words)),
+                    parse_assignments(shlex.split(settings)),
+                    {"seed": seed, "probe_images": 0},
+                )
+                own = folder / folder_name(words) / f"{folder_name(settings) or 'defaults'}-{seed}"
+                results.append(finished(config, own).result())
+            columns = (
+                [result.last_metrics["recall_at_1"] for result in results],
+                [result.metrics["recall_at_1"] for result in results],
+                [result.metrics["map_at_r"] for result in results],
+            )
+            print(f"{name:<40}" + "".join(f"{spread(values):>14}" for values in columns), flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])
