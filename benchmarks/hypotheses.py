@@ -1,4 +1,4 @@
-"""What each way to start and to train gives alone, and all together, at a small equal budget: a table of docs/defaults.md.
+"""What each way to start and to train gives alone, and together, at a small equal budget: a table of docs/defaults.md.
 
 Run as ``python -m benchmarks.hypotheses FOLDER ["dataset=folder data_root=PATH epochs=3" ...]``, each further argument
 the settings of one data set; without any, blossoms. ``SEEDS`` in the environment says how many, ``ONLY`` which rows by
@@ -29,7 +29,13 @@ HYPOTHESES = {
     "unit fusion": "proxy_length=unit",
     "GRU that starts as a mean, tanh": "unit_init=mean gru_activation=tanh",
     "a tenth of the rates": LOW,
+    "larger crops": "crop_min=0.5",
+    "larger crops, a tenth of the rates": f"crop_min=0.5 {LOW}",
     "prompt dropout 0.1": "prompt_dropout=0.1",
+    "noise on features, 0.1": "feature_noise=0.1",
+    "proxies held apart, 0.01": "anti_collapse=0.01",
+    "proxies held apart, 0.1": "anti_collapse=0.1",
+    "weights averaged, 0.98": "weight_average=0.98",
     "all of the start, the rates": "head_init=isometric proxy_init=class_means proxy_length=unit unit_init=mean "
     "gru_activation=tanh",
     "all of the start, a tenth of the rates": "head_init=isometric proxy_init=class_means proxy_length=unit "

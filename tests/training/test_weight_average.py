@@ -54,7 +54,5 @@ def test_what_is_kept_is_the_average_and_training_goes_on_from_its_own(
     assert any(not torch.equal(kept[name], stored[f"model.{name}"]) for name in trained)
     of_plain = load_file(inference_path(plain, "last"))
     assert all(torch.equal(of_plain[name], stored[f"model.{name}"]) for name in trained)
-    tower = model_with_tower(
-        run, int(run.summary()["classes"]["train"])
-    ).state_dict()  # new classes are enrolled by the same
+    tower = model_with_tower(run, int(run.summary()["classes"]["train"])).state_dict()
     assert all(torch.equal(kept[name], tower[name]) for name in trained)
