@@ -8,7 +8,7 @@ import sys
 from benchmarks.machine import machine_lines
 
 print(*machine_lines(), sep="\n")
-for name in ("steps", "bank", "evaluation", "indexes", "data", "views"):
+for name in ("steps", "epochs", "bank", "evaluation", "indexes", "data", "views"):
     print(f"\n=== {name} " + "=" * 60, flush=True)
     sys.argv = [name]
     runpy.run_module(f"benchmarks.{name}", run_name="__main__")

@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
+from torchvision.transforms import InterpolationMode, v2
 
 from vptsp.data.folder import split_folders
-from vptsp.data.image_set import ImageSet
+from vptsp.data.image_set import ImageSet, ImageSize
 from vptsp.data.loaders import TransformedImages, eval_loader, train_loader
 from vptsp.data.samplers import Draw
 from vptsp.data.transforms import eval_transform, train_transform
@@ -105,3 +108,36 @@ def test_flip_can_be_switched_off() -> None:
         rising = [bool(view[0, 0, -1] > view[0, 0, 0]) for view in views]
         assert any(rising)
         assert (not all(rising)) == both_ways
+
+
+@given(
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.sampled_from([8, (5, 9)]),
+    st.booleans(),
+    st.integers(0, 2**32),
+)
+@settings(max_examples=60, deadline=None)
+def test_training_images_are_torchvisions_to_the_bit(
+    width: int, height: int, size: ImageSize, flip: bool, seed: int
+) -> None:
+    sides = (size, size) if isinstance(size, int) else size
+    mean, std = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)
+    ratio = (0.75 * sides[1] / sides[0], sides[1] / sides[0] / 0.75)
+    bicubic = {"interpolation": InterpolationMode.BICUBIC, "antialias": True}
+    theirs = v2.Compose(
+        [
+            v2.RandomResizedCrop(sides, scale=(0.2, 0.9), ratio=ratio, **bicubic),
+            *([v2.RandomHorizontalFlip()] if flip else []),
+            v2.PILToTensor(),
+            v2.ToDtype(torch.float32, scale=True),
+            v2.Normalize(mean=list(mean), std=list(std)),
+        ]
+    )
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    seen = []
+    for transform in (train_transform(size, mean, std, scale=(0.2, 0.9), flip=flip), theirs):
+        torch.manual_seed(seed)
+        seen.append((transform(Image.fromarray(pixels)), torch.rand(1)))
+    assert torch.equal(seen[0][0], seen[1][0])
+    assert torch.equal(seen[0][1], seen[1][1])

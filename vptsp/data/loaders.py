@@ -34,13 +34,20 @@ class TransformedImages(Dataset[Item]):
         return len(self.image_set)
 
     def __getitem__(self, draw: Draw | int) -> Item:
+        return self.__getitems__([draw])[0]
+
+    def __getitems__(self, draws: Sequence[Draw | int]) -> list[Item]:
+        """The items of a batch, as a DataLoader asks for them: the random state is put by once for all."""
+        with torch.random.fork_rng(devices=[]):
+            return [self._item(draw) for draw in draws]
+
+    def _item(self, draw: Draw | int) -> Item:
         position, epoch, slot = draw if isinstance(draw, tuple) else (int(draw), 0, 0)
         key = np.random.SeedSequence([self.seed, epoch, slot, position]).generate_state(1, np.uint64)
         image = self.image_set.load(position)
-        with torch.random.fork_rng(devices=[]):
-            # Not torch.manual_seed: that would reseed the accelerator as well.
-            torch.default_generator.manual_seed(int(key[0]))
-            return self.transform(image), int(self.image_set.labels[position]), position
+        # Not torch.manual_seed: that would reseed the accelerator as well.
+        torch.default_generator.manual_seed(int(key[0]))
+        return self.transform(image), int(self.image_set.labels[position]), position
 
 
 class Loader(DataLoader[Item]):
