@@ -54,6 +54,7 @@ def test_settings_that_several_devices_cannot_keep_are_refused() -> None:
     for settings, sentence in (
         ({"devices": 3, "batch_size": 2}, "batch_size=2 leaves some of 3 processes without an image"),
         ({"devices": 2, "drop_path": 0.1}, "drop_path=0.1 is drawn for each image"),
+        ({"devices": 2, "feature_noise": 0.1}, "feature_noise=0.1 is drawn for each image"),
         ({"num_nodes": 2, "method": "mlp"}, "normalises over the whole batch"),
         ({"devices": 0}, "devices=0"),
     ):

@@ -33,6 +33,7 @@ CASES: dict[str, dict[str, Any]] = {
     "encoder": {"semantic_source": "encoder"},
     "samples": {"method": "vptsp_m", "semantic_source": "samples"},
     "proxies of the batch": {"loss_proxies": "batch"},
+    "held apart": {"anti_collapse": 0.1},
     "image anchor": {"loss": "image_anchor"},
     "softmax": {"method": "vpt_shallow", "loss": "normalized_softmax"},
     "attention unit": {"semantic_unit": "attention"},
@@ -46,7 +47,7 @@ CASES: dict[str, dict[str, Any]] = {
     "sharded, proxies of the batch": {"proxies": "sharded", "loss_proxies": "batch"},
     "sharded image anchor": {"proxies": "sharded", "loss": "image_anchor"},
     "sharded softmax": {"proxies": "sharded", "loss": "normalized_softmax", "method": "vptsp_m"},
-    "sharded proxy-nca": {"proxies": "sharded", "loss": "proxy_nca", "method": "vpt_deep"},
+    "sharded proxy-nca": {"proxies": "sharded", "loss": "proxy_nca", "method": "vpt_deep", "anti_collapse": 0.1},
     "sharded in parts": {"proxies": "sharded", "images_per_pass": 1},
     "in parts": {"images_per_pass": 1},
     "rows in parts": {"images_per_pass": 2, "class_prompt_updates": "rows"},
@@ -58,7 +59,7 @@ CLIPPED = {"grad_clip": 1.0, "optimizer": "sgd"}
 
 
 slow = pytest.mark.slow
-LONG: dict[str, Any] = {"epochs": 3, "grad_clip": 5.0, "select_finish": "whitened"}
+LONG: dict[str, Any] = {"epochs": 3, "grad_clip": 5.0, "select_finish": "whitened", "weight_average": 0.9}
 A_FEW = ("gru", "rows", "in parts", "sharded image anchor")
 
 

@@ -91,7 +91,7 @@ def in_double(blocks: int = 2) -> Iterator[None]:
 
     from vptsp.data.loaders import TransformedImages
 
-    create, load = timm.create_model, TransformedImages.__getitem__
+    create, load = timm.create_model, TransformedImages._item
 
     def short(name: str, **keywords: Any) -> Any:
         return create(name, **({"depth": blocks} if name == "test_vit" else {}), **keywords)
@@ -106,7 +106,7 @@ def in_double(blocks: int = 2) -> Iterator[None]:
         with (
             mock.patch.object(torch.Tensor, "float", torch.Tensor.double),
             mock.patch.object(timm, "create_model", short),
-            mock.patch.object(TransformedImages, "__getitem__", double),
+            mock.patch.object(TransformedImages, "_item", double),
         ):
             yield
     finally:

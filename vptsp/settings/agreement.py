@@ -39,6 +39,7 @@ _GUIDED = (
 )  # settings of guided prompts
 _KEY_VALUES = ("num_key_value_prompts", "key_value_depth", "key_value_from", "key_value_shared")
 _PRUNED = ("pruned_tokens", "pruned_segments", "prompt_segments", "prune_after")
+_DRAWN_BY_IMAGE = ("drop_path", "feature_noise")
 _ALIKE = ("prompt_location", "prompt_depth", "prompt_from", "prompt_shared", "prompt_projection", "prompt_step")
 
 
@@ -241,7 +242,7 @@ def _memory_agrees(config: Config) -> None:
             f"images_per_pass={config.images_per_pass} is more than batch_size={config.batch_size}; legal: 1 to "
             f"{config.batch_size}, or none for all at once"
         )
-    for name in ("drop_path", "feature_noise"):
+    for name in _DRAWN_BY_IMAGE:
         if getattr(config, name):
             raise ValueError(
                 f"{name}={getattr(config, name):g} is drawn for each image of a whole batch, so its gradients cannot "
@@ -262,11 +263,12 @@ def _devices_agree(config: Config) -> None:
             f"batch_size={config.batch_size} leaves some of {config.processes} processes without an image; legal: "
             f"{config.processes} or more, or fewer devices"
         )
-    if config.drop_path:
-        raise ValueError(
-            f"drop_path={config.drop_path:g} is drawn for each image of a whole batch, so several devices would draw "
-            "others than one; use devices=1, or drop_path=0"
-        )
+    for name in _DRAWN_BY_IMAGE:
+        if getattr(config, name):
+            raise ValueError(
+                f"{name}={getattr(config, name):g} is drawn for each image of a whole batch, so several devices would "
+                f"draw others than one; use devices=1, or {name}=0"
+            )
     if config.prompt_dynamics != "none":
         raise ValueError(
             f"prompt_dynamics={config.prompt_dynamics!r} has only been shown to train alike on one device; use "
