@@ -53,7 +53,7 @@ def batches_forever(session: Session) -> Iterator[Any]:
 def epoch_to_steps(rounds: int, steps: int, **settings: Any) -> tuple[float, float]:
     """Median over rounds of the time of steps on one batch, divided by that of steps that take their batches from the
     loader; and images per second of the latter."""
-    config = make_config({"val_fraction": 0.0, "probe_images": 0, "precision": "fp32"}, settings)
+    config = make_config({"val_fraction": 0.0, "probe_images": 0, "precision": "fp32", "device": "cpu"}, settings)
     session = Session.prepare(config)
     for position in range(len(session.splits.train)):  # blossoms are drawn once, by the first run that wants them
         session.splits.train.load(position)

@@ -178,9 +178,10 @@ def test_a_loss_that_is_not_finite_stops_with_place_classes_and_advice(tiny: Tin
     assert len(train(run_dir=run.path, resume=True, observer=silent).metrics()) == 2
 
 
-def test_an_absurd_learning_rate_is_caught(tiny: Tiny, tmp_path: Path) -> None:
+@pytest.mark.parametrize("apart", [0.0, 0.1])
+def test_an_absurd_learning_rate_is_caught(tiny: Tiny, tmp_path: Path, apart: float) -> None:
     with pytest.raises(TrainingError, match=r"is (nan|inf|-inf) at batch \d of epoch 1, .*a smaller lr \(now 1e\+30\)"):
-        train(tiny(lr=1e30, optimizer="sgd"), tmp_path / "run", observer=silent)
+        train(tiny(lr=1e30, optimizer="sgd", anti_collapse=apart), tmp_path / "run", observer=silent)
 
 
 def test_a_full_disk_leaves_the_last_checkpoint_usable(

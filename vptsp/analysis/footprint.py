@@ -28,7 +28,8 @@ def training_footprint(config: Config, classes: int) -> dict[str, int]:
 
     - ``activations``: distinct storages that one forward pass (of ``images_per_pass``) saves for the backward pass,
       parameters left out; with activation checkpointing one block more is computed again at a time;
-    - ``gradients``: one number per trained parameter; ``optimizer``: what the optimiser remembers of each;
+    - ``gradients``: one number per trained parameter; ``optimizer``: what the optimiser remembers of each, and their
+      average, if there is one;
     - ``parameters``: everything, frozen included; ``total``: the sum of these four;
     - of class prompts by rows only the batch's have a gradient, and with ``class_prompts_on`` host or disk only theirs
       and their optimiser state are counted;
@@ -53,7 +54,7 @@ def training_footprint(config: Config, classes: int) -> dict[str, int]:
         parts = {
             "activations": _saved_bytes(model, plain, classes) if trained else 0,
             "gradients": trained + stepped,
-            "optimizer": config.optimizer_slots * (trained + kept),
+            "optimizer": config.optimizer_slots * (trained + kept) + (trained if config.weight_average else 0),
             "parameters": sum(_bytes(p) for p in model.parameters()) + kept,
         }
         parts["total"] = sum(parts.values())

@@ -170,6 +170,10 @@ class _Several(Dataset[Item]):
     def __getitem__(self, place: Place) -> Item:
         return self.sets[place.number][place.position]
 
+    def __getitems__(self, places: Sequence[Place]) -> list[Item]:
+        """The items of a batch, which is of one set."""
+        return self.sets[places[0].number].__getitems__([place.position for place in places])
+
 
 def eval_loader(
     image_set: ImageSet,

@@ -37,7 +37,7 @@ def train_transform(
         return eval_transform(size, mean, std, whole=True)
     height, width = _sides(size)
     ratio = (0.75 * width / height, width / height / 0.75)
-    first: list[torch.nn.Module] = [RandomPart((height, width), scale=scale, ratio=ratio)]
+    first: list[torch.nn.Module] = [RandomPart((height, width), scale=scale, ratio=ratio, **_SMOOTH)]
     if augment == "crop":
         first = [ShortenStrip(), cover(size), v2.RandomCrop((height, width))]
     mirror = [v2.RandomHorizontalFlip()] if flip else []
@@ -78,7 +78,7 @@ class Normalised(torch.nn.Module):
 
     def forward(self, image: Image.Image) -> Tensor:
         """float32, by the mean and the standard deviation of each channel."""
-        return pil_to_tensor(image).to(torch.float32).mul_(1 / 255).sub_(self.mean).div_(self.std)
+        return pil_to_tensor(image).to(torch.float32).mul_(1 / 255).sub(self.mean).div_(self.std)  # grey to three
 
 
 class ShortenStrip(torch.nn.Module):

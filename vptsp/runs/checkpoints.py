@@ -1,7 +1,7 @@
 """Checkpoints: one to resume from, bit for bit, and small ones to embed images with.
 
-``checkpoint/last/`` is a training checkpoint: ``tensors.safetensors`` (everything that trains, buffers,
-both optimisers, random states) and ``state.json`` (place in the run, sums of the epoch so far). The
+``checkpoint/last/`` is a training checkpoint: ``tensors.safetensors`` (everything that trains, its average if a run
+has one, buffers, both optimisers, random states) and ``state.json`` (place in the run, sums of the epoch so far). The
 frozen weights are not stored, only their fingerprint. ``checkpoint/inference_*.safetensors`` hold what
 retrieval needs beside the backbone, with the settings in the file's header. ``checkpoint/start.safetensors`` is what
 trains as it began, of runs that go back there once (E2VPT). Nothing is ever unpickled.
@@ -127,7 +127,7 @@ def load_training(
 ) -> State | None:
     """Put the training checkpoint into ``model`` and ``optimizers``; its state, or none if there is no checkpoint.
 
-    ``take_average`` is called with the average of weights, of runs that have one.
+    ``take_average`` is called with the average of weights, empty in a checkpoint without one.
     Raises :class:`RunError` for a damaged checkpoint and for one made with another backbone.
     """
     folder = run.path / "checkpoint" / "last"
@@ -149,8 +149,8 @@ def load_training(
         optimizer.load_state_dict({"state": slots, "param_groups": state["optimizers"][name]})
     if model.rows is not None and model.rows.bank is not None:
         model.rows.bank.load(folder, _under("bank.", tensors))
-    if take_average is not None and (average := _under("average.", tensors)):
-        take_average(average)
+    if take_average is not None:
+        take_average(_under("average.", tensors))
     torch.set_rng_state(tensors["random.cpu"])
     cuda = [tensors[f"random.cuda.{i}"] for i in range(sum(name.startswith("random.cuda.") for name in tensors))]
     if cuda and (torch.distributed.is_initialized() or len(cuda) == 1):

@@ -338,7 +338,9 @@ class Config(BaseModel):
         0.0, ge=0, description="noise on the features that the head sees in training, as a share of their length"
     )
     anti_collapse: float = Field(
-        0.0, ge=0, description="weight of the proxies' coding rate, which holds them apart (arXiv 2407.03106)"
+        0.0,
+        ge=0,
+        description="weight of the coding rate of proxies (of embeddings, for losses without), which holds them apart",
     )
 
     images_per_pass: Positive | None = Field(

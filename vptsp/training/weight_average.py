@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 
 class WeightAverage:
-    """The average of a model's trained parameters.
+    """The average of a model's trained parameters. Buffers, such as BatchNorm's statistics and semantic proxies, and
+    class prompts by rows are those of training.
 
     ``keep`` is the share of the average that a step leaves, reached by and by, ``min(keep, (1 + t) / (10 + t))`` after
     t steps, so that what the run began with is soon forgotten.
@@ -51,7 +52,10 @@ class WeightAverage:
         return {"steps": torch.tensor(self.steps), **{f"mean.{name}": value for name, value in self.mean.items()}}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """What :meth:`state` gave, on the device where the model is."""
+        """What :meth:`state` gave; of nothing the average begins anew."""
+        if not state:
+            self.begin()
+            return
         self.steps = int(state["steps"])
         for name, value in self.mean.items():
             value.copy_(state[f"mean.{name}"])

@@ -126,7 +126,7 @@ def test_signs_go_along_alpha_by_the_projection_of_the_map(page: Page, tmp_path:
         for name, place in zip(NAMES, expected.glyphs["fused"], strict=True):
             page.mouse.move(*panel.on_page(place))
             page.wait_for_timeout(100)
-            expect(page.locator(".vptsp-space-card")).to_have_text(re.compile(f"^{name}"))
+            expect(page.locator(".vptsp-space-card")).to_have_text(re.compile(rf"^{name}\b"), use_inner_text=True)
     assert "projected at 11 values of α" in panel.said()
     space.handle(0.7)
     space.map_alone(space.ids[:30])
@@ -135,7 +135,7 @@ def test_signs_go_along_alpha_by_the_projection_of_the_map(page: Page, tmp_path:
     for name, place in zip(NAMES, project(space.saved.embeddings[:30], "pca", guests=guests)[30:], strict=True):
         page.mouse.move(*panel.on_page(place))
         page.wait_for_timeout(100)
-        expect(page.locator(".vptsp-space-card")).to_have_text(re.compile(f"^{name}"))
+        expect(page.locator(".vptsp-space-card")).to_have_text(re.compile(rf"^{name}\b"), use_inner_text=True)
 
 
 def test_a_busy_kernel_gets_the_latest_question_alone(page: Page, tmp_path: Path) -> None:

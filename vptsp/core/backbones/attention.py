@@ -92,7 +92,7 @@ def alone(query: Tensor) -> Tensor:
 
     As a view of queries, keys and values they would hold all three until the backward pass, beside the joined copies.
     """
-    return query.contiguous()
+    return query.contiguous() if query.requires_grad else query
 
 
 def attend(

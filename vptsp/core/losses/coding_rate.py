@@ -22,4 +22,5 @@ def coding_rate(rows: Float[Tensor, "N E"]) -> Float[Tensor, ""]:
         count, size = units.shape
         gram = units @ units.T if count < size else units.T @ units  # the same determinant, by the smaller matrix
         grown = torch.eye(len(gram), device=gram.device) + size / (count * PRECISION**2) * gram
-        return torch.linalg.cholesky(grown).diagonal().log().sum()
+        factor, failed = torch.linalg.cholesky_ex(grown)  # of what is not finite there is none: then it is NaN
+        return torch.where(failed == 0, factor.diagonal().log().sum(), torch.nan)
