@@ -89,7 +89,8 @@ def main() -> None:
     options = parser.parse_args()
     print(*machine_lines(), sep="\n")
     with tempfile.TemporaryDirectory() as made:
-        small, photographs, cache = (Path(made) / name for name in ("small", "photographs", "cache"))
+        names = ("small", "small cache", "photographs", "cache")
+        small, small_cache, photographs, cache = (Path(made) / name for name in names)
         write_small_pictures(small)
         write_photographs(photographs, 300)
         of_pictures: dict[str, Any] = {"dataset": "folder", "data_root": small, "batch_size": 32}
@@ -100,14 +101,15 @@ def main() -> None:
             "backbone_weights": "random",
             "batch_size": 10,
         }
-        parts = read_parts(make_config({"image_size": 224}, of_photographs))
-        for _ in prepare(parts, cache, "folder"):
-            pass
+        for size, settings, kept in ((64, of_pictures, small_cache), (224, of_photographs, cache)):
+            for _ in prepare(read_parts(make_config({"image_size": size}, settings)), kept, "folder"):
+                pass
         cases: dict[str, tuple[int, dict[str, Any]]] = {
             "the demo: blossoms, bundled backbone, 64 pixels": (4, {"dataset": "blossoms", "blossoms_classes": 100}),
             "PNG files of 64 pixels, bundled backbone": (4, of_pictures),
+            "these after vptsp data prepare": (4, {**of_pictures, "data_cache": small_cache}),
             "photographs as JPEG files, ViT-S/16, 224 pixels": (3, of_photographs),
-            "the same after vptsp data prepare": (3, {**of_photographs, "data_cache": cache}),
+            "those after vptsp data prepare": (3, {**of_photographs, "data_cache": cache}),
         }
         print(f"\n{'':<50}{'epoch : steps':>15}{'images/s':>10}   (target {TARGET})")
         for name, (steps, settings) in cases.items():
