@@ -27,7 +27,7 @@ help:  ## list the targets
 
 setup: .venv/.synced  ## install everything into .venv
 
-demo: setup  ## train, evaluate and report on the embedded default (five to ten minutes)
+demo: setup  ## train, evaluate and report on the embedded default (three to eight minutes)
 	$(BIN)/vptsp demo
 
 browser: setup

@@ -124,10 +124,11 @@ def _epochs(state: Mapping[str, Any]) -> str:
     """The epoch under way, as the monitor counts; after the last, what is done then."""
     if not state["steps"]:
         return "nothing to train, embedding images"
+    trained = f"{state['epochs']} epoch{'s' * (state['epochs'] != 1)}"
     if state["state"] == "done":
-        return f"{state['epochs']} epochs, scored"
+        return f"{trained}, scored"
     if state["step"] >= state["steps"]:
-        return f"{state['epochs']} epochs done, embedding images to score them"
+        return f"{trained} done, embedding images to score them"
     return f"epoch {min(state['epoch'] + 1, state['epochs'])} of {state['epochs']}"
 
 
