@@ -15,12 +15,13 @@ import shlex
 import sys
 from pathlib import Path
 
-from benchmarks.outcomes import finished, folder_name, spread
+from benchmarks.outcomes import finished, folder_name, numbers
 from vptsp.settings.config import make_config, parse_assignments
 
 SEEDS = range(int(os.environ.get("SEEDS", "1")))
 ONLY = tuple(filter(None, os.environ.get("ONLY", "").split(",")))
 LOW = "lr=0.0005 lr_proxy=0.005"  # a tenth of the defaults
+START = "proxy_init=class_means proxy_length=unit unit_init=mean gru_activation=tanh"
 HYPOTHESES = {
     "the defaults": "",
     "isometric head": "head_init=isometric",
@@ -36,12 +37,9 @@ HYPOTHESES = {
     "proxies held apart, 0.01": "anti_collapse=0.01",
     "proxies held apart, 0.1": "anti_collapse=0.1",
     "weights averaged, 0.98": "weight_average=0.98",
-    "all of the start, the rates": "head_init=isometric proxy_init=class_means proxy_length=unit unit_init=mean "
-    "gru_activation=tanh",
-    "all of the start, a tenth of the rates": "head_init=isometric proxy_init=class_means proxy_length=unit "
-    f"unit_init=mean gru_activation=tanh {LOW}",
-    "the same from a whitened head": "head_init=whitened proxy_init=class_means proxy_length=unit unit_init=mean "
-    f"gru_activation=tanh {LOW}",
+    "all of the start, the rates": f"head_init=isometric {START}",
+    "all of the start, a tenth of the rates": f"head_init=isometric {START} {LOW}",
+    "the same from a whitened head": f"head_init=whitened {START} {LOW}",
 }
 
 
@@ -60,12 +58,7 @@ def main(folder: Path, sets: list[str]) -> None:
                 )
                 own = folder / folder_name(words) / f"{folder_name(settings) or 'defaults'}-{seed}"
                 results.append(finished(config, own).result())
-            columns = (
-                [result.last_metrics["recall_at_1"] for result in results],
-                [result.metrics["recall_at_1"] for result in results],
-                [result.metrics["map_at_r"] for result in results],
-            )
-            print(f"{name:<40}" + "".join(f"{spread(values):>14}" for values in columns), flush=True)
+            print(f"{name:<40}" + numbers(results), flush=True)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from vptsp.runs.result import RunResult
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config, make_config, parse_assignments
 from vptsp.training.loop import train
@@ -47,6 +48,13 @@ def folder_name(words: str) -> str:
     return re.sub(r"\W+", "-", words).strip("-")
 
 
+def numbers(results: list[RunResult]) -> str:
+    """R@1 of the last epoch, R@1 and MAP@R of what was selected, as columns."""
+    found = [[result.last_metrics["recall_at_1"] for result in results]]
+    found += [[result.metrics[name] for result in results] for name in ("recall_at_1", "map_at_r")]
+    return "".join(f"{spread(values):>14}" for values in found)
+
+
 def main(folder: Path, sets: list[str]) -> None:
     for words in sets or ["dataset=blossoms"]:
         given = parse_assignments(shlex.split(words))
@@ -56,13 +64,9 @@ def main(folder: Path, sets: list[str]) -> None:
             for seed in SEEDS if method != "frozen" else SEEDS[:1]:
                 config = make_config(given, {"method": method, "seed": seed, "probe_images": 0})
                 results.append(finished(config, folder / folder_name(words) / f"{method}-{seed}").result())
-            numbers = [
-                spread([result.last_metrics["recall_at_1"] for result in results]),
-                *(spread([result.metrics[name] for result in results]) for name in ("recall_at_1", "map_at_r")),
-            ]
             chosen = Counter("start" if result.epoch == 0 else result.selected for result in results)
             told = ", ".join(f"{name} {count}" for name, count in chosen.items())
-            print(f"{method:<12}" + "".join(f"{number:>14}" for number in numbers) + f"  {told}", flush=True)
+            print(f"{method:<12}" + numbers(results) + f"  {told}", flush=True)
 
 
 if __name__ == "__main__":

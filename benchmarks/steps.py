@@ -177,8 +177,7 @@ def _products_alone(step: Callable[[], object]) -> Callable[[], float]:
     attention kernel cannot be told apart from its softmax, so their FLOPs are added at the rate of the others:
     the function returns by how much its own time is to be multiplied.
     """
-    with FlopCounterMode(display=False) as counter:
-        step()
+    whole = operations(step)
     with _Products() as products:
         step()
     linear = sum(2 * left.numel() * right.shape[-1] for left, right in products.operands)
@@ -186,7 +185,7 @@ def _products_alone(step: Callable[[], object]) -> Callable[[], float]:
     def run() -> float:
         for left, right in products.operands:
             left @ right
-        return counter.get_total_flops() / linear
+        return whole / linear
 
     return run
 

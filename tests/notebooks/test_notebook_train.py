@@ -80,7 +80,7 @@ def test_headless_run_makes_run_report_and_stills(
     printed = capsys.readouterr().out
     assert result_line(run) in printed
     assert str((tmp_path / "run" / "report.html").resolve()) in printed
-    assert "1/3 VPTSP-G: " in printed  # where it is: such a run may be over before anybody looks
+    # such a run may be over before anybody looks where it is
     assert re.search(r"^1/3 VPTSP-G: (epoch 1 of 1|1 epoch( done,|, scored))", printed, re.MULTILINE)
     assert Run.open(run.path / "baselines" / "linear").summary()["epochs"] == 1
     notebook = nbformat.read(tmp_path / "run" / "01_train.ipynb", 4)

@@ -25,8 +25,7 @@ def make_objective(config: Config, world: World | None = None) -> Objective:
     cross-entropy of the class scores.
 
     Guided prompts and prompt dynamics add theirs to either, and ``anti_collapse`` holds apart what retrieval compares
-    with. In a ``world`` of processes ``proxies=sharded`` divides
-    classes among them.
+    with. In a ``world`` of processes ``proxies=sharded`` divides classes among them.
 
     Raises :class:`~vptsp.errors.ConfigError`, when called, for a model without that loss or without class scores.
     """
@@ -52,12 +51,13 @@ def make_objective(config: Config, world: World | None = None) -> Objective:
                 "this model was built without a loss, to embed images; build it with num_classes to train it"
             )
         if model.criterion.needs != "proxies":
-            return _guided(apart(model.criterion(output.embeddings, labels), output.embeddings), output)
-        proxies, targets = model.loss_proxies(output, labels, config.loss_proxies)
-        return _guided(apart((by_shard or model.criterion)(output.embeddings, targets, proxies), proxies), output)
-
-    def apart(loss: Tensor, rows: Tensor) -> Tensor:
-        return loss - config.anti_collapse * coding_rate(rows) if config.anti_collapse else loss
+            rows, loss = output.embeddings, model.criterion(output.embeddings, labels)
+        else:
+            rows, targets = model.loss_proxies(output, labels, config.loss_proxies)
+            loss = (by_shard or model.criterion)(output.embeddings, targets, rows)
+        if config.anti_collapse:
+            loss = loss - config.anti_collapse * coding_rate(rows)
+        return _guided(loss, output)
 
     return retrieve
 

@@ -1,7 +1,7 @@
 """Weights averaged over steps: what is validated, kept and selected, while training goes on from its own.
 
-An exponential moving average of everything that trains (as in Mean Teacher, arXiv 1703.01780)
-evens out the last steps' noise.
+An exponential moving average of the trained parameters (as in Mean Teacher, arXiv 1703.01780) evens out the last steps'
+noise.
 """
 
 from __future__ import annotations
