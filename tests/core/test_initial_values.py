@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from vptsp.core.errors import ConfigError
 from vptsp.core.heads import Head
-from vptsp.core.initial_values import class_means, start_as_mean, start_isometric, start_whitened
+from vptsp.core.initial_values import (
+    class_means,
+    leave_input,
+    start_as_mean,
+    start_isometric,
+    start_whitened,
+    take_input,
+    whiten_input,
+)
 from vptsp.core.proxies.groups import ClassGroups
 from vptsp.core.proxies.gru import GatedUnit
 
@@ -99,6 +107,66 @@ def test_with_one_image_a_class_nothing_is_known_of_variation() -> None:
     assert torch.allclose(cosines(head(values).detach()), cosines(other(values).detach()), atol=1e-5)
 
 
+@hypothesis.settings(max_examples=20)
+@given(seed=st.integers(0, 10**6), shrinkage=st.floats(0.01, 10))
+def test_an_input_is_whitened_as_mahalanobis_measures(seed: int, shrinkage: float) -> None:
+    """Products of what enters the linear layer are ``x^T (S + shrinkage tr(S) / D I)^-1 y``, up to one factor."""
+    values, labels = features(seed)
+    head = Head(WIDTH, 3, whitens_input=True)
+    whiten_input(head, values, labels, shrinkage)
+    rows, seen = normed(head, values).numpy(), head.entering(values).detach().double()
+    within = np.concatenate([rows[labels == each] - rows[labels == each].mean(0) for each in range(5)])
+    covariance = within.T @ within / len(within)
+    centred = rows - rows.mean(0)
+    expected = torch.from_numpy(
+        centred @ np.linalg.solve(covariance + shrinkage * np.trace(covariance) / WIDTH * np.eye(WIDTH), centred.T)
+    )
+    assert torch.allclose(seen @ seen.T, expected * WIDTH / expected.diagonal().mean(), atol=1e-3)
+
+
+def test_with_an_isometric_head_on_it_a_whitened_input_is_a_whitened_head() -> None:
+    values, labels = features(6)
+    head, other = Head(WIDTH, WIDTH, whitens_input=True), Head(WIDTH, WIDTH)
+    whiten_input(head, values, labels)
+    start_isometric(head, values)
+    start_whitened(other, values, labels)
+    assert torch.allclose(cosines(head(values).detach()), cosines(other(values).detach()), atol=1e-4)
+
+
+def test_the_map_of_an_input_is_fixed_and_can_be_taken_and_left() -> None:
+    values, labels = features(7)
+    head, other = Head(WIDTH, WIDTH, whitens_input=True), Head(WIDTH, WIDTH, whitens_input=True)
+    other.load_state_dict(head.state_dict())
+    before = head(values).detach()
+    assert torch.equal(before, head.linear(head.norm(values)).div(head.linear(head.norm(values)).norm(dim=1)[:, None]))
+    whiten_input(head, values, labels)
+    assert not torch.allclose(head(values).detach(), before, atol=1e-2)
+    assert not any(name.startswith("input") for name, _ in head.named_parameters())
+    take_input(other, head)
+    assert torch.equal(other(values), head(values))
+    again = head(values).detach()
+    whiten_input(head, values, labels)  # of what the LayerNorm gives, and not of what was whitened
+    assert torch.equal(head(values), again)
+    leave_input(head)
+    assert torch.equal(head(values), before)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert other.entering(values).dtype == torch.float32
+
+
+@pytest.mark.parametrize("labels", [torch.arange(9), torch.zeros(9, dtype=torch.long)])
+def test_an_input_of_which_little_is_known_is_centred(labels: torch.Tensor) -> None:
+    """One image per class, or images that are all alike."""
+    values = features(8, count=9)[0] if labels.any() else torch.ones(9, WIDTH)
+    head = Head(WIDTH, WIDTH, whitens_input=True)
+    whiten_input(head, values, labels)
+    seen = head.entering(values).detach().double()
+    assert torch.allclose(seen.mean(0), torch.zeros(WIDTH, dtype=torch.float64), atol=1e-5)
+    rows = normed(head, values)
+    assert torch.allclose(
+        seen, (rows - rows.mean(0)) * seen.norm() / (rows - rows.mean(0)).norm().clamp_min(1e-9), atol=1e-5
+    )
+
+
 def test_class_means_are_unit_and_refuse_a_class_without_images() -> None:
     values, labels = features(3)
     embeddings = F.normalize(values, dim=1)
@@ -129,5 +197,9 @@ def test_numbers_that_leave_nothing_to_learn_are_refused() -> None:
     values, labels = features(4)
     with pytest.raises(ConfigError, match="whitening needs a shrinkage above 0"):
         start_whitened(Head(WIDTH, WIDTH), values, labels, 0.0)
+    with pytest.raises(ConfigError, match="whitening needs a shrinkage above 0"):
+        whiten_input(Head(WIDTH, WIDTH, whitens_input=True), values, labels, 0.0)
+    with pytest.raises(ConfigError, match=r"make it with Head\(\.\.\., whitens_input=True\)"):
+        whiten_input(Head(WIDTH, WIDTH), values, labels)
     with pytest.raises(ConfigError, match="keeps a share between 0 and 1"):
         start_as_mean(GatedUnit(8), 1.0)

@@ -20,7 +20,7 @@ FIRST = {
     "num_guided_prompts": "guided prompts",
     "tuned_parts": "tuning single parts",
     "partial_blocks": "tuning without prompts",
-    "head_init": "start",
+    "head_input": "start",
     "proxy_length": "semantic proxies",
     "loss": "loss",
     "epochs": "optimisation",

@@ -16,22 +16,38 @@ from vptsp.core.whitening import scales, unit_scale, variation
 
 
 class Head(nn.Module):
-    """``LayerNorm -> Linear(D, E) -> L2 normalise`` on the backbone's feature; ``(-> Linear(E, E) -> L2 normalise)``.
+    """``LayerNorm (-> fixed map) -> Linear(D, E) -> L2 normalise`` on the backbone's feature; ``(-> Linear(E, E) -> L2
+    normalise)``.
 
-    The second map is there in a model that was whitened after training (:meth:`whiten`).
+    The fixed map is there with ``whitens_input``: the feature is divided by how much that of the training images varied
+    within a class as training began (:func:`~vptsp.core.initial_values.whiten_input`), so that a step of the optimiser
+    is as large in every direction of that space. Until it is set it changes nothing. The last map is there in a model
+    that was whitened after training (:meth:`whiten`).
     """
 
+    input_matrix: Tensor | None
+    input_offset: Tensor | None
     whitening: nn.Linear | None
 
-    def __init__(self, width: int, size: int) -> None:
+    def __init__(self, width: int, size: int, whitens_input: bool = False) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
         self.linear = nn.Linear(width, size)
+        self.register_buffer("input_matrix", torch.eye(width) if whitens_input else None)
+        self.register_buffer("input_offset", torch.zeros(width) if whitens_input else None)
         self.whitening = None
+
+    def entering(self, features: Float[Tensor, "B D"]) -> Float[Tensor, "B D"]:
+        """What the linear layer sees."""
+        normed: Tensor = self.norm(features)
+        if self.input_matrix is None:
+            return normed
+        with torch.autocast(normed.device.type, enabled=False):  # it takes small differences of large numbers
+            return F.linear(normed.float(), self.input_matrix, self.input_offset)
 
     def forward(self, features: Float[Tensor, "B D"]) -> Float[Tensor, "B E"]:
         # Unit vectors in fp32: under autocast the linear layer returns half precision.
-        embeddings = F.normalize(self.linear(self.norm(features)).float(), dim=1)
+        embeddings = F.normalize(self.linear(self.entering(features)).float(), dim=1)
         if self.whitening is None:
             return embeddings
         with torch.autocast(embeddings.device.type, enabled=False):  # fitted in fp64, and small

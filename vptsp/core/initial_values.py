@@ -60,10 +60,56 @@ def start_whitened(
     _set(head, unit_scale(between.T @ whitening), found.mean)
 
 
+@torch.no_grad()
+def whiten_input(
+    head: Head, features: Float[Tensor, "N D"], labels: Int[Tensor, " N"], shrinkage: float | None = None
+) -> None:
+    """Put the map before ``head``'s linear layer that centres the features and divides them by how much they vary
+    *within* a class.
+
+    ``x <- W (x - mean)`` with ``W = (S + shrinkage tr(S) / D I)^(-1/2)``, symmetric, scaled so that the features of the
+    training images have a mean square length of D, as a LayerNorm gives them. It does not train: what adaptive
+    optimisers do in equal steps along every coordinate is then done in a space where no direction is loud, and
+    directions that only tell images of one class apart do not come back with the first steps. With one image per class
+    it centres.
+    ``shrinkage`` none: by the number of images (:func:`~vptsp.core.whitening.fitting_shrinkage`).
+    Raises :class:`ConfigError` for a head that has no place for it, and for a shrinkage that is not positive.
+    """
+    if head.input_matrix is None or head.input_offset is None:
+        raise ConfigError("this head has no map before its linear layer; make it with Head(..., whitens_input=True)")
+    leave_input(head)
+    normed = _normed(head, features)
+    found = variation(normed, labels)
+    if found.spread.sum() <= 0:
+        found, shrinkage = found._replace(spread=torch.ones_like(found.spread)), 1.0
+    elif shrinkage is None:
+        shrinkage = fitting_shrinkage(normed, labels)
+    matrix = (found.directions * scales(found.spread, shrinkage)) @ found.directions.T
+    square = ((normed - found.mean) @ matrix).square().sum(1).mean()
+    if square > 0:  # else all features are one
+        matrix = matrix * (normed.shape[1] / square).sqrt()
+    head.input_matrix.copy_(matrix)
+    head.input_offset.copy_(-matrix @ found.mean)
+
+
+@torch.no_grad()
+def take_input(head: Head, other: Head) -> None:
+    """Give ``head`` the map before the linear layer of ``other``, which sees features of the same kind."""
+    for own, theirs in ((head.input_matrix, other.input_matrix), (head.input_offset, other.input_offset)):
+        if own is not None and theirs is not None:
+            own.copy_(theirs)
+
+
+def leave_input(head: Head) -> None:
+    """The map before the linear layer, if there is one, changes nothing again."""
+    if head.input_matrix is not None and head.input_offset is not None:
+        nn.init.eye_(head.input_matrix)
+        nn.init.zeros_(head.input_offset)
+
+
 def _normed(head: Head, features: Float[Tensor, "N D"]) -> Float[Tensor, "N D"]:
     """What the head's linear layer sees, in fp64 on the CPU."""
-    normed: Tensor = head.norm(features.to(head.linear.weight.device).float())
-    return normed.cpu().double()
+    return head.entering(features.to(head.linear.weight.device).float()).cpu().double()
 
 
 def _set(head: Head, rows: Float[Tensor, "D D"], mean: Float[Tensor, " D"]) -> None:

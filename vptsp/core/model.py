@@ -7,10 +7,12 @@ semantic proxies.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -39,6 +41,7 @@ from vptsp.core.proxies.fusion import fuse
 from vptsp.core.semantic_tower import SemanticTower
 
 Model = TypeVar("Model", bound="EmbeddingModel")
+_INSIDE = ("vit.", "prompts.", "location.", "key_values.", "semantic.class_prompts.")  # what acts in the transformer
 
 
 @dataclass
@@ -92,6 +95,9 @@ class EmbeddingModel(nn.Module):
     - ``criterion``: the loss, where it has weights or a memory of its own that must train and be kept with the rest.
     - ``pool_prompts``: under mean pooling the last block's prompts are pooled too, as MAE does in DA-VPT.
     - ``kernel``: attention kernel; ``recompute``: activations are computed again in the backward pass.
+
+    With ``head_alone`` set nothing in the transformer trains for now, neither prompts nor weights, and it keeps no
+    activations: head, proxies and what else comes after it do.
     """
 
     def __init__(
@@ -135,6 +141,7 @@ class EmbeddingModel(nn.Module):
         self.side, self.hidden, self.head = side, hidden, head
         self.learned, self.semantic = learned, semantic
         self.guide, self.dynamics, self.criterion, self.pool_prompts = guide, dynamics, criterion, pool_prompts
+        self.head_alone = False
 
     def forward(
         self,
@@ -167,8 +174,10 @@ class EmbeddingModel(nn.Module):
         want_attention: bool = False,
     ) -> ModelOutput:
         """What is computed of each image by itself: embedding, class scores of a classifier, semantic feature."""
-        guide = self.guide if self.training and labels is not None and self.guide and self.guide.active else None
-        tokens, grid, encoded = self._encode(images, want_tokens or guide is not None, want_attention)
+        guides = self.training and labels is not None and self.guide and self.guide.active and not self.head_alone
+        guide = self.guide if guides else None
+        with self._learning():
+            tokens, grid, encoded = self._encode(images, want_tokens or guide is not None, want_attention)
         output = self.head_output(encoded, images)
         if guide is not None and labels is not None:
             entering = [tokens, *encoded.tokens[:-1]]
@@ -186,6 +195,7 @@ class EmbeddingModel(nn.Module):
                 grid=grid,
                 kernel=self.kernel,
                 recompute=self.recompute,
+                learning=self._learning,
             )
         return output
 
@@ -206,6 +216,10 @@ class EmbeddingModel(nn.Module):
         """What the head sees of images: the backbone's feature, through the networks before the head if any."""
         _, _, encoded = self._encode(images)
         return self._before_head(encoded, images)
+
+    def _learning(self) -> AbstractContextManager[Any]:
+        """Around passes through the transformer: without a graph while the head trains alone."""
+        return torch.no_grad() if self.head_alone else contextlib.nullcontext()
 
     def _encode(
         self, images: Tensor, want_tokens: bool = False, want_attention: bool = False
@@ -254,7 +268,7 @@ class EmbeddingModel(nn.Module):
             if output.guided_features is not None:
                 own = self._guided()
                 output.guided = self.guide.weighted(self.guide.losses(output.guided_features, own, labels))
-        if labels is not None and self.dynamics is not None and self.training:
+        if labels is not None and self.dynamics is not None and self.training and not self.head_alone:
             output.dynamics = self.dynamics(self.prompts(dropped=False))
         if (learned := self.learned_part()) is None:
             return output
@@ -350,21 +364,28 @@ class EmbeddingModel(nn.Module):
                 module.train(mode)
         return self
 
-    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+    def parameter_groups(self, inside_apart: bool = False) -> dict[str, list[nn.Parameter]]:
         """Trainable parameters by learning rate: ``proxies`` (learned ones, and the weights of a loss), ``backbone``
-        (its weights), ``others``.
+        (its weights), ``others``; with ``inside_apart`` those of the others that act in the transformer are ``inside``.
 
         Biases, norms and CLS tuned alone (BitFit, DA-VPT), adapters and low-rank updates count as ``others``, as
         published.
         """
-        groups: dict[str, list[nn.Parameter]] = {"others": [], "backbone": [], "proxies": []}
+        groups: dict[str, list[nn.Parameter]] = {"others": [], "inside": [], "backbone": [], "proxies": []}
         trained = [(name, parameter) for name, parameter in self.named_parameters() if parameter.requires_grad]
         whole = self.tunes_weights
         for name, parameter in trained:
             own = name.startswith("vit.") and (whole or self._is_widened(name))
             of_classes = name == "learned" or name.startswith("criterion.")
-            groups["proxies" if of_classes else "backbone" if own else "others"].append(parameter)
+            other = "inside" if inside_apart and name.startswith(_INSIDE) else "others"
+            groups["proxies" if of_classes else "backbone" if own else other].append(parameter)
         return groups
+
+    @property
+    def trains_inside(self) -> bool:
+        """Whether anything that trains acts within the transformer: prompts of either tower, or weights in it."""
+        named = self.named_parameters()
+        return self.rows is not None or any(p.requires_grad and name.startswith(_INSIDE) for name, p in named)
 
     @property
     def tunes_weights(self) -> bool:

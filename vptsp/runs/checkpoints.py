@@ -183,6 +183,30 @@ def _start_path(run: Run) -> Path:
     return run.path / "checkpoint" / "start.safetensors"
 
 
+def save_foothold(run: Run, model: ConfiguredModel) -> None:
+    """Keep what trains as it is now, for a run that may go back here."""
+    write_tensors(_foothold_path(run), own_state(model))
+
+
+def load_foothold(run: Run, model: ConfiguredModel) -> None:
+    """Put what trains back to where it was kept. Raises :class:`RunError` where the run no longer has that."""
+    path = _foothold_path(run)
+    tensors = read_tensors(
+        path, f"start again in another run directory: vptsp train --preset {run.path / 'config.json'} --run-dir NEW"
+    )
+    _load_own_state(model, tensors, path)
+
+
+def drop_foothold(run: Run) -> None:
+    """Remove it, if there is one."""
+    with explained(_foothold_path(run)):
+        _foothold_path(run).unlink(missing_ok=True)
+
+
+def _foothold_path(run: Run) -> Path:
+    return run.path / "checkpoint" / "foothold.safetensors"
+
+
 def save_inference(path: Path, model: ConfiguredModel, config: Config, **facts: Any) -> None:
     """Store what retrieval needs beside the backbone: prompts, tuned biases, head; settings in the header."""
     kept = set(model.kept_names())

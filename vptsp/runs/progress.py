@@ -23,8 +23,9 @@ from vptsp.settings.tasks import TASKS
 class Event:
     """One moment of a run. ``step`` and ``epoch`` count finished ones; ``values`` are the latest numbers.
 
-    At the start these are the ``run``'s directory, and how many ``images`` of how many ``classes`` it trains on; where
-    it has pruned prompts and begins again, how many are ``left`` of how many ``prompts``.
+    At the start these are the ``run``'s directory, how many ``images`` of how many ``classes`` it trains on, and the
+    ``augmentation`` that was fitted to them, if it was; where it has pruned prompts and begins again, how many are
+    ``left`` of how many ``prompts``.
     """
 
     kind: Literal["start", "step", "epoch", "pruned", "done", "stopped"]
@@ -80,7 +81,8 @@ def _beginning(event: Event) -> str:
         return f"{what}; nothing to train, they are embedded"
     again = f", of which {event.step:,} are done" if event.step else ""
     epochs = f"{event.epochs} epochs" if event.epochs > 1 else "one epoch"
-    return f"{what}, {epochs} of {event.steps // event.epochs:,} steps{again}"
+    seen = f"\nimages are seen in {told['augmentation']}" if "augmentation" in told else ""
+    return f"{what}, {epochs} of {event.steps // event.epochs:,} steps{again}{seen}"
 
 
 def pruned_sentence(event: Event) -> str:
@@ -124,7 +126,11 @@ def _said(name: str, value: Any) -> str:
     for task in TASKS.values():
         if name == f"val_{task.metric}":
             return f"validation {task.title} {100 * value:.1f} %"
-    said = {"loss": f"loss {value:.4g}", "images_per_second": f"{value:.4g} images/s"}
+    said = {
+        "loss": f"loss {value:.4g}",
+        "images_per_second": f"{value:.4g} images/s",
+        "back_to": f"worse on held-out classes: back to epoch {value}, and on in smaller steps",
+    }
     return said.get(name, "features of an earlier run" if name == "kept_features" else "")
 
 

@@ -79,7 +79,17 @@ class Config(BaseModel):
     query_csv: OptionalPath = Field(None, description="CSV with path,is_query,is_gallery for the test images")
     skip_bad: bool = Field(False, description="leave unreadable images out and list them, instead of stopping")
     crop_min: Annotated[float, Field(gt=0, le=1)] | None = Field(
-        None, description="smallest area share of the random training crop; none: 0.08, or 0.5 for glyphs"
+        None,
+        description="smallest area share of the random training crop; none: by augment_fit, else 0.08, or 0.5 for "
+        "glyphs",
+    )
+    mirror: bool | None = Field(
+        None, description="mirror half of the training images; none: by augment_fit, else yes, but for glyphs"
+    )
+    augment_fit: Literal["images", "none"] = Field(
+        "images",
+        description="images: what crop_min and mirror leave open is as far as training images are still found among "
+        "their class",
     )
     hub_name: str | None = Field(None, description="data set of the Hugging Face hub, for dataset=hub")
     label_column: str | None = Field(
@@ -89,7 +99,9 @@ class Config(BaseModel):
     )
     data_cache: OptionalPath = Field(None, description="cache of decoded images made by vptsp data prepare")
     augment: Literal["resized_crop", "crop", "resize"] = Field(
-        "resized_crop", description="training images: random part of random size, random part (both mirrored), or whole"
+        "resized_crop",
+        description="training images: random part of random size, random part (both mirrored where they may be), or "
+        "whole",
     )
     batches: Literal["auto", "shuffled", "classes"] = Field(
         "auto",
@@ -240,13 +252,20 @@ class Config(BaseModel):
     )
 
     # --- start ---------------------------------------------------------------------------------
+    head_input: Literal["as_is", "whitened"] = Field(
+        "whitened",
+        description="features that the head sees: as the backbone gives them, or through a fixed map that divides them "
+        "by the variation within classes at start",
+    )
     head_init: Literal["random", "isometric", "whitened"] = Field(
-        "random",
-        description="head at start: random, the frozen feature with its angles, or that divided by the variation "
-        "within classes",
+        "isometric",
+        description="head at start: random, what it sees with its angles, or that divided by the variation within "
+        "classes",
     )
     head_shrinkage: float | None = Field(
-        None, gt=0, description="of a whitened head: share of variation alike everywhere; none: by the number of images"
+        None,
+        gt=0,
+        description="of a whitened head or input: share of variation alike everywhere; none: by the number of images",
     )
     proxy_init: Literal["random", "class_means"] = Field(
         "random", description="learned and semantic proxies at start: random, or the class means of the embedding"
@@ -302,6 +321,18 @@ class Config(BaseModel):
 
     # --- optimisation -------------------------------------------------------------------------
     epochs: Annotated[int, Field(ge=0)] = Field(12, description="passes of len(train)//B batches")
+    head_epochs: Annotated[int, Field(ge=0)] | None = Field(
+        None,
+        description="first epochs, in which head and proxies train and nothing in the transformer; none: one of three "
+        "or more",
+    )
+    step_back: float = Field(
+        0.25,
+        gt=0,
+        le=1,
+        description="after an epoch that held-out classes are found worse by, training goes back to the best one, and "
+        "what is in the transformer trains at this share of its rate; 1: never",
+    )
     batch_size: Positive = Field(64, description="B, images per step")
     images_per_class: Positive = Field(2, description="K, images per class in a batch")
     fit_batch: bool = Field(

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-BEFORE = {  # head and proxies began at random, and one of the epochs was selected, as it was trained
+BEFORE = {
+    # parts of 8 % of an image and more, mirrored
+    "augment_fit": "none",
+    # all trained from the first step
+    "head_epochs": 0,
+    "step_back": 1.0,
+    # head and proxies began at random, and one of the epochs was selected, as it was trained
+    "head_input": "as_is",
     "head_init": "random",
     "proxy_init": "random",
     "unit_init": "random",

@@ -29,7 +29,8 @@ DECAY_FACTORS = (0.01, 1.0, 100.0)
 _OF_THE_SEARCH = ("epochs", "seed", "preset", "run_dir")
 # what is held out, and how it is judged: candidates that differ in it could not be compared
 _JUDGES = ("select_by", "val_fraction", "recall_ks", "eval_every", "task", "dataset", "data_root")
-_COUNT_EPOCHS = ("warmup_epochs", "cosine_length", "prune_after")
+_COUNT_EPOCHS = ("warmup_epochs", "cosine_length", "prune_after", "head_epochs")
+_MAY_BE_NO_EPOCH = {"warmup_epochs", "head_epochs"}  # of all epochs
 Values = dict[str, Any]
 
 
@@ -83,16 +84,16 @@ class Search:
         )
 
     def scaled(self, values: Values, number: int) -> Values:
-        """Settings that count epochs: as large a part of a stage's epochs as of the whole, a warm-up and a pruning less
-        than all of them."""
+        """Settings that count epochs: as large a part of a stage's epochs as of the whole, a warm-up, a pruning and
+        the head's own less than all of them."""
         whole, epochs = self.config.changed(**values), self.stages[number].epochs
         found = {name: getattr(whole, name) for name in _COUNT_EPOCHS}
-        found = {name: value for name, value in found.items() if value}
+        found = {name: value for name, value in found.items() if value or (name == "head_epochs" and value is not None)}
         if epochs < whole.epochs:
             found = {
-                name: max(value * epochs // whole.epochs, name != "warmup_epochs") for name, value in found.items()
+                name: max(value * epochs // whole.epochs, name not in _MAY_BE_NO_EPOCH) for name, value in found.items()
             }
-            for name in {"warmup_epochs", "prune_after"} & found.keys():
+            for name in {"warmup_epochs", "prune_after", "head_epochs"} & found.keys():
                 found[name] = min(found[name], epochs - 1)
         return found
 

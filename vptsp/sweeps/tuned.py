@@ -175,5 +175,6 @@ def _finish(search: Search, stages: list[tuple[Stage, list[Candidate]]]) -> Tune
     }
     write_json(search.folder / "search.json", record)
     preset = search.folder / "tuned.json"
-    write_json(preset, chosen.model_dump(mode="json", exclude_defaults=True))
+    # whole: of what a recorded configuration does not name, it means what was so before it could be set
+    write_json(preset, chosen.model_dump(mode="json"))
     return Tuned(stages, best.values, best.runs[0], preset)

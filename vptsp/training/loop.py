@@ -33,11 +33,12 @@ from vptsp.training.guards import TrainingStopped, not_finite, stop_requests
 from vptsp.training.guide import begin_epoch_of_guide, end_epoch_of_guide, start_guide
 from vptsp.training.objective import Objective, make_objective
 from vptsp.training.pruning import prompts_left, prune_and_rewind, pruned_facts
-from vptsp.training.schedule import set_learning_rates
+from vptsp.training.schedule import head_alone, set_learning_rates
 from vptsp.training.selection import to_beat
 from vptsp.training.session import Session, join
 from vptsp.training.start_from_data import start_centred, start_from_data, whitened_head
 from vptsp.training.state import TrainingState
+from vptsp.training.step_back import forget_foothold, look_back
 from vptsp.training.trackers import tracked
 from vptsp.training.write_snapshots import Probes, write_snapshot
 
@@ -150,7 +151,8 @@ def _train(run: Run, session: Session, observer: Observer | None) -> Run:
 def _told_of(run: Run, session: Session) -> dict[str, Any]:
     """What whoever watches may want to know of a run that begins: its directory, and what it trains on."""
     train = session.splits.train
-    return {"run": str(run.path), "images": len(train), "classes": len(train.class_names)}
+    told = {"run": str(run.path), "images": len(train), "classes": len(train.class_names)}
+    return told if session.augmentation is None else {**told, "augmentation": session.augmentation.said}
 
 
 def _keep(run: Run, session: Session, which: str, epoch: int) -> None:
@@ -173,10 +175,11 @@ def _train_epochs(run: Run, session: Session, state: TrainingState, ticker: Tick
         if state.epoch == config.prunes_after and state.batch == 0:
             prune_and_rewind(run, session, objective, stop)
             state.best = None  # what is chosen from is what was trained pruned
+            forget_foothold(run, session, state)
             session.world.first(lambda: inference_path(run, "best_val").unlink(missing_ok=True))
             _offer_start(run, session, state)
             ticker.tell("pruned", state.epoch, state.epoch * per_epoch, prompts_left(session))
-        rates = set_learning_rates(session.optimizers, config, state.epoch)
+        rates = set_learning_rates(session.optimizers, config, state.epoch, state.inside)
         speed = _train_epoch(run, session, objective, state, ticker, stop)
         end_epoch_of_guide(session, state.epoch)
         line = {
@@ -190,6 +193,7 @@ def _train_epochs(run: Run, session: Session, state: TrainingState, ticker: Tick
         _end_epoch(run, session, state, probes, line)
         ticker.tell("epoch", state.epoch, state.epoch * per_epoch, line)
     session.passes = None  # its worker processes end
+    forget_foothold(run, session, state)
 
 
 def _begin(run: Run, session: Session, state: TrainingState) -> None:
@@ -228,12 +232,13 @@ def _train_epoch(
     epoch, per_epoch = state.epoch, len(session.loader)
     session.sampler.set_epoch(epoch, state.batch)
     model.train()
+    model.head_alone = model.trains_inside and head_alone(config, epoch)
     begin_epoch_of_guide(session, epoch)
     clock, seen, speed = time.perf_counter(), 0, None
 
     for images, labels, _ in session.batches():
         if config.schedule == "updates":
-            set_learning_rates(session.optimizers, config, epoch + state.batch / per_epoch)
+            set_learning_rates(session.optimizers, config, epoch + state.batch / per_epoch, state.inside)
         images, labels = (each.to(device, non_blocking=each.is_pinned()) for each in (images, labels))
         labels, stopping = world.labels(labels, session.sampler.batch_size, stop.is_set() or _stopped(run, world))
         with compiled_blocks(session.compiles):
@@ -281,6 +286,7 @@ def _end_epoch(run: Run, session: Session, state: TrainingState, probes: Probes,
         session.require_together()
         _keep(run, session, "last", epoch)
         write_snapshot(run, session, probes, epoch)
+    look_back(run, session, state, line)
     state.count_epoch(line)
     world.first(lambda: run.write_metrics(state.lines))
     state.save(run, session)

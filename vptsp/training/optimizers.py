@@ -25,7 +25,7 @@ class RowOptimizer(Optimizer):
     """
 
     def __init__(self, rows: ClassPromptRows, config: Config) -> None:
-        super().__init__(rows.leaves, {"lr": config.lr, "start": config.lr})
+        super().__init__(rows.leaves, {"lr": config.lr, "start": config.lr, "inside": True})
         self.param_groups[0]["params"] = rows.leaves  # the same list: each batch puts another leaf into it
         self.rows, self.config = rows, config
 
@@ -72,15 +72,22 @@ def make_optimizers(model: ConfiguredModel, config: Config, device: str = "") ->
     The first has a second group for the backbone's own weights, where they train. Without proxies (closed-set
     recognition by a linear classifier) there is only the first; the third is there with ``class_prompt_updates=rows``.
     A classifier's weights, and with ``decay_vectors=False`` biases and norms, are groups of their own weight decay.
+    With ``step_back`` what is in the transformer is in groups of its own, whose rates may fall.
     Steps are one kernel for all tensors where torch has one for the ``device``, on which the model is or will be (none:
     where it is): a third of the time of one for each.
     """
-    groups = model.parameter_groups()
+    groups = model.parameter_groups(inside_apart=config.step_back < 1)
     fused = True if (device or next(model.parameters()).device.type) in _FUSED else None
 
     def build(named: dict[str, float]) -> Optimizer:
         rows = [
-            {"params": parameters, "lr": lr, "start": lr, "weight_decay": decay}
+            {
+                "params": parameters,
+                "lr": lr,
+                "start": lr,
+                "weight_decay": decay,
+                "inside": name in ("inside", "backbone"),
+            }
             for name, lr in named.items()
             for decay, parameters in _by_decay(model, config, groups[name]).items()
         ]
@@ -89,7 +96,7 @@ def make_optimizers(model: ConfiguredModel, config: Config, device: str = "") ->
         kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
         return kind(rows, weight_decay=config.weight_decay, fused=fused)
 
-    optimizers = [build({"others": config.lr, "backbone": config.lr_backbone})]
+    optimizers = [build({"others": config.lr, "inside": config.lr, "backbone": config.lr_backbone})]
     if groups["proxies"]:
         optimizers.append(build({"proxies": config.lr_proxy}))
     if model.rows is not None:

@@ -51,6 +51,7 @@ def _importance(
     model, world, device = session.model, session.world, session.fabric.device
     session.sampler.set_epoch(session.config.epochs)  # whose draws no epoch of training has
     model.train()
+    model.head_alone = False  # as in the last epoch, which this process may not have seen
     tokens = [torch.zeros(len(kept), device=device) for kept in prompts.kept]
     segments = [torch.zeros(kept.shape, device=device) for kept in prompts.kept]
     counted = 0

@@ -21,17 +21,37 @@ def cosine(start: float, end: float, epoch: float, length: int) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * epoch / length)) / 2
 
 
-def set_learning_rates(optimizers: Sequence[Optimizer], config: Config, epoch: float) -> dict[str, float]:
+def head_alone(config: Config, epoch: int) -> bool:
+    """Whether in ``epoch`` (from 0) nothing in the transformer trains yet: the first ``head_epochs``.
+
+    A head and proxies that know nothing pull the features of a transformer in any direction; those that have learned
+    what the features tell adapt them (linear probing, then fine-tuning; Kumar et al., ICLR 2022, arXiv 2202.10054).
+    Where a run prunes and trains anew, so does the head.
+    """
+    place, epochs = _place(config, epoch)
+    return place < (int(epochs >= 3) if config.head_epochs is None else config.head_epochs)
+
+
+def _place(config: Config, epoch: float) -> tuple[float, int]:
+    """Epochs since training began, and how many there are; anew where a run prunes."""
+    begins = config.prunes_after
+    if begins is None:
+        return epoch, config.epochs
+    return (epoch, begins) if epoch < begins else (epoch - begins, config.epochs - begins)
+
+
+def set_learning_rates(
+    optimizers: Sequence[Optimizer], config: Config, epoch: float, inside: float = 1.0
+) -> dict[str, float]:
     """Set every learning rate for ``epoch`` (from 0); returns those of the record: ``lr`` and ``lr_proxy``.
 
     In the first ``warmup_epochs`` rates rise linearly from ``warmup_lr``. From 0, as in VPT's code, the first epoch
     changes nothing. The cosine follows. With ``schedule="updates"`` an epoch has parts, its share of steps done, and
     the cosine counts from the first step of all, not from the end of the warm-up, as timm's does by default.
-    Where a run prunes and trains anew (:mod:`vptsp.training.pruning`), so does the schedule.
+    Where a run prunes and trains anew (:mod:`vptsp.training.pruning`), so does the schedule. ``inside``: a share of
+    their rates for what trains in the transformer (:mod:`vptsp.training.step_back`).
     """
-    epochs, begins = config.epochs, config.prunes_after
-    if begins is not None:
-        epoch, epochs = (epoch, begins) if epoch < begins else (epoch - begins, epochs - begins)
+    epoch, epochs = _place(config, epoch)
     warmup, by_step = config.warmup_epochs, config.schedule == "updates"
     skipped = 0 if by_step else warmup
     length = config.cosine_length or max(epochs - skipped, 1)
@@ -41,5 +61,6 @@ def set_learning_rates(optimizers: Sequence[Optimizer], config: Config, epoch: f
                 group["lr"] = config.warmup_lr + (group["start"] - config.warmup_lr) * epoch / warmup
             else:
                 group["lr"] = cosine(group["start"], config.cosine_min, epoch - skipped, length)
+            group["lr"] *= inside if group.get("inside") else 1.0
     names = ("lr", "lr_proxy")
     return {name: optimizer.param_groups[0]["lr"] for name, optimizer in zip(names, optimizers, strict=False)}

@@ -29,10 +29,12 @@ from vptsp.settings.build import ConfiguredModel, build_model
 from vptsp.settings.config import Config
 from vptsp.settings.losses import require_loss
 from vptsp.settings.methods import METHODS
+from vptsp.training.augment_by_images import Augmentation, fitting_augmentation
 from vptsp.training.frozen_weights import keep_frozen_weights
 from vptsp.training.gradient_cache import DividedForward
 from vptsp.training.optimizers import clip, make_optimizers
 from vptsp.training.precision import Precision
+from vptsp.training.schedule import head_alone
 from vptsp.training.shared_features import SharedFeatures
 from vptsp.training.trackers import require_tracker
 from vptsp.training.weight_average import WeightAverage
@@ -56,6 +58,7 @@ class Session:
     optimizers: tuple[Optimizer, ...]  # of everything else, of the learned proxies, of class prompts by rows
     loader: Loader
     sampler: TrainSampler
+    augmentation: Augmentation | None = None  # fitted to the images, if the settings left something open
     passes: EvalPasses | None = None  # over the images that are looked at after every epoch
     changes: list[str] = field(default_factory=list)  # of the data, since the run was started
     compiles: bool = False  # whether training steps run compiled
@@ -109,12 +112,16 @@ class Session:
                 f"loss={config.loss!r} with these settings has weights or a memory of its own, which several devices "
                 "do not share yet; use devices=1, or a loss such as proxy_anchor"
             )
+        augmentation = fitting_augmentation(backbone, splits.train, config, fabric) if model.method.trains else None
+        if augmentation is not None:
+            config = config.changed(**augmentation.changes)
+        model.config = config
         transform = train_transform(
             backbone.image_size,
             backbone.mean,
             backbone.std,
             scale=(config.crop_min or _crop_min(splits.train), 1.0),
-            flip=splits.train.mirror_ok,
+            flip=splits.train.mirror_ok if config.mirror is None else config.mirror,
             augment=config.augment,
         )
         loader = train_loader(
@@ -128,7 +135,7 @@ class Session:
         )
         sampler = loader.batch_sampler.whole if isinstance(loader.batch_sampler, PartSampler) else loader.batch_sampler
         assert isinstance(sampler, TrainSampler)
-        return cls(config, splits, world, fabric, Precision(fabric), model, None, (), loader, sampler)
+        return cls(config, splits, world, fabric, Precision(fabric), model, None, (), loader, sampler, augmentation)
 
     def _set_up(self) -> None:
         """Model and optimisers on the device, and in a world of processes wrapped for it."""
@@ -215,7 +222,8 @@ _ANYWHERE = ("data_root", "data_cache", "query_csv", "backbone_weights", "side_w
 
 def join(config: Config) -> World:
     """The processes that train together, of which this is one; it alone where it was started alone."""
-    return World.join(config.device, config.precision, config.patience, config.images_per_pass is not None)
+    in_parts = config.images_per_pass is not None or head_alone(config, 0)
+    return World.join(config.device, config.precision, config.patience, in_parts)
 
 
 def in_world(config: Config, world: World) -> Config:

@@ -50,7 +50,8 @@ _DRAWN = ("blossoms", "digits")  # of no files, and the same as long as the code
 # Settings that decide nothing before the head, or whose effect is asked for directly. One that is missing here costs
 # a second computation, and never a wrong number.
 _AFTER_BACKBONE = """
-method mlp_layers embedding_size head_init head_shrinkage proxy_init proxy_length proxies alpha num_prompts
+augment_fit method mlp_layers embedding_size head_input head_init head_shrinkage proxy_init proxy_length proxies alpha
+num_prompts head_epochs step_back
 loss loss_args miner miner_args loss_memory loss_scale loss_margin positive_mean loss_proxies
 epochs optimizer lr lr_backbone lr_proxy momentum weight_decay weight_decay_head decay_vectors cosine_length
 warmup_epochs warmup_lr schedule cosine_min grad_clip grad_clip_each weight_average feature_noise anti_collapse

@@ -1,6 +1,6 @@
 """A start from the data: one pass over the training images sets head, proxies and semantic tower before the first step.
 
-What is set is said by the settings ``head_init``, ``proxy_init`` and ``unit_init``; how, by
+What is set is said by the settings ``head_input``, ``head_init``, ``proxy_init`` and ``unit_init``; how, by
 :mod:`vptsp.core.initial_values`.
 :func:`whitened_head` is the untrained model that a run is compared with (``select_start``), :func:`start_centred` all
 that the frozen method takes from its training images.
@@ -17,7 +17,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vptsp.core.heads import CentredFeature, Head
-from vptsp.core.initial_values import class_means, start_as_mean, start_isometric, start_whitened
+from vptsp.core.initial_values import (
+    class_means,
+    leave_input,
+    start_as_mean,
+    start_isometric,
+    start_whitened,
+    take_input,
+    whiten_input,
+)
 from vptsp.core.proxies.gru import GatedUnit
 from vptsp.data.image_set import ImageSet
 from vptsp.devices.world import World
@@ -35,8 +43,13 @@ def start_from_data(
 ) -> None:
     """Set what the settings say, from the images as a test sees them; draws no random number where they say nothing."""
     tower, head = model.semantic, model.head
-    if isinstance(head, Head) and (config.head_init, config.proxy_init) != ("random", "random"):
+    asked = (config.head_input, config.head_init, config.proxy_init)
+    if isinstance(head, Head) and asked != ("as_is", "random", "random"):
         features, labels = training_features(model, images, config, fabric, world), torch.as_tensor(images.labels)
+        if config.head_input == "whitened":
+            whiten_input(head, features, labels, config.head_shrinkage)
+            if tower is not None and tower.head is not None:  # sees features of the same transformer
+                take_input(tower.head, head)
         if config.head_init == "isometric":
             start_isometric(head, features)
         elif config.head_init == "whitened":
@@ -66,6 +79,7 @@ def whitened_head(
     own, random = {name: value.clone() for name, value in head.state_dict().items()}, torch.get_rng_state()
     try:
         features = training_features(model, images, config, fabric, world)
+        leave_input(head)
         start_whitened(head, features, torch.as_tensor(images.labels), config.head_shrinkage)
         yield
     finally:

@@ -17,6 +17,8 @@ from vptsp.runs.checkpoints import (
 from vptsp.runs.run import Run
 from vptsp.training.session import Session
 
+_LATER = ("scaler", "foothold", "inside")  # which checkpoints of earlier versions do not have
+
 
 @dataclass
 class TrainingState:
@@ -28,6 +30,8 @@ class TrainingState:
     gradient_norm: float | None = 0.0  # of the last step; none if fp16 left it out because it overflowed
     best: dict[str, Any] | None = None  # epoch and validation metric of the selected checkpoint
     lines: list[dict[str, Any]] = field(default_factory=list)  # records of the finished epochs: metrics.jsonl
+    foothold: dict[str, Any] | None = None  # epoch and validation metric of what training would go back to
+    inside: float = 1.0  # share of their rates at which prompts and weights in the transformer train
     scaler: dict[str, Any] = field(default_factory=dict)  # of the loss scale, at the last checkpoint
 
     @classmethod
@@ -48,7 +52,7 @@ class TrainingState:
         Raises :class:`RunError` where a number is missing, with ``source`` for the place.
         """
         names = [each.name for each in fields(cls)]
-        missing = [name for name in names if name not in stored and name != "scaler"]
+        missing = [name for name in names if name not in stored and name not in _LATER]
         if missing:
             raise RunError(
                 f"the checkpoint of {source} holds no {', '.join(missing)}, so it is not known where it stopped; "

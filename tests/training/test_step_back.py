@@ -1,0 +1,189 @@
+"""Head first, and back where an epoch harmed: what trains when, and that a run goes on from where it was best."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from trainings import PER_EPOCH, assert_identical, silent
+
+import vptsp.training.step_back
+from vptsp.runs.checkpoints import own_state
+from vptsp.runs.progress import Event, print_epochs
+from vptsp.runs.run import Run
+from vptsp.settings.config import Config
+from vptsp.settings.methods import METHODS
+from vptsp.training.guards import TrainingStopped
+from vptsp.training.loop import train
+from vptsp.training.schedule import head_alone
+from vptsp.training.session import Session
+from vptsp.training.step_back import by_chance
+
+pytestmark = pytest.mark.usefixtures("two_blocks")
+Tiny = Callable[..., Config]
+INSIDE = ("vit.", "prompts.", "location.", "key_values.", "semantic.class_prompts.")
+WITHIN = [
+    name
+    for name, method in METHODS.items()
+    if method.trains and "retrieval" in method.tasks and name not in ("linear", "mlp", "side")
+]
+
+
+def trained(run: Run, which: str) -> dict[str, torch.Tensor]:
+    return load_file(run.path / f"checkpoint/inference_{which}.safetensors")
+
+
+@pytest.mark.parametrize("method", WITHIN)
+def test_while_the_head_is_alone_nothing_in_the_transformer_moves(tiny: Tiny, method: str) -> None:
+    session = Session.prepare(tiny(method=method, prompt_dynamics="linear" if method == "vpt_deep" else "none"))
+    model, config = session.model, session.config
+    assert model.trains_inside
+    before = {name: value.clone() for name, value in own_state(model).items()}
+    model.train().head_alone = True
+    session.sampler.set_epoch(0)
+    images, labels, _ = next(iter(session.loader))
+    from vptsp.training.objective import make_objective
+
+    session.backward(make_objective(config)(model, session.forward(images, labels), labels))
+    session.clip_gradients()
+    session.step()
+    moved = {name for name, value in own_state(model).items() if not torch.equal(value, before[name])}
+    assert not any(name.startswith(INSIDE) or name.startswith("dynamics") for name in moved)
+    assert {"head.linear.weight", "learned"} <= moved
+    if method in ("vptsp_g", "vptsp_m"):
+        assert {"semantic.head.linear.weight", "semantic.container.rows"} <= moved
+
+
+def test_the_loss_is_the_same_with_the_head_alone(tiny: Tiny) -> None:
+    losses = []
+    for alone in (False, True):
+        session = Session.prepare(tiny())
+        session.model.train().head_alone = alone
+        session.sampler.set_epoch(0)
+        images, labels, _ = next(iter(session.loader))
+        output = session.model(images, labels)
+        losses.append(session.model.criterion(output.embeddings, labels, output.proxies))  # type: ignore[misc]
+    assert torch.equal(*losses)
+
+
+@pytest.mark.parametrize("method", ["linear", "mlp"])
+def test_without_anything_inside_nothing_is_different(tiny: Tiny, tmp_path: Path, method: str) -> None:
+    settings = {"method": method, "epochs": 3, "val_fraction": 0.3}
+    runs = [
+        train(tiny(**settings, **more), tmp_path / f"{number}", observer=silent)
+        for number, more in enumerate([{}, {"head_epochs": 0, "step_back": 1.0}])
+    ]
+    assert_identical(*runs)
+
+
+@pytest.mark.parametrize(
+    ("settings", "alone"),
+    [
+        ({"epochs": 12}, [0]),
+        ({"epochs": 2}, []),
+        ({"epochs": 3}, [0]),
+        ({"epochs": 4, "head_epochs": 2}, [0, 1]),
+        ({"epochs": 4, "head_epochs": 0}, []),
+        ({"epochs": 8, "method": "e2vpt"}, [0, 4]),  # which begins anew after its pruning
+    ],
+)
+def test_the_first_epochs_are_the_heads(tiny: Tiny, settings: dict[str, Any], alone: list[int]) -> None:
+    config = tiny(**settings)
+    assert [epoch for epoch in range(config.epochs) if head_alone(config, epoch)] == alone
+
+
+def judged(monkeypatch: pytest.MonkeyPatch, values: list[float]) -> None:
+    """What held-out classes say after each epoch, the first of ``values`` after the first."""
+    import vptsp.training.loop
+
+    real = vptsp.training.loop._validate
+    count = iter(values)
+
+    def say(session: Session) -> dict[str, float]:
+        return {**real(session), "val_recall_at_1": next(count)}
+
+    monkeypatch.setattr(vptsp.training.loop, "_validate", say)
+
+
+SETTINGS = {"epochs": 4, "val_fraction": 0.3, "head_epochs": 1}
+
+
+def test_an_epoch_that_harms_is_undone(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vptsp.training.step_back, "by_chance", lambda one, other, images: 0.1)
+    judged(monkeypatch, [0.5, 0.9, 0.7, 0.6])
+    kept: list[dict[str, torch.Tensor]] = []
+    rates: list[tuple[float, float]] = []
+    run = Run(tmp_path / "run")
+
+    def observe(event: Event) -> None:
+        if event.kind == "epoch":
+            kept.append(load_file(run.path / "checkpoint/last/tensors.safetensors"))
+            state = json.loads((run.path / "checkpoint/last/state.json").read_text())
+            others, inside = (group["lr"] for group in state["optimizers"]["others"][:2])
+            rates.append((others, inside))
+
+    train(tiny(**SETTINGS), run.path, observer=observe)
+    assert [line.get("back_to") for line in run.metrics()] == [None, None, 2, None]  # the last one has no successor
+    own = [name for name in kept[0] if name.startswith("model.")]
+    assert all(torch.equal(kept[1][name], kept[2][name]) for name in own)
+    assert not any(name.startswith("optimizer.") for name in kept[2])
+    assert not all(torch.equal(kept[2][name], kept[3][name]) for name in own)
+    assert [inside / others for others, inside in rates] == pytest.approx([1, 1, 1, 0.25])
+    assert run.result().epoch == 2
+    assert not (run.path / "checkpoint/foothold.safetensors").exists()
+    worse = trained(run, "last")
+    assert any(not torch.equal(value, trained(run, "best_val")[name]) for name, value in worse.items())
+
+
+@pytest.mark.parametrize(
+    ("values", "more"),
+    [
+        ([0.9, 0.7, 0.6, 0.5], {"step_back": 1.0}),
+        ([0.9, 0.7, 0.6, 0.5], {"head_epochs": 3}),  # nothing in the transformer is to blame
+        ([0.9, 0.85, 0.81, 0.8], {}),
+        ([0.9, 0.7, 0.6, 0.5], {"method": "linear"}),
+        ([0.9, 0.7, 0.6, 0.5], {"class_prompt_updates": "rows"}),
+    ],
+)
+def test_what_is_no_reason_to_go_back(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: list[float], more: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(vptsp.training.step_back, "by_chance", lambda one, other, images: 0.1)
+    judged(monkeypatch, values)
+    run = train(tiny(**{**SETTINGS, **more}), tmp_path / "run", observer=silent)
+    assert not any("back_to" in line for line in run.metrics())
+
+
+@pytest.mark.parametrize("stop", [3 * PER_EPOCH - 8, 3 * PER_EPOCH])
+def test_stopped_and_resumed_a_run_goes_back_alike(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
+) -> None:
+    monkeypatch.setattr(vptsp.training.step_back, "by_chance", lambda one, other, images: -1.0)  # any fall is one
+    config = tiny(**SETTINGS, lr=0.3, seed=1)
+    whole, run = train(config, tmp_path / "whole", observer=silent), Run(tmp_path / "run")
+    assert any("back_to" in line for line in whole.metrics())
+
+    def observe(event: Event) -> None:
+        if event.kind == "step" and event.step == stop:
+            (run.path / "STOP").touch()
+
+    with pytest.raises(TrainingStopped):
+        train(config, run.path, observer=observe)
+    torch.manual_seed(99)
+    assert_identical(train(run_dir=run.path, resume=True, observer=silent), whole)
+
+
+def test_whoever_watches_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    print_epochs(Event("epoch", 3, 8, 30, 80, {"epoch": 3, "loss": 1.0, "val_recall_at_1": 0.5, "back_to": 2}))
+    assert "back to epoch 2" in capsys.readouterr().out
+
+
+def test_few_images_say_little() -> None:
+    assert by_chance(0.9, 0.7, 10) > 0.2
+    assert by_chance(0.9, 0.7, 1000) < 0.05
+    assert by_chance(1.0, 1.0, 5) == 0
