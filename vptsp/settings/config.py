@@ -339,7 +339,7 @@ class Config(BaseModel):
         False, description="with few training classes: a smaller batch_size, and none held out, instead of stopping"
     )
     optimizer: Literal["sgd", "adam", "adamw"] = Field("adamw", description="type of both optimisers")
-    lr: float = Field(5e-3, gt=0, description="learning rate of everything but the learned proxies")
+    lr: float = Field(0.015, gt=0, description="learning rate of everything but the learned proxies")
     lr_backbone: float = Field(1e-4, gt=0, description="learning rate of the backbone's own weights, where they train")
     lr_proxy: float = Field(5e-2, gt=0, description="learning rate of the learned proxies")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd")
