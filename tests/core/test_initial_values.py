@@ -199,7 +199,7 @@ def test_numbers_that_leave_nothing_to_learn_are_refused() -> None:
         start_whitened(Head(WIDTH, WIDTH), values, labels, 0.0)
     with pytest.raises(ConfigError, match="whitening needs a shrinkage above 0"):
         whiten_input(Head(WIDTH, WIDTH, whitens_input=True), values, labels, 0.0)
-    with pytest.raises(ConfigError, match=r"make it with Head\(\.\.\., whitens_input=True\)"):
+    with pytest.raises(ConfigError, match=r"make it to whiten its input, Head\(D, E, True\)"):
         whiten_input(Head(WIDTH, WIDTH), values, labels)
     with pytest.raises(ConfigError, match="keeps a share between 0 and 1"):
         start_as_mean(GatedUnit(8), 1.0)

@@ -43,7 +43,7 @@ class Head(nn.Module):
         if self.input_matrix is None:
             return normed
         with torch.autocast(normed.device.type, enabled=False):  # it takes small differences of large numbers
-            return F.linear(normed.float(), self.input_matrix, self.input_offset)
+            return F.linear(normed.to(self.input_matrix.dtype), self.input_matrix, self.input_offset)
 
     def forward(self, features: Float[Tensor, "B D"]) -> Float[Tensor, "B E"]:
         # Unit vectors in fp32: under autocast the linear layer returns half precision.

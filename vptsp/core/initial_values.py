@@ -76,7 +76,9 @@ def whiten_input(
     Raises :class:`ConfigError` for a head that has no place for it, and for a shrinkage that is not positive.
     """
     if head.input_matrix is None or head.input_offset is None:
-        raise ConfigError("this head has no map before its linear layer; make it with Head(..., whitens_input=True)")
+        raise ConfigError(
+            "this head has no place for a map before its linear layer; make it to whiten its input, Head(D, E, True)"
+        )
     leave_input(head)
     normed = _normed(head, features)
     found = variation(normed, labels)
