@@ -88,7 +88,7 @@ def require_agreement(config: Config) -> None:
             "and 1, or unit_init=random"
         )
     if 1 not in config.recall_ks:
-        raise ValueError(f"recall_ks={config.recall_ks} must hold 1: epochs are selected by recall at 1")
+        raise ValueError(f"recall_ks={config.recall_ks} must hold 1: recall at 1 is what results are named by")
     if config.precision == "fp16" and config.device == "cpu":
         raise ValueError("precision='fp16' needs a GPU; on device='cpu' use bf16 or fp32")
 

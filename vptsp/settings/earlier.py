@@ -19,6 +19,7 @@ BEFORE = {
     "proxy_length": "free",
     "select_start": "none",
     "select_finish": "none",
+    "select_by": "recall_at_1",
 }
 
 
