@@ -327,7 +327,7 @@ class Config(BaseModel):
         "or more",
     )
     step_back: float = Field(
-        0.25,
+        0.1,
         gt=0,
         le=1,
         description="after an epoch that held-out classes are found worse by, training goes back to the best one, and "
