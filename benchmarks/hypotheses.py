@@ -1,8 +1,10 @@
 """What each way to start and to train gives alone, and together, at a small equal budget: a table of docs/defaults.md.
 
 Run as ``python -m benchmarks.hypotheses FOLDER ["dataset=folder data_root=PATH epochs=3" ...]``, each further argument
-the settings of one data set; without any, blossoms. ``SEEDS`` in the environment says how many, ``ONLY`` which rows by
-their first letters (``ONLY=unit,class``). Runs are kept in FOLDER; what is there already is not trained again.
+the settings of one data set; without any, blossoms. ``TABLE=earlier`` in the environment starts from the defaults of
+earlier versions and changes one thing of them; otherwise each thing that the defaults do is left out. ``SEEDS`` says how
+many seeds, ``ONLY`` which rows by their first letters (``ONLY=unit,class``). Runs are kept in FOLDER; what is there
+already is not trained again, so each table needs a FOLDER of its own.
 
 For each set two columns, R@1 in percent on test classes, which share none with the training: of the *last* epoch, and
 of what held-out classes *selected* among the whitened start, the epochs and the whitened embeddings.
@@ -20,9 +22,24 @@ from vptsp.settings.config import make_config, parse_assignments
 
 SEEDS = range(int(os.environ.get("SEEDS", "1")))
 ONLY = tuple(filter(None, os.environ.get("ONLY", "").split(",")))
-LOW = "lr=0.0005 lr_proxy=0.005"  # a tenth of the defaults
+NOW = {  # what the defaults do, each left out
+    "the defaults": "",
+    "features as they are": "head_input=as_is",
+    "features as they are, random head": "head_input=as_is head_init=random",
+    "random head": "head_init=random",
+    "parts from 8 %, mirrored": "crop_min=0.08 mirror=true",
+    "all from the first step": "head_epochs=0",
+    "never back": "step_back=1",
+    "all from the first step, never back": "head_epochs=0 step_back=1",
+    "a third of the rate": "lr=0.005",
+    "none of these": "head_input=as_is head_init=random crop_min=0.08 mirror=true head_epochs=0 step_back=1 lr=0.005",
+}
+BEFORE = (  # the defaults of earlier versions
+    "head_input=as_is head_init=random augment_fit=none head_epochs=0 step_back=1 lr=0.005 select_by=recall_at_1"
+)
+LOW = "lr=0.0005 lr_proxy=0.005"  # a tenth of them
 START = "proxy_init=class_means proxy_length=unit unit_init=mean gru_activation=tanh"
-HYPOTHESES = {
+EARLIER = {  # what was tried on them
     "the defaults": "",
     "isometric head": "head_init=isometric",
     "whitened head": "head_init=whitened",
@@ -41,17 +58,20 @@ HYPOTHESES = {
     "all of the start, a tenth of the rates": f"head_init=isometric {START} {LOW}",
     "the same from a whitened head": f"head_init=whitened {START} {LOW}",
 }
+TABLES = {"now": (NOW, ""), "earlier": (EARLIER, BEFORE)}
 
 
 def main(folder: Path, sets: list[str]) -> None:
     for words in sets or ["dataset=blossoms crop_min=0.3 epochs=3"]:
         print(f"\n{words}\n{'':<40}{'last':>14}{'selected':>14}{'MAP@R':>14}", flush=True)
-        for name, settings in HYPOTHESES.items():
+        rows, base = TABLES[os.environ.get("TABLE", "now")]
+        for name, settings in rows.items():
             if ONLY and not name.startswith(ONLY):
                 continue
             results = []
             for seed in SEEDS:
                 config = make_config(
+                    parse_assignments(shlex.split(base)),
                     parse_assignments(shlex.split(words)),
                     parse_assignments(shlex.split(settings)),
                     {"seed": seed, "probe_images": 0},
@@ -62,4 +82,6 @@ def main(folder: Path, sets: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    if not sys.argv[1:]:
+        sys.exit("give a folder for the runs: python -m benchmarks.hypotheses FOLDER [SETTINGS ...]")
     main(Path(sys.argv[1]), sys.argv[2:])

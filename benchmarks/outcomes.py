@@ -70,4 +70,6 @@ def main(folder: Path, sets: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    if not sys.argv[1:]:
+        sys.exit("give a folder for the runs: python -m benchmarks.outcomes FOLDER [SETTINGS ...]")
     main(Path(sys.argv[1]), sys.argv[2:])
