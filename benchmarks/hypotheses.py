@@ -1,6 +1,6 @@
 """What each way to start and to train gives alone, and together, at a small equal budget: a table of docs/defaults.md.
 
-Run as ``python -m benchmarks.hypotheses FOLDER ["dataset=folder data_root=PATH epochs=3" ...]``, each further argument
+Run as ``python -m benchmarks.hypotheses FOLDER ["dataset=folder data_root=PATH epochs=3" ...]``, each further one
 the settings of one data set; without any, blossoms. ``TABLE=earlier`` in the environment starts from the defaults of
 earlier versions and changes one thing of them; otherwise each thing that the defaults do is left out. ``SEEDS`` says how
 many seeds, ``ONLY`` which rows by their first letters (``ONLY=unit,class``). Runs are kept in FOLDER; what is there
