@@ -2,7 +2,7 @@
 
 Run as ``python -m benchmarks.hypotheses FOLDER ["dataset=folder data_root=PATH epochs=3" ...]``, each further one
 the settings of one data set; without any, blossoms. ``TABLE=earlier`` in the environment starts from the defaults of
-earlier versions and changes one thing of them; otherwise each thing that the defaults do is left out. ``SEEDS`` says how
+earlier versions and changes one thing of them; else each thing that they do now is left out. ``SEEDS`` says how
 many seeds, ``ONLY`` which rows by their first letters (``ONLY=unit,class``). Runs are kept in FOLDER; what is there
 already is not trained again, so each table needs a FOLDER of its own.
 
