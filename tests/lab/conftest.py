@@ -105,7 +105,7 @@ class Window:
         self.page = page = self.context.new_page()
         page.set_default_timeout(60_000)
         page.on("console", self._console)
-        page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        page.on("pageerror", lambda error: self.wrong.append(f"{error} ({error.stack})"))
         page.on("request", self._request)
         page.goto(f"{lab.url}/lab?reset")
         page.wait_for_function("window.jupyterapp?.started.then(() => true)", timeout=90_000)

@@ -78,22 +78,36 @@ def finish_saving(
 ) -> None:
     """Store everything else, ``more`` tensors among it, and put the new checkpoint in the place of the old one."""
     folder, staging = run.path / "checkpoint" / "last", run.path / "checkpoint" / ".next"
-    tensors = {f"model.{name}": value for name, value in own_state(model).items()}
-    groups: State = {}
-    for name, optimizer in zip(_NAMES, optimizers, strict=False):
-        packed = optimizer.state_dict()
-        groups[name] = packed["param_groups"]
-        for index, slots in packed["state"].items():
-            tensors |= {
-                f"optimizer.{name}.{index}.{slot}": torch.as_tensor(v) for slot, v in slots.items() if v is not None
-            }
-    tensors |= more
+    tensors = _training_tensors(model, optimizers) | dict(more)
+    groups = {name: each.state_dict()["param_groups"] for name, each in zip(_NAMES, optimizers, strict=False)}
     tensors["random.cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors |= {f"random.cuda.{i}": value for i, value in enumerate(_cuda_random_states())}
     write_tensors(staging / "tensors.safetensors", tensors)
     write_json(staging / "state.json", {**state, "optimizers": groups, "fingerprint": model.backbone.fingerprint})
     _replace(folder, staging)
+
+
+def _training_tensors(model: ConfiguredModel, optimizers: Sequence[Optimizer]) -> dict[str, Tensor]:
+    """What trains, and what optimisers remember of it, by their names in a checkpoint."""
+    tensors = {f"model.{name}": value for name, value in own_state(model).items()}
+    for name, optimizer in zip(_NAMES, optimizers, strict=False):
+        for index, slots in optimizer.state_dict()["state"].items():
+            tensors |= {
+                f"optimizer.{name}.{index}.{slot}": torch.as_tensor(v) for slot, v in slots.items() if v is not None
+            }
+    return tensors
+
+
+def _take_slots(optimizers: Sequence[Optimizer], tensors: Mapping[str, Tensor], groups: State) -> None:
+    """Put what optimisers remember back into them, with the ``groups`` of each by name."""
+    for name, optimizer in zip(_NAMES, optimizers, strict=False):
+        slots: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            if key.startswith(f"optimizer.{name}."):
+                index, slot = key.removeprefix(f"optimizer.{name}.").split(".")
+                slots.setdefault(int(index), {})[slot] = value
+        optimizer.load_state_dict({"state": slots, "param_groups": groups[name]})
 
 
 def rows_saved(model: ConfiguredModel) -> None:
@@ -140,13 +154,7 @@ def load_training(
     tensors = read_tensors(folder / "tensors.safetensors", remedy)
     _check_backbone(state["fingerprint"], model, str(folder))
     _load_own_state(model, _under("model.", tensors), folder)
-    for name, optimizer in zip(_NAMES, optimizers, strict=False):
-        slots: dict[int, dict[str, Tensor]] = {}
-        for key, value in tensors.items():
-            if key.startswith(f"optimizer.{name}."):
-                index, slot = key.removeprefix(f"optimizer.{name}.").split(".")
-                slots.setdefault(int(index), {})[slot] = value
-        optimizer.load_state_dict({"state": slots, "param_groups": state["optimizers"][name]})
+    _take_slots(optimizers, tensors, state["optimizers"])
     if model.rows is not None and model.rows.bank is not None:
         model.rows.bank.load(folder, _under("bank.", tensors))
     if take_average is not None:
@@ -183,18 +191,21 @@ def _start_path(run: Run) -> Path:
     return run.path / "checkpoint" / "start.safetensors"
 
 
-def save_foothold(run: Run, model: ConfiguredModel) -> None:
-    """Keep what trains as it is now, for a run that may go back here."""
-    write_tensors(_foothold_path(run), own_state(model))
+def save_foothold(run: Run, model: ConfiguredModel, optimizers: Sequence[Optimizer]) -> None:
+    """Keep what trains as it is now, and what optimisers remember, for a run that may go back here."""
+    write_tensors(_foothold_path(run), _training_tensors(model, optimizers))
 
 
-def load_foothold(run: Run, model: ConfiguredModel) -> None:
-    """Put what trains back to where it was kept. Raises :class:`RunError` where the run no longer has that."""
+def load_foothold(run: Run, model: ConfiguredModel, optimizers: Sequence[Optimizer]) -> None:
+    """Put what trains, and what optimisers remember, back to where it was kept. Raises :class:`RunError` where the run
+    no longer has that."""
     path = _foothold_path(run)
     tensors = read_tensors(
         path, f"start again in another run directory: vptsp train --preset {run.path / 'config.json'} --run-dir NEW"
     )
-    _load_own_state(model, tensors, path)
+    _load_own_state(model, _under("model.", tensors), path)
+    groups = {name: each.state_dict()["param_groups"] for name, each in zip(_NAMES, optimizers, strict=False)}
+    _take_slots(optimizers, tensors, groups)
 
 
 def drop_foothold(run: Run) -> None:

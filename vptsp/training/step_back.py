@@ -3,8 +3,9 @@
 How large a step the features bear depends on the data: with many images of few classes the rates of the defaults adapt
 them well, with few images of many they destroy in an epoch what the backbone knew. Nobody knows before; the classes
 held out of train do after an epoch. So the best epoch so far is a foothold: an epoch that falls below it by more than
-chance is undone, and prompts and weights in the transformer train on from there at a fraction of their rates. What that
-is worth on which data is measured in ``docs/defaults.md``.
+chance is undone, and prompts and weights in the transformer train on from there at a fraction of their rates, with what
+the optimisers remembered: begun anew they would take their largest steps. What that is worth on which data is measured
+in ``docs/defaults.md``.
 """
 
 from __future__ import annotations
@@ -32,12 +33,13 @@ def look_back(run: Run, session: Session, state: TrainingState, line: dict[str, 
     held, epoch = state.foothold, line["epoch"]
     if held is None or value >= held["value"]:
         state.foothold = {"epoch": epoch, "value": value}
-        world.first(lambda: save_foothold(run, model))
+        world.first(lambda: save_foothold(run, model, session.optimizers))
     elif epoch < config.epochs and not head_alone(config, epoch - 1):
         assert session.splits.val is not None, "it has judged the epoch"
         if held["value"] - value > by_chance(held["value"], value, len(session.splits.val)):
-            world.all_well(lambda: load_foothold(run, model))
-            session.forget_steps()
+            world.all_well(lambda: load_foothold(run, model, session.optimizers))
+            if session.average is not None:
+                session.average.begin()
             state.inside *= config.step_back
             line["back_to"] = held["epoch"]
 
