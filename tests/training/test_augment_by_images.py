@@ -79,7 +79,7 @@ def test_a_texture_is_its_class_in_any_part_and_mirrored(textures: Path) -> None
     assert found is not None
     assert found.changes == {"crop_min": PARTS[0], "mirror": True}
     assert found.images == 60
-    assert "parts from 8%, mirrored (of 60 images the backbone finds" in found.said
+    assert "random parts from 8% of an image, mirrored (of 60 images the backbone finds" in found.said
 
 
 def test_what_is_left_and_right_is_not_mirrored(halves: Path) -> None:
@@ -145,9 +145,11 @@ def test_a_run_is_of_what_was_found_and_says_so(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("vptsp.training.session.fitting_augmentation", fit)
         run = train(tiny(**changes), tmp_path / "run", observer=print_epochs)
-    said = "images are seen in parts from 30%, not mirrored (of 40 images the backbone finds 36, mirrored 12, by 30%"
+    said = (
+        "augmentation: random parts from 30% of an image, not mirrored (of 40 images the backbone finds 36, mirrored 12"
+    )
     assert said in capsys.readouterr().out
-    assert (run.config.crop_min, run.config.mirror) == (0.3, False)
+    assert (run.config.crop_min, run.config.mirror, run.config.augment_fit) == (0.3, False, "none")
     given = train(tiny(**changes, crop_min=0.3, mirror=False), tmp_path / "given", observer=silent)
     assert [line["loss"] for line in given.metrics()] == [line["loss"] for line in run.metrics()]
     again = Session.prepare(Run(run.path).config)
@@ -159,6 +161,13 @@ def test_a_run_is_of_what_was_found_and_says_so(
 
 def _transform(session: Session) -> Any:
     return session.loader.dataset.transform  # type: ignore[attr-defined]
+
+
+def test_what_could_not_be_told_is_not_asked_again(tiny: Tiny, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vptsp.training.session.fitting_augmentation", lambda *given: None)
+        run = train(tiny(epochs=1, augment_fit="images"), tmp_path / "run", observer=silent)
+    assert (run.config.crop_min, run.config.mirror, run.config.augment_fit) == (None, None, "none")
 
 
 @pytest.mark.parametrize(("mirror", "flips"), [(None, True), (True, True), (False, False)])
@@ -198,4 +207,4 @@ def test_what_differs_within_classes_does_not_hide_them() -> None:
 
 def test_without_something_to_say_a_run_begins_as_ever(capsys: pytest.CaptureFixture[str]) -> None:
     print_epochs(Event("start", 0, 2, 0, 10, {"run": "runs/a", "images": 10, "classes": 2}))
-    assert "seen in" not in capsys.readouterr().out
+    assert "augmentation" not in capsys.readouterr().out

@@ -13,11 +13,13 @@ from safetensors.torch import load_file
 from trainings import PER_EPOCH, assert_identical, silent
 
 import vptsp.training.step_back
+from vptsp.errors import ConfigError
 from vptsp.runs.checkpoints import own_state
 from vptsp.runs.progress import Event, print_epochs
 from vptsp.runs.run import Run
-from vptsp.settings.config import Config
+from vptsp.settings.config import Config, make_config
 from vptsp.settings.methods import METHODS
+from vptsp.settings.presets import preset_names
 from vptsp.training.guards import TrainingStopped
 from vptsp.training.loop import train
 from vptsp.training.schedule import head_alone
@@ -89,6 +91,8 @@ def test_without_anything_inside_nothing_is_different(tiny: Tiny, tmp_path: Path
         ({"epochs": 3}, [0]),
         ({"epochs": 4, "head_epochs": 2}, [0, 1]),
         ({"epochs": 4, "head_epochs": 0}, []),
+        ({"epochs": 12, "warmup_epochs": 1}, []),
+        ({"epochs": 12, "task": "recognition"}, []),
         ({"epochs": 8, "method": "e2vpt"}, [0, 4]),  # which begins anew after its pruning
     ],
 )
@@ -179,12 +183,62 @@ def test_stopped_and_resumed_a_run_goes_back_alike(
     assert_identical(train(run_dir=run.path, resume=True, observer=silent), whole)
 
 
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"head_epochs": 4}, "head_epochs=4 leaves none of 4"),
+        ({"mirror": True, "augment": "resize"}, "mirror=True mirrors"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(tiny: Tiny, more: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        tiny(epochs=4, **more)
+
+
+def test_averaged_weights_that_were_judged_are_what_it_goes_back_to(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vptsp.training.step_back, "by_chance", lambda one, other, images: 0.1)
+    judged(monkeypatch, [0.5, 0.9, 0.7, 0.6])
+    run = Run(tmp_path / "run")
+    kept = []
+
+    def observe(event: Event) -> None:
+        if event.kind == "epoch":
+            kept.append(load_file(run.path / "checkpoint/last/tensors.safetensors"))
+
+    train(tiny(**SETTINGS, weight_average=0.9), run.path, observer=observe)
+    best = trained(run, "best_val")
+    assert torch.equal(kept[2]["model.head.linear.weight"], best["head.linear.weight"])
+    assert not torch.equal(kept[1]["model.head.linear.weight"], best["head.linear.weight"])
+
+
 def test_whoever_watches_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     print_epochs(Event("epoch", 3, 8, 30, 80, {"epoch": 3, "loss": 1.0, "val_recall_at_1": 0.5, "back_to": 2}))
     assert "back to epoch 2" in capsys.readouterr().out
 
 
-def test_few_images_say_little() -> None:
-    assert by_chance(0.9, 0.7, 10) > 0.2
-    assert by_chance(0.9, 0.7, 1000) < 0.05
+def test_chance_is_two_standard_errors_of_a_difference() -> None:
+    draws = torch.Generator().manual_seed(0)
+    shares = torch.rand(2, 20000, 50, generator=draws).lt(torch.tensor([0.9, 0.7])[:, None, None]).double().mean(2)
+    spread = float((shares[0] - shares[1]).std())
+    assert by_chance(0.9, 0.7, 50) == pytest.approx(2 * spread, rel=0.03)
     assert by_chance(1.0, 1.0, 5) == 0
+
+
+def test_every_part_that_trains_is_known_to_be_in_the_transformer_or_after_it(tiny: Tiny) -> None:
+    after = ("head.", "hidden.", "side.", "learned", "semantic.", "dynamics.", "criterion.")
+    for method, about in METHODS.items():
+        if about.trains and "retrieval" in about.tasks:
+            model = Session.prepare(tiny(method=method, image_size=64 if method == "side" else 32)).model
+            names = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+            assert all(name.startswith((*INSIDE, *after)) for name in names), method
+
+
+@pytest.mark.parametrize("name", sorted({*preset_names()} - {"demo", "own_images", "guided_blossoms"}))
+def test_published_presets_train_as_published(name: str) -> None:
+    config = make_config(preset=name)
+    assert not any(head_alone(config, epoch) for epoch in range(config.epochs))
+    assert not config.steps_back
+    assert not config.whitens_input
+    assert (config.head_start, config.augment_fit) == ("random", "none")

@@ -288,7 +288,8 @@ class EmbeddingModel(nn.Module):
         """The learned proxies as they enter the fusion: with ``unit_proxies`` of unit length."""
         if self.learned is None:
             return None
-        return F.normalize(self.learned, dim=1) if self.unit_proxies else self.learned
+        # A view and not the parameter itself: DistributedDataParallel would take an output without a graph for unused.
+        return F.normalize(self.learned, dim=1) if self.unit_proxies else self.learned.view_as(self.learned)
 
     def _before_head(self, encoded: Encoded, images: Tensor) -> Tensor:
         features: Tensor = encoded.features

@@ -81,7 +81,7 @@ def _beginning(event: Event) -> str:
         return f"{what}; nothing to train, they are embedded"
     again = f", of which {event.step:,} are done" if event.step else ""
     epochs = f"{event.epochs} epochs" if event.epochs > 1 else "one epoch"
-    seen = f"\nimages are seen in {told['augmentation']}" if "augmentation" in told else ""
+    seen = f"\naugmentation: {told['augmentation']}" if "augmentation" in told else ""
     return f"{what}, {epochs} of {event.steps // event.epochs:,} steps{again}{seen}"
 
 

@@ -67,6 +67,16 @@ def require_agreement(config: Config) -> None:
             f"batch_size={config.batch_size} with images_per_class={config.images_per_class} puts a single class "
             "into each batch; a proxy loss needs at least two, so make batch_size larger"
         )
+    if config.head_epochs and config.head_epochs >= config.epochs > 0:
+        raise ValueError(
+            f"head_epochs={config.head_epochs} leaves none of {config.epochs} epochs for what is in the transformer; "
+            "make it smaller than epochs, or train the head alone with method=linear"
+        )
+    if config.mirror and config.augment == "resize":
+        raise ValueError(
+            "mirror=True mirrors what a random part is taken of, and augment='resize' takes whole images as they are; "
+            "leave it out, or choose augment=crop or resized_crop"
+        )
     if config.bitfit and not method.trains:
         raise ValueError(f"bitfit=True contradicts method={config.method!r}, which trains nothing; drop one of them")
     if config.task not in method.tasks:

@@ -74,7 +74,7 @@ def build_model(
             raise ConfigError("task='recognition' needs the number of classes; pass num_classes")
         head = Classifier(width, num_classes, _SPREAD if method.guided else None)
     elif method.head:
-        head = Head(width, size, whitens_input=config.head_input == "whitened")
+        head = Head(width, size, whitens_input=config.whitens_input)
 
     learned: nn.Parameter | None = None
     semantic: SemanticTower | None = None
@@ -230,8 +230,7 @@ def _key_values(backbone: Backbone, config: Config) -> KeyValuePrompts:
 def _tower(backbone: Backbone, config: Config, method: Method, container: SemanticContainer) -> SemanticTower:
     source, size = config.semantic_source, config.embedding_size
     prompts = _class_prompts(backbone, config, len(container.rows)) if source == "class_prompts" else None
-    whitened = config.head_input == "whitened"
-    head = Head(backbone.width, size, whitens_input=whitened) if source != "samples" else None
+    head = Head(backbone.width, size, whitens_input=config.whitens_input) if source != "samples" else None
     name = method.semantic if config.semantic_unit == "method" else config.semantic_unit
     accumulate: nn.Module = _taking(
         ACCUMULATORS.load(name),

@@ -88,8 +88,8 @@ class Config(BaseModel):
     )
     augment_fit: Literal["images", "none"] = Field(
         "images",
-        description="images: what crop_min and mirror leave open is as far as training images are still found among "
-        "their class",
+        description="retrieval: what crop_min and mirror leave open is as far as training images are still found among "
+        "their class; a run that has begun says none, beside what was found",
     )
     hub_name: str | None = Field(None, description="data set of the Hugging Face hub, for dataset=hub")
     label_column: str | None = Field(
@@ -254,13 +254,13 @@ class Config(BaseModel):
     # --- start ---------------------------------------------------------------------------------
     head_input: Literal["as_is", "whitened"] = Field(
         "whitened",
-        description="features that the head sees: as the backbone gives them, or through a fixed map that divides them "
-        "by the variation within classes at start",
+        description="retrieval: features that the head sees: as the backbone gives them, or through a fixed map that "
+        "divides them by the variation within classes at start",
     )
-    head_init: Literal["random", "isometric", "whitened"] = Field(
-        "isometric",
+    head_init: Literal["auto", "random", "isometric", "whitened"] = Field(
+        "auto",
         description="head at start: random, what it sees with its angles, or that divided by the variation within "
-        "classes",
+        "classes; auto: isometric in retrieval, random in recognition",
     )
     head_shrinkage: float | None = Field(
         None,
@@ -324,14 +324,15 @@ class Config(BaseModel):
     head_epochs: Annotated[int, Field(ge=0)] | None = Field(
         None,
         description="first epochs, in which head and proxies train and nothing in the transformer; none: one of three "
-        "or more",
+        "or more in retrieval without a warm-up",
     )
     step_back: float = Field(
         0.1,
         gt=0,
         le=1,
-        description="after an epoch that held-out classes are found worse by, training goes back to the best one, and "
-        "what is in the transformer trains at this share of its rate; 1: never",
+        description="retrieval: after an epoch that held-out classes are found worse by, training goes back to the "
+        "best one, and what is in the transformer trains at this share of its rate; 1: never (nor with class prompts "
+        "by rows)",
     )
     batch_size: Positive = Field(64, description="B, images per step")
     images_per_class: Positive = Field(2, description="K, images per class in a batch")
@@ -470,6 +471,23 @@ class Config(BaseModel):
     def selection_metric(self) -> str:
         """The validation metric that selects the epoch."""
         return self.select_by if self.task == "retrieval" else TASKS[self.task].metric
+
+    @property
+    def whitens_input(self) -> bool:
+        """Whether the head has a map before its linear layer."""
+        return self.head_input == "whitened" and self.task == "retrieval"
+
+    @property
+    def head_start(self) -> str:
+        """``head_init``, decided."""
+        if self.head_init != "auto":
+            return self.head_init
+        return "isometric" if self.task == "retrieval" else "random"
+
+    @property
+    def steps_back(self) -> bool:
+        """Whether an epoch that harms is undone."""
+        return self.step_back < 1 and self.task == "retrieval"
 
     @property
     def selects_own_start(self) -> bool:

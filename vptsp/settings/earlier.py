@@ -8,6 +8,7 @@ from typing import Any
 BEFORE = {
     # parts of 8 % of an image and more, mirrored
     "augment_fit": "none",
+    "lr": 0.005,  # of a search's preset, which left out what was the default
     # all trained from the first step
     "head_epochs": 0,
     "step_back": 1.0,

@@ -58,9 +58,9 @@ class Augmentation:
     @property
     def said(self) -> str:
         """For whoever watches: what was chosen, and why."""
-        chosen = [] if self.crop_min is None else [f"parts from {self.crop_min:.0%}"]
+        chosen = [] if self.crop_min is None else [f"random parts from {self.crop_min:.0%} of an image"]
         chosen += [] if self.mirror is None else ["mirrored" if self.mirror else "not mirrored"]
-        ways = {f"by {name:.0%} of it" if isinstance(name, float) else name: n for name, n in self.by.items()}
+        ways = {f"by a part of {name:.0%}" if isinstance(name, float) else name: n for name, n in self.by.items()}
         told = ", ".join(f"{name} {count}" for name, count in ways.items())
         return f"{', '.join(chosen)} (of {self.images} images the backbone finds {self.found}, {told})"
 
@@ -73,10 +73,11 @@ def fitting_augmentation(
     parts = PARTS if config.crop_min is None and config.augment == "resized_crop" else ()
     mirror = config.mirror is None and images.mirror_ok and config.augment != "resize"
     chosen = _some(images)
-    if config.augment_fit == "none" or not (parts or mirror) or len(chosen) < _LEAST_FOUND:
+    wanted = config.augment_fit == "images" and config.task == "retrieval"
+    if not wanted or not (parts or mirror) or len(chosen) < _LEAST_FOUND:
         return None
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)  # torch.manual_seed would reseed the accelerator as well
         views = _views(backbone, images, chosen, parts, mirror, fabric)
     _, labels = torch.as_tensor(images.labels[chosen]).unique(return_inverse=True)
     plain, *others = found_by(views, labels)

@@ -176,6 +176,7 @@ def _train_epochs(run: Run, session: Session, state: TrainingState, ticker: Tick
             prune_and_rewind(run, session, objective, stop)
             state.best = None  # what is chosen from is what was trained pruned
             forget_foothold(run, session, state)
+            state.inside = 1.0
             session.world.first(lambda: inference_path(run, "best_val").unlink(missing_ok=True))
             _offer_start(run, session, state)
             ticker.tell("pruned", state.epoch, state.epoch * per_epoch, prompts_left(session))

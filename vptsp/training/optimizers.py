@@ -25,7 +25,7 @@ class RowOptimizer(Optimizer):
     """
 
     def __init__(self, rows: ClassPromptRows, config: Config) -> None:
-        super().__init__(rows.leaves, {"lr": config.lr, "start": config.lr, "inside": True})
+        super().__init__(rows.leaves, {"lr": config.lr, "start": config.lr})
         self.param_groups[0]["params"] = rows.leaves  # the same list: each batch puts another leaf into it
         self.rows, self.config = rows, config
 
@@ -69,14 +69,14 @@ def _adam(values: Tensor, gradient: Tensor, state: Tensor, counts: Tensor, lr: f
 def make_optimizers(model: ConfiguredModel, config: Config, device: str = "") -> tuple[Optimizer, ...]:
     """``(of everything else, of the learned proxies, of class prompts by rows)``, of one type, as published.
 
-    The first has a second group for the backbone's own weights, where they train. Without proxies (closed-set
+    The first has another group for the backbone's own weights, where they train. Without proxies (closed-set
     recognition by a linear classifier) there is only the first; the third is there with ``class_prompt_updates=rows``.
     A classifier's weights, and with ``decay_vectors=False`` biases and norms, are groups of their own weight decay.
     With ``step_back`` what is in the transformer is in groups of its own, whose rates may fall.
     Steps are one kernel for all tensors where torch has one for the ``device``, on which the model is or will be (none:
     where it is): a third of the time of one for each.
     """
-    groups = model.parameter_groups(inside_apart=config.step_back < 1)
+    groups = model.parameter_groups(inside_apart=config.steps_back)
     fused = True if (device or next(model.parameters()).device.type) in _FUSED else None
 
     def build(named: dict[str, float]) -> Optimizer:

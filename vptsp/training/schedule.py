@@ -29,7 +29,9 @@ def head_alone(config: Config, epoch: int) -> bool:
     Where a run prunes and trains anew, so does the head.
     """
     place, epochs = _place(config, epoch)
-    return place < (int(epochs >= 3) if config.head_epochs is None else config.head_epochs)
+    if config.head_epochs is not None:
+        return place < config.head_epochs
+    return place < 1 and epochs >= 3 and config.task == "retrieval" and not config.warmup_epochs
 
 
 def _place(config: Config, epoch: float) -> tuple[float, int]:

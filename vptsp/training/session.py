@@ -105,6 +105,10 @@ class Session:
         splits = load_data(config)
         require_scorable(splits, config.task, METHODS[config.method].trains)
         config = _fitted(config, splits)
+        augmentation = None
+        if METHODS[config.method].trains:
+            augmentation = fitting_augmentation(backbone, splits.train, config, fabric)
+            config = config.changed(augment_fit="none", **(augmentation.changes if augmentation else {}))
         torch.manual_seed(config.seed)
         model = build_model(config, backbone, len(splits.train.class_names))
         if not world.alone and model.criterion is not None and model.criterion.state_dict():
@@ -112,10 +116,6 @@ class Session:
                 f"loss={config.loss!r} with these settings has weights or a memory of its own, which several devices "
                 "do not share yet; use devices=1, or a loss such as proxy_anchor"
             )
-        augmentation = fitting_augmentation(backbone, splits.train, config, fabric) if model.method.trains else None
-        if augmentation is not None:
-            config = config.changed(**augmentation.changes)
-        model.config = config
         transform = train_transform(
             backbone.image_size,
             backbone.mean,
@@ -222,7 +222,7 @@ _ANYWHERE = ("data_root", "data_cache", "query_csv", "backbone_weights", "side_w
 
 def join(config: Config) -> World:
     """The processes that train together, of which this is one; it alone where it was started alone."""
-    in_parts = config.images_per_pass is not None or head_alone(config, 0)
+    in_parts = config.images_per_pass is not None or any(head_alone(config, epoch) for epoch in range(config.epochs))
     return World.join(config.device, config.precision, config.patience, in_parts)
 
 

@@ -43,18 +43,18 @@ def start_from_data(
 ) -> None:
     """Set what the settings say, from the images as a test sees them; draws no random number where they say nothing."""
     tower, head = model.semantic, model.head
-    asked = (config.head_input, config.head_init, config.proxy_init)
-    if isinstance(head, Head) and asked != ("as_is", "random", "random"):
+    asked = (config.whitens_input, config.head_start, config.proxy_init)
+    if isinstance(head, Head) and asked != (False, "random", "random"):
         features, labels = training_features(model, images, config, fabric, world), torch.as_tensor(images.labels)
-        if config.head_input == "whitened":
+        if config.whitens_input:
             whiten_input(head, features, labels, config.head_shrinkage)
             if tower is not None and tower.head is not None:  # sees features of the same transformer
                 take_input(tower.head, head)
-        if config.head_init == "isometric":
+        if config.head_start == "isometric":
             start_isometric(head, features)
-        elif config.head_init == "whitened":
+        elif config.head_start == "whitened":
             start_whitened(head, features, labels, config.head_shrinkage)
-        if config.head_init != "random" and tower is not None and tower.head is not None:
+        if config.head_start != "random" and tower is not None and tower.head is not None:
             tower.head.load_state_dict(head.state_dict())
         if config.proxy_init == "class_means" and model.learned is not None:
             with torch.no_grad():

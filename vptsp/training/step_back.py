@@ -28,12 +28,13 @@ def look_back(run: Run, session: Session, state: TrainingState, line: dict[str, 
     """
     config, model, world = session.config, session.model, session.world
     value = line.get(f"val_{config.selection_metric}")
-    if config.step_back == 1 or value is None or not model.trains_inside or model.rows is not None:
+    if not config.steps_back or value is None or not model.trains_inside or model.rows is not None:
         return
     held, epoch = state.foothold, line["epoch"]
     if held is None or value >= held["value"]:
         state.foothold = {"epoch": epoch, "value": value}
-        world.first(lambda: save_foothold(run, model, session.optimizers))
+        with session.as_judged():  # of averaged weights, if those are what it is the value of
+            world.first(lambda: save_foothold(run, model, session.optimizers))
     elif epoch < config.epochs and not head_alone(config, epoch - 1):
         assert session.splits.val is not None, "it has judged the epoch"
         if held["value"] - value > by_chance(held["value"], value, len(session.splits.val)):
