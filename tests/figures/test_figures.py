@@ -60,7 +60,9 @@ def test_curves_show_the_lines_of_the_run(tiny_run: Run) -> None:
 
 
 def test_no_epoch_before_a_pruning_is_starred(tmp_path: Path) -> None:
-    write_json(tmp_path / "config.json", Config(method="e2vpt", epochs=4).model_dump(mode="json"))
+    write_json(
+        tmp_path / "config.json", Config(method="e2vpt", epochs=4, select_by="recall_at_1").model_dump(mode="json")
+    )
     run = Run(tmp_path)
     lines = [{"epoch": 1 + at, "loss": 1.0, "val_recall_at_1": value} for at, value in enumerate([0.6, 0.9, 0.4, 0.5])]
     for trained, starred in ((2, 2), (3, 3), (4, 4)):

@@ -61,7 +61,8 @@ def curves(run: Run, lr: bool = False) -> go.Figure:
             # not on the line: the start was better than all of them, or a trained model whose embedding was whitened
             best = {"epoch": result.epoch, judged: result.validation}
             name = f"selected: {result.title}"
-        mark = {"symbol": "star", "size": 14, "color": BLUE, "line": {"width": 1, "color": "white"}}
+        colour = BLUE if judged == shown else GREEN  # of the curve that it stands on
+        mark = {"symbol": "star", "size": 14, "color": colour, "line": {"width": 1, "color": "white"}}
         figure.add_trace(
             go.Scatter(x=[best["epoch"]], y=[100 * best[judged]], name=name, mode="markers", marker=mark),
             row=1,
