@@ -214,6 +214,13 @@ def test_a_configuration_survives_the_command_line(settings: dict[str, Any]) -> 
     assert make_config(parse_assignments(f"{name}={json.dumps(value)}" for name, value in plain.items())) == config
 
 
+def test_recognition_has_a_rate_of_its_own() -> None:
+    assert (make_config().lr, make_config({"task": "recognition"}).lr) == (0.015, 0.005)
+    assert make_config({"task": "recognition", "lr": 0.02}).lr == 0.02
+    assert make_config({"task": "recognition"}).changed(epochs=3).lr == 0.005
+    assert Config(**make_config({"task": "recognition"}).model_dump()).lr == 0.005
+
+
 @pytest.mark.parametrize("name", ["select_start", "adapter_norm"])
 def test_none_as_a_choice_can_be_typed(name: str) -> None:
     assert getattr(make_config(parse_assignments([f"{name}=none"])), name) == "none"

@@ -340,7 +340,9 @@ class Config(BaseModel):
         False, description="with few training classes: a smaller batch_size, and none held out, instead of stopping"
     )
     optimizer: Literal["sgd", "adam", "adamw"] = Field("adamw", description="type of both optimisers")
-    lr: float = Field(0.015, gt=0, description="learning rate of everything but the learned proxies")
+    lr: float = Field(
+        0.015, gt=0, description="learning rate of everything but the learned proxies; not given, 0.005 in recognition"
+    )
     lr_backbone: float = Field(1e-4, gt=0, description="learning rate of the backbone's own weights, where they train")
     lr_proxy: float = Field(5e-2, gt=0, description="learning rate of the learned proxies")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd")
@@ -425,6 +427,14 @@ class Config(BaseModel):
     compile: bool = Field(
         False, description="train with blocks compiled by torch.compile, which takes a minute or more at start"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rate_of_the_task(cls, given: Any) -> Any:
+        """Recognition trains all from the first step, and undoes nothing that a large rate destroys."""
+        if isinstance(given, dict) and given.get("task") == "recognition":
+            return {"lr": 0.005, **given}
+        return given
 
     @model_validator(mode="after")
     def _fields_agree(self) -> Self:
