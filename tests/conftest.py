@@ -169,6 +169,7 @@ def tiny(image_folder: Path) -> Callable[..., Config]:
             **({"num_guided_prompts": 3} if METHODS[changes.get("method", "vptsp_g")].guided else {}),
             "num_class_prompts": 2,
             "epochs": 2,
+            "lr": 0.005,
             "precision": "fp32",
             "device": "cpu",
             "probe_images": 8,
