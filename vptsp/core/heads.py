@@ -12,7 +12,7 @@ from timm.models import load_state_dict
 from torch import Tensor, nn
 
 from vptsp.core.errors import BackboneError
-from vptsp.core.whitening import scales, unit_scale, variation
+from vptsp.core.whitening import symmetric_whitening, unit_scale, variation
 
 
 class Head(nn.Module):
@@ -70,9 +70,7 @@ class Head(nn.Module):
         through it as images do. Raises :class:`~vptsp.core.errors.ConfigError` for a shrinkage that is not positive.
         """
         found = variation(embeddings.cpu().double(), labels)
-        if found.spread.sum() <= 0:  # one image per class: nothing is known
-            found = found._replace(spread=torch.ones_like(found.spread))
-        matrix = unit_scale((found.directions * scales(found.spread, shrinkage)) @ found.directions.T)
+        matrix = unit_scale(symmetric_whitening(found, shrinkage))
         whitening = self.add_whitening()
         whitening.weight.copy_(matrix.to(whitening.weight.dtype))
         whitening.bias.copy_((-matrix @ found.mean).to(whitening.bias.dtype))

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from vptsp.core.errors import ConfigError
 from vptsp.core.heads import Head
 from vptsp.core.proxies.gru import GatedUnit
-from vptsp.core.whitening import fitting_shrinkage, scales, unit_scale, variation
+from vptsp.core.whitening import fitting_shrinkage, scales, symmetric_whitening, unit_scale, variation
 
 
 @torch.no_grad()
@@ -82,11 +82,9 @@ def whiten_input(
     leave_input(head)
     normed = _normed(head, features)
     found = variation(normed, labels)
-    if found.spread.sum() <= 0:
-        found, shrinkage = found._replace(spread=torch.ones_like(found.spread)), 1.0
-    elif shrinkage is None:
-        shrinkage = fitting_shrinkage(normed, labels)
-    matrix = (found.directions * scales(found.spread, shrinkage)) @ found.directions.T
+    if shrinkage is None:
+        shrinkage = fitting_shrinkage(normed, labels) if found.spread.sum() > 0 else 1.0
+    matrix = symmetric_whitening(found, shrinkage)
     square = ((normed - found.mean) @ matrix).square().sum(1).mean()
     if square > 0:  # else all features are one
         matrix = matrix * (normed.shape[1] / square).sqrt()

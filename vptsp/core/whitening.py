@@ -53,6 +53,16 @@ def scales(spread: Float64[Tensor, " D"], shrinkage: float) -> Float64[Tensor, "
     return (spread.clamp_min(0) + shrinkage * spread.mean()).rsqrt()
 
 
+def symmetric_whitening(found: Variation, shrinkage: float) -> Float64[Tensor, "D D"]:
+    """``(S + shrinkage tr(S) / D I)^(-1/2)``: every axis stays near where it was. Where vectors of one class do not
+    vary at all, with one for each say, nothing is known of S, and the identity stands for it.
+
+    Raises :class:`ConfigError` for a shrinkage that is not positive.
+    """
+    spread = found.spread if found.spread.sum() > 0 else torch.ones_like(found.spread)
+    return (found.directions * scales(spread, shrinkage)) @ found.directions.T
+
+
 def fitting_shrinkage(vectors: Float64[Tensor, "N D"], labels: Int[Tensor, " N"]) -> float:
     """The shrinkage for so many vectors: 0.1 where they tell all variances, more where they are too few.
 

@@ -149,7 +149,7 @@ def load_training(
         folder = folder.with_name(".old")  # there if the process was killed between the two renames
     if not folder.exists():
         return None
-    remedy = f"start again in another run directory: vptsp train --preset {run.path / 'config.json'} --run-dir NEW"
+    remedy = _start_again(run)
     state = read_json(folder / "state.json", remedy)
     tensors = read_tensors(folder / "tensors.safetensors", remedy)
     _check_backbone(state["fingerprint"], model, str(folder))
@@ -168,6 +168,11 @@ def load_training(
     return state
 
 
+def _start_again(run: Run) -> str:
+    """What to do where a run cannot go on from what it kept."""
+    return f"start again in another run directory: vptsp train --preset {run.path / 'config.json'} --run-dir NEW"
+
+
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of one part of a training checkpoint, by their names in it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
@@ -181,9 +186,7 @@ def save_start(run: Run, model: ConfiguredModel) -> None:
 def load_start(run: Run, model: ConfiguredModel) -> None:
     """Put what trains back to where it began. Raises :class:`RunError` where the run no longer has its start."""
     path = _start_path(run)
-    tensors = read_tensors(
-        path, f"start again in another run directory: vptsp train --preset {run.path / 'config.json'} --run-dir NEW"
-    )
+    tensors = read_tensors(path, _start_again(run))
     _load_own_state(model, tensors, path)
 
 
@@ -200,9 +203,7 @@ def load_foothold(run: Run, model: ConfiguredModel, optimizers: Sequence[Optimiz
     """Put what trains, and what optimisers remember, back to where it was kept. Raises :class:`RunError` where the run
     no longer has that."""
     path = _foothold_path(run)
-    tensors = read_tensors(
-        path, f"start again in another run directory: vptsp train --preset {run.path / 'config.json'} --run-dir NEW"
-    )
+    tensors = read_tensors(path, _start_again(run))
     _load_own_state(model, _under("model.", tensors), path)
     groups = {name: each.state_dict()["param_groups"] for name, each in zip(_NAMES, optimizers, strict=False)}
     _take_slots(optimizers, tensors, groups)

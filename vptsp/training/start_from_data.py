@@ -48,14 +48,15 @@ def start_from_data(
         features, labels = training_features(model, images, config, fabric, world), torch.as_tensor(images.labels)
         if config.whitens_input:
             whiten_input(head, features, labels, config.head_shrinkage)
-            if tower is not None and tower.head is not None:  # sees features of the same transformer
-                take_input(tower.head, head)
         if config.head_start == "isometric":
             start_isometric(head, features)
         elif config.head_start == "whitened":
             start_whitened(head, features, labels, config.head_shrinkage)
-        if config.head_start != "random" and tower is not None and tower.head is not None:
-            tower.head.load_state_dict(head.state_dict())
+        if tower is not None and tower.head is not None:  # sees features of the same transformer
+            if config.head_start == "random":
+                take_input(tower.head, head)
+            else:
+                tower.head.load_state_dict(head.state_dict())
         if config.proxy_init == "class_means" and model.learned is not None:
             with torch.no_grad():
                 embeddings = head(features.to(fabric.device))
