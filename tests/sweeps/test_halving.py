@@ -238,7 +238,7 @@ def test_what_cannot_be_searched_is_one_sentence(
 # --- one that is done -----------------------------------------------------------------------------------
 @pytest.mark.notebooks
 def test_a_search_ends_in_a_run_and_a_preset_and_is_not_done_twice(tiny: Callable[..., Config], tmp_path: Path) -> None:
-    settings = tiny(method="linear", epochs=2).model_dump(mode="json", exclude_unset=True)
+    settings = tiny(method="linear", epochs=2).model_dump(mode="json", exclude_unset=True, exclude={"lr"})
     ladder = {"lr": [0.01, 0.02]}
     search = make_search(settings, None, ladder, keep=2, folder=tmp_path)
     tuned = tune(search, workers=1)
