@@ -127,6 +127,18 @@ def test_a_preset_is_a_toml_file_under_the_settings_given(tmp_path: Path) -> Non
     assert (config.method, config.epochs) == ("linear", 4)
 
 
+def test_a_preset_may_have_the_defaults_of_papers_for_what_it_does_not_name(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('defaults = "published"\nmethod = "linear"\nselect_by = "map_at_r"\n')
+    config = make_config(preset=str(path))
+    assert (config.head_input, config.select_start, config.select_by) == ("as_is", "none", "map_at_r")
+    path.write_text('method = "linear"\n')
+    assert make_config(preset=str(path)).head_input == "whitened"
+    path.write_text("defaults = 1\n")
+    with pytest.raises(ConfigError, match=r'defaults is 1; legal: "published", or leave it out'):
+        make_config(preset=str(path))
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

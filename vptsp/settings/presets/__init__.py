@@ -1,7 +1,8 @@
 """Settings that ship with the package, as TOML files beside this one, and how a preset file is read.
 
 A file holds settings by their names, and may hold tables that are notes and not settings: ``[published]`` with the keys
-of a published configuration, ``[expected]`` with results and their source.
+of a published configuration, ``[expected]`` with results and their source. With ``defaults = "published"`` what it does
+not name is as in runs of before this project had ways of its own (:data:`vptsp.settings.earlier.BEFORE`).
 
 Where a method's presets are many and differ in a few settings, one file of ``tables/`` holds all: what they have in
 common, ``[shared.<name>]`` what some of them have, and ``[presets.<preset>]`` what is its own. A file with
@@ -55,6 +56,20 @@ def about_preset(name: str) -> str:
 
 
 def _load(name: str) -> dict[str, Any]:
+    values = _stored(name)
+    match values.pop("defaults", None):
+        case None:
+            return values
+        case "published":
+            return as_recorded(values)
+        case other:
+            raise ConfigError(
+                f'preset {name}: defaults is {other!r}; legal: "published", or leave it out for the defaults of today'
+            )
+
+
+def _stored(name: str) -> dict[str, Any]:
+    """What the file of a preset holds."""
     path = Path(name)
     if path.suffix in (".toml", ".json"):
         if not path.is_file():
