@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from steps import compared_steps, embedded, killed, trained
+from steps import compared_steps, embedded, killed, trained, trained_warily
 from trainings import contents
 from worlds import in_world, places, start
 
@@ -120,6 +120,15 @@ def test_three_epochs_end_where_one_process_ends(tiny: Tiny, tmp_path: Path, one
     assert_ends_alike(run, one)
     assert run.summary()["processes"] == run.config.devices == size
     assert sorted(path.name for path in run.path.iterdir()) == sorted(path.name for path in one.path.iterdir())
+
+
+def test_several_processes_undo_the_epoch_that_one_undoes(tiny: Tiny, tmp_path: Path) -> None:
+    config = tiny(epochs=4, val_fraction=0.3, lr=0.3, seed=1)
+    assert trained_warily(config, tmp_path / "one") == ""
+    assert in_world(2, trained_warily, config, tmp_path / "run", folder=tmp_path / "world") == ["", ""]
+    one = Run(tmp_path / "one")
+    assert any("back_to" in line for line in one.metrics())
+    assert_ends_alike(Run(tmp_path / "run"), one)
 
 
 def test_several_processes_prune_the_prompts_that_one_prunes(tiny: Tiny, tmp_path: Path) -> None:
