@@ -70,7 +70,9 @@ def print_epochs(event: Event) -> None:
 
 def reading(config: Config) -> str:
     """What to say before seconds of silence: torch is imported, images are read, the untrained model is scored."""
-    return f"{METHODS[config.method].title} on {config.dataset}: reading images and model"
+    fits = METHODS[config.method].trains and config.fits_augmentation
+    told = ", looking at how far images may be cut" if fits else ""
+    return f"{METHODS[config.method].title} on {config.dataset}: reading images and model{told}"
 
 
 def _beginning(event: Event) -> str:

@@ -500,6 +500,13 @@ class Config(BaseModel):
         return self.step_back < 1 and self.task == "retrieval"
 
     @property
+    def fits_augmentation(self) -> bool:
+        """Whether training images say how they may be augmented, as far as the settings leave it open."""
+        parts = self.crop_min is None and self.augment == "resized_crop"
+        mirrored = self.mirror is None and self.augment != "resize"
+        return self.augment_fit == "images" and self.task == "retrieval" and (parts or mirrored)
+
+    @property
     def selects_own_start(self) -> bool:
         """Whether the untrained model that can be selected is the run's own start, with its proxies."""
         return self.select_start == "start" or (self.select_start, self.head_init) == ("whitened", "whitened")

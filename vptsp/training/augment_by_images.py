@@ -73,8 +73,7 @@ def fitting_augmentation(
     parts = PARTS if config.crop_min is None and config.augment == "resized_crop" else ()
     mirror = config.mirror is None and images.mirror_ok and config.augment != "resize"
     chosen = _some(images)
-    wanted = config.augment_fit == "images" and config.task == "retrieval"
-    if not wanted or not (parts or mirror) or len(chosen) < _LEAST_FOUND:
+    if not config.fits_augmentation or not (parts or mirror) or len(chosen) < _LEAST_FOUND:
         return None
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)  # torch.manual_seed would reseed the accelerator as well
