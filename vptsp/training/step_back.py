@@ -46,7 +46,10 @@ def look_back(run: Run, session: Session, state: TrainingState, line: dict[str, 
 
 
 def by_chance(one: float, other: float, images: int) -> float:
-    """What two shares of so many images differ by without a reason: two standard errors of their difference."""
+    """What two shares of so many images differ by without a reason: two standard errors of their difference.
+
+    For means of values between 0 and 1, as MAP@R is one, it is an upper bound, which a share reaches.
+    """
     return 2 * math.sqrt((one * (1 - one) + other * (1 - other)) / images)
 
 

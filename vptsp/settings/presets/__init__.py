@@ -61,7 +61,7 @@ def _load(name: str) -> dict[str, Any]:
         case None:
             return values
         case "published":
-            return as_recorded(values)
+            return values | as_recorded(values)  # its own settings first, as it has them
         case other:
             raise ConfigError(
                 f'preset {name}: defaults is {other!r}; legal: "published", or leave it out for the defaults of today'
