@@ -1,4 +1,7 @@
-"""What runs did whose settings do not name it, as the setting came later: they are opened and resumed as they were."""
+"""What runs did whose settings do not name it, as the setting came later: they are opened and resumed as they were.
+
+Presets with ``defaults = "published"`` mean the same (:mod:`vptsp.settings.presets`).
+"""
 
 from __future__ import annotations
 
