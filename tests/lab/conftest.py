@@ -20,6 +20,15 @@ from playwright.sync_api import Browser, Error, Locator, Page, ViewportSize
 
 _PANEL = "window.jupyterapp.shell.currentWidget"
 _SIZE = ViewportSize(width=1400, height=1000)
+# JupyterLab covers itself while a theme changes. Changed again before the cover is gone, it takes it away twice, which
+# is an error of its own: so this waits as long as a user has to.
+_CHANGE_THEME = """async (theme) => {
+    const wanted = String(theme.endsWith("Light"));
+    const there = () => document.body.dataset.jpThemeLight === wanted && !document.getElementById("jupyterlab-splash");
+    if (document.body.dataset.jpThemeLight !== wanted)
+        await window.jupyterapp.commands.execute("apputils:change-theme", { theme });
+    while (!there()) await new Promise(requestAnimationFrame);
+}"""
 _NOISE = (  # what JupyterLab itself says in a browser without a GPU or on its first start
     "favicon",
     "Blocked script execution in 'blob:",  # of a page in its viewer that nobody trusts yet
@@ -142,11 +151,10 @@ class Window:
                 }
                 while (!documents.every((widget) => widget.isDisposed)) await new Promise(requestAnimationFrame);
                 await app.serviceManager.sessions.shutdownAll();
-                if (document.body.dataset.jpThemeLight !== "true")
-                    await app.commands.execute("apputils:change-theme", { theme: "JupyterLab Light" });
-                await new Promise((done) => setTimeout(done, 200)); // what has been waiting to be drawn
             }"""
         )
+        self.page.evaluate(_CHANGE_THEME, "JupyterLab Light")
+        self.page.wait_for_timeout(200)  # what has been waiting to be drawn
         self.page.set_viewport_size(_SIZE)
         self.page.mouse.move(0, 0)
 
@@ -218,11 +226,7 @@ class Notebook:
 
     def theme(self, name: str) -> None:
         """``Light`` or ``Dark``."""
-        change = "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
-        self.page.evaluate(change, f"JupyterLab {name}")
-        self.page.wait_for_function(
-            "(light) => document.body.dataset.jpThemeLight === light", arg=str(name == "Light").lower()
-        )
+        self.page.evaluate(_CHANGE_THEME, f"JupyterLab {name}")
 
 
 @pytest.fixture(scope="session")
