@@ -20,6 +20,8 @@ import fork_client
 import forks
 import torch
 
+READING = (": reading images and model", ": reading images and model, looking at how far images may be cut")
+
 
 @dataclass
 class Finished:

@@ -157,7 +157,7 @@ def test_errors_are_one_message_without_a_traceback(run: Run, arguments: list[st
     *before, said = result.output.splitlines()
     assert said.startswith("Error: ")
     assert message in said
-    assert all(": reading images and model" in line for line in before)
+    assert all(line.endswith(processes.READING) for line in before)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from processes import Process, vptsp
+from processes import READING, Process, vptsp
 from processes import start as start_command
 from trainings import contents, silent, words
 from worlds import free_port, places, results, start
@@ -97,7 +97,7 @@ def test_what_differs_between_processes_is_named() -> None:
 
 def beside_its_start(said: str) -> list[str]:
     """Lines of what a process said, without the one by which it begins."""
-    return [line for line in said.strip().splitlines() if ": reading images and model" not in line]
+    return [line for line in said.strip().splitlines() if not line.endswith(READING)]
 
 
 @pytest.mark.slow  # command lines; the test of worlds that are refused asks Python

@@ -20,15 +20,6 @@ from playwright.sync_api import Browser, Error, Locator, Page, ViewportSize
 
 _PANEL = "window.jupyterapp.shell.currentWidget"
 _SIZE = ViewportSize(width=1400, height=1000)
-# JupyterLab covers itself while a theme changes. Changed again before the cover is gone, it takes it away twice, which
-# is an error of its own: so this waits as long as a user has to.
-_CHANGE_THEME = """async (theme) => {
-    const wanted = String(theme.endsWith("Light"));
-    const there = () => document.body.dataset.jpThemeLight === wanted && !document.getElementById("jupyterlab-splash");
-    if (document.body.dataset.jpThemeLight !== wanted)
-        await window.jupyterapp.commands.execute("apputils:change-theme", { theme });
-    while (!there()) await new Promise(requestAnimationFrame);
-}"""
 _NOISE = (  # what JupyterLab itself says in a browser without a GPU or on its first start
     "favicon",
     "Blocked script execution in 'blob:",  # of a page in its viewer that nobody trusts yet
@@ -153,10 +144,22 @@ class Window:
                 await app.serviceManager.sessions.shutdownAll();
             }"""
         )
-        self.page.evaluate(_CHANGE_THEME, "JupyterLab Light")
+        change_theme(self.page, "Light")
         self.page.wait_for_timeout(200)  # what has been waiting to be drawn
         self.page.set_viewport_size(_SIZE)
         self.page.mouse.move(0, 0)
+
+
+def change_theme(page: Page, name: str) -> None:
+    """``Light`` or ``Dark``, with what covers JupyterLab while its theme changes gone again.
+
+    Changed anew before that, JupyterLab takes its cover away twice, which is an error of its own.
+    """
+    is_so = f"document.body.dataset.jpThemeLight === '{str(name == 'Light').lower()}'"
+    if not page.evaluate(is_so):
+        change = "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
+        page.evaluate(change, f"JupyterLab {name}")
+    page.wait_for_function(f"{is_so} && !document.getElementById('jupyterlab-splash')")
 
 
 class Notebook:
@@ -226,7 +229,7 @@ class Notebook:
 
     def theme(self, name: str) -> None:
         """``Light`` or ``Dark``."""
-        self.page.evaluate(_CHANGE_THEME, f"JupyterLab {name}")
+        change_theme(self.page, name)
 
 
 @pytest.fixture(scope="session")

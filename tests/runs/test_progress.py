@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from vptsp.reports import demo
-from vptsp.runs.progress import Event, Observer, ProgressBar, print_epochs
+from vptsp.runs.progress import Event, Observer, ProgressBar, print_epochs, reading
+from vptsp.settings.config import make_config
 
 
 def test_the_bar_says_how_much_time_is_left_before_a_narrow_terminal_cuts_it(
@@ -62,3 +63,22 @@ def test_the_demo_says_how_much_time_is_left(monkeypatch: pytest.MonkeyPatch) ->
     assert demo._bar(trained).endswith("] 8 epochs done, embedding images to score them")
     assert demo._bar(trained | {"state": "done"}).endswith("] 8 epochs, scored")
     assert demo._bar(trained | {"steps": 0}) == "nothing to train, embedding images"
+
+
+@pytest.mark.parametrize(
+    ("settings", "asked"),
+    [
+        ({}, ["crop_min", "mirror"]),
+        ({"crop_min": 0.3}, ["mirror"]),
+        ({"augment": "crop"}, ["mirror"]),
+        ({"augment": "resize"}, []),
+        ({"crop_min": 0.3, "mirror": False}, []),
+        ({"augment_fit": "none"}, []),
+        ({"task": "recognition", "method": "linear"}, []),
+    ],
+)
+def test_a_run_says_before_it_that_it_asks_its_images(settings: dict[str, Any], asked: list[str]) -> None:
+    config = make_config(settings)
+    assert config.fits_augmentation == asked
+    assert reading(config).endswith(", looking at how far images may be cut") == bool(asked)
+    assert reading(make_config({"method": "frozen"})) == "frozen on blossoms: reading images and model"

@@ -500,11 +500,12 @@ class Config(BaseModel):
         return self.step_back < 1 and self.task == "retrieval"
 
     @property
-    def fits_augmentation(self) -> bool:
-        """Whether training images say how they may be augmented, as far as the settings leave it open."""
-        parts = self.crop_min is None and self.augment == "resized_crop"
-        mirrored = self.mirror is None and self.augment != "resize"
-        return self.augment_fit == "images" and self.task == "retrieval" and (parts or mirrored)
+    def fits_augmentation(self) -> list[str]:
+        """Which settings are left to what the training images say of their augmentation."""
+        if self.augment_fit != "images" or self.task != "retrieval":
+            return []
+        parts = ["crop_min"] * (self.crop_min is None and self.augment == "resized_crop")
+        return parts + ["mirror"] * (self.mirror is None and self.augment != "resize")
 
     @property
     def selects_own_start(self) -> bool:

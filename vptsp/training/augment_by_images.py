@@ -70,10 +70,10 @@ def fitting_augmentation(
 ) -> Augmentation | None:
     """What the settings leave open of the augmentation, from the training images; none where nothing is open, or where
     too few are found to tell. Leaves the random state as it was, and is the same for every seed."""
-    parts = PARTS if config.crop_min is None and config.augment == "resized_crop" else ()
-    mirror = config.mirror is None and images.mirror_ok and config.augment != "resize"
+    parts = PARTS if "crop_min" in config.fits_augmentation else ()
+    mirror = "mirror" in config.fits_augmentation and images.mirror_ok
     chosen = _some(images)
-    if not config.fits_augmentation or not (parts or mirror) or len(chosen) < _LEAST_FOUND:
+    if not (parts or mirror) or len(chosen) < _LEAST_FOUND:
         return None
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)  # torch.manual_seed would reseed the accelerator as well
