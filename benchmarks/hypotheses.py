@@ -6,8 +6,9 @@ earlier versions and changes one thing of them; else each thing that they do now
 many seeds, ``ONLY`` which rows by their first letters (``ONLY=unit,class``). Runs are kept in FOLDER; what is there
 already is not trained again, so each table needs a FOLDER of its own.
 
-For each set two columns, R@1 in percent on test classes, which share none with the training: of the *last* epoch, and
-of what held-out classes *selected* among the whitened start, the epochs and the whitened embeddings.
+Printed in Markdown, a table for each set: R@1 in percent on test classes, which share none with the training, of the
+*last* epoch, then R@1 and MAP@R of what held-out classes *selected* among the whitened start, the epochs and the
+whitened embeddings.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from benchmarks.outcomes import finished, folder_name, numbers
+from benchmarks.outcomes import finished, folder_name, numbers, row
 from vptsp.settings.config import make_config, parse_assignments
 
 SEEDS = range(int(os.environ.get("SEEDS", "1")))
@@ -63,7 +64,8 @@ TABLES = {"now": (NOW, ""), "earlier": (EARLIER, BEFORE)}
 
 def main(folder: Path, sets: list[str]) -> None:
     for words in sets or ["dataset=blossoms crop_min=0.3 epochs=3"]:
-        print(f"\n{words}\n{'':<40}{'last':>14}{'selected':>14}{'MAP@R':>14}", flush=True)
+        row(f"`{words}`", "last", "selected", "MAP@R")
+        row(*["---"] * 4)
         rows, base = TABLES[os.environ.get("TABLE", "now")]
         for name, settings in rows.items():
             if ONLY and not name.startswith(ONLY):
@@ -78,7 +80,7 @@ def main(folder: Path, sets: list[str]) -> None:
                 )
                 own = folder / folder_name(words) / f"{folder_name(settings) or 'defaults'}-{seed}"
                 results.append(finished(config, own).result())
-            print(f"{name:<40}" + numbers(results), flush=True)
+            row(name, *numbers(results))
 
 
 if __name__ == "__main__":

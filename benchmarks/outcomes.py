@@ -4,9 +4,10 @@ Run as ``python -m benchmarks.outcomes FOLDER ["dataset=folder data_root=PATH ..
 settings of one data set; without any, blossoms. ``METHODS`` and ``SEEDS`` in the environment say which (``METHODS``
 separated by commas). Runs are kept in FOLDER; what is there already is not trained again.
 
-*last*: the last epoch, as training left it; *start*: the untrained model with whitened features, a candidate of the
-selection; *selected*: what held-out classes chose among start, epochs and whitened embeddings. R@1 in percent on test
-classes, which share none with the training; mean and standard deviation over seeds.
+It is printed in Markdown. *last*: the last epoch, as training left it; *selected*: what held-out classes chose among
+the whitened start, the epochs and whitened embeddings; *held out*: the metric that chose it, of each seed. Percent on
+test classes, which share none with the training; mean and standard deviation over seeds. Every run of the table is a
+line of ``outcomes.csv`` in FOLDER, which the next table replaces.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import statistics
 import sys
 from collections import Counter
 from pathlib import Path
+
+import pandas as pd
 
 from vptsp.runs.result import RunResult
 from vptsp.runs.run import Run
@@ -48,25 +51,43 @@ def folder_name(words: str) -> str:
     return re.sub(r"\W+", "-", words).strip("-")
 
 
-def numbers(results: list[RunResult]) -> str:
-    """R@1 of the last epoch, R@1 and MAP@R of what was selected, as columns."""
+def numbers(results: list[RunResult]) -> list[str]:
+    """R@1 of the last epoch, R@1 and MAP@R of what was selected, each a cell."""
     found = [[result.last_metrics["recall_at_1"] for result in results]]
     found += [[result.metrics[name] for result in results] for name in ("recall_at_1", "map_at_r")]
-    return "".join(f"{spread(values):>14}" for values in found)
+    return [spread(values) for values in found]
+
+
+def row(*cells: str) -> None:
+    """Print a row of a table in Markdown; numbers of a cell stay on one line."""
+    print("|", " | ".join(cell.replace(" ± ", "\u00a0±\u00a0") for cell in cells), "|", flush=True)
+
+
+def _held_out(results: list[RunResult]) -> str:
+    """The metric by which each was selected; of the untrained backbone there is nothing to select."""
+    return ", ".join(f"{100 * result.validation:.1f}" for result in results if result.validation is not None)
 
 
 def main(folder: Path, sets: list[str]) -> None:
+    row("set", "method", "last", "selected", "MAP@R", "held out", "which")
+    row(*["---"] * 7)
+    every = []
     for words in sets or ["dataset=blossoms"]:
         given = parse_assignments(shlex.split(words))
-        print(f"\n{words}\n{'method':<12}{'last':>14}{'selected':>14}{'MAP@R':>14}  what was selected", flush=True)
         for method in METHODS:
             results = []
             for seed in SEEDS if method != "frozen" else SEEDS[:1]:
                 config = make_config(given, {"method": method, "seed": seed, "probe_images": 0})
-                results.append(finished(config, folder / folder_name(words) / f"{method}-{seed}").result())
-            chosen = Counter("start" if result.epoch == 0 else result.selected for result in results)
-            told = ", ".join(f"{name} {count}" for name, count in chosen.items())
-            print(f"{method:<12}" + numbers(results) + f"  {told}", flush=True)
+                result = finished(config, folder / folder_name(words) / f"{method}-{seed}").result()
+                results.append(result)
+                tested = {f"last_{name}": result.last_metrics[name] for name in ("recall_at_1", "map_at_r")}
+                tested |= {f"selected_{name}": result.metrics[name] for name in ("recall_at_1", "map_at_r")}
+                chosen = {"held_out": result.validation, "selected": result.title}
+                every.append({"set": words, "method": method, "seed": seed, **tested, **chosen})
+            told = Counter("start" if result.epoch == 0 else result.selected for result in results)
+            which = ", ".join(f"{name} {count}" for name, count in told.items())
+            row(f"`{words}`", method, *numbers(results), _held_out(results), which)
+    pd.DataFrame(every).to_csv(folder / "outcomes.csv", index=False, float_format="%.4f")
 
 
 if __name__ == "__main__":
