@@ -120,6 +120,7 @@ def build(settings: dict, arrays: Arrays) -> tuple[Config, ConfiguredModel]:
             "positive_mean": "all",
             "optimizer": settings["optim"],
             "lr": settings["lr"],
+            "bias_lr_factor": 1.0,
             "lr_proxy": settings["lr_proxy"],
             "momentum": settings["momentum"],
             "weight_decay": settings["weight_decay"],

@@ -84,13 +84,10 @@ def test_blocks_of_one_shape_share_a_form_and_give_the_same(settings: dict[str, 
 
 
 @pytest.mark.usefixtures("two_blocks")
-def test_a_machine_that_compiles_nothing_trains_all_the_same(
-    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(inductor.cpp, "cxx", ("no-such-compiler",))
+def test_a_machine_that_compiles_nothing_trains_all_the_same(tiny: Tiny, tmp_path: Path) -> None:
     config = tiny(method="vpt_deep", epochs=1)
     with (
-        inductor.patch(force_disable_caches=True),
+        inductor.patch({"cpp.cxx": ("no-such-compiler",), "force_disable_caches": True}),
         pytest.warns(
             MachineWarning, match=r"compile=true: nothing can be compiled for cpu here \(.*\), so training goes"
         ),

@@ -18,6 +18,7 @@ from vptsp.runs.checkpoints import own_state
 from vptsp.runs.progress import Event, print_epochs
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config, make_config
+from vptsp.settings.earlier import as_recorded
 from vptsp.settings.methods import METHODS
 from vptsp.settings.presets import preset_names
 from vptsp.training.guards import TrainingStopped
@@ -57,14 +58,13 @@ def test_while_the_head_is_alone_nothing_in_the_transformer_moves(tiny: Tiny, me
     moved = {name for name, value in own_state(model).items() if not torch.equal(value, before[name])}
     assert not any(name.startswith(INSIDE) or name.startswith("dynamics") for name in moved)
     assert {"head.linear.weight", "learned"} <= moved
-    if method in ("vptsp_g", "vptsp_m"):
-        assert {"semantic.head.linear.weight", "semantic.container.rows"} <= moved
+    assert not any(name.startswith("semantic.") for name in moved), "semantic proxies rest"
 
 
 def test_the_loss_is_the_same_with_the_head_alone(tiny: Tiny) -> None:
     losses = []
     for alone in (False, True):
-        session = Session.prepare(tiny())
+        session = Session.prepare(tiny(method="vpt_bias"))
         session.model.train().head_alone = alone
         session.sampler.set_epoch(0)
         images, labels, _ = next(iter(session.loader))
@@ -241,4 +241,33 @@ def test_published_presets_train_as_published(name: str) -> None:
     assert not any(head_alone(config, epoch) for epoch in range(config.epochs))
     assert not config.steps_back
     assert not config.whitens_input
-    assert (config.head_start, config.augment_fit) == ("random", "none")
+    assert (config.head_start, config.augment_fit, config.bias_lr_factor) == ("random", "none", 1)
+
+
+def rates(session: Session) -> dict[str, float]:
+    """The learning rate of every parameter that trains, by name."""
+    names = {id(parameter): name for name, parameter in session.model.named_parameters()}
+    groups = [group for optimizer in session.optimizers for group in optimizer.param_groups]
+    return {names[id(parameter)]: group["lr"] for group in groups for parameter in group["params"]}
+
+
+def test_biases_have_a_rate_of_their_own_beside_frozen_weights_and_no_other_parameter_has(tiny: Tiny) -> None:
+    for method, about in METHODS.items():
+        if not about.trains or "retrieval" not in about.tasks:
+            continue
+        once, thrice = (
+            rates(Session.prepare(tiny(method=method, lr=0.01, image_size=64 if method == "side" else 32, **more)))
+            for more in ({"bias_lr_factor": 1.0}, {"bias_lr_factor": 3.0})
+        )
+        faster = {name for name in once if thrice[name] != once[name]}
+        assert all(thrice[name] == pytest.approx(3 * once[name]) for name in faster)
+        biases = {name for name in once if name.startswith("vit.") and name.endswith("bias") and "adapter" not in name}
+        assert faster == (biases if about.tunes == "none" else set()), method
+        assert bool(faster) >= about.bitfit
+
+
+def test_runs_of_earlier_versions_and_recognition_have_one_rate() -> None:
+    assert make_config().bias_lr_factor == 2
+    assert make_config({"task": "recognition", "method": "bias"}).bias_lr_factor == 1
+    assert make_config({"task": "recognition", "method": "bias", "bias_lr_factor": 3}).bias_lr_factor == 3
+    assert make_config(as_recorded({"method": "bias"})).bias_lr_factor == 1

@@ -10,9 +10,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -97,7 +96,7 @@ class EmbeddingModel(nn.Module):
     - ``kernel``: attention kernel; ``recompute``: activations are computed again in the backward pass.
 
     With ``head_alone`` set nothing in the transformer trains for now, neither prompts nor weights, and it keeps no
-    activations: head, proxies and what else comes after it do.
+    activations: head, learned proxies and what else comes after it do. Semantic proxies rest and are not compared with.
     """
 
     def __init__(
@@ -176,7 +175,7 @@ class EmbeddingModel(nn.Module):
         """What is computed of each image by itself: embedding, class scores of a classifier, semantic feature."""
         guides = self.training and labels is not None and self.guide and self.guide.active and not self.head_alone
         guide = self.guide if guides else None
-        with self._learning():
+        with torch.no_grad() if self.head_alone else contextlib.nullcontext():
             tokens, grid, encoded = self._encode(images, want_tokens or guide is not None, want_attention)
         output = self.head_output(encoded, images)
         if guide is not None and labels is not None:
@@ -185,7 +184,8 @@ class EmbeddingModel(nn.Module):
             if not want_tokens:
                 encoded.tokens = []
         tower = self.semantic
-        if self.training and labels is not None and tower is not None and tower.accumulate is not None:
+        learns = self.training and labels is not None and not self.head_alone
+        if learns and tower is not None and tower.accumulate is not None:
             output.semantic_features = tower.features(
                 self.backbone,
                 tokens,
@@ -195,7 +195,6 @@ class EmbeddingModel(nn.Module):
                 grid=grid,
                 kernel=self.kernel,
                 recompute=self.recompute,
-                learning=self._learning,
             )
         return output
 
@@ -216,10 +215,6 @@ class EmbeddingModel(nn.Module):
         """What the head sees of images: the backbone's feature, through the networks before the head if any."""
         _, _, encoded = self._encode(images)
         return self._before_head(encoded, images)
-
-    def _learning(self) -> AbstractContextManager[Any]:
-        """Around passes through the transformer: without a graph while the head trains alone."""
-        return torch.no_grad() if self.head_alone else contextlib.nullcontext()
 
     def _encode(
         self, images: Tensor, want_tokens: bool = False, want_attention: bool = False
@@ -273,7 +268,7 @@ class EmbeddingModel(nn.Module):
         if (learned := self.learned_part()) is None:
             return output
         output.proxies = output.learned = learned
-        if self.semantic is not None:
+        if self.semantic is not None and not (self.training and self.head_alone):
             output.semantic = self.semantic.container.rows
             if output.semantic_features is not None and labels is not None:
                 now = self.semantic.update(output.semantic_features, labels)
@@ -365,20 +360,28 @@ class EmbeddingModel(nn.Module):
                 module.train(mode)
         return self
 
-    def parameter_groups(self, inside_apart: bool = False) -> dict[str, list[nn.Parameter]]:
+    def parameter_groups(self, inside_apart: bool = False, biases_apart: bool = False) -> dict[str, list[nn.Parameter]]:
         """Trainable parameters by learning rate: ``proxies`` (learned ones, and the weights of a loss), ``backbone``
-        (its weights), ``others``; with ``inside_apart`` those of the others that act in the transformer are ``inside``.
+        (its weights), ``others``; with ``inside_apart`` those of the others that act in the transformer are ``inside``,
+        with ``biases_apart`` the backbone's biases among them ``biases``.
 
         Biases, norms and CLS tuned alone (BitFit, DA-VPT), adapters and low-rank updates count as ``others``, as
         published.
         """
-        groups: dict[str, list[nn.Parameter]] = {"others": [], "inside": [], "backbone": [], "proxies": []}
+        groups: dict[str, list[nn.Parameter]] = {
+            "others": [],
+            "inside": [],
+            "biases": [],
+            "backbone": [],
+            "proxies": [],
+        }
         trained = [(name, parameter) for name, parameter in self.named_parameters() if parameter.requires_grad]
         whole = self.tunes_weights
         for name, parameter in trained:
             own = name.startswith("vit.") and (whole or self._is_widened(name))
             of_classes = name == "learned" or name.startswith("criterion.")
             other = "inside" if inside_apart and name.startswith(_INSIDE) else "others"
+            other = "biases" if biases_apart and _is_own_bias(name) else other
             groups["proxies" if of_classes else "backbone" if own else other].append(parameter)
         return groups
 
@@ -395,9 +398,8 @@ class EmbeddingModel(nn.Module):
 
     def _is_weight(self, name: str, parameter: nn.Parameter) -> bool:
         """Whether a trained parameter is one of the backbone's own matrices: then its biases train as they do."""
-        added = ".adapter." in name or ".lora_" in name or self._is_widened(name)
         alone = is_bias(name) or parameter.dim() < 2 or name == "vit.cls_token"
-        return name.startswith("vit.") and not added and not alone
+        return name.startswith("vit.") and not _is_added(name) and not self._is_widened(name) and not alone
 
     def _is_widened(self, name: str) -> bool:
         """Whether a parameter belongs to the patch embedding that trains because channels were added."""
@@ -421,3 +423,13 @@ class EmbeddingModel(nn.Module):
     def counts(self) -> ParameterCounts:
         """Count parameters by what becomes of them."""
         return count_parameters(self)
+
+
+def _is_added(name: str) -> bool:
+    """Whether a parameter within the backbone was put into it, as an adapter or a low-rank update."""
+    return ".adapter." in name or ".lora_" in name
+
+
+def _is_own_bias(name: str) -> bool:
+    """Whether a parameter is a bias of the backbone itself."""
+    return name.startswith("vit.") and is_bias(name) and not _is_added(name)

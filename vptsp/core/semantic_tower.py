@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -88,14 +86,12 @@ class SemanticTower(nn.Module):
         grid: Grid | None = None,
         kernel: Kernel = "auto",
         recompute: bool = False,
-        learning: Callable[[], AbstractContextManager[Any]] = nullcontext,
     ) -> Float[Tensor, "B E"]:
         """``s`` of each image: class prompts only, no shared ones, and a head of its own (section 4).
 
         ``tokens`` enter the first block; ``sample`` is the sample tower's feature, ``embeddings`` what its head made.
         ``labels`` none: of classes that training never saw, through the mean of all classes' prompts. Raises
-        ConfigError for those where class prompts live in a bank. ``learning`` is entered around the pass through the
-        transformer.
+        ConfigError for those where class prompts live in a bank.
         """
         if self.source == "samples" or self.head is None:
             return embeddings
@@ -112,10 +108,7 @@ class SemanticTower(nn.Module):
                 raise ConfigError(
                     "class prompts in a bank have no mean at hand; enrol by the mean of embeddings instead"
                 )
-            with learning():
-                encoded: Encoded = encode(
-                    backbone, tokens, prompts, index, grid=grid, kernel=kernel, recompute=recompute
-                )
+            encoded: Encoded = encode(backbone, tokens, prompts, index, grid=grid, kernel=kernel, recompute=recompute)
             sample = encoded.features
         elif self.source == "encoder_no_grad":
             sample = sample.detach()

@@ -323,8 +323,8 @@ class Config(BaseModel):
     epochs: Annotated[int, Field(ge=0)] = Field(12, description="passes of len(train)//B batches")
     head_epochs: Annotated[int, Field(ge=0)] | None = Field(
         None,
-        description="first epochs, in which head and proxies train and nothing in the transformer; none: one of three "
-        "or more in retrieval without a warm-up",
+        description="first epochs, in which head and learned proxies train, nothing in the transformer and no semantic "
+        "proxies; none: one of three or more in retrieval without a warm-up",
     )
     step_back: float = Field(
         0.1,
@@ -342,6 +342,12 @@ class Config(BaseModel):
     optimizer: Literal["sgd", "adam", "adamw"] = Field("adamw", description="type of both optimisers")
     lr: float = Field(
         0.015, gt=0, description="learning rate of everything but the learned proxies; not given, 0.005 in recognition"
+    )
+    bias_lr_factor: float = Field(
+        2.0,
+        gt=0,
+        description="factor of lr for the backbone's biases, where they train beside frozen weights; not given, 1 in "
+        "recognition",
     )
     lr_backbone: float = Field(1e-4, gt=0, description="learning rate of the backbone's own weights, where they train")
     lr_proxy: float = Field(5e-2, gt=0, description="learning rate of the learned proxies")
@@ -430,10 +436,10 @@ class Config(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _rate_of_the_task(cls, given: Any) -> Any:
+    def _rates_of_the_task(cls, given: Any) -> Any:
         """Recognition trains all from the first step, and undoes nothing that a large rate destroys."""
         if isinstance(given, dict) and given.get("task") == "recognition":
-            return {"lr": 0.005, **given}
+            return {"lr": 0.005, "bias_lr_factor": 1.0, **given}
         return given
 
     @model_validator(mode="after")

@@ -12,8 +12,9 @@ BEFORE = {
     # parts of 8 % of an image and more, mirrored
     "augment_fit": "none",
     "lr": 0.005,  # of a search's preset, which left out what was the default
-    # all trained from the first step
+    # all trained from the first step, at one rate
     "head_epochs": 0,
+    "bias_lr_factor": 1.0,
     "step_back": 1.0,
     # head and proxies began at random, and one of the epochs was selected, as it was trained
     "head_input": "as_is",

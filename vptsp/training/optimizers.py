@@ -69,14 +69,15 @@ def _adam(values: Tensor, gradient: Tensor, state: Tensor, counts: Tensor, lr: f
 def make_optimizers(model: ConfiguredModel, config: Config, device: str = "") -> tuple[Optimizer, ...]:
     """``(of everything else, of the learned proxies, of class prompts by rows)``, of one type, as published.
 
-    The first has another group for the backbone's own weights, where they train. Without proxies (closed-set
-    recognition by a linear classifier) there is only the first; the third is there with ``class_prompt_updates=rows``.
+    The first has other groups for the backbone's own weights, where they train, and for its biases beside frozen
+    weights, whose rate is ``bias_lr_factor`` times the others'. Without proxies (closed-set recognition by a linear
+    classifier) there is only the first; the third is there with ``class_prompt_updates=rows``.
     A classifier's weights, and with ``decay_vectors=False`` biases and norms, are groups of their own weight decay.
     With ``step_back`` what is in the transformer is in groups of its own, whose rates may fall.
     Steps are one kernel for all tensors where torch has one for the ``device``, on which the model is or will be (none:
     where it is): a third of the time of one for each.
     """
-    groups = model.parameter_groups(inside_apart=config.steps_back)
+    groups = model.parameter_groups(inside_apart=config.steps_back, biases_apart=config.bias_lr_factor != 1)
     fused = True if (device or next(model.parameters()).device.type) in _FUSED else None
 
     def build(named: dict[str, float]) -> Optimizer:
@@ -86,7 +87,7 @@ def make_optimizers(model: ConfiguredModel, config: Config, device: str = "") ->
                 "lr": lr,
                 "start": lr,
                 "weight_decay": decay,
-                "inside": name in ("inside", "backbone"),
+                "inside": name in ("inside", "biases", "backbone"),
             }
             for name, lr in named.items()
             for decay, parameters in _by_decay(model, config, groups[name]).items()
@@ -96,7 +97,8 @@ def make_optimizers(model: ConfiguredModel, config: Config, device: str = "") ->
         kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
         return kind(rows, weight_decay=config.weight_decay, fused=fused)
 
-    optimizers = [build({"others": config.lr, "inside": config.lr, "backbone": config.lr_backbone})]
+    rates = {"others": config.lr, "inside": config.lr, "biases": config.lr * config.bias_lr_factor}
+    optimizers = [build({**rates, "backbone": config.lr_backbone})]
     if groups["proxies"]:
         optimizers.append(build({"proxies": config.lr_proxy}))
     if model.rows is not None:

@@ -51,7 +51,7 @@ _DRAWN = ("blossoms", "digits")  # of no files, and the same as long as the code
 # a second computation, and never a wrong number.
 _AFTER_BACKBONE = """
 augment_fit method mlp_layers embedding_size head_input head_init head_shrinkage proxy_init proxy_length proxies alpha
-num_prompts head_epochs step_back
+num_prompts head_epochs step_back bias_lr_factor
 loss loss_args miner miner_args loss_memory loss_scale loss_margin positive_mean loss_proxies
 epochs optimizer lr lr_backbone lr_proxy momentum weight_decay weight_decay_head decay_vectors cosine_length
 warmup_epochs warmup_lr schedule cosine_min grad_clip grad_clip_each weight_average feature_noise anti_collapse
