@@ -33,10 +33,13 @@ NOW = {  # what the defaults do, each left out
     "never back": "step_back=1",
     "all from the first step, never back": "head_epochs=0 step_back=1",
     "a third of the rate": "lr=0.005",
-    "none of these": "head_input=as_is head_init=random crop_min=0.08 mirror=true head_epochs=0 step_back=1 lr=0.005",
+    "biases as the rest": "bias_lr_factor=1",
+    "none of these": "head_input=as_is head_init=random crop_min=0.08 mirror=true head_epochs=0 step_back=1 lr=0.005 "
+    "bias_lr_factor=1",
 }
 BEFORE = (  # the defaults of earlier versions
-    "head_input=as_is head_init=random augment_fit=none head_epochs=0 step_back=1 lr=0.005 select_by=recall_at_1"
+    "head_input=as_is head_init=random augment_fit=none head_epochs=0 step_back=1 lr=0.005 bias_lr_factor=1 "
+    "select_by=recall_at_1"
 )
 LOW = "lr=0.0005 lr_proxy=0.005"  # a tenth of them
 START = "proxy_init=class_means proxy_length=unit unit_init=mean gru_activation=tanh"
