@@ -60,7 +60,8 @@ def numbers(results: list[RunResult]) -> list[str]:
 
 def row(*cells: str) -> None:
     """Print a row of a table in Markdown; numbers of a cell stay on one line."""
-    print("|", " | ".join(cell.replace(" ± ", "\u00a0±\u00a0") for cell in cells), "|", flush=True)
+    plain = [cell.replace("|", "\\|").replace(" ± ", "\u00a0±\u00a0") for cell in cells]
+    print("|", " | ".join(plain), "|", flush=True)
 
 
 def _held_out(results: list[RunResult]) -> str:
@@ -87,7 +88,7 @@ def main(folder: Path, sets: list[str]) -> None:
             told = Counter("start" if result.epoch == 0 else result.selected for result in results)
             which = ", ".join(f"{name} {count}" for name, count in told.items())
             row(f"`{words}`", method, *numbers(results), _held_out(results), which)
-    pd.DataFrame(every).to_csv(folder / "outcomes.csv", index=False, float_format="%.4f")
+            pd.DataFrame(every).to_csv(folder / "outcomes.csv", index=False, float_format="%.4f")
 
 
 if __name__ == "__main__":

@@ -299,7 +299,7 @@ def test_moments_measure_what_they_say(tiny_run: Run) -> None:
         assert last.own(kind) == pytest.approx(np.mean(own), abs=1e-5)
         assert last.others(kind) == pytest.approx(np.mean(others), abs=1e-5)
         assert last.crowding(kind) >= -1 / (len(proxies) - 1) - 1e-5
-    shares = share_table(story, 0.5)
+    shares = share_table(story)
     assert shares.loc[last.epoch, "share of O in q"] == pytest.approx(last.length / (last.length + 1))
     table = progress_table(story)
     assert table.loc[last.epoch, ("accuracy", "fused")] == last.accuracy("fused")

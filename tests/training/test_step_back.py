@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -14,15 +16,18 @@ from trainings import PER_EPOCH, assert_identical, silent
 
 import vptsp.training.step_back
 from vptsp.errors import ConfigError
+from vptsp.files import write_tensors
 from vptsp.runs.checkpoints import own_state
 from vptsp.runs.progress import Event, print_epochs
 from vptsp.runs.run import Run
+from vptsp.runs.snapshots import Snapshots
 from vptsp.settings.config import Config, make_config
 from vptsp.settings.earlier import as_recorded
 from vptsp.settings.methods import METHODS
 from vptsp.settings.presets import preset_names
 from vptsp.training.guards import TrainingStopped
 from vptsp.training.loop import train
+from vptsp.training.precision import Precision
 from vptsp.training.schedule import head_alone
 from vptsp.training.session import Session
 from vptsp.training.step_back import by_chance
@@ -187,6 +192,7 @@ def test_stopped_and_resumed_a_run_goes_back_alike(
     ("more", "words"),
     [
         ({"head_epochs": 4}, "head_epochs=4 leaves none of 4"),
+        ({"head_epochs": 2, "method": "e2vpt"}, "head_epochs=2 leaves none of 2"),  # before it prunes
         ({"mirror": True, "augment": "resize"}, "mirror=True mirrors"),
     ],
 )
@@ -271,3 +277,71 @@ def test_runs_of_earlier_versions_and_recognition_have_one_rate() -> None:
     assert make_config({"task": "recognition", "method": "bias"}).bias_lr_factor == 1
     assert make_config({"task": "recognition", "method": "bias", "bias_lr_factor": 3}).bias_lr_factor == 3
     assert make_config(as_recorded({"method": "bias"})).bias_lr_factor == 1
+
+
+@pytest.mark.parametrize("which", ["all", "batch"])
+def test_while_the_head_is_alone_images_are_compared_with_learned_proxies(tiny: Tiny, which: str) -> None:
+    session = Session.prepare(tiny(loss_proxies=which))
+    model = session.model.train()
+    model.head_alone = True
+    session.sampler.set_epoch(0)
+    images, labels, _ = next(iter(session.loader))
+    output = model(images, labels)
+    assert output.semantic is output.semantic_features is None
+    proxies, targets = model.loss_proxies(output, labels, which)
+    assert model.learned is not None
+    assert torch.equal(proxies[targets], model.learned[labels])
+    assert model.alpha_now == 1
+    assert torch.equal(model.eval()(images).proxies, model.learned), "nor does anything else see what has not begun"
+
+    model.train().head_alone = False
+    model(images, labels)
+    assert model.alpha_now == 0.5
+    assert not torch.allclose(model.eval()(images).proxies, model.learned)
+
+
+def test_snapshots_say_how_much_of_the_learned_proxies_was_in_force(tiny: Tiny, tmp_path: Path) -> None:
+    run = train(tiny(epochs=3, val_fraction=0.3), tmp_path / "run", observer=silent)
+    snapshots = Snapshots(run)
+    assert [snapshot.alpha for snapshot in snapshots] == [0.5, 1, 0.5, 0.5]
+    first, second = snapshots[1], snapshots[2]
+    assert np.array_equal(first.fused, first.learned)
+    assert not np.allclose(second.fused, second.learned)
+    assert np.array_equal(first.semantic, snapshots[0].semantic), "they rest"
+    arrays = {**run.snapshot_arrays(1)}
+    del arrays["alpha"]
+    write_tensors(run.snapshot_path(1), {name: torch.from_numpy(array) for name, array in arrays.items()})
+    assert Snapshots(run)[1].alpha == 0.5, "of a run that did not write it down"
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("method", ["vptsp_g", "vptsp_m"])
+def test_what_begins_after_the_head_joins_any_optimizer(
+    tiny: Tiny, tmp_path: Path, method: str, optimizer: str
+) -> None:
+    config = tiny(method=method, epochs=3, optimizer=optimizer)
+    whole = train(config, tmp_path / "whole", observer=silent)
+    run = Run(tmp_path / "run")
+
+    def stop(event: Event) -> None:
+        if event.kind == "step" and event.step == PER_EPOCH + 1:
+            (run.path / "STOP").touch()
+
+    with pytest.raises(TrainingStopped):
+        train(config, run.path, observer=stop)
+    assert_identical(whole, train(run_dir=run.path, resume=True, observer=silent))
+
+
+def test_a_scale_of_gradients_steps_past_an_optimizer_of_which_nothing_trains() -> None:
+    moving, resting = torch.nn.Parameter(torch.ones(2)), torch.nn.Parameter(torch.ones(2))
+    optimizers = [torch.optim.SGD([each], lr=1.0) for each in (moving, resting)]
+    for optimizer in optimizers:
+        optimizer.optimizer = optimizer  # type: ignore[attr-defined]  # as Fabric's know torch's
+    scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    plugin = SimpleNamespace(strategy=SimpleNamespace(precision=SimpleNamespace(scaler=scaler)))
+    precision = Precision(plugin)  # type: ignore[arg-type]
+    scaler.scale(moving.sum()).backward()
+    precision.unscale(optimizers)
+    precision.step(optimizers)
+    assert torch.equal(moving, torch.zeros(2))
+    assert torch.equal(resting, torch.ones(2))

@@ -269,7 +269,7 @@ class Anatomy:
             labels=np.array([rows[name] for name in saved.names], dtype=np.int64),
             class_names=names,
             ids=tuple(saved.ids),
-            alpha=1.0 if snapshot.semantic is None else run.config.alpha,
+            alpha=snapshot.alpha,
             epoch=snapshot.epoch,
             attributes=table.reindex(names) if table is not None and set(names) <= set(table.index) else None,
             prompt_of_class=snapshot.prompt_of_class,

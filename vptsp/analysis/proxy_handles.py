@@ -110,7 +110,7 @@ def handles_of(run: Run, saved: SavedEmbeddings) -> ProxyHandles | None:
     if snapshot.learned is None:
         return None
     names = snapshot.index.class_names
-    found = ProxyHandles(names, snapshot.learned, snapshot.semantic, run.config.alpha, run.config, whitening)
+    found = ProxyHandles(names, snapshot.learned, snapshot.semantic, snapshot.alpha, run.config, whitening)
     images, seen = snapshot.embeddings.get("train"), snapshot.index.probes["train"]
     if images is None or not len(images):
         return found

@@ -35,6 +35,7 @@ class Moment:
     labels: Int64[np.ndarray, " P"]
     class_names: tuple[str, ...]
     length: float  # mean length of the learned proxies, before they are made unit
+    alpha: float  # their share in the fused ones then
 
     def accuracy(self, kind: str) -> float:
         """Share of the images whose nearest proxy is that of their class."""
@@ -71,7 +72,7 @@ def moments(run: Run) -> list[Moment]:
             raise RunError(f"{run.path} has no {what}; choose a run of vptsp_g or vptsp_m with probe_images >= 2")
         proxies = {kind: unit_rows(vectors) for kind, vectors in snapshot.proxies.items()}
         length = float(np.linalg.norm(snapshot.learned, axis=1).mean())
-        found.append(Moment(snapshot.epoch, proxies, unit_rows(images), labels, names, length))
+        found.append(Moment(snapshot.epoch, proxies, unit_rows(images), labels, names, length, snapshot.alpha))
     return found
 
 
@@ -103,12 +104,12 @@ def progress_table(run_moments: Sequence[Moment]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("epoch")
 
 
-def share_table(run_moments: Sequence[Moment], alpha: float) -> pd.DataFrame:
+def share_table(run_moments: Sequence[Moment]) -> pd.DataFrame:
     """By epoch: length of O, its real share in q = alpha O + (1 - alpha) G, and the share of G's entries below 0."""
     rows = {
         moment.epoch: {
             "length of O": moment.length,
-            "share of O in q": alpha * moment.length / (alpha * moment.length + 1 - alpha),
+            "share of O in q": moment.alpha * moment.length / (moment.alpha * moment.length + 1 - moment.alpha),
             "negative entries of G": float((moment.proxies["semantic"] < 0).mean()),
         }
         for moment in run_moments

@@ -268,7 +268,7 @@ class EmbeddingModel(nn.Module):
         if (learned := self.learned_part()) is None:
             return output
         output.proxies = output.learned = learned
-        if self.semantic is not None and not (self.training and self.head_alone):
+        if self.semantic is not None and not self._semantics_rest():
             output.semantic = self.semantic.container.rows
             if output.semantic_features is not None and labels is not None:
                 now = self.semantic.update(output.semantic_features, labels)
@@ -278,6 +278,16 @@ class EmbeddingModel(nn.Module):
             with torch.autocast(output.embeddings.device.type, enabled=False):
                 output.logits = self.class_scale * cosine_similarities(output.embeddings, output.proxies)
         return output
+
+    def _semantics_rest(self) -> bool:
+        """Whether learned proxies are all there is to compare with: the head trains alone, or has and nothing else."""
+        assert self.semantic is not None
+        return self.head_alone if self.training else not self.semantic.container.has_begun
+
+    @property
+    def alpha_now(self) -> float:
+        """The share of the learned proxies that is in force: 1 before semantic ones have begun."""
+        return 1.0 if self.semantic is None or not self.semantic.container.has_begun else self.alpha
 
     def learned_part(self) -> Float[Tensor, "C E"] | None:
         """The learned proxies as they enter the fusion: with ``unit_proxies`` of unit length."""

@@ -49,9 +49,9 @@ class Snapshot:
     """A run after ``epoch`` epochs, as float32 arrays; none for what its method or its settings do not have.
 
     ``learned`` O, ``semantic`` G and ``fused`` q are (C, E), in the order of ``index.class_names``; without semantic
-    proxies fused is learned. ``embeddings`` of the probe images are (P, E) by split, in the order of ``index.probes``.
-    ``guided_prompts`` (blocks, prompts, D) are those of DA-VPT, and ``prompt_of_class`` (C,) says which of a block's is
-    of a class in the next epoch.
+    proxies fused is learned. ``alpha``: O's share in q then, 1 while the head trains alone. ``embeddings`` of the probe
+    images are (P, E) by split, in the order of ``index.probes``. ``guided_prompts`` (blocks, prompts, D) are those of
+    DA-VPT, and ``prompt_of_class`` (C,) says which of a block's is of a class in the next epoch.
     """
 
     path: Path
@@ -63,6 +63,7 @@ class Snapshot:
     index: SnapshotIndex
     guided_prompts: Float32[np.ndarray, "G P D"] | None = None
     prompt_of_class: Int64[np.ndarray, " C"] | None = None
+    alpha: float = 1.0
 
     @property
     def proxies(self) -> dict[str, Float32[np.ndarray, "C E"]]:
@@ -104,6 +105,7 @@ class Snapshots:
     def __getitem__(self, epoch: int) -> Snapshot:
         arrays = {name: array.astype(np.float32) for name, array in self.run.snapshot_arrays(epoch).items()}
         mapping = arrays.get("prompt_of_class")
+        alpha = 1.0 if "semantic" not in arrays else float(arrays.get("alpha", self.run.config.alpha))
         return Snapshot(
             path=self.run.snapshot_path(epoch),
             epoch=epoch,
@@ -114,6 +116,7 @@ class Snapshots:
             index=self.index,
             guided_prompts=arrays.get("guided_prompts"),
             prompt_of_class=None if mapping is None else mapping.astype(np.int64),
+            alpha=alpha,
         )
 
 

@@ -92,8 +92,8 @@ def make_optimizers(model: ConfiguredModel, config: Config, device: str = "") ->
             for name, lr in named.items()
             for decay, parameters in _by_decay(model, config, groups[name]).items()
         ]
-        if config.optimizer == "sgd":
-            return torch.optim.SGD(rows, momentum=config.momentum, weight_decay=config.weight_decay, fused=fused)
+        if config.optimizer == "sgd":  # fused it takes no group of which some had no gradient before
+            return torch.optim.SGD(rows, momentum=config.momentum, weight_decay=config.weight_decay, foreach=fused)
         kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
         return kind(rows, weight_decay=config.weight_decay, fused=fused)
 

@@ -56,7 +56,10 @@ class Precision:
     def step(self, optimizers: Sequence[Optimizer]) -> None:
         """One step of each optimiser, then one change of the scale: Fabric's own step would change it between them."""
         for optimizer in optimizers:
-            optimizer.step() if self.scaler is None else self.scaler.step(_unwrapped(optimizer))
+            if self.scaler is None:
+                optimizer.step()
+            elif any(p.grad is not None for group in optimizer.param_groups for p in group["params"]):
+                self.scaler.step(_unwrapped(optimizer))  # which refuses one of which nothing trains for now
             optimizer.zero_grad()
         if self.scaler is not None:
             self.scaler.update()

@@ -58,8 +58,10 @@ def write_snapshot(run: Run, session: Session, probes: Probes, epoch: int) -> No
         tensors["learned"] = learned.float()
         semantic = None if model.semantic is None else model.semantic.container.rows.float()
         tensors["fused"] = tensors["learned"]
-        if semantic is not None:
-            tensors |= {"semantic": semantic, "fused": fuse(tensors["learned"], semantic, model.alpha)}
+        if semantic is not None:  # before training both are random, and a run may begin with both
+            alpha = model.alpha_now if epoch else model.alpha
+            tensors |= {"semantic": semantic, "fused": fuse(tensors["learned"], semantic, alpha)}
+            tensors["alpha"] = torch.tensor(alpha)
     if model.guide is not None and isinstance(model.prompts, GuidedPrompts):
         tensors |= {"guided_prompts": model.prompts.proxies().float(), "prompt_of_class": model.guide.mapping}
     index: dict[str, Any] = {"proxy_class_names": list(session.splits.train.class_names)}

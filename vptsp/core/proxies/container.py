@@ -23,6 +23,11 @@ class SemanticContainer(nn.Module):
         self.register_buffer("rows", F.normalize(rows, dim=1))
         self.register_buffer("visits", torch.zeros(num_classes, dtype=torch.long))
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether any class has been seen: before that all rows are the random directions of the start."""
+        return bool(self.visits.any())
+
     def update(
         self, classes: Int[Tensor, " U"], used: Float[Tensor, "U E"], stored: Float[Tensor, "U E"]
     ) -> Float[Tensor, "C E"]:

@@ -42,7 +42,7 @@ def of_run(run: Run | str | Path, classes: Sequence[str | int] | None, dimension
     fused = learned
     if "semantic" in whole:
         semantic = whole["semantic"][chosen]
-        fused = fuse(torch.from_numpy(learned), torch.from_numpy(semantic), config.alpha).numpy()
+        fused = fuse(torch.from_numpy(learned), torch.from_numpy(semantic), last.alpha).numpy()
     axes = _main_axes(samples, dimension)
     agreement = spearmanr(_cosines(samples, fused), _cosines(samples @ axes, fused @ axes)).statistic
     # a class's O and G are stretched alike, so that the direction of q is that of the run, projected
@@ -64,7 +64,7 @@ def of_run(run: Run | str | Path, classes: Sequence[str | int] | None, dimension
         "positive_mean": config.positive_mean,
         "scale": config.loss_scale,
         "margin": config.loss_margin,
-        "alpha": config.alpha,
+        "alpha": last.alpha,
         "title": f"run {plain(run.name, 40)}",
         "turn": looking_from(*flat.mean(axis=0)) if dimension == 3 else None,
         "note": note,
