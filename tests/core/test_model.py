@@ -108,6 +108,9 @@ def test_evaluation_changes_no_proxy() -> None:
     output = model(torch.randn(2, 3, 32, 32), torch.tensor([0, 1]))
     assert torch.equal(model.semantic.container.rows, before)
     assert output.semantic_features is None
+    assert torch.equal(output.proxies, output.learned), "no semantic proxy has been made yet"
+    model.semantic.container.visits[0] = 1
+    output = model(torch.randn(2, 3, 32, 32), torch.tensor([0, 1]))
     torch.testing.assert_close(output.proxies, 0.5 * output.learned + 0.5 * output.semantic)
 
 

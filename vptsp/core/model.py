@@ -268,21 +268,16 @@ class EmbeddingModel(nn.Module):
         if (learned := self.learned_part()) is None:
             return output
         output.proxies = output.learned = learned
-        if self.semantic is not None and not self._semantics_rest():
+        if self.semantic is not None and not (self.training and self.head_alone):
             output.semantic = self.semantic.container.rows
             if output.semantic_features is not None and labels is not None:
                 now = self.semantic.update(output.semantic_features, labels)
                 output.semantic, output.batch_semantic = now.proxies, now.batch
-            output.proxies = fuse(learned, output.semantic, self.alpha)
+            output.proxies = fuse(learned, output.semantic, self.alpha if self.training else self.alpha_now)
         if self.class_scale is not None:
             with torch.autocast(output.embeddings.device.type, enabled=False):
                 output.logits = self.class_scale * cosine_similarities(output.embeddings, output.proxies)
         return output
-
-    def _semantics_rest(self) -> bool:
-        """Whether learned proxies are all there is to compare with: the head trains alone, or has and nothing else."""
-        assert self.semantic is not None
-        return self.head_alone if self.training else not self.semantic.container.has_begun
 
     @property
     def alpha_now(self) -> float:

@@ -105,7 +105,9 @@ class Snapshots:
     def __getitem__(self, epoch: int) -> Snapshot:
         arrays = {name: array.astype(np.float32) for name, array in self.run.snapshot_arrays(epoch).items()}
         mapping = arrays.get("prompt_of_class")
-        alpha = 1.0 if "semantic" not in arrays else float(arrays.get("alpha", self.run.config.alpha))
+        alpha = float(arrays["alpha"]) if "alpha" in arrays else 1.0
+        if "alpha" not in arrays and "semantic" in arrays:  # of a run that did not write it down
+            alpha = self.run.config.alpha
         return Snapshot(
             path=self.run.snapshot_path(epoch),
             epoch=epoch,

@@ -192,7 +192,9 @@ def test_runs_and_classes_that_cannot_be_shown(tiny_run: Run, tmp_path: Path, mo
     with pytest.raises(RunError, match="no snapshots yet"):
         ProxySandbox.of_run(tmp_path / "bare")
     whole = tiny_run.snapshot_arrays(2)
-    monkeypatch.setattr(Run, "snapshot_arrays", lambda *_: {name: rows[:, :2] for name, rows in whole.items()})
+    monkeypatch.setattr(
+        Run, "snapshot_arrays", lambda *_: {name: rows[..., :2] if rows.ndim else rows for name, rows in whole.items()}
+    )
     assert ProxySandbox.of_run(tiny_run).state["samples"].shape[1] == 2
     with pytest.raises(DataError, match="embeddings of size 2 have no 3 main axes; give dimension=2"):
         ProxySandbox.of_run(tiny_run, dimension=3)
