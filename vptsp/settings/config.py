@@ -279,7 +279,7 @@ class Config(BaseModel):
         "free", description="learned proxies in the fusion: as they grow, or of unit length, so that alpha is the share"
     )
     alpha: float = Field(
-        0.5, ge=0, le=1, description="share of the learned proxy in the fused proxy, once the head's epochs are over"
+        0.5, ge=0, le=1, description="share of the learned proxy in the fused one, after the head's epochs"
     )
     ema_keep: float = Field(0.8, ge=0, le=1, description="rho, what the moving average keeps of the container")
     semantic_source: Literal["class_prompts", "encoder", "encoder_no_grad", "samples"] = Field(
