@@ -74,6 +74,15 @@ def test_settings_that_count_epochs_are_shortened_with_a_stage(tmp_path: Path) -
     assert [values["prune_after"] for values in told] == [2, 4, 9]
     assert [values["warmup_epochs"] for values in told] == [1, 3, 6]
     assert [values["cosine_length"] for values in told] == [6, 12, 24]
+    del settings["warmup_epochs"]
+    headed = make_search(
+        settings | {"prune_after": 5, "head_epochs": 4},
+        ladder={"lr": [0.001, 0.002, 0.004, 0.008]},
+        keep=2,
+        folder=tmp_path,
+    )
+    told = [headed.scaled(headed.ladder[0], number) for number in range(3)]
+    assert [(values["prune_after"], values["head_epochs"]) for values in told] == [(1, 0), (2, 1), (5, 4)]
     short = make_search({"method": "e2vpt", "epochs": 4}, folder=tmp_path)
     assert short.stages[0].epochs == 2  # an epoch before the pruning and one after it
     assert "warmup_epochs" not in short.scaled(short.ladder[0], 0)

@@ -67,8 +67,7 @@ def require_agreement(config: Config) -> None:
             f"batch_size={config.batch_size} with images_per_class={config.images_per_class} puts a single class "
             "into each batch; a proxy loss needs at least two, so make batch_size larger"
         )
-    begins = config.prunes_after or 0
-    shortest = min(begins or config.epochs, config.epochs - begins)  # each training of a method that prunes
+    shortest = min(config.trainings)
     if config.head_epochs and config.head_epochs >= shortest > 0:
         raise ValueError(
             f"head_epochs={config.head_epochs} leaves none of {shortest} epochs for what is in the transformer; "

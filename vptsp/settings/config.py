@@ -476,6 +476,12 @@ class Config(BaseModel):
         return self.prune_after or self.epochs // 2
 
     @property
+    def trainings(self) -> tuple[int, ...]:
+        """Epochs of each training: of one, or of the two of a run that prunes and begins anew."""
+        begins = self.prunes_after
+        return (begins, self.epochs - begins) if begins else (self.epochs,)
+
+    @property
     def batches_by_class(self) -> bool:
         """Whether a batch is made of classes, with images_per_class of each."""
         return self.task == "retrieval" or self.batches == "classes"

@@ -95,6 +95,9 @@ class Search:
             }
             for name in {"warmup_epochs", "prune_after", "head_epochs"} & found.keys():
                 found[name] = min(found[name], epochs - 1)
+            if "head_epochs" in found:  # less than each training of a method that prunes
+                shortest = min(whole.changed(**found | {"epochs": epochs, "head_epochs": 0}).trainings)
+                found["head_epochs"] = min(found["head_epochs"], shortest - 1)
         return found
 
     def place(self, number: int) -> Path:

@@ -74,11 +74,11 @@ def make_optimizers(model: ConfiguredModel, config: Config, device: str = "") ->
     classifier) there is only the first; the third is there with ``class_prompt_updates=rows``.
     A classifier's weights, and with ``decay_vectors=False`` biases and norms, are groups of their own weight decay.
     With ``step_back`` what is in the transformer is in groups of its own, whose rates may fall.
-    Steps are one kernel for all tensors where torch has one for the ``device``, on which the model is or will be (none:
-    where it is): a third of the time of one for each.
+    All tensors step together where torch does so on the ``device``, on which the model is or will be (none: where it
+    is): a third of the time of one after another.
     """
     groups = model.parameter_groups(inside_apart=config.steps_back, biases_apart=config.bias_lr_factor != 1)
-    fused = True if (device or next(model.parameters()).device.type) in _FUSED else None
+    together = True if (device or next(model.parameters()).device.type) in _FUSED else None
 
     def build(named: dict[str, float]) -> Optimizer:
         rows = [
@@ -93,9 +93,9 @@ def make_optimizers(model: ConfiguredModel, config: Config, device: str = "") ->
             for decay, parameters in _by_decay(model, config, groups[name]).items()
         ]
         if config.optimizer == "sgd":  # fused it takes no group of which some had no gradient before
-            return torch.optim.SGD(rows, momentum=config.momentum, weight_decay=config.weight_decay, foreach=fused)
+            return torch.optim.SGD(rows, momentum=config.momentum, weight_decay=config.weight_decay, foreach=together)
         kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
-        return kind(rows, weight_decay=config.weight_decay, fused=fused)
+        return kind(rows, weight_decay=config.weight_decay, fused=together)
 
     rates = {"others": config.lr, "inside": config.lr, "biases": config.lr * config.bias_lr_factor}
     optimizers = [build({**rates, "backbone": config.lr_backbone})]

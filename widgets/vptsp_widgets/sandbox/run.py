@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from scipy.stats import spearmanr
 
-from vptsp.core.proxies import fuse
 from vptsp.errors import DataError, RunError
 from vptsp.runs.run import Run
 from vptsp.runs.snapshots import Snapshots
@@ -38,11 +36,9 @@ def of_run(run: Run | str | Path, classes: Sequence[str | int] | None, dimension
     if not len(rows):
         raise DataError("none of these classes has a probe image in the run's snapshots; choose other classes")
     samples, learned = last.embeddings["train"][rows].astype(np.float64), whole["learned"][chosen]
-    config, semantic = run.config, None
-    fused = learned
+    config, semantic, fused = run.config, None, learned
     if "semantic" in whole:
-        semantic = whole["semantic"][chosen]
-        fused = fuse(torch.from_numpy(learned), torch.from_numpy(semantic), last.alpha).numpy()
+        semantic, fused = whole["semantic"][chosen], whole["fused"][chosen]
     axes = _main_axes(samples, dimension)
     agreement = spearmanr(_cosines(samples, fused), _cosines(samples @ axes, fused @ axes)).statistic
     # a class's O and G are stretched alike, so that the direction of q is that of the run, projected
