@@ -8,22 +8,49 @@ from typing import Any
 import pytest
 
 from vptsp.reports import demo
+from vptsp.runs import progress
+from vptsp.runs.pace import Pace
 from vptsp.runs.progress import Event, Observer, ProgressBar, print_epochs, reading
 from vptsp.settings.config import make_config
 
 
+@pytest.fixture
+def seconds(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time, which a test moves."""
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    return now
+
+
 def test_the_bar_says_how_much_time_is_left_before_a_narrow_terminal_cuts_it(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, seconds: list[float]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     bar = ProgressBar()
     for step in range(5):
+        seconds[0] += 2
         bar(Event("step", 0, 2, step, 100, {"loss": 1.25, "val_recall_at_1": 0.5, "images_per_second": 10.0}))
         assert bar.bar is not None
         bar.bar.refresh()
     bar(Event("stopped", 0, 2, 4, 100))
     last = capsys.readouterr().out.split("\r")[-1]
-    assert re.search(r"^ *4% .* 4/100 steps, \S+ left, loss 1\.25", last)
+    assert re.search(r"^ *4% .* 4/100 steps, 03:12 left, loss 1\.25", last)
+
+
+def test_the_bar_promises_nothing_by_the_steps_of_the_head_alone(
+    capsys: pytest.CaptureFixture[str], seconds: list[float]
+) -> None:
+    bar = ProgressBar()
+    lefts = []
+    for step in range(1, 9):
+        alone = {"head_alone": True} if step <= 4 else {}
+        seconds[0] += 1 if alone else 4
+        bar(Event("step", step // 4, 2, step, 8, {"loss": 1.25, **alone}))
+        assert bar.bar is not None
+        lefts.append(re.findall(r"(\S+) left", bar.bar.postfix or ""))
+    bar(Event("stopped", 0, 2, 8, 8))
+    capsys.readouterr()
+    assert lefts == [[], [], [], [], [], [], ["00:04"], ["00:00"]]
 
 
 @pytest.mark.parametrize("observer", [print_epochs, ProgressBar()])
@@ -50,15 +77,16 @@ def test_that_prompts_were_pruned_is_said_once(observer: Observer, capsys: pytes
     assert capsys.readouterr().out.count(said) == 1
 
 
-def test_the_demo_says_how_much_time_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_says_how_much_time_is_left() -> None:
     state: dict[str, Any] = {"state": "training", "step": 30, "steps": 130, "epoch": 1, "epochs": 8, "loss": 3.25}
-    monkeypatch.setattr(demo.time, "monotonic", lambda: 100.0)
-    left = demo._left(state, since=80.0, first=10)  # 20 steps in 20 seconds, 100 to go
-    line = f"{'2/3 linear probe':<17}{demo._bar(state, left)}"
+    pace = Pace()
+    pace.note(80.0, 10)
+    assert demo._left(state, pace) == ""
+    pace.note(100.0, 30)  # 20 steps in 20 seconds, 100 to go
+    line = f"{'2/3 linear probe':<17}{demo._bar(state, demo._left(state, pace))}"
     assert line.endswith("epoch 2 of 8  1:40 left to train  loss 3.250")  # the one under way
     assert len(line) < 80
-    assert demo._left(state, since=80.0, first=29) == "", "one step is no pace"
-    assert demo._left(state | {"step": 130}, since=80.0, first=10) == ""
+    assert demo._left(state | {"step": 130}, pace) == ""
     trained = state | {"step": 130, "epoch": 8}
     assert demo._bar(trained).endswith("] 8 epochs done, embedding images to score them")
     assert demo._bar(trained | {"state": "done"}).endswith("] 8 epochs, scored")

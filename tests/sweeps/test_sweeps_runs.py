@@ -255,6 +255,8 @@ def test_progress_and_best_so_far_come_from_the_run(finished: SweepFolder, tmp_p
     assert (row.place, row.fraction, row.metric, row.best) == ("epoch 1 of 4", 0.25, "recall_at_1", 0.75)
     assert row.seconds is not None
     assert row.left == pytest.approx(3 * row.seconds)
+    (job.path / "progress.json").write_text(json.dumps(progress | {"head_alone": True}))
+    assert overview(SweepFolder(tmp_path)).rows[0].left is None, "steps that follow take longer"
 
 
 def test_epochs_before_a_pruning_do_not_count_once_the_model_trains_anew(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import sys
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from vptsp.data.locate import place_of
 from vptsp.errors import UsageError
 from vptsp.notebooks import run_notebook
 from vptsp.project import placed
+from vptsp.runs.pace import Pace
 from vptsp.runs.run import RUNS, Run
 from vptsp.settings.config import make_config
 from vptsp.settings.methods import METHODS
@@ -95,7 +97,7 @@ def _watch(stages: list[tuple[str, Run]], finished: threading.Event) -> None:
     live = sys.stdout.isatty()
     before: tuple[object, ...] = ()  # in a log: a line for each epoch, and each half minute
     told: set[str] = set()
-    begun: dict[str, tuple[float, int]] = {}  # when each stage was first seen to move, and how far it was
+    began, paces = time.monotonic(), defaultdict[str, Pace](Pace)
     while True:
         over = finished.wait(_POLL_SECONDS)
         for number, (name, run) in enumerate(stages, start=1):
@@ -104,12 +106,12 @@ def _watch(stages: list[tuple[str, Run]], finished: threading.Event) -> None:
             if not state or title in told:
                 continue
             done = state["state"] == "done"
-            since, first = begun.setdefault(title, (time.monotonic(), state["step"]))
-            left = _left(state, since, first)
+            paces[title].note(time.monotonic(), state["step"], bool(state.get("head_alone")))
+            left = _left(state, paces[title])
             if live:
                 click.echo(f"\r{title:<17}{_bar(state, left):<66}", nl=done)
             else:
-                now = (title, state["epoch"], done, int((time.monotonic() - since) / _SAID_SECONDS))
+                now = (title, state["epoch"], done, int((time.monotonic() - began) / _SAID_SECONDS))
                 if before != now:
                     click.echo(f"{title}: {_epochs(state)}{left}{_loss(state)}")
                 before = now
@@ -132,13 +134,12 @@ def _epochs(state: Mapping[str, Any]) -> str:
     return f"epoch {min(state['epoch'] + 1, state['epochs'])} of {state['epochs']}"
 
 
-def _left(state: Mapping[str, Any], since: float, first: int) -> str:
-    """The time that the remaining steps take at the pace so far; empty where there is none yet."""
-    taken, done = time.monotonic() - since, state["step"] - first
-    if done < 2 or state["step"] >= state["steps"]:
+def _left(state: Mapping[str, Any], pace: Pace) -> str:
+    """The time that the remaining steps take; empty where nothing is known of it."""
+    left = pace.left(state["steps"])
+    if left is None or state["step"] >= state["steps"]:
         return ""
-    seconds = round(taken / done * (state["steps"] - state["step"]))
-    return f"  {seconds // 60}:{seconds % 60:02d} left to train"
+    return f"  {round(left) // 60}:{round(left) % 60:02d} left to train"
 
 
 def _bar(state: Mapping[str, Any], left: str = "", width: int = 12) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from tqdm import tqdm
 
 from vptsp.errors import UsageError
+from vptsp.runs.pace import Pace
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
 from vptsp.settings.methods import METHODS
@@ -25,7 +26,8 @@ class Event:
 
     At the start these are the ``run``'s directory, how many ``images`` of how many ``classes`` it trains on, and the
     ``augmentation`` that was fitted to them, if it was; where it has pruned prompts and begins again, how many are
-    ``left`` of how many ``prompts``.
+    ``left`` of how many ``prompts``. A step in which the head trained alone, which takes less time than those that
+    follow, has ``head_alone``.
     """
 
     kind: Literal["start", "step", "epoch", "pruned", "done", "stopped"]
@@ -94,7 +96,7 @@ def pruned_sentence(event: Event) -> str:
 
 
 # what matters first, as a narrow terminal cuts off the end
-_BAR = "{percentage:3.0f}% {bar:16} {n_fmt}/{total_fmt} steps, {remaining} left{postfix}"
+_BAR = "{percentage:3.0f}% {bar:16} {n_fmt}/{total_fmt} steps{postfix}"
 
 
 class ProgressBar:
@@ -102,6 +104,8 @@ class ProgressBar:
 
     def __init__(self) -> None:
         self.bar: tqdm | None = None
+        self.pace = Pace()
+        self.said = ""
 
     def __call__(self, event: Event) -> None:
         if self.bar is None:
@@ -114,9 +118,12 @@ class ProgressBar:
         if event.kind == "pruned":
             self.bar.write(pruned_sentence(event), file=sys.stdout)
             return
+        self.pace.note(time.monotonic(), event.step, bool(event.values.get("head_alone")))
         if event.values and event.kind != "start":
-            said = filter(None, (_said(name, value) for name, value in event.values.items()))
-            self.bar.set_postfix_str(", ".join(said), refresh=False)
+            self.said = ", ".join(filter(None, (_said(name, value) for name, value in event.values.items())))
+        left = self.pace.left(event.steps)
+        told = f"{tqdm.format_interval(left)} left" if left is not None else ""
+        self.bar.set_postfix_str(", ".join(filter(None, (told, self.said))), refresh=False)
         if event.kind in ("done", "stopped"):
             self.bar.close()
 
@@ -147,7 +154,7 @@ class Ticker:
         self.written = 0.0
         self.last: dict[str, Any] = {"epoch": 0, "step": 0}
 
-    def step(self, epoch: int, step: int, **values: float) -> None:
+    def step(self, epoch: int, step: int, values: dict[str, Any]) -> None:
         self.observer(Event("step", epoch, self.epochs, step, self.steps, values))
         self.last = {"epoch": epoch, "step": step, **values}
         if time.monotonic() - self.written > 1:

@@ -257,7 +257,8 @@ def _train_epoch(
         state.count_step(loss_now, None if overflowed else norm_now)
         seen += len(labels)
         speed = seen / (time.perf_counter() - clock)
-        ticker.step(epoch, epoch * per_epoch + state.batch, loss=loss_now, images_per_second=speed)
+        told = {"loss": loss_now, "images_per_second": speed, **({"head_alone": True} if model.head_alone else {})}
+        ticker.step(epoch, epoch * per_epoch + state.batch, told)
         if stopping or (world.alone and (stop.is_set() or run.stop_requested())):
             state.save(run, session)
             raise TrainingStopped(

@@ -15,6 +15,7 @@ from itertools import pairwise
 from IPython.display import HTML, DisplayHandle, display
 
 from vptsp.figures.signs_and_colours import BLUE, ORANGE, RIGHT
+from vptsp.runs.pace import Pace
 from vptsp.runs.progress import Event, headless, print_epochs, pruned_sentence
 from vptsp.settings.tasks import TASKS
 
@@ -33,7 +34,8 @@ class LiveTraining:
         self.title = title
         self.handle: DisplayHandle | None = None
         self.drawn = float("-inf")
-        self.began = (time.monotonic(), 0)  # when, and at which step: a resumed run starts in the middle
+        self.began = time.monotonic()
+        self.pace = Pace()
         self.losses: list[float] = []
         self.scores: list[float] = []  # of validation, and what they are
         self.judged = "R@1"
@@ -42,7 +44,8 @@ class LiveTraining:
 
     def __call__(self, event: Event) -> None:
         if event.kind == "start":
-            self.began = (time.monotonic(), event.step)
+            self.began = time.monotonic()
+        self.pace.note(time.monotonic(), event.step, bool(event.values.get("head_alone")))
         self._remember(event)
         if headless():
             print_epochs(event)
@@ -94,10 +97,10 @@ class LiveTraining:
         )
 
     def _clock(self, event: Event) -> str:
-        seconds, steps = time.monotonic() - self.began[0], event.step - self.began[1]
-        if event.kind in _STATES or not steps:
-            return f"{_duration(seconds)} so far" if event.kind not in _STATES else f"took {_duration(seconds)}"
-        return f"{_duration(seconds / steps * (event.steps - event.step))} left"
+        taken, left = _duration(time.monotonic() - self.began), self.pace.left(event.steps)
+        if event.kind in _STATES:
+            return f"took {taken}"
+        return f"{taken} so far" if left is None else f"{_duration(left)} left"
 
 
 def _panel(title: str, values: list[float], form: str, colour: str, low: float | None = None) -> str:

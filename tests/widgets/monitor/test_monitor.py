@@ -85,6 +85,21 @@ def test_time_left_is_told_from_the_pace(run: Run, clock: list[float]) -> None:
     assert watch.curves["live"] == [[0.1, 3.0], [0.6, 2.0]]
 
 
+def test_no_time_is_promised_while_the_head_trains_alone(run: Run, clock: list[float]) -> None:
+    watch = Watch(run)
+    with run.lock():
+        for step in (1, 6):
+            clock[0] += 10
+            at(run, step, loss=3.0, images_per_second=16.0, head_alone=True)
+            watch.look()
+            assert watch.now["left"] is None
+        for step in (11, 13):
+            clock[0] += 10
+            at(run, step, loss=3.0, images_per_second=16.0)
+            watch.look()
+    assert watch.now["left"] == pytest.approx(27 * 10 / 2)
+
+
 def test_steps_that_come_again_after_a_crash_are_drawn_once(run: Run, clock: list[float]) -> None:
     watch = Watch(run)
     with run.lock():

@@ -14,6 +14,7 @@ from typing import Any
 from vptsp.analysis.confusions import confused_pairs, overlapping_proxies
 from vptsp.errors import RunError, explained
 from vptsp.files import read_json
+from vptsp.runs.pace import Pace
 from vptsp.runs.run import Run
 from vptsp.runs.snapshots import Snapshots
 from vptsp.settings.tasks import TASKS, Task
@@ -22,7 +23,6 @@ from vptsp_widgets.state_words import state_word
 
 RESUMABLE = ("stopped", "killed", "failed")
 MOST_PAIRS = 8
-_PACE_SECONDS = 300.0  # of the latest steps, from which the time left is told
 _LIVE_POINTS = 600
 _NOTE = (
     "Hard negatives: images of the two classes whose most similar image of any other class is of the other one. "
@@ -49,7 +49,7 @@ class Watch:
         self._state = "unknown"
         self._progress: dict[str, Any] = {}
         self._seen: dict[str, Any] = {}  # file -> its stamp when last read
-        self._pace: list[tuple[float, int]] = []  # (seconds, step)
+        self._pace, self._latest = Pace(), 0
         self._pid: int | None = None
         self._config: dict[str, Any] = {}
         self._refused = ""  # why a process started here ended at once
@@ -117,14 +117,14 @@ class Watch:
     def _note_step(self) -> None:
         step, updated = self._progress.get("step"), self._progress.get("updated")
         if self._progress.get("pid") != self._pid:
-            self._pid, self._pace = self._progress.get("pid"), []
+            self._pid, self._pace = self._progress.get("pid"), Pace()
         if self._state != "training" or step is None or updated is None:
-            self._pace = []
+            self._pace.forget()
             return
-        if self._pace and step < self._pace[-1][1]:  # somebody started again from an earlier checkpoint
-            self._pace = []
+        if step < self._latest:  # somebody started again from an earlier checkpoint
             self.curves["live"] = [point for point in self.curves["live"] if point[0] <= self._epochs(step)]
-        self._pace = [moment for moment in self._pace if updated - moment[0] <= _PACE_SECONDS] + [(updated, step)]
+        self._latest = step
+        self._pace.note(updated, step, bool(self._progress.get("head_alone")))
         loss = self._progress.get("loss")
         if loss is not None:
             live = [*self.curves["live"], [self._epochs(step), loss]]
@@ -157,9 +157,9 @@ class Watch:
 
     def _seconds_left(self, step: int, steps: int, speed: float | None) -> float | None:
         """From the pace since watching began, which knows validation; until there is one from the images a second."""
-        if len(self._pace) > 1 and self._pace[-1][1] > self._pace[0][1]:
-            (since, first), (until, last) = self._pace[0], self._pace[-1]
-            return (steps - step) * (until - since) / (last - first)
+        left = self._pace.left(steps)
+        if left is not None or self._progress.get("head_alone"):
+            return left
         return (steps - step) * self._config.get("batch_size", 0) / speed if speed else None
 
     def _changed(self, name: str) -> bool:
