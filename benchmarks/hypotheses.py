@@ -4,7 +4,7 @@ Run as ``python -m benchmarks.hypotheses FOLDER ["dataset=folder data_root=PATH 
 the settings of one data set; without any, blossoms. ``TABLE=earlier`` in the environment starts from the defaults of
 earlier versions and changes one thing of them; else each thing that they do now is left out. ``SEEDS`` says how
 many seeds, ``ONLY`` which rows by their first letters (``ONLY=unit,class``). Runs are kept in FOLDER; what is there
-already is not trained again, so each table needs a FOLDER of its own.
+already is not trained again, and runs of other settings are refused, so each table needs a FOLDER of its own.
 
 Printed in Markdown, a table for each set: R@1 in percent on test classes, which share none with the training, of the
 *last* epoch, then R@1 and MAP@R of what held-out classes *selected* among the whitened start, the epochs and the

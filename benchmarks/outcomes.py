@@ -2,7 +2,8 @@
 
 Run as ``python -m benchmarks.outcomes FOLDER ["dataset=folder data_root=PATH ..." ...]``, each further argument the
 settings of one data set; without any, blossoms. ``METHODS`` and ``SEEDS`` in the environment say which (``METHODS``
-separated by commas). Runs are kept in FOLDER; what is there already is not trained again.
+separated by commas). Runs are kept in FOLDER; what is there already is not trained again, and runs of other settings, as
+of defaults of another version, are refused.
 
 It is printed in Markdown. *last*: the last epoch, as training left it; *selected*: what held-out classes chose among
 the whitened start, the epochs and whitened embeddings; *held out*: the metric that chose it, of each seed. Percent on
@@ -12,6 +13,7 @@ line of ``outcomes.csv`` in FOLDER, which the next table replaces.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -22,22 +24,19 @@ from pathlib import Path
 
 import pandas as pd
 
+from vptsp.notebooks.resolving import train_or_resume
 from vptsp.runs.result import RunResult
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config, make_config, parse_assignments
-from vptsp.training.loop import train
 
 METHODS = os.environ.get("METHODS", "frozen,linear,vptsp_g").split(",")
 SEEDS = range(int(os.environ.get("SEEDS", "3")))
 
 
 def finished(config: Config, folder: Path) -> Run:
-    """The run of this folder, trained to its end if it is not yet."""
-    if (folder / "summary.json").is_file():
-        return Run.open(folder)
-    if (folder / "config.json").is_file():
-        return train(run_dir=folder, resume=True, observer=lambda event: None)
-    return train(config, folder, observer=lambda event: None)
+    """The run of this folder, trained to its end if it is not yet. RunError if the run there has other settings."""
+    with contextlib.redirect_stdout(sys.stderr):  # what it says is no row of the table
+        return train_or_resume(config, str(folder), lambda event: None)
 
 
 def spread(values: list[float]) -> str:

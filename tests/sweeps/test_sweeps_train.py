@@ -18,10 +18,12 @@ from vptsp.sweeps import Sweep, SweepFolder, overview, read_ledger, run_sweep
 from vptsp.training.loop import train
 
 
+@pytest.mark.parametrize("fit", ["none", "images"])
 def test_training_into_a_directory_again_goes_on_or_returns_what_is_there(
-    tiny: Callable[..., Config], tmp_path: Path
+    tiny: Callable[..., Config], tmp_path: Path, fit: str
 ) -> None:
-    config, path = tiny(method="linear"), str(tmp_path / "run")
+    """Also where a run has written into its configuration how far its images may be cut."""
+    config, path = tiny(method="linear", augment_fit=fit, crop_min=None, mirror=None), str(tmp_path / "run")
 
     def stop(event: object) -> None:
         if getattr(event, "step", 0) == 3:
@@ -30,6 +32,7 @@ def test_training_into_a_directory_again_goes_on_or_returns_what_is_there(
     with pytest.raises(KeyboardInterrupt):
         train_or_resume(config, path, stop)
     run = train_or_resume(config, path, lambda event: None)
+    assert (run.config == config.changed(image_size=run.config.image_size)) == (fit == "none")
     assert run.summary()["test"] == train(config, tmp_path / "whole", observer=lambda event: None).summary()["test"]
     written = (run.path / "summary.json").stat().st_mtime_ns
     assert train_or_resume(config, path).is_finished()

@@ -37,6 +37,7 @@ from vptsp.runs.environment import environment
 from vptsp.runs.result import RunResult
 from vptsp.settings.config import Config, make_config
 from vptsp.settings.earlier import as_recorded
+from vptsp.settings.methods import METHODS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -312,6 +313,8 @@ def require_own(path: Path, config: Config) -> None:
         asked["image_size"] = found["image_size"]
     if config.fit_batch:  # and what its data allow
         asked |= {name: found[name] for name in ("batch_size", "images_per_pass", "val_fraction")}
+    if METHODS[config.method].trains and found["augment_fit"] == "none":  # and what its images say
+        asked |= {name: found[name] for name in ("augment_fit", *config.fits_augmentation)}
     odd = [name for name in asked if asked[name] != found[name] and not _same_path(asked[name], found[name])]
     if odd:
         differing = ", ".join(f"{name} {found[name]!r} there, {asked[name]!r} asked for" for name in odd[:3])
