@@ -2,8 +2,8 @@
 
 Run as ``python -m benchmarks.outcomes FOLDER ["dataset=folder data_root=PATH ..." ...]``, each further argument the
 settings of one data set; without any, blossoms. ``METHODS`` and ``SEEDS`` in the environment say which (``METHODS``
-separated by commas). Runs are kept in FOLDER; what is there already is not trained again, and runs of other settings, as
-of defaults of another version, are refused.
+separated by commas). Runs are kept in FOLDER; what is there already is not trained again, and runs of other settings,
+as of defaults of another version, are refused.
 
 It is printed in Markdown. *last*: the last epoch, as training left it; *selected*: what held-out classes chose among
 the whitened start, the epochs and whitened embeddings; *held out*: the metric that chose it, of each seed. Percent on
