@@ -108,12 +108,10 @@ def attend(
 
     ``bias`` (..., queries, keys) is added to the scores.
     """
-
-    def fused(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        added = None if bias is None else bias.to(query.dtype)
-        return F.scaled_dot_product_attention(query, key, value, added, scale=scale)
-
-    return attend_by(fused, rule_for(query), query, key, value, scale, kernel, want_weights, bias)
+    rule = rule_for(query)
+    return attend_by(
+        lambda q, k, v: _fused(q, k, v, scale, bias), rule, query, key, value, scale, kernel, want_weights, bias
+    )
 
 
 def attend_by(
@@ -128,18 +126,26 @@ def attend_by(
     bias: Tensor | None,
 ) -> tuple[Tensor, Tensor | None]:
     """:func:`attend` with a family's own ``fused`` way, and the ``rule`` where nothing was measured."""
-
-    def products(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        scores = (query * scale) @ key.transpose(-2, -1)
-        weights = (scores if bias is None else scores + bias).softmax(dim=-1)
-        return weights.to(value.dtype) @ value, weights
-
     if want_weights:
-        return products(query, key, value)
-    ways: dict[Way, Compute] = {"fused": fused, "matmul": lambda *parts: products(*parts)[0]}
+        return _products(query, key, value, scale, bias)
+    # lambdas: where shapes are checked, a function with annotations would be made ready for it at each call
+    ways: dict[Way, Compute] = {"fused": fused, "matmul": lambda q, k, v: _products(q, k, v, scale, bias)[0]}
     if kernel == "auto":
         kernel = choose(ways, rule, query, key, value, bias)
     return ways[kernel](query, key, value), None
+
+
+def _fused(query: Tensor, key: Tensor, value: Tensor, scale: float, bias: Tensor | None) -> Tensor:
+    """Softmax attention by torch's kernel."""
+    added = None if bias is None else bias.to(query.dtype)
+    return F.scaled_dot_product_attention(query, key, value, added, scale=scale)
+
+
+def _products(query: Tensor, key: Tensor, value: Tensor, scale: float, bias: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Softmax attention and its weights."""
+    scores = (query * scale) @ key.transpose(-2, -1)
+    weights = (scores if bias is None else scores + bias).softmax(dim=-1)
+    return weights.to(value.dtype) @ value, weights
 
 
 def rule_for(query: Tensor) -> Way:

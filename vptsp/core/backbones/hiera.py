@@ -111,15 +111,13 @@ def _run_block(
     units = tokens.shape[1] // (stride * attention.window_size) if attention.use_mask_unit_attn else 1
     made = projections(attention)
 
-    def project(seen: Tensor, count: int) -> list[Tensor]:  # (B, heads, units, T in each, d)
-        parts = F.linear(seen, *_whole(made)).unflatten(-1, (3, attention.heads, -1))
-        return list(parts.unflatten(1, (-1, count)).permute(3, 0, 4, 2, 1, 5).unbind())
-
-    query, key, value = project(normed, units)
+    query, key, value = _project(made, normed, units, attention.heads)
     if stride > 1:
         query = query.unflatten(3, (stride, -1)).amax(dim=3)
     if moving:
-        ahead = [part.expand(-1, -1, units, -1, -1) for part in project(block.norm1(travelling), 1)]
+        ahead = [
+            part.expand(-1, -1, units, -1, -1) for part in _project(made, block.norm1(travelling), 1, attention.heads)
+        ]
         query, key, value = (torch.cat(pair, dim=3) for pair in zip(ahead, (query, key, value), strict=True))
     first = [] if learned is None else [learned]
     if prompt is not None and prompt.shape[-2] > 0:
@@ -143,6 +141,14 @@ def _run_block(
         travelling = travelling + block.ls1(attention.proj(mixed[:, :moving].mean(dim=2)))
         travelling = travelling + block.ls2(block.mlp(block.norm2(travelling)))
     return tokens, travelling
+
+
+def _project(
+    made: tuple[tuple[Tensor, Tensor | None], ...], seen: Float[Tensor, "B T D"], units: int, heads: int
+) -> list[Float[Tensor, "B {heads} {units} T_unit d"]]:
+    """Queries, keys and values by their weights and biases, in each mask unit."""
+    parts = F.linear(seen, *_whole(made)).unflatten(-1, (3, heads, -1))
+    return list(parts.unflatten(1, (-1, units)).permute(3, 0, 4, 2, 1, 5).unbind())
 
 
 def _whole(made: tuple[tuple[Tensor, Tensor | None], ...]) -> tuple[Tensor, Tensor | None]:

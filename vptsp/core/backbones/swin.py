@@ -295,13 +295,21 @@ def _attend(
 
     On CPUs the rule is plain products, the faster ones for such short sequences with a bias.
     """
-
-    def fused(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        # Windows count as heads, so that one bias serves all images without a copy for each.
-        count = query.shape[1]
-        added = bias.expand(count, -1, -1, -1).flatten(0, 1)[None].to(query.dtype)
-        query, key, value = query.flatten(1, 2), key.flatten(1, 2), value.flatten(1, 2)
-        return F.scaled_dot_product_attention(query, key, value, added, scale=scale).unflatten(1, (count, -1))
-
     rule: Way = "matmul" if query.device.type == "cpu" else "fused"
-    return attend_by(fused, rule, query, key, value, scale, kernel, want_weights, bias)
+    return attend_by(
+        lambda q, k, v: _fused(q, k, v, bias, scale), rule, query, key, value, scale, kernel, want_weights, bias
+    )
+
+
+def _fused(
+    query: Float[Tensor, "B w heads Q d"],
+    key: Float[Tensor, "B w heads K d"],
+    value: Float[Tensor, "B w heads K d"],
+    bias: Float[Tensor, "_ heads Q K"],
+    scale: float,
+) -> Float[Tensor, "B w heads Q d"]:
+    """By torch's kernel: windows count as heads, so that one bias serves all images without a copy for each."""
+    count = query.shape[1]
+    added = bias.expand(count, -1, -1, -1).flatten(0, 1)[None].to(query.dtype)
+    query, key, value = query.flatten(1, 2), key.flatten(1, 2), value.flatten(1, 2)
+    return F.scaled_dot_product_attention(query, key, value, added, scale=scale).unflatten(1, (count, -1))
