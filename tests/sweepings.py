@@ -42,7 +42,9 @@ class Sweeping:
         job.write_status(**status | finished | {"heartbeat": now, "memory_peak": 2**30} | more)
         if epochs:
             kind = {"running": "training", "queued": "training"}.get(state, state)
-            steps = {"step": 10 * len(val), "steps": 10 * epochs}
+            steps: dict[str, Any] = {"step": 10 * len(val), "steps": 10 * epochs}
+            if kind == "training" and val:
+                steps["seconds_left"] = 100 * (epochs - len(val)) / len(val)
             write_json(job.path / "progress.json", {"state": kind, "epoch": len(val), "epochs": epochs, **steps})
         lines = [json.dumps({"epoch": epoch, "val_recall_at_1": value}) for epoch, value in enumerate(val, 1)]
         (job.path / "metrics.jsonl").write_text("".join(f"{line}\n" for line in lines))

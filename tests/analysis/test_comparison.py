@@ -22,6 +22,7 @@ from vptsp.figures.comparison import learning_curves, parallel_coordinates
 from vptsp.figures.comparison_tables import comparison_table, differences_table
 from vptsp.figures.stills import png
 from vptsp.reports.tables import markdown, write_table
+from vptsp.runs import run_table
 from vptsp.runs.run import Run
 from vptsp.settings.config import Config
 from vptsp.training.loop import train
@@ -53,6 +54,25 @@ def test_a_row_per_experiment_with_its_spread(folder: Path) -> None:
     assert table.loc["vpt_deep", "recall_at_1"] == pytest.approx(np.mean(recalls))
     assert table.loc["vpt_deep", "recall_at_1_sd"] == pytest.approx(np.std(recalls, ddof=1))
     assert "disk is full" in table.loc["linear", "error"]
+
+
+def test_what_images_of_each_seed_say_of_their_augmentation_makes_no_other_experiment(
+    tiny: Callable[..., Config], tmp_path: Path
+) -> None:
+    """Seeds hold out other classes, so that others are left to be asked how far they may be cut."""
+    for seed, crop_min in ((0, 0.3), (1, 0.08)):
+        asked = tiny(method="linear", seed=seed, augment_fit="images")
+        run = Run.create(tmp_path / f"{seed}", asked.changed(augment_fit="none", crop_min=crop_min, mirror=True), asked)
+        assert run.config.crop_min == crop_min
+    Run.create(tmp_path / "frozen", tiny(method="frozen", augment_fit="images"))
+    comparison = Comparison.of([tmp_path])
+    assert comparison.differing == ["method"]
+    assert {name: len(each.runs) for name, each in comparison.experiments.items()} == {
+        "method=linear": 2,
+        "method=frozen": 1,
+    }
+    shown = run_table.overview([Run(path) for path in sorted(tmp_path.iterdir())])
+    assert sorted(shown.settings) == ["method", "seed"]
 
 
 def test_a_row_per_run_whatever_its_state(folder: Path) -> None:

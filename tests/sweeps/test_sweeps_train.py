@@ -23,7 +23,7 @@ def test_training_into_a_directory_again_goes_on_or_returns_what_is_there(
     tiny: Callable[..., Config], tmp_path: Path, fit: str
 ) -> None:
     """Also where a run has written into its configuration how far its images may be cut."""
-    config, path = tiny(method="linear", augment_fit=fit, crop_min=None, mirror=None), str(tmp_path / "run")
+    config, path = tiny(method="linear", augment_fit=fit, image_size=(32, 32)), str(tmp_path / "run")
 
     def stop(event: object) -> None:
         if getattr(event, "step", 0) == 3:
@@ -32,13 +32,18 @@ def test_training_into_a_directory_again_goes_on_or_returns_what_is_there(
     with pytest.raises(KeyboardInterrupt):
         train_or_resume(config, path, stop)
     run = train_or_resume(config, path, lambda event: None)
-    assert (run.config == config.changed(image_size=run.config.image_size)) == (fit == "none")
+    assert (run.config == config.changed(image_size=32)) == (fit == "none")
     assert run.summary()["test"] == train(config, tmp_path / "whole", observer=lambda event: None).summary()["test"]
     written = (run.path / "summary.json").stat().st_mtime_ns
     assert train_or_resume(config, path).is_finished()
     assert (run.path / "summary.json").stat().st_mtime_ns == written
-    with pytest.raises(RunError, match="holds a run of other settings"):
-        train_or_resume(config.changed(lr=0.5), path)
+    for others in ({"lr": 0.5}, {"crop_min": 0.2}, {"mirror": True}):
+        with pytest.raises(RunError, match="holds a run of other settings"):
+            train_or_resume(config.changed(**others), path)
+    if fit == "images":
+        (run.path / "asked.json").unlink()  # a run of an earlier version knows what it was, and no more
+        with pytest.raises(RunError, match=r"crop_min 0\.08 there, None asked for"):
+            train_or_resume(config, path)
 
 
 @pytest.mark.slow

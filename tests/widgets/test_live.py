@@ -71,19 +71,19 @@ def test_picture_tells_where_the_run_is(screen: Screen, clock: Clock) -> None:
     observer = LiveTraining("VPTSP-G <b>")
     observer(Event("start", 0, 2, 0, 100))
     clock.now = 10.0
-    observer(Event("step", 0, 2, 25, 100, {"loss": 0.4, "images_per_second": 320.0}))
+    observer(Event("step", 0, 2, 25, 100, {"loss": 0.4, "images_per_second": 320.0}, 30.0))
     text = Markup(screen.outputs[0][-1]).text
     for part in ("VPTSP-G <b>", "training", "25 %", "epoch 1 of 2", "step 25 of 100", "320 images/s", "30 s left"):
         assert part in text
     assert "width:25.0%" in screen.outputs[0][-1]
 
 
-def test_time_left_of_a_resumed_run_counts_only_what_it_did(screen: Screen, clock: Clock) -> None:
+def test_where_no_time_left_is_known_it_says_how_long_it_took(screen: Screen, clock: Clock) -> None:
     observer = LiveTraining()
     observer(Event("start", 1, 2, 50, 100))
     clock.now = 10.0
     observer(Event("step", 1, 2, 75, 100, {"loss": 0.4}))
-    assert "10 s left" in Markup(screen.outputs[0][-1]).text
+    assert "10 s so far" in Markup(screen.outputs[0][-1]).text
 
 
 def test_last_picture_has_final_numbers_and_short_history(screen: Screen, clock: Clock) -> None:

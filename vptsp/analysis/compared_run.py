@@ -141,10 +141,10 @@ def _under(path: Path) -> list[ComparedRun]:
 
 
 def _settings(run: Run) -> dict[str, Any]:
-    """``config.json`` as it stands, with what an earlier version did or had by default; empty without one."""
+    """``config.json`` with what an earlier version did or had by default, its augmentation as asked; empty without."""
     with contextlib.suppress(RunError):
         if found := read_json(run.path / "config.json", ""):
-            return Config().model_dump(mode="json") | as_recorded(found)
+            return run.as_asked(Config().model_dump(mode="json") | as_recorded(found))
     return {}
 
 

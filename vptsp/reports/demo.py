@@ -6,7 +6,6 @@ import contextlib
 import sys
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from vptsp.data.locate import place_of
 from vptsp.errors import UsageError
 from vptsp.notebooks import run_notebook
 from vptsp.project import placed
-from vptsp.runs.pace import Pace
 from vptsp.runs.run import RUNS, Run
 from vptsp.settings.config import make_config
 from vptsp.settings.methods import METHODS
@@ -97,7 +95,7 @@ def _watch(stages: list[tuple[str, Run]], finished: threading.Event) -> None:
     live = sys.stdout.isatty()
     before: tuple[object, ...] = ()  # in a log: a line for each epoch, and each half minute
     told: set[str] = set()
-    began, paces = time.monotonic(), defaultdict[str, Pace](Pace)
+    began = time.monotonic()
     while True:
         over = finished.wait(_POLL_SECONDS)
         for number, (name, run) in enumerate(stages, start=1):
@@ -106,8 +104,7 @@ def _watch(stages: list[tuple[str, Run]], finished: threading.Event) -> None:
             if not state or title in told:
                 continue
             done = state["state"] == "done"
-            paces[title].note(time.monotonic(), state["step"], bool(state.get("head_alone")))
-            left = _left(state, paces[title])
+            left = _left(state)
             if live:
                 click.echo(f"\r{title:<17}{_bar(state, left):<66}", nl=done)
             else:
@@ -134,9 +131,9 @@ def _epochs(state: Mapping[str, Any]) -> str:
     return f"epoch {min(state['epoch'] + 1, state['epochs'])} of {state['epochs']}"
 
 
-def _left(state: Mapping[str, Any], pace: Pace) -> str:
+def _left(state: Mapping[str, Any]) -> str:
     """The time that the remaining steps take; empty where nothing is known of it."""
-    left = pace.left(state["steps"])
+    left = state.get("seconds_left")
     if left is None or state["step"] >= state["steps"]:
         return ""
     return f"  {round(left) // 60}:{round(left) % 60:02d} left to train"

@@ -1,12 +1,10 @@
-"""How much longer a training takes, from the pace of its latest steps."""
+"""How much longer a training takes, from the pace of the steps that are like those that follow."""
 
 from __future__ import annotations
 
-WINDOW = 300.0  # seconds of the latest steps, which know of validation between epochs
-
 
 class Pace:
-    """Moments of a training, and what they say of the rest.
+    """When how many steps were done, and what that says of the rest.
 
     >>> pace = Pace()
     >>> for moment, step in [(0.0, 0), (2.0, 10), (4.0, 20)]:
@@ -16,28 +14,23 @@ class Pace:
     """
 
     def __init__(self) -> None:
-        self._moments: list[tuple[float, int]] = []
+        self._first: tuple[float, int] | None = None
+        self._last = (0.0, 0)
         self._head_alone = False
 
     def note(self, moment: float, step: int, head_alone: bool = False) -> None:
-        """``step`` steps are done at this ``moment`` (seconds), in the last of them the head trained alone or not.
+        """``step`` steps are done at this ``moment`` (seconds); those around it train the head alone, or not.
 
-        Such steps are several times faster than those that follow, so they are not counted with them. A step before
-        the last one noted begins anew: somebody went on from an earlier checkpoint.
+        Such steps are several times faster than those that follow, so they are not counted with them. All others are,
+        as validation comes once an epoch.
         """
-        if head_alone != self._head_alone or (self._moments and step < self._moments[-1][1]):
-            self._moments = []
-        self._head_alone = head_alone
-        if not self._moments or step > self._moments[-1][1]:
-            self._moments = [kept for kept in self._moments if moment - kept[0] <= WINDOW] + [(moment, step)]
-
-    def forget(self) -> None:
-        """Nothing is known of what comes next."""
-        self._moments = []
+        if self._first is None or head_alone != self._head_alone or step < self._first[1]:
+            self._first = (moment, step)
+        self._last, self._head_alone = (moment, step), head_alone
 
     def left(self, steps: int) -> float | None:
         """Seconds until ``steps`` are done; None while nothing is known of the steps that follow."""
-        if self._head_alone or not self._moments:
+        if self._head_alone or self._first is None:
             return None
-        (since, first), (until, last) = self._moments[0], self._moments[-1]
+        (since, first), (until, last) = self._first, self._last
         return (steps - last) * (until - since) / (last - first) if last - first > 1 else None  # one step is no pace

@@ -26,8 +26,8 @@ class Event:
 
     At the start these are the ``run``'s directory, how many ``images`` of how many ``classes`` it trains on, and the
     ``augmentation`` that was fitted to them, if it was; where it has pruned prompts and begins again, how many are
-    ``left`` of how many ``prompts``. A step in which the head trained alone, which takes less time than those that
-    follow, has ``head_alone``.
+    ``left`` of how many ``prompts``. ``seconds_left`` are those until the last step; None where nobody can tell yet, as
+    while the head trains alone, which takes less time than what follows.
     """
 
     kind: Literal["start", "step", "epoch", "pruned", "done", "stopped"]
@@ -36,6 +36,7 @@ class Event:
     step: int
     steps: int
     values: dict[str, Any] = field(default_factory=dict)
+    seconds_left: float | None = None
 
 
 Observer = Callable[[Event], None]
@@ -104,7 +105,6 @@ class ProgressBar:
 
     def __init__(self) -> None:
         self.bar: tqdm | None = None
-        self.pace = Pace()
         self.said = ""
 
     def __call__(self, event: Event) -> None:
@@ -114,16 +114,13 @@ class ProgressBar:
             # plain tqdm redraws with a carriage return, which JupyterLab renders like a terminal does;
             # its widget form leaves dead models in the notebook file
             self.bar = tqdm(total=event.steps, initial=event.step, mininterval=0.3, file=sys.stdout, bar_format=_BAR)
-        self.bar.update(event.step - self.bar.n)
         if event.kind == "pruned":
             self.bar.write(pruned_sentence(event), file=sys.stdout)
-            return
-        self.pace.note(time.monotonic(), event.step, bool(event.values.get("head_alone")))
-        if event.values and event.kind != "start":
+        elif event.values and event.kind != "start":
             self.said = ", ".join(filter(None, (_said(name, value) for name, value in event.values.items())))
-        left = self.pace.left(event.steps)
-        told = f"{tqdm.format_interval(left)} left" if left is not None else ""
-        self.bar.set_postfix_str(", ".join(filter(None, (told, self.said))), refresh=False)
+        left = "" if event.seconds_left is None else f"{tqdm.format_interval(event.seconds_left)} left"
+        self.bar.set_postfix_str(", ".join(filter(None, (left, self.said))), refresh=False)
+        self.bar.update(event.step - self.bar.n)
         if event.kind in ("done", "stopped"):
             self.bar.close()
 
@@ -152,18 +149,28 @@ class Ticker:
         if silent:
             self.observer = lambda event: None
         self.written = 0.0
+        self.pace = Pace()
         self.last: dict[str, Any] = {"epoch": 0, "step": 0}
 
-    def step(self, epoch: int, step: int, values: dict[str, Any]) -> None:
-        self.observer(Event("step", epoch, self.epochs, step, self.steps, values))
-        self.last = {"epoch": epoch, "step": step, **values}
+    def step(self, epoch: int, step: int, values: dict[str, Any], head_alone: bool = False) -> None:
+        """A step is done; ``head_alone``: nothing in the transformer trained in it, so it took less than others."""
+        self._tell("step", epoch, step, values, head_alone)
+        self.last |= values
         if time.monotonic() - self.written > 1:
             self._write("training")
 
-    def tell(self, kind: Any, epoch: int, step: int, values: dict[str, Any] | None = None) -> None:
-        self.observer(Event(kind, epoch, self.epochs, step, self.steps, values or {}))
-        self.last = {"epoch": epoch, "step": step}
+    def tell(
+        self, kind: Any, epoch: int, step: int, values: dict[str, Any] | None = None, head_alone: bool = False
+    ) -> None:
+        """What happens between steps; ``head_alone`` says of the next ones what :meth:`step` says of one."""
+        self._tell(kind, epoch, step, values or {}, head_alone)
         self._write("done" if kind == "done" else "training")
+
+    def _tell(self, kind: Any, epoch: int, step: int, values: dict[str, Any], head_alone: bool) -> None:
+        self.pace.note(time.monotonic(), step, head_alone)
+        left = self.pace.left(self.steps)
+        self.observer(Event(kind, epoch, self.epochs, step, self.steps, values, left))
+        self.last = {"epoch": epoch, "step": step, "seconds_left": left}
 
     def _write(self, state: str, **more: Any) -> None:
         self.written = time.monotonic()

@@ -73,7 +73,7 @@ def record_of(run: Run | str | Path, preset: str) -> dict[str, Any]:
 
 def changes_of(run: Run, preset: str) -> dict[str, Any]:
     """Settings of a run that are not its preset's, but for seed, places and machine."""
-    asked, found = make_config(preset=preset).model_dump(mode="json"), run.config.model_dump(mode="json")
+    asked, found = make_config(preset=preset).model_dump(mode="json"), run.as_asked(run.config.model_dump(mode="json"))
     return {name: found[name] for name in asked if name not in _COMPLETED and found[name] != asked[name]}
 
 

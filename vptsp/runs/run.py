@@ -5,6 +5,7 @@
     runs/<name>/
       config.json        settings, as given and completed
       environment.json   versions, code version, device
+      asked.json         settings that the run completed or changed itself, as they were asked for
       progress.json      state (training, done, stopped, failed), process, step: rewritten about once a second
       data.json          how many images and classes, and a fingerprint of their ids; data_ids.json.gz has the ids
       metrics.jsonl      one line per epoch
@@ -37,7 +38,6 @@ from vptsp.runs.environment import environment
 from vptsp.runs.result import RunResult
 from vptsp.settings.config import Config, make_config
 from vptsp.settings.earlier import as_recorded
-from vptsp.settings.methods import METHODS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,8 +80,10 @@ class Run:
 
     # --- making and opening -------------------------------------------------------------------
     @classmethod
-    def create(cls, path: str | Path | None, config: Config) -> Run:
-        """A new run directory holding ``config.json`` and ``environment.json``.
+    def create(cls, path: str | Path | None, config: Config, asked: Config | None = None) -> Run:
+        """A new run directory holding ``config.json``, ``environment.json`` and ``asked.json``.
+
+        ``asked`` are the settings before they were completed by what the data and the machine say; none: they were not.
 
         ``path`` none: a free name under the project's ``runs/`` (:mod:`vptsp.project`). Refuses a directory that
         already holds something, except a run that failed before its first checkpoint.
@@ -94,6 +96,7 @@ class Run:
         with run.lock():
             run._require_nothing_in_it()
             write_json(folder / "environment.json", environment())
+            write_json(folder / "asked.json", _completed(config, asked or config))
             write_json(folder / "config.json", config.model_dump(mode="json"))  # last: it makes the directory a run
         return run
 
@@ -186,6 +189,20 @@ class Run:
         except ConfigError as error:
             raise RunError(f"{self.path / 'config.json'} was not written by this version: {error}") from None
         return stored.changed(**self.changes) if self.changes else stored
+
+    def asked(self) -> dict[str, Any]:
+        """Settings that the run completed itself, as they were asked for; of an earlier version nothing is known."""
+        with contextlib.suppress(RunError):
+            return read_json(self.path / "asked.json", "")
+        return {}
+
+    def as_asked(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings of this run with the augmentation as it was asked for.
+
+        What its images say of it may differ between seeds, which hold out other classes, and is no other experiment.
+        """
+        asked = self.asked()
+        return {**settings, **{name: asked[name] for name in _AUGMENTATION if name in asked and name in settings}}
 
     @property
     def name(self) -> str:
@@ -293,11 +310,13 @@ class Run:
 
 # may exist before the run does: what executes its notebook writes beside it, as the keeper of a sweep does (job,
 # status), and environment.json alone is left by a disk that filled up in between. Hidden files are nobody's content.
+_AUGMENTATION = ("augment_fit", "crop_min", "mirror")
 _BESIDE_A_RUN = {
     "01_train.ipynb",
     "notebook.ipynb",
     "log.txt",
     "environment.json",
+    "asked.json",
     "job.json",
     "status.json",
     "STOP",
@@ -308,17 +327,24 @@ def require_own(path: Path, config: Config) -> None:
     """Refuse a directory whose run has other settings than those asked for."""
     if not (path / "config.json").exists():
         return
-    asked, found = config.model_dump(mode="json"), Run(path).config.model_dump(mode="json")
-    if config.image_size is None:  # a run has the backbone's own written in
-        asked["image_size"] = found["image_size"]
-    if config.fit_batch:  # and what its data allow
-        asked |= {name: found[name] for name in ("batch_size", "images_per_pass", "val_fraction")}
-    if METHODS[config.method].trains and found["augment_fit"] == "none":  # and what its images say
-        asked |= {name: found[name] for name in ("augment_fit", *config.fits_augmentation)}
+    run = Run(path)
+    asked, found = config.model_dump(mode="json"), run.config.model_dump(mode="json")
+    if (path / "asked.json").is_file():
+        found |= run.asked()
+    else:  # a run of an earlier version, which has its backbone's size and what its data allow written in
+        asked |= {"image_size": found["image_size"]} if config.image_size is None else {}
+        asked |= {name: found[name] for name in ("batch_size", "images_per_pass", "val_fraction") if config.fit_batch}
     odd = [name for name in asked if asked[name] != found[name] and not _same_path(asked[name], found[name])]
     if odd:
         differing = ", ".join(f"{name} {found[name]!r} there, {asked[name]!r} asked for" for name in odd[:3])
         raise RunError(f"{path} holds a run of other settings ({differing}); choose another folder, or delete it")
+
+
+def _completed(config: Config, asked: Config) -> dict[str, Any]:
+    """What was asked for of the settings that a run has otherwise. Paths are not among them: what is relative is of the
+    directory in which it was asked for."""
+    found, given = config.model_dump(mode="json"), asked.model_dump(mode="json")
+    return {name: value for name, value in given.items() if value != found[name] and not _same_path(value, found[name])}
 
 
 def _same_path(asked: Any, found: Any) -> bool:

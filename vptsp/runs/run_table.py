@@ -43,7 +43,7 @@ def overview(runs: Sequence[Run]) -> Overview:
                 row["trained"] = result.counts["trained"]
         given: dict[str, Any] = {}
         try:
-            given = run.config.model_dump(mode="json")
+            given = run.as_asked(run.config.model_dump(mode="json"))
         except RunError:
             row["state"] = "unreadable"
         results.append(row)

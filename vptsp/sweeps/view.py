@@ -77,8 +77,7 @@ def _row(job: Job, names: Sequence[str]) -> Row:
     metrics = job.metrics() if state == "done" else {}
     known = [task.metric for task in TASKS.values() if task.metric in metrics]
     metric = metric or (known[0] if known else "")
-    slow = state == "running" and not progress.get("head_alone")  # steps of the head alone say nothing of the others
-    left = seconds * (1 - fraction) / fraction if slow and seconds and fraction else None
+    left = progress.get("seconds_left") if state == "running" and progress.get("state") == "training" else None
     title = describe(job.parameters, list(names))
     if job.labels:
         seed = describe(job.parameters, [name for name in names if name == "seed"])

@@ -82,7 +82,7 @@ def train(
             start_processes(train, (None if resume else config, run_dir), told, config, observer or default_observer()),
             elsewhere,
         )
-    world = join(config)
+    world, asked = join(config), config
     place = run_dir
     with world.explaining(lambda: str(place or "RUN")), contextlib.ExitStack() as held:
         if again:
@@ -93,14 +93,14 @@ def train(
             session.changes = world.first(lambda: _accepted(again, session, changed_data))
             return _train(again, session, observer)
         session = Session.prepare(config, world)  # everything that can be refused is refused here
-        run = Run(world.first(lambda: _made(run_dir, session, held).path))
+        run = Run(world.first(lambda: _made(run_dir, session, asked, held).path))
         place = run.path
         return _train(run, session, observer)
 
 
-def _made(run_dir: str | Path | None, session: Session, held: contextlib.ExitStack) -> Run:
+def _made(run_dir: str | Path | None, session: Session, asked: Config, held: contextlib.ExitStack) -> Run:
     """A new run directory, whose lock is held from now on."""
-    run = Run.create(run_dir, session.config)
+    run = Run.create(run_dir, session.config, asked)
     held.enter_context(run.lock())
     record_data(run, session.splits)
     return run
@@ -170,7 +170,8 @@ def _train_epochs(run: Run, session: Session, state: TrainingState, ticker: Tick
     if state.epoch == state.batch == 0:
         _begin(run, session, state)
         write_snapshot(run, session, probes, epoch=0)
-    ticker.tell("start", state.epoch, state.epoch * per_epoch + state.batch, _told_of(run, session))
+    step = state.epoch * per_epoch + state.batch
+    ticker.tell("start", state.epoch, step, _told_of(run, session), _head_alone(session, state.epoch))
     while state.epoch < config.epochs:
         if state.epoch == config.prunes_after and state.batch == 0:
             prune_and_rewind(run, session, objective, stop)
@@ -179,7 +180,8 @@ def _train_epochs(run: Run, session: Session, state: TrainingState, ticker: Tick
             state.inside = 1.0
             session.world.first(lambda: inference_path(run, "best_val").unlink(missing_ok=True))
             _offer_start(run, session, state)
-            ticker.tell("pruned", state.epoch, state.epoch * per_epoch, prompts_left(session))
+            left, alone = prompts_left(session), _head_alone(session, state.epoch)
+            ticker.tell("pruned", state.epoch, state.epoch * per_epoch, left, alone)
         rates = set_learning_rates(session.optimizers, config, state.epoch, state.inside)
         speed = _train_epoch(run, session, objective, state, ticker, stop)
         end_epoch_of_guide(session, state.epoch)
@@ -192,9 +194,14 @@ def _train_epochs(run: Run, session: Session, state: TrainingState, ticker: Tick
             **({"kept_features": 1} if session.reads_features else {}),
         }
         _end_epoch(run, session, state, probes, line)
-        ticker.tell("epoch", state.epoch, state.epoch * per_epoch, line)
+        ticker.tell("epoch", state.epoch, state.epoch * per_epoch, line, _head_alone(session, state.epoch))
     session.passes = None  # its worker processes end
     forget_foothold(run, session, state)
+
+
+def _head_alone(session: Session, epoch: int) -> bool:
+    """Whether nothing in the transformer trains in this epoch, of all that would."""
+    return session.model.trains_inside and head_alone(session.config, epoch)
 
 
 def _begin(run: Run, session: Session, state: TrainingState) -> None:
@@ -233,7 +240,7 @@ def _train_epoch(
     epoch, per_epoch = state.epoch, len(session.loader)
     session.sampler.set_epoch(epoch, state.batch)
     model.train()
-    model.head_alone = model.trains_inside and head_alone(config, epoch)
+    model.head_alone = _head_alone(session, epoch)
     begin_epoch_of_guide(session, epoch)
     clock, seen, speed = time.perf_counter(), 0, None
 
@@ -257,8 +264,8 @@ def _train_epoch(
         state.count_step(loss_now, None if overflowed else norm_now)
         seen += len(labels)
         speed = seen / (time.perf_counter() - clock)
-        told = {"loss": loss_now, "images_per_second": speed, **({"head_alone": True} if model.head_alone else {})}
-        ticker.step(epoch, epoch * per_epoch + state.batch, told)
+        told = {"loss": loss_now, "images_per_second": speed}
+        ticker.step(epoch, epoch * per_epoch + state.batch, told, model.head_alone)
         if stopping or (world.alone and (stop.is_set() or run.stop_requested())):
             state.save(run, session)
             raise TrainingStopped(

@@ -15,7 +15,6 @@ from itertools import pairwise
 from IPython.display import HTML, DisplayHandle, display
 
 from vptsp.figures.signs_and_colours import BLUE, ORANGE, RIGHT
-from vptsp.runs.pace import Pace
 from vptsp.runs.progress import Event, headless, print_epochs, pruned_sentence
 from vptsp.settings.tasks import TASKS
 
@@ -35,7 +34,6 @@ class LiveTraining:
         self.handle: DisplayHandle | None = None
         self.drawn = float("-inf")
         self.began = time.monotonic()
-        self.pace = Pace()
         self.losses: list[float] = []
         self.scores: list[float] = []  # of validation, and what they are
         self.judged = "R@1"
@@ -45,7 +43,6 @@ class LiveTraining:
     def __call__(self, event: Event) -> None:
         if event.kind == "start":
             self.began = time.monotonic()
-        self.pace.note(time.monotonic(), event.step, bool(event.values.get("head_alone")))
         self._remember(event)
         if headless():
             print_epochs(event)
@@ -97,7 +94,7 @@ class LiveTraining:
         )
 
     def _clock(self, event: Event) -> str:
-        taken, left = _duration(time.monotonic() - self.began), self.pace.left(event.steps)
+        taken, left = _duration(time.monotonic() - self.began), event.seconds_left
         if event.kind in _STATES:
             return f"took {taken}"
         return f"{taken} so far" if left is None else f"{_duration(left)} left"

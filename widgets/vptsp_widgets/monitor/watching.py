@@ -14,7 +14,6 @@ from typing import Any
 from vptsp.analysis.confusions import confused_pairs, overlapping_proxies
 from vptsp.errors import RunError, explained
 from vptsp.files import read_json
-from vptsp.runs.pace import Pace
 from vptsp.runs.run import Run
 from vptsp.runs.snapshots import Snapshots
 from vptsp.settings.tasks import TASKS, Task
@@ -49,8 +48,7 @@ class Watch:
         self._state = "unknown"
         self._progress: dict[str, Any] = {}
         self._seen: dict[str, Any] = {}  # file -> its stamp when last read
-        self._pace, self._latest = Pace(), 0
-        self._pid: int | None = None
+        self._latest = 0
         self._config: dict[str, Any] = {}
         self._refused = ""  # why a process started here ended at once
 
@@ -115,16 +113,12 @@ class Watch:
         return None
 
     def _note_step(self) -> None:
-        step, updated = self._progress.get("step"), self._progress.get("updated")
-        if self._progress.get("pid") != self._pid:
-            self._pid, self._pace = self._progress.get("pid"), Pace()
-        if self._state != "training" or step is None or updated is None:
-            self._pace.forget()
+        step = self._progress.get("step")
+        if self._state != "training" or step is None:
             return
         if step < self._latest:  # somebody started again from an earlier checkpoint
             self.curves["live"] = [point for point in self.curves["live"] if point[0] <= self._epochs(step)]
         self._latest = step
-        self._pace.note(updated, step, bool(self._progress.get("head_alone")))
         loss = self._progress.get("loss")
         if loss is not None:
             live = [*self.curves["live"], [self._epochs(step), loss]]
@@ -149,18 +143,11 @@ class Watch:
             "steps": steps,
             "loss": known.get("loss"),
             "speed": speed,
-            "left": self._seconds_left(step, steps, speed) if self._state == "training" else None,
+            "left": known.get("seconds_left") if self._state == "training" else None,
             "quiet": time.time() - known["updated"] if self._state == "training" and "updated" in known else None,
             "stopping": self.stopping,
             "scoring": self._state == "training" and step >= steps,
         }
-
-    def _seconds_left(self, step: int, steps: int, speed: float | None) -> float | None:
-        """From the pace since watching began, which knows validation; until there is one from the images a second."""
-        left = self._pace.left(steps)
-        if left is not None or self._progress.get("head_alone"):
-            return left
-        return (steps - step) * self._config.get("batch_size", 0) / speed if speed else None
 
     def _changed(self, name: str) -> bool:
         try:
