@@ -69,7 +69,8 @@ def fitting_augmentation(
     backbone: Backbone, images: ImageSet, config: Config, fabric: lightning.Fabric
 ) -> Augmentation | None:
     """What the settings leave open of the augmentation, from the training images; none where nothing is open, or where
-    too few are found to tell. Leaves the random state as it was, and is the same for every seed."""
+    too few are found to tell. Leaves the random state as it was, and is the same for the same images; seeds hold out
+    other classes and leave others to be asked."""
     parts = PARTS if "crop_min" in config.fits_augmentation else ()
     mirror = "mirror" in config.fits_augmentation and images.mirror_ok
     chosen = _some(images)
