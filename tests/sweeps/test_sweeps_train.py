@@ -37,7 +37,8 @@ def test_training_into_a_directory_again_goes_on_or_returns_what_is_there(
     written = (run.path / "summary.json").stat().st_mtime_ns
     assert train_or_resume(config, path).is_finished()
     assert (run.path / "summary.json").stat().st_mtime_ns == written
-    for others in ({"lr": 0.5}, {"crop_min": 0.2}, {"mirror": True}):
+    assert train_or_resume(run.config, path).is_finished(), "by the run's own settings as well"
+    for others in ({"lr": 0.5}, {"crop_min": 0.2}, {"mirror": False}):
         with pytest.raises(RunError, match="holds a run of other settings"):
             train_or_resume(config.changed(**others), path)
     if fit == "images":

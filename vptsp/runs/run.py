@@ -329,14 +329,14 @@ def require_own(path: Path, config: Config) -> None:
         return
     run = Run(path)
     asked, found = config.model_dump(mode="json"), run.config.model_dump(mode="json")
-    if (path / "asked.json").is_file():
-        found |= run.asked()
-    else:  # a run of an earlier version, which has its backbone's size and what its data allow written in
+    given = found | run.asked()
+    if not (path / "asked.json").is_file():  # a run of an earlier version does not know what it completed
         asked |= {"image_size": found["image_size"]} if config.image_size is None else {}
         asked |= {name: found[name] for name in ("batch_size", "images_per_pass", "val_fraction") if config.fit_batch}
-    odd = [name for name in asked if asked[name] != found[name] and not _same_path(asked[name], found[name])]
+    # a run may be asked for as it was, or by what it has made of that
+    odd = [name for name in asked if not any(_same(asked[name], there[name]) for there in (given, found))]
     if odd:
-        differing = ", ".join(f"{name} {found[name]!r} there, {asked[name]!r} asked for" for name in odd[:3])
+        differing = ", ".join(f"{name} {given[name]!r} there, {asked[name]!r} asked for" for name in odd[:3])
         raise RunError(f"{path} holds a run of other settings ({differing}); choose another folder, or delete it")
 
 
@@ -344,11 +344,13 @@ def _completed(config: Config, asked: Config) -> dict[str, Any]:
     """What was asked for of the settings that a run has otherwise. Paths are not among them: what is relative is of the
     directory in which it was asked for."""
     found, given = config.model_dump(mode="json"), asked.model_dump(mode="json")
-    return {name: value for name, value in given.items() if value != found[name] and not _same_path(value, found[name])}
+    return {name: value for name, value in given.items() if not _same(value, found[name])}
 
 
-def _same_path(asked: Any, found: Any) -> bool:
-    """Whether a run has written the absolute form of a relative path."""
+def _same(asked: Any, found: Any) -> bool:
+    """Whether two values are one; a run has written the absolute form of a relative path."""
+    if asked == found:
+        return True
     return isinstance(asked, str) and isinstance(found, str) and str(Path(asked).expanduser().resolve()) == found
 
 
