@@ -119,7 +119,7 @@ def train_or_resume(config: Config, run_dir: str, observer: Observer | None = No
 
     folder = placed(run_dir) if run_dir else None
     resume = folder is not None and Run(folder).has_begun()
-    if folder is not None and resume:
+    if folder is not None:
         require_own(folder, config)
     if folder is not None and Run(folder).is_finished():
         print(f"{folder.resolve()} is finished: it is shown, and not trained again")

@@ -324,10 +324,10 @@ _BESIDE_A_RUN = {
 
 
 def require_own(path: Path, config: Config) -> None:
-    """Refuse a directory whose run has other settings than those asked for."""
-    if not (path / "config.json").exists():
-        return
+    """Refuse a directory whose run, if it has begun, has other settings than those asked for."""
     run = Run(path)
+    if not run.has_begun():
+        return
     asked, found = config.model_dump(mode="json"), run.config.model_dump(mode="json")
     given = found | run.asked()
     if not (path / "asked.json").is_file():  # a run of an earlier version does not know what it completed

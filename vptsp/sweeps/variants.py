@@ -80,8 +80,7 @@ def train_variants(
     if len({run.path for run in planned.values()}) < len(planned):
         raise ConfigError("two variants of different settings have names that make the same directory; rename one")
     for run in planned.values():
-        if Run(run.path).has_begun():
-            require_own(run.path, run.config)
+        require_own(run.path, run.config)
     trained = []
     for number, run in enumerate(planned.values(), 1):
         trained.append(replace(run, error=_train(run.config, run.path)))
